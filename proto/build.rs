@@ -1,0 +1,37 @@
+//! Compiles the `.proto` files without `protoc`: protox parses them, the tonic, pbjson and
+//! descriptor outputs all come from that one result.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+use prost::Message as _;
+
+const FILES: [&str; 5] = [
+    "netlab/v1/lab.proto",
+    "netlab/v1/status.proto",
+    "netlab/v1/lab_service.proto",
+    "netlab/v1/node_service.proto",
+    "netlab/v1/host_service.proto",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=netlab");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let files = protox::Compiler::new(["."])?
+        .include_source_info(true)
+        .include_imports(true)
+        .open_files(FILES)?
+        .file_descriptor_set();
+    let bytes = files.encode_to_vec();
+    fs::write(out.join("netlab.bin"), &bytes)?;
+    tonic_prost_build::configure()
+        .compile_well_known_types(true)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .btree_map(".")
+        .compile_fds(files)?;
+    pbjson_build::Builder::new()
+        .register_descriptors(&bytes)?
+        .preserve_proto_field_names()
+        .btree_map([".netlab.v1"])
+        .build(&[".netlab.v1"])?;
+    Ok(())
+}

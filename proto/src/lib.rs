@@ -1,0 +1,12 @@
+//! The `netlab.v1` API: generated messages, clients and servers, their JSON form with the field
+//! names of the `.proto` files, and the descriptors for reflection.
+
+/// Package `netlab.v1`.
+#[allow(missing_docs, clippy::all, clippy::pedantic)]
+pub mod v1 {
+    tonic::include_proto!("netlab.v1");
+    include!(concat!(env!("OUT_DIR"), "/netlab.v1.serde.rs"));
+}
+
+/// The encoded `google.protobuf.FileDescriptorSet` of the package and its imports, with comments.
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/netlab.bin"));
