@@ -1,0 +1,130 @@
+//! The lab as a whole: nodes, the host's part, links, checks.
+
+use std::{collections::BTreeMap, fmt, net::IpAddr};
+
+use super::{IfName, Interface, LabName, Nat, NodeName, Route, SysctlKey};
+
+/// A validated lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lab {
+    /// Its name.
+    pub name: LabName,
+    /// Its nodes.
+    pub nodes: BTreeMap<NodeName, Node>,
+    /// What it needs on the host.
+    pub host: Host,
+    /// Its cables. Both ends of each are [`super::Kind::Veth`] interfaces of their places.
+    pub links: Vec<Link>,
+    /// What must be true of it.
+    pub checks: Vec<Check>,
+}
+
+impl Lab {
+    /// The interfaces of a place; `None` if there is no such node.
+    pub fn interfaces(&self, place: &Place) -> Option<&BTreeMap<IfName, Interface>> {
+        match place {
+            Place::Host => Some(&self.host.interfaces),
+            Place::Node(name) => self.nodes.get(name).map(|node| &node.interfaces),
+        }
+    }
+}
+
+/// A node: one network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Node {
+    /// Its interfaces, those of links included, `lo` only where it has addresses or an MTU.
+    pub interfaces: BTreeMap<IfName, Interface>,
+    /// Its static routes.
+    pub routes: Vec<Route>,
+    /// Whether it forwards packets.
+    pub forwarding: bool,
+    /// Its translations.
+    pub nat: Nat,
+    /// Its sysctls.
+    pub sysctls: BTreeMap<SysctlKey, String>,
+}
+
+/// A lab's part of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Host {
+    /// Interfaces to make on the host.
+    pub interfaces: BTreeMap<IfName, Interface>,
+    /// Whether the host must forward packets.
+    pub forwarding: bool,
+    /// Translations on the host.
+    pub nat: Nat,
+}
+
+/// Where something is: the host's own network namespace, or a node's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Place {
+    /// The network namespace that netlabd was started in.
+    Host,
+    /// A node.
+    Node(NodeName),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host => f.write_str("host"),
+            Self::Node(name) => name.fmt(f),
+        }
+    }
+}
+
+/// An interface in its place, written `node:interface`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Where.
+    pub place: Place,
+    /// Which.
+    pub interface: IfName,
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.place, self.interface)
+    }
+}
+
+/// A cable between two interfaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// One end.
+    pub a: Endpoint,
+    /// The other.
+    pub b: Endpoint,
+}
+
+/// Something that must be true of the lab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// Where the echo request starts.
+    pub from: Place,
+    /// Where it goes.
+    pub to: Target,
+    /// Whether it is to be answered.
+    pub reachable: bool,
+}
+
+/// What a ping or check aims at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A node or the host, at whichever of its addresses suits the sender.
+    Place(Place),
+    /// An interface's first address.
+    Endpoint(Endpoint),
+    /// An address.
+    Address(IpAddr),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Place(place) => place.fmt(f),
+            Self::Endpoint(endpoint) => endpoint.fmt(f),
+            Self::Address(address) => address.fmt(f),
+        }
+    }
+}

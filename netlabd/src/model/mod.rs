@@ -1,0 +1,17 @@
+//! What a lab is, in types that cannot hold nonsense. One noun a file.
+//!
+//! A [`Lab`] is made by `api::convert` from the wire format; whoever holds one may rely on every
+//! name, range and reference in it. What the kernel shows is [`observed`].
+
+mod interface;
+mod lab;
+mod name;
+mod nat;
+pub mod observed;
+mod route;
+
+pub use interface::{BridgePort, Interface, Kind, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
+pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target};
+pub use name::{IfName, LabName, NameError, NodeName, SysctlKey};
+pub use nat::{Masquerade, Nat, NatRule, PortForward, Protocol};
+pub use route::Route;

@@ -1,0 +1,131 @@
+//! Network address translation.
+
+use std::{fmt, net::SocketAddr, str::FromStr};
+
+use ipnet::IpNet;
+
+use super::{IfName, NameError};
+
+/// The translations of a node or of one lab on the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Nat {
+    /// Source translations, tried in order.
+    pub masquerade: Vec<Masquerade>,
+    /// Destination translations.
+    pub port_forwards: Vec<PortForward>,
+}
+
+impl Nat {
+    /// Whether there is nothing to translate.
+    pub fn is_empty(&self) -> bool {
+        self.masquerade.is_empty() && self.port_forwards.is_empty()
+    }
+
+    /// All rules in the order in which they stand in their chains: port forwards, then masquerades.
+    pub fn rules(&self) -> Vec<NatRule> {
+        let forwards = self.port_forwards.iter().cloned().map(NatRule::PortForward);
+        forwards.chain(self.masquerade.iter().cloned().map(NatRule::Masquerade)).collect()
+    }
+}
+
+/// One rule of our nftables table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NatRule {
+    /// In the prerouting chain.
+    PortForward(PortForward),
+    /// In the postrouting chain.
+    Masquerade(Masquerade),
+}
+
+impl fmt::Display for NatRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PortForward(rule) => rule.fmt(f),
+            Self::Masquerade(rule) => rule.fmt(f),
+        }
+    }
+}
+
+/// Source translation to the address of the outgoing interface.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Masquerade {
+    /// Only packets from this range.
+    pub source: Option<IpNet>,
+    /// Only packets that leave through this interface.
+    pub out_interface: Option<IfName>,
+}
+
+impl fmt::Display for Masquerade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("masquerade")?;
+        if let Some(source) = self.source {
+            write!(f, " source {source}")?;
+        }
+        if let Some(out) = &self.out_interface {
+            write!(f, " out {out}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Destination translation of one port.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortForward {
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// The port on this node.
+    pub port: u16,
+    /// The service.
+    pub to: SocketAddr,
+    /// Only packets that arrive through this interface; without it, any packet addressed to a local
+    /// address of the node.
+    pub in_interface: Option<IfName>,
+}
+
+impl fmt::Display for PortForward {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "forward {} port {} to {}", self.protocol.as_str(), self.port, self.to)?;
+        if let Some(input) = &self.in_interface {
+            write!(f, " in {input}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A transport protocol with ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// RFC 9293.
+    Tcp,
+    /// RFC 768.
+    Udp,
+}
+
+impl Protocol {
+    /// The name as nft(8) has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+
+    /// The protocol number (IANA, as in `IPPROTO_TCP`).
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+        }
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        [Self::Tcp, Self::Udp]
+            .into_iter()
+            .find(|protocol| protocol.as_str() == text)
+            .ok_or_else(|| NameError("is not a protocol with ports: tcp or udp".into()))
+    }
+}

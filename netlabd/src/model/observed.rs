@@ -1,0 +1,191 @@
+//! What the kernel shows of a lab: the result of one look, as plain data.
+//!
+//! Names are plain strings here: others may have made interfaces that our own checks would refuse.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use ipnet::IpNet;
+
+use super::{Endpoint, IfName, Mac, MacvlanMode, NatRule, NodeName, Place, Route, SysctlKey, VlanId, Vxlan};
+
+/// What is there of one lab.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// The namespaces that exist, and the host.
+    pub places: BTreeMap<Place, PlaceState>,
+    /// Nodes whose namespace lives but whose pin is gone or covered.
+    pub unpinned: BTreeSet<NodeName>,
+}
+
+/// What is there in one network namespace. On the host, only what the lab could have made or what
+/// stands in its way.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlaceState {
+    /// Interfaces by name.
+    pub links: BTreeMap<String, LinkState>,
+    /// Routes of the main table, save those that the kernel makes by itself.
+    pub routes: Vec<RouteState>,
+    /// The sysctls that were asked about; a missing one does not exist.
+    pub sysctls: BTreeMap<SysctlKey, String>,
+    /// Our nftables chains.
+    pub nat: NatState,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkState {
+    /// Interface index, from 1.
+    pub index: u32,
+    /// Whether it carries our mark (`IFLA_GROUP`).
+    pub ours: bool,
+    /// What it is.
+    pub kind: LinkKind,
+    /// MAC address, where it has one of six bytes.
+    pub mac: Option<Mac>,
+    /// Maximum transmission unit in bytes.
+    pub mtu: u32,
+    /// Whether it is set up (`IFF_UP`).
+    pub up: bool,
+    /// Whether it has a carrier (`IFF_LOWER_UP`).
+    pub carrier: bool,
+    /// The bridge (or other master) it belongs to.
+    pub master: Option<String>,
+    /// Addresses, link-local ones that the kernel made left out.
+    pub addresses: Vec<AddressState>,
+    /// VLANs of a bridge port, or of a bridge itself.
+    pub vlans: BTreeMap<VlanId, VlanFlags>,
+}
+
+/// An interface's kind, with what can be seen of its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkKind {
+    /// The loopback interface.
+    Loopback,
+    /// One end of a veth pair.
+    Veth {
+        /// The other end's place in this lab and its index there; `None` if it is elsewhere.
+        peer: Option<(Place, u32)>,
+    },
+    /// A bridge.
+    Bridge {
+        /// Whether ports are VLAN-aware.
+        vlan_filtering: bool,
+        /// Whether the Spanning Tree Protocol runs.
+        stp: bool,
+    },
+    /// An 802.1Q VLAN.
+    Vlan {
+        /// The carrying interface.
+        parent: Option<String>,
+        /// The VLAN.
+        id: u16,
+    },
+    /// A VXLAN tunnel end point; `dev` is `None` where the interface is not in this namespace.
+    Vxlan(ObservedVxlan),
+    /// A macvlan.
+    Macvlan {
+        /// The host's interface, if the parent is on the host.
+        parent: Option<String>,
+        /// Its mode.
+        mode: Option<MacvlanMode>,
+    },
+    /// A dummy.
+    Dummy,
+    /// Anything else, by the kernel's name for it.
+    Other(String),
+}
+
+/// What can be seen of a VXLAN's settings.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ObservedVxlan {
+    /// VXLAN network identifier.
+    pub vni: u32,
+    /// The other end or group.
+    pub remote: Option<IpAddr>,
+    /// UDP port.
+    pub port: u16,
+    /// The carrying interface.
+    pub dev: Option<String>,
+    /// Source address.
+    pub local: Option<IpAddr>,
+    /// Whether addresses are learned.
+    pub learning: bool,
+}
+
+impl ObservedVxlan {
+    /// Whether the settings are those of `wanted`.
+    pub fn is(&self, wanted: &Vxlan) -> bool {
+        self.vni == wanted.vni
+            && self.remote == wanted.remote
+            && self.port == wanted.port
+            && self.dev.as_deref() == wanted.dev.as_ref().map(IfName::as_str)
+            && self.local == wanted.local
+            && self.learning == wanted.learning
+    }
+}
+
+/// One address of an interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddressState {
+    /// Address and prefix length.
+    pub address: IpNet,
+    /// Whether it carries our mark (`IFA_PROTO`).
+    pub ours: bool,
+}
+
+/// How a VLAN is carried by a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VlanFlags {
+    /// Frames without a tag are of this VLAN.
+    pub pvid: bool,
+    /// Frames of this VLAN leave without a tag.
+    pub untagged: bool,
+}
+
+/// One route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteState {
+    /// The route.
+    pub route: Route,
+    /// Whether it carries our mark (`rtm_protocol`).
+    pub ours: bool,
+}
+
+/// Our nftables chains of one place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NatState {
+    /// Whether our chains exist, with the type, hook, priority and policy that we give them.
+    pub present: bool,
+    /// The rules in order, prerouting before postrouting.
+    pub rules: Vec<ObservedRule>,
+}
+
+/// One rule in a chain of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObservedRule {
+    /// A rule exactly as we make it.
+    Ours(NatRule),
+    /// A rule that we did not make, or that somebody changed; as libnftnl prints it.
+    Foreign(String),
+}
+
+impl NatState {
+    /// Whether the chains hold exactly these rules; none wanted means that the chains are gone.
+    pub fn is(&self, wanted: &[NatRule]) -> bool {
+        if wanted.is_empty() {
+            return !self.present && self.rules.is_empty();
+        }
+        let same = |(seen, want): (&ObservedRule, &NatRule)| matches!(seen, ObservedRule::Ours(rule) if rule == want);
+        self.present && self.rules.len() == wanted.len() && self.rules.iter().zip(wanted).all(same)
+    }
+}
+
+impl Observed {
+    /// The link at an end point.
+    pub fn link(&self, at: &Endpoint) -> Option<&LinkState> {
+        self.places.get(&at.place)?.links.get(at.interface.as_str())
+    }
+}
