@@ -8,5 +8,7 @@
 //! ```
 //!
 //! - [`model`]: what a lab is, validated; what was observed.
+//! - [`plan`]: what is to be done, as pure functions.
 
 pub mod model;
+pub mod plan;
