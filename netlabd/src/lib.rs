@@ -10,5 +10,7 @@
 //! - [`model`]: what a lab is, validated; what was observed.
 //! - [`plan`]: what is to be done, as pure functions.
 
+pub mod exec;
+pub mod kernel;
 pub mod model;
 pub mod plan;
