@@ -8,5 +8,7 @@
 //! ```
 //!
 //! - [`model`]: what a lab is, validated; what was observed.
+//! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod model;
+pub mod sandbox;
