@@ -7,6 +7,8 @@
 //! request -> api::convert -> model::Lab -> store -> reconcile: observe -> plan -> execute -> verify
 //! ```
 //!
+//! - [`api`]: the gRPC side: the wire format made into the model.
 //! - [`model`]: what a lab is, validated; what was observed.
 
+pub mod api;
 pub mod model;
