@@ -25,15 +25,15 @@ pub(super) fn interface(text: &str, loopback: bool) -> Result<IpNet, NameError> 
         return Err(NameError("is on \"lo\" of every node; leave it out".into()));
     }
     let inner = net.prefix_len() + 1 < net.max_prefix_len();
-    let first = net
-        .hosts()
-        .next()
-        .map_or_else(String::new, |host| format!("; the first host is {host}/{}", net.prefix_len()));
+    let first = || {
+        let host = net.trunc().hosts().find(|host| *host != net.network());
+        host.map_or_else(String::new, |host| format!("; the first host is {host}/{}", net.prefix_len()))
+    };
     if inner && address == net.network() {
-        return Err(NameError(format!("is the network's own address, not a host's{first}")));
+        return Err(NameError(format!("is the network's own address, not a host's{}", first())));
     }
     if inner && address.is_ipv4() && address == net.broadcast() {
-        return Err(NameError(format!("is the network's broadcast address, not a host's{first}")));
+        return Err(NameError(format!("is the network's broadcast address, not a host's{}", first())));
     }
     Ok(net)
 }

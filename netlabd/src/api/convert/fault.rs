@@ -141,7 +141,7 @@ pub(super) fn shown(text: &str) -> String {
                 break;
             }
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
             c => out.push(c),
         }
     }
@@ -149,7 +149,7 @@ pub(super) fn shown(text: &str) -> String {
     out
 }
 
-/// The article-free list `a, b and 3 more` for a message.
+/// The first four of some items for a message: `a, b, c, d and 3 more`.
 pub(super) fn listed(items: impl Iterator<Item = String>) -> String {
     const MOST: usize = 4;
     let items: Vec<String> = items.collect();

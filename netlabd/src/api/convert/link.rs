@@ -9,7 +9,7 @@ use crate::model::{Endpoint, IfName, Kind, Link};
 use super::{
     draft::{Draft, Sites},
     fault::{Path, Sink, shown},
-    name,
+    limit, name,
 };
 
 /// Where each end point was first named: link and end.
@@ -27,6 +27,9 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
         connect(sites, a, b);
         connect(sites, b, a);
     }
+    for site in sites.iter() {
+        limit::check_interfaces(&site.path, site.interfaces.len(), sink);
+    }
     check_left_over(sites, &seen, sink);
     read
 }
@@ -35,7 +38,7 @@ fn read_link(
     link: &proto::Link,
     number: usize,
     path: &Path,
-    sites: &Sites,
+    sites: &mut Sites,
     seen: &mut Seen,
     sink: &mut Sink,
 ) -> Option<Link> {
@@ -50,8 +53,11 @@ fn read_link(
         let Some(end) = sink.keep(&path, &shown(text), result) else { continue };
         let free = is_free(&end, number, seen, &path, sink);
         seen.entry(end.clone()).or_insert((number, i));
-        if sites.exists(&end.place, &path, sink) && can_be_end(&end, sites, &path, sink) && free {
-            ends.push(end);
+        if sites.exists(&end.place, &path, sink) && can_be_end(&end, sites, &path, sink) {
+            // Even if the other end is at fault, others may refer to this one.
+            let site = sites.get_mut(&end.place);
+            site.map(|site| site.interfaces.entry(end.interface.clone()).or_insert_with(Draft::implied));
+            ends.extend(free.then_some(end));
         }
     }
     match <[Endpoint; 2]>::try_from(ends) {
@@ -94,8 +100,8 @@ fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bo
 }
 
 fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
-    if let Some(site) = sites.get_mut(&end.place) {
-        let draft = site.interfaces.entry(end.interface.clone()).or_insert_with(Draft::implied);
+    let draft = sites.get_mut(&end.place).and_then(|site| site.interfaces.get_mut(&end.interface));
+    if let Some(draft) = draft {
         draft.kind = Some(Kind::Veth { peer: peer.clone() });
     }
 }

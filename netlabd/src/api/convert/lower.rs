@@ -29,14 +29,14 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
 }
 
 fn check_site(site: &Site, sink: &mut Sink) {
-    let mut vlans: BTreeMap<(&IfName, VlanId), &IfName> = BTreeMap::new();
-    let mut vxlans: BTreeMap<(u32, u16, bool), &IfName> = BTreeMap::new();
+    let mut tags: BTreeMap<(&IfName, VlanId), &IfName> = BTreeMap::new();
+    let mut tunnels: BTreeMap<(u32, u16, bool), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
         let path = site.interface_path(name);
         match &draft.kind {
             Some(Kind::Vlan { parent, id }) => {
                 check_carrier(site, parent, &path.field("vlan").field("parent"), sink);
-                let first = *vlans.entry((parent, *id)).or_insert(name);
+                let first = *tags.entry((parent, *id)).or_insert(name);
                 if first != name {
                     let message =
                         format!("{first} is VLAN {id} on {parent} already; give each its own id or parent");
@@ -47,7 +47,7 @@ fn check_site(site: &Site, sink: &mut Sink) {
                 if let Some(dev) = &vxlan.dev {
                     check_carrier(site, dev, &path.field("vxlan").field("dev"), sink);
                 }
-                let first = *vxlans.entry((vxlan.vni, vxlan.port, is_v6(vxlan))).or_insert(name);
+                let first = *tunnels.entry((vxlan.vni, vxlan.port, is_v6(vxlan))).or_insert(name);
                 if first != name {
                     let message =
                         format!("{first} has VNI {} at port {} already; change one", vxlan.vni, vxlan.port);

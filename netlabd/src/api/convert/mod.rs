@@ -23,7 +23,6 @@ mod stack;
 mod subnet;
 mod sysctl;
 
-
 use std::collections::BTreeMap;
 
 use netlab_proto::v1 as proto;

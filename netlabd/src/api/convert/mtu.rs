@@ -42,12 +42,11 @@ fn check_site<'a>(site: &'a Site, order: &[IfName], host: &Mtus<'_>, sink: &mut 
     for name in order {
         let Some((name, draft)) = site.interfaces.get_key_value(name) else { continue };
         let below = lower(draft, &mtus, host);
-        if let (Some(mtu), Some(below)) = (draft.mtu, &below) {
-            if mtu > below.room {
-                let message =
-                    format!("{mtu} does not fit: {} has room for {}; lower it", below.what, below.room);
-                sink.add(&site.interface_path(name).field("mtu"), message);
-            }
+        if let (Some(mtu), Some(below)) = (draft.mtu, &below)
+            && mtu > below.room
+        {
+            let message = format!("{mtu} does not fit: {} has room for {}; lower it", below.what, below.room);
+            sink.add(&site.interface_path(name).field("mtu"), message);
         }
         let of_ports = || ports.get(name)?.iter().filter_map(|port| mtus.get(port)).min().copied();
         let mtu = draft.mtu.or_else(|| below.map(|below| below.room)).or_else(of_ports).unwrap_or(ETHERNET);

@@ -118,15 +118,13 @@ fn reaches(site: &Site, via: IpAddr, dev: &IfName, path: &Path, sink: &mut Sink)
         return false;
     }
     let of_dev = || subnets(site).filter(|(name, _)| *name == dev).map(|(_, net)| net);
-    match of_dev().find(|net| net.contains(&via)) {
-        Some(net) => is_host(via, net, path, sink),
-        None => {
-            let have = listed(of_dev().map(|net| net.to_string()));
-            let links = if have.is_empty() { "no address with a subnet".into() } else { have };
-            sink.add(path, format!("gateway {via} is not on {dev}, which has {links}"));
-            false
-        }
+    if let Some(net) = of_dev().find(|net| net.contains(&via)) {
+        return is_host(via, net, path, sink);
     }
+    let have = listed(of_dev().map(|net| net.to_string()));
+    let have = if have.is_empty() { "no address with a subnet" } else { &have };
+    sink.add(path, format!("gateway {via} is not on {dev}, which has {have}"));
+    false
 }
 
 /// The addresses with neighbours.

@@ -49,7 +49,7 @@ fn check_overlaps(site: &Site, sink: &mut Sink) {
             let message =
                 format!("{address} overlaps {with} on {other}: a subnet belongs to one interface of a node");
             sink.add(&site.address_path(name, index), message);
-        } else {
+        } else if around.last().is_none_or(|(outer, ..)| *outer != net) {
             around.push((net, name, address));
         }
     }
