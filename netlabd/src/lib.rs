@@ -7,6 +7,8 @@
 //! request -> api::convert -> model::Lab -> store -> reconcile: observe -> plan -> execute -> verify
 //! ```
 //!
+//! - [`kernel`]: the only part that speaks with Linux.
 //! - [`model`]: what a lab is, validated; what was observed.
 
+pub mod kernel;
 pub mod model;
