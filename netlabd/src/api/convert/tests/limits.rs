@@ -21,48 +21,46 @@ fn in_node(fields: &str) -> String {
 fn nodes() {
     let nodes = repeated(10_000, |i| format!(r#""n{i}":{{"interfaces":{{"p":{{}}}}}}"#));
     let lab = format!(r#""name":"No","nodes":{{{nodes}}}"#);
-    bad(lab_fields, &lab, &["nodes: 10000 nodes; at most 4096 are allowed"]);
+    bad(lab_fields, &lab, "nodes: 10000 nodes; at most 4096 are allowed");
 }
 
 #[test]
 fn parts_of_a_lab() {
     let description = "d".repeat(4097);
     let lab = format!(r#""name":"x","description":"{description}""#);
-    bad(lab_fields, &lab, &["description: 4097 bytes; at most 4096 are allowed"]);
-    bad(links, &repeated(10_001, |_| "{}".into()), &["links: 10001 links; at most 10000 are allowed"]);
-    bad(checks, &repeated(10_001, |_| "{}".into()), &["checks: 10001 checks; at most 10000 are allowed"]);
+    bad(lab_fields, &lab, "description: 4097 bytes; at most 4096 are allowed");
+    bad(links, &repeated(10_001, |_| "{}".into()), "links: 10001 links; at most 10000 are allowed");
+    bad(checks, &repeated(10_001, |_| "{}".into()), "checks: 10001 checks; at most 10000 are allowed");
     let addresses = repeated(1900, |_| r#""192.0.2.1/24""#.into());
     let nodes = repeated(11, |i| format!(r#""n{i}":{{"interfaces":{{"d":{{"addresses":[{addresses}]}}}}}}"#));
     let lab = format!(r#""name":"x","nodes":{{{nodes}}}"#);
-    bad(lab_fields, &lab, &["nodes: 20900 addresses in all; at most 20000 are allowed"]);
+    bad(lab_fields, &lab, "nodes: 20900 addresses in all; at most 20000 are allowed");
 }
 
 #[test]
 fn parts_of_a_node() {
     let all = repeated(513, |i| format!(r#""d{i}":{{"dummy":{{}}}}"#));
-    bad(interfaces, &all, &["nodes.n.interfaces: 513 interfaces; at most 512 are allowed"]);
+    bad(interfaces, &all, "nodes.n.interfaces: 513 interfaces; at most 512 are allowed");
     let all = repeated(2001, |_| r#""192.0.2.1/24""#.into());
     let all = format!(r#""eth0":{{"addresses":[{all}]}}"#);
-    bad(interfaces, &all, &["nodes.n.interfaces: 2001 addresses; at most 2000 are allowed"]);
+    bad(interfaces, &all, "nodes.n.interfaces: 2001 addresses; at most 2000 are allowed");
     let all = format!(r#""eth0":{{"port":{{"trunk":[{}]}}}}"#, repeated(4095, |_| "1".into()));
-    bad(interfaces, &all, &["nodes.n.interfaces.eth0.port.trunk: 4095 VLANs; at most 4094 are allowed"]);
+    bad(interfaces, &all, "nodes.n.interfaces.eth0.port.trunk: 4095 VLANs; at most 4094 are allowed");
     let all = format!(r#""routes":[{}]"#, repeated(1001, |_| "{}".into()));
-    bad(in_node, &all, &["nodes.n.routes: 1001 routes; at most 1000 are allowed"]);
+    bad(in_node, &all, "nodes.n.routes: 1001 routes; at most 1000 are allowed");
     let all = format!(r#""sysctls":{{{}}}"#, repeated(257, |i| format!(r#""k{i}":"""#)));
-    bad(in_node, &all, &["nodes.n.sysctls: 257 sysctls; at most 256 are allowed"]);
+    bad(in_node, &all, "nodes.n.sysctls: 257 sysctls; at most 256 are allowed");
     let all = format!(r#""masquerade":[{}]"#, repeated(1001, |_| "{}".into()));
-    bad(nat, &all, &["nodes.n.nat.masquerade: 1001 rules; at most 1000 are allowed"]);
+    bad(nat, &all, "nodes.n.nat.masquerade: 1001 rules; at most 1000 are allowed");
     let all = format!(r#""port_forwards":[{}]"#, repeated(1001, |_| "{}".into()));
-    bad(nat, &all, &["nodes.n.nat.port_forwards: 1001 rules; at most 1000 are allowed"]);
+    bad(nat, &all, "nodes.n.nat.port_forwards: 1001 rules; at most 1000 are allowed");
 }
 
 #[test]
 fn interfaces_that_links_make() {
     let all = repeated(513, |i| format!(r#"{{"endpoints":["a:p{i}","b:p{i}"]}}"#));
-    let fault = |node| format!("nodes.{node}.interfaces: 513 interfaces; at most 512 are allowed");
-    let all = all.replace("a:p0\"", "a:e0\"");
-    let expected = [format!("nodes.a.interfaces: 514 interfaces; at most 512 are allowed"), fault("b")];
-    bad(links, &all, &expected.each_ref().map(String::as_str));
+    let fault = |node, count| format!("nodes.{node}.interfaces: {count} interfaces; at most 512 are allowed");
+    bad(links, &all, &[fault("a", 514), fault("b", 513)].join("\n"));
 }
 
 #[test]

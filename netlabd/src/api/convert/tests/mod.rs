@@ -16,16 +16,14 @@ fn message(json: &str) -> proto::Lab {
     serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {json}"))
 }
 
-/// A text put into a lab must give exactly these faults.
+/// A text put into a lab must give exactly these faults, one a line.
 #[track_caller]
-fn bad(wrap: fn(&str) -> String, text: &str, expected: &[&str]) {
+fn bad(wrap: fn(&str) -> String, text: &str, expected: &str) {
     let json = wrap(text);
-    let faults = match lab(&message(&json)) {
+    match lab(&message(&json)) {
         Ok(lab) => panic!("no fault in {json}: {lab:?}"),
-        Err(Faults(faults)) => faults,
-    };
-    let found: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    assert_eq!(found, expected, "{json}");
+        Err(faults) => assert_eq!(faults.to_string(), expected, "{json}"),
+    }
 }
 
 /// The fields of a lab.
