@@ -15,7 +15,8 @@ impl Caller {
     /// The peer of a request's connection.
     pub(super) fn of<T>(request: &Request<T>) -> Result<Self, Status> {
         let peer = request.extensions().get::<UdsConnectInfo>().and_then(|info| info.peer_cred);
-        let refused = || status::status(Code::PermissionDenied, "UNKNOWN_CALLER", "the kernel does not say who calls");
+        let refused =
+            || status::status(Code::PermissionDenied, "UNKNOWN_CALLER", "the kernel does not say who calls");
         Ok(Self { uid: peer.ok_or_else(refused)?.uid() })
     }
 }
