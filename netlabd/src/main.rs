@@ -1,2 +1,4 @@
 //! The daemon.
-fn main() {}
+fn main() {
+    netlabd::sandbox::dispatch();
+}

@@ -1,0 +1,3 @@
+//! The gRPC side of the daemon.
+
+pub mod convert;
