@@ -1,9 +1,12 @@
 //! What the reconciler asks of the kernel: to look, and to carry out a plan.
 
-use std::fmt;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
-    model::{LabName, observed::Observed},
+    model::{LabName, SysctlKey, observed::Observed},
     plan::{Plan, Target},
 };
 
@@ -34,10 +37,13 @@ pub trait Kernel: Send + Sync + 'static {
     fn probe(&self, feature: Feature) -> Result<(), String>;
 
     /// Reads sysctls of the host; one that does not exist is left out.
-    fn host_sysctl(&self, key: &crate::model::SysctlKey) -> Option<String>;
+    fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
 
     /// Writes a sysctl of the host.
-    fn set_host_sysctl(&self, key: &crate::model::SysctlKey, value: &str) -> Result<(), Failure>;
+    fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure>;
+
+    /// The labs of which the host bears marks, wanted or not.
+    fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure>;
 
     /// Gives back what a lab without nodes still holds: its user namespace and folders.
     fn release(&self, lab: &LabName) -> Result<(), Failure>;
@@ -96,12 +102,12 @@ impl std::error::Error for Failure {}
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostState {
     /// Its interfaces by name.
-    pub links: std::collections::BTreeMap<String, HostLink>,
+    pub links: BTreeMap<String, HostLink>,
     /// Whether an IPv6 default route was learned from router advertisements; forwarding would
     /// drop it.
     pub ipv6_by_advertisement: bool,
     /// Names in the folder of network namespaces.
-    pub pins: std::collections::BTreeSet<String>,
+    pub pins: BTreeSet<String>,
 }
 
 /// An interface of the host.

@@ -13,7 +13,7 @@ mod sysctl;
 mod work;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
@@ -85,6 +85,17 @@ impl Kernel for Linux {
 
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
         sysctl::write(key, value).map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
+    }
+
+    fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
+        let failure = |error: std::io::Error| Failure::os("host", "looking for labs", &error);
+        let mut labs: BTreeSet<LabName> = self.spaces.labs().map_err(failure)?.into_iter().collect();
+        let mut socket = RouteSocket::open().map_err(failure)?;
+        let links = rtnl::links(&mut socket, None).map_err(failure)?.unwrap_or_default();
+        labs.extend(links.iter().filter_map(|link| look::marked_by(link)?.parse().ok()));
+        let chains = nft::list_labs_on_host().map_err(|error| Failure::new("host", error))?;
+        labs.extend(chains.iter().filter_map(|name| name.parse().ok()));
+        Ok(labs)
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {

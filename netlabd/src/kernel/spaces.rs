@@ -128,7 +128,7 @@ impl Spaces {
             None => Arc::new(self.make_user(lab, first_id)?),
         };
         self.edit(lab, |spaces| spaces.user = Some(user.clone()));
-        sandbox::prepare_pin_dir(&self.netns_dir).map_err(|error| Failure::new(lab, error))?;
+        sandbox::prepare_directory(&self.netns_dir).map_err(|error| Failure::new(lab, error))?;
         user.create_network_namespaces(nodes.len()).map_err(|error| Failure::new(lab, error))
     }
 
@@ -160,10 +160,14 @@ impl Spaces {
     /// Nodes whose pin is gone or shows something else.
     pub(super) fn unpinned(&self, lab: &LabName, spaces: &LabSpaces) -> Vec<NodeName> {
         let lost = |(node, space): (&NodeName, &NodeSpace)| {
-            let pinned = sandbox::is_pin_of(&self.pin_path(lab, node), space.fd());
+            let pinned = self.is_pinned(lab, node, space);
             (!pinned).then(|| node.clone())
         };
         spaces.nodes.iter().filter_map(lost).collect()
+    }
+
+    fn is_pinned(&self, lab: &LabName, node: &NodeName, space: &NodeSpace) -> bool {
+        sandbox::is_pin_of(&self.pin_path(lab, node), space.fd()).unwrap_or(false)
     }
 
     /// Pins a node's living namespace again.
@@ -171,7 +175,7 @@ impl Spaces {
         let spaces = self.of(lab)?;
         let Some(space) = spaces.nodes.get(node) else { return Err(Failure::new(node, "its namespace is gone")) };
         let path = self.pin_path(lab, node);
-        sandbox::prepare_pin_dir(&self.netns_dir)
+        sandbox::prepare_directory(&self.netns_dir)
             .and_then(|()| sandbox::unpin(&path))
             .and_then(|()| sandbox::pin(space.fd(), &path))
             .map_err(|error| Failure::new(node, error))
@@ -180,7 +184,7 @@ impl Spaces {
     /// Lets a node's namespace go; the kernel frees it once nobody is in it.
     pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
         let path = self.pin_path(lab, node);
-        let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| sandbox::is_pin_of(&path, space.fd()));
+        let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
         if ours {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         }
@@ -207,6 +211,11 @@ impl Spaces {
     /// Names in the folder of network namespaces.
     pub(super) fn pins(&self) -> io::Result<Vec<String>> {
         list(&self.netns_dir)
+    }
+
+    /// The labs that hold a user namespace.
+    pub(super) fn labs(&self) -> io::Result<Vec<LabName>> {
+        Ok(list(&self.labs_dir)?.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {

@@ -61,10 +61,7 @@ fn run(args: &[OsString], channel: &Channel) -> Result<(), ()> {
         _ => Err((Step::Prepare, Errno::INVAL)),
     };
     // Nobody listens when sending fails: the daemon is gone.
-    done.or_else(|(step, errno)| {
-        channel.send(&report(step as i32, errno.raw_os_error()), &[]).ok();
-        Err(())
-    })
+    done.map_err(|(step, errno)| drop(channel.send(&report(step as i32, errno.raw_os_error()), &[])))
 }
 
 /// Shuts this process off: it dies with the daemon's thread, no lab process can read its memory or

@@ -47,12 +47,11 @@ pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
     let failed = |errno| Step::Pin.path(path, errno);
     let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match open(path, flags, Mode::from_raw_mode(0o444)) {
-        Ok(_) => {}
         Err(Errno::EXIST) if is_pin_of(path, fd)? => return Ok(()),
         Err(Errno::EXIST) if is_mount_point(path).map_err(failed)? => {
             return Err(Error::PinTaken(path.display().to_string()));
         }
-        Err(Errno::EXIST) => {}
+        Ok(_) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(failed(errno)),
     }
     mount_bind(format!("/proc/self/fd/{}", fd.as_raw_fd()), path).map_err(failed)

@@ -6,11 +6,11 @@ use std::{path::PathBuf, process::Command};
 use netlabd::sandbox::{IdRange, UserNamespace};
 
 /// Ids that no user of a test machine has.
-pub const IDS: IdRange = IdRange { base: 1_900_000_000, count: 65_536 };
+pub(crate) const IDS: IdRange = IdRange { base: 1_900_000_000, count: 65_536 };
 
 /// Whether this process is the test inside its test host. Otherwise it runs the test `name` there,
 /// fails if that fails, and answers false. Only root can make a test host.
-pub fn inside(name: &str) -> bool {
+pub(crate) fn inside(name: &str) -> bool {
     const MARK: &str = "NETLAB_TEST_HOST";
     if std::env::var_os(MARK).is_some() {
         netlabd::sandbox::set_helper_program(env!("CARGO_BIN_EXE_netlabd"));
@@ -36,7 +36,7 @@ pub fn inside(name: &str) -> bool {
 }
 
 /// Runs a command line that must succeed, and answers its output.
-pub fn run(line: &str) -> String {
+pub(crate) fn run(line: &str) -> String {
     let output = Command::new("sh").args(["-c", line]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{line}: {}{text}", String::from_utf8_lossy(&output.stderr));
@@ -44,13 +44,13 @@ pub fn run(line: &str) -> String {
 }
 
 /// A fresh directory on a file system of the test's own, gone with the test host.
-pub fn scratch() -> PathBuf {
+pub(crate) fn scratch() -> PathBuf {
     let path = PathBuf::from("/run/netns/scratch");
     std::fs::create_dir_all(&path).unwrap();
     path
 }
 
 /// A lab's user namespace.
-pub fn user_namespace() -> UserNamespace {
+pub(crate) fn user_namespace() -> UserNamespace {
     UserNamespace::create(IDS).unwrap()
 }

@@ -78,7 +78,9 @@ impl Sink {
         }
         let near = names
             .map(|name| (strsim::osa_distance(text, name), name))
-            .filter(|(distance, name)| *distance <= (name.len().max(text.len()) / 3).max(1) && *name != text)
+            .filter(|(distance, name)| {
+                *distance <= (name.len() / 3).max(1) && *distance < name.len().min(text.len())
+            })
             .min();
         near.map(|(_, name)| format!("; did you mean {}?", shown(name))).unwrap_or_default()
     }

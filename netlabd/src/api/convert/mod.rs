@@ -22,6 +22,8 @@ mod segment;
 mod stack;
 mod subnet;
 mod sysctl;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
