@@ -37,6 +37,8 @@ pub fn prepare() {
     // Hosts without the unified hierarchy have nothing to mount here, and no test needs it.
     let _ = mount("cgroup2", "/sys/fs/cgroup", "cgroup2", none, None);
     run(Command::new("ip").args(["link", "set", "lo", "up"])).ok();
+    // A new namespace takes some of its settings from the machine's first one: begin with known ones.
+    fs::write("/proc/sys/net/ipv4/ip_forward", "0").expect("setting ip_forward");
     // Addresses are usable at once instead of being tentative for a second, so that two looks agree.
     fs::write("/proc/sys/net/ipv6/conf/default/accept_dad", "0").expect("setting accept_dad");
 }

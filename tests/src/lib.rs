@@ -15,6 +15,7 @@
 // A test tells what is wrong by panicking; each panic says so itself.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod capture;
 pub mod cases;
 pub mod cli;
 pub mod command;
@@ -24,4 +25,5 @@ pub mod host;
 pub mod internet;
 pub mod inventory;
 pub mod runner;
+pub mod strangers;
 pub mod traffic;

@@ -2,7 +2,13 @@
 
 use crate::feature::Feature;
 
+mod apply;
+mod bad_input;
+mod client;
+mod concurrency;
+mod drift;
 mod labs;
+mod restart;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -36,5 +42,14 @@ impl Test {
 
 /// All tests, in the order in which they are reported.
 pub fn all() -> Vec<Test> {
-    [labs::TESTS].concat()
+    [
+        labs::TESTS,
+        bad_input::TESTS,
+        apply::TESTS,
+        drift::TESTS,
+        restart::TESTS,
+        concurrency::TESTS,
+        client::TESTS,
+    ]
+    .concat()
 }
