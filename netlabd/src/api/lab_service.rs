@@ -21,14 +21,14 @@ const PAGE: (usize, usize) = (100, 1_000);
 const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
 
 /// The service.
-pub struct Labs {
+pub(super) struct Labs {
     manager: Manager,
     kernel: std::sync::Arc<Linux>,
 }
 
 impl Labs {
     /// Serves the labs of `manager`, whose nodes are on `kernel`.
-    pub fn new(manager: Manager, kernel: std::sync::Arc<Linux>) -> Self {
+    pub(super) fn new(manager: Manager, kernel: std::sync::Arc<Linux>) -> Self {
         Self { manager, kernel }
     }
 
