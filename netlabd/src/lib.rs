@@ -14,6 +14,7 @@
 //! - [`plan`]: what is to be done, as pure functions.
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
+//! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
@@ -24,6 +25,7 @@ pub mod kernel;
 pub mod lock;
 pub mod model;
 pub mod plan;
+pub mod probe;
 pub mod reconcile;
 pub mod sandbox;
 pub mod store;
