@@ -18,8 +18,10 @@
 
 pub mod api;
 pub mod clock;
+pub mod config;
 pub mod exec;
 pub mod kernel;
+pub mod lock;
 pub mod model;
 pub mod plan;
 pub mod reconcile;

@@ -1,3 +1,10 @@
-//! The gRPC side of the daemon.
+//! The gRPC side of the daemon: one service a file, requests converted into the model, errors into
+//! statuses.
 
+mod caller;
 pub mod convert;
+mod host_service;
+mod lab_service;
+mod plan;
+pub mod server;
+mod status;

@@ -22,6 +22,9 @@ pub(super) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + S
             .chunks(share)
             .map(|chunk| scope.spawn(|| chunk.iter().map(&work).collect::<Vec<_>>()))
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
     })
 }

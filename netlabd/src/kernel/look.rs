@@ -1,10 +1,6 @@
 //! Observation: one lab, all its places.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    os::fd::BorrowedFd,
-};
+use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
 
 use netlink_packet_route::AddressFamily;
 
@@ -43,7 +39,11 @@ struct Look {
 }
 
 /// Looks at all places of a lab.
-pub(super) fn observe(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> Result<Observed, Failure> {
+pub(super) fn observe(
+    scope: Scope<'_>,
+    spaces: &LabSpaces,
+    host: BorrowedFd<'_>,
+) -> Result<Observed, Failure> {
     let nodes: Vec<_> = spaces.nodes().iter().collect();
     let looks = enter::for_each(&nodes, |(node, space)| {
         let place = Place::Node((*node).clone());
@@ -66,7 +66,13 @@ fn sysctls(target: &Target, place: &Place) -> BTreeMap<SysctlKey, String> {
     asked.filter_map(|key| Some((key.clone(), sysctl::read(key)?))).collect()
 }
 
-fn look(target: &Target, place: Place, space: BorrowedFd<'_>, id: i32, host: BorrowedFd<'_>) -> io::Result<Look> {
+fn look(
+    target: &Target,
+    place: Place,
+    space: BorrowedFd<'_>,
+    id: i32,
+    host: BorrowedFd<'_>,
+) -> io::Result<Look> {
     enter::enter(host)?;
     let links = granted(rtnl::links(&mut RouteSocket::open()?, Some(id))?)?;
     enter::enter(space)?;
@@ -83,7 +89,8 @@ fn nat(scope: nft::Scope<'_>) -> io::Result<NatState> {
 
 /// Addresses, VLANs and routes; the first two by interface name without further detail.
 fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceState> {
-    let names: BTreeMap<u32, String> = links.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let names: BTreeMap<u32, String> =
+        links.iter().map(|link| (link.state.index, link.name.clone())).collect();
     let mut state = PlaceState {
         links: links.iter().map(|link| (link.name.clone(), link.state.clone())).collect(),
         ..PlaceState::default()
@@ -123,7 +130,8 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     let names: BTreeMap<u32, String> = all.iter().map(|link| (link.state.index, link.name.clone())).collect();
     let wanted = scope.target.places.get(&Place::Host);
     let concerns = |link: &LinkDump| {
-        marked_by(link) == Some(scope.lab.as_str()) || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))
+        marked_by(link) == Some(scope.lab.as_str())
+            || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))
     };
     let mut links: Vec<_> = all.into_iter().filter(concerns).collect();
     for link in &mut links {
@@ -140,7 +148,11 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
 }
 
 /// Gives numbers their names.
-fn assemble(look: Look, by_id: &BTreeMap<i32, Place>, host_names: &BTreeMap<u32, String>) -> (Place, PlaceState) {
+fn assemble(
+    look: Look,
+    by_id: &BTreeMap<i32, Place>,
+    host_names: &BTreeMap<u32, String>,
+) -> (Place, PlaceState) {
     let Look { place, links, mut state } = look;
     let names: BTreeMap<u32, String> = if place == Place::Host {
         host_names.clone()

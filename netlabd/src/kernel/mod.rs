@@ -84,7 +84,8 @@ impl Kernel for Linux {
     }
 
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
-        sysctl::write(key, value).map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
+        sysctl::write(key, value)
+            .map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
     }
 
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
@@ -107,7 +108,8 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
     let refused = |refusal: rtnl::Refusal| std::io::Error::from_raw_os_error(refusal.errno);
     let mut socket = RouteSocket::open()?;
     let dump = rtnl::links(&mut socket, None)?.map_err(refused)?;
-    let names: BTreeMap<u32, String> = dump.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let names: BTreeMap<u32, String> =
+        dump.iter().map(|link| (link.state.index, link.name.clone())).collect();
     let mut links: BTreeMap<String, HostLink> = dump
         .iter()
         .map(|link| {

@@ -19,7 +19,9 @@ use crate::{
 /// Tries a feature; `Err` tells in the kernel's own words why not.
 pub(super) fn probe(feature: Feature) -> Result<(), String> {
     if feature == Feature::UserNamespaces {
-        return UserNamespace::create(IdRange { base: 0, count: 1 }).map(drop).map_err(|error| error.to_string());
+        return UserNamespace::create(IdRange { base: 0, count: 1 })
+            .map(drop)
+            .map_err(|error| error.to_string());
     }
     let attempt = thread::Builder::new().spawn(move || {
         // SAFETY: only this thread leaves the shared namespace, and it ends with this closure.
@@ -56,7 +58,8 @@ fn try_here(feature: Feature) -> Result<(), String> {
         }
         Feature::Dummy => vec![link(at("d")?, Kind::Dummy)],
         Feature::Nat => {
-            let missing = |(config, result): (&str, Result<(), String>)| Some(format!("{config}: {}", result.err()?));
+            let missing =
+                |(config, result): (&str, Result<(), String>)| Some(format!("{config}: {}", result.err()?));
             return nft::probe_features().into_iter().find_map(missing).map_or(Ok(()), Err);
         }
         Feature::Ipv6 => {

@@ -136,18 +136,27 @@ impl Spaces {
         let failure = |error: sandbox::Error| Failure::new(lab, error);
         let user = UserNamespace::create(IdRange { base: first_id, count: IDS }).map_err(failure)?;
         let dir = self.labs_dir.join(lab.as_str());
-        fs::create_dir_all(&dir).map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
+        fs::create_dir_all(&dir)
+            .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failure)?;
         sandbox::pin(user.as_fd(), &path).map_err(failure)?;
         Ok(user)
     }
 
-    fn settle(&self, socket: &mut RouteSocket, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
+    fn settle(
+        &self,
+        socket: &mut RouteSocket,
+        lab: &LabName,
+        node: &NodeName,
+        fd: OwnedFd,
+    ) -> Result<NodeSpace, Failure> {
         let path = self.pin_path(lab, node);
         if sandbox::open_pin(&path).map_err(|error| Failure::new(node, error))?.is_some() {
-            let what = format!("{} is a namespace that is not netlab's; ip netns delete {lab}.{node}, or rename the node",
-                path.display());
+            let what = format!(
+                "{} is a namespace that is not netlab's; ip netns delete {lab}.{node}, or rename the node",
+                path.display()
+            );
             return Err(Failure { errno: Some(libc::EADDRINUSE), ..Failure::new(node, what) });
         }
         sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
@@ -173,7 +182,9 @@ impl Spaces {
     /// Pins a node's living namespace again.
     pub(super) fn pin(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
         let spaces = self.of(lab)?;
-        let Some(space) = spaces.nodes.get(node) else { return Err(Failure::new(node, "its namespace is gone")) };
+        let Some(space) = spaces.nodes.get(node) else {
+            return Err(Failure::new(node, "its namespace is gone"));
+        };
         let path = self.pin_path(lab, node);
         sandbox::prepare_directory(&self.netns_dir)
             .and_then(|()| sandbox::unpin(&path))

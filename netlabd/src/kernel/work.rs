@@ -1,10 +1,6 @@
 //! Execution: a plan, stage by stage.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    os::fd::BorrowedFd,
-};
+use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
 
 use netlink_packet_route::{
     RouteNetlinkMessage,
@@ -24,7 +20,12 @@ use crate::{
 };
 
 /// Carries out a plan; stops after the first stage with failures.
-pub(super) fn execute(spaces: &Spaces, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+pub(super) fn execute(
+    spaces: &Spaces,
+    scope: Scope<'_>,
+    plan: &Plan,
+    done: &mut dyn FnMut(usize),
+) -> Vec<Failure> {
     let mut count = 0;
     for stage in &plan.stages {
         let mut failures = namespaces(spaces, scope, &stage.ops);
@@ -46,7 +47,8 @@ pub(super) fn execute(spaces: &Spaces, scope: Scope<'_>, plan: &Plan, done: &mut
 
 /// Makes all new namespaces of a stage at once, and puts lost pins back.
 fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
-    let new: Vec<_> = ops.iter().filter_map(|op| if let Op::AddNode(node) = op { Some(node) } else { None }).collect();
+    let new: Vec<_> =
+        ops.iter().filter_map(|op| if let Op::AddNode(node) = op { Some(node) } else { None }).collect();
     let mut failures = Vec::new();
     if !new.is_empty() {
         failures.extend(spaces.add(scope.lab, scope.first_id, &new).err().unwrap_or_default());
@@ -62,7 +64,8 @@ fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
 /// Takes namespaces away, their interfaces first and in bulk: that is what frees the other ends of
 /// links at once; the kernel frees the namespaces themselves later.
 fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
-    let gone: Vec<_> = ops.iter().filter_map(|op| if let Op::DeleteNode(node) = op { Some(node) } else { None }).collect();
+    let gone: Vec<_> =
+        ops.iter().filter_map(|op| if let Op::DeleteNode(node) = op { Some(node) } else { None }).collect();
     let open = match spaces.of(lab) {
         Ok(open) => open,
         Err(failure) => return vec![failure],
@@ -165,7 +168,8 @@ impl<'a> Runner<'a> {
             }
             Op::SetNat { rules, .. } => {
                 self.flush();
-                let scope = if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
+                let scope =
+                    if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
                 if let Err(error) = nft::replace(scope, rules) {
                     self.failures.push(Failure::new(self.place, error));
                 }
@@ -197,7 +201,8 @@ impl<'a> Runner<'a> {
                 }
                 Err(Unknown(name)) => {
                     let message = format!("{op}: there is no interface {name} in {}", self.place);
-                    self.failures.push(Failure { errno: Some(libc::ENODEV), ..Failure::new(op.object(), message) });
+                    self.failures
+                        .push(Failure { errno: Some(libc::ENODEV), ..Failure::new(op.object(), message) });
                 }
             }
         }

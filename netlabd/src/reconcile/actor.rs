@@ -180,7 +180,9 @@ impl Actor {
                 return self.fail(&wanted, failure);
             }
             last = failures.into_iter().next().or_else(|| {
-                plan.ops().next().map(|op| Failure::new(op.object(), format!("it does not stay as set: {}", op.finding())))
+                plan.ops()
+                    .next()
+                    .map(|op| Failure::new(op.object(), format!("it does not stay as set: {}", op.finding())))
             });
             if self.is_outdated(&wanted) {
                 return Next::Again;
@@ -212,7 +214,8 @@ impl Actor {
         };
         self.entry.report(store, |status| status.working(wanted.generation, phase, 0, total, step(0)));
         self.shared.kernel.execute(self.scope(&wanted.target, wanted.first_id), plan, &mut |done| {
-            self.entry.report(store, |status| status.working(wanted.generation, phase, done, total, step(done)));
+            self.entry
+                .report(store, |status| status.working(wanted.generation, phase, done, total, step(done)));
         })
     }
 
@@ -221,7 +224,14 @@ impl Actor {
         state.record.deleting || state.record.generation != wanted.generation
     }
 
-    fn verified(&mut self, wanted: &Wanted, plan: &Plan, started: Instant, found: Vec<String>, done: Vec<String>) -> Next {
+    fn verified(
+        &mut self,
+        wanted: &Wanted,
+        plan: &Plan,
+        started: Instant,
+        found: Vec<String>,
+        done: Vec<String>,
+    ) -> Next {
         let repair = (!found.is_empty()).then(|| proto::Repair {
             time: Some(clock::now()),
             found,
@@ -294,7 +304,9 @@ impl Actor {
             Some(previous) => self.put_back(wanted, failure, &previous),
             None => {
                 let message = self.message(failure, true);
-                self.entry.report(&self.shared.store, |s| s.failed(Phase::Degraded, wanted.generation, message.clone()));
+                self.entry.report(&self.shared.store, |s| {
+                    s.failed(Phase::Degraded, wanted.generation, message.clone())
+                });
                 self.entry.history.add(&self.shared.store, Body::Failed(message));
                 Next::Retry
             }
@@ -321,7 +333,8 @@ impl Actor {
             return Next::Retry;
         }
         let removed = self.take_away();
-        self.entry.report(&self.shared.store, |s| s.failed(Phase::Failed, wanted.generation, message.clone()));
+        self.entry
+            .report(&self.shared.store, |s| s.failed(Phase::Failed, wanted.generation, message.clone()));
         self.entry.history.add(&self.shared.store, Body::Failed(message));
         if removed.is_err() { Next::Retry } else { Next::Rest }
     }

@@ -78,7 +78,12 @@ impl Entry {
     }
 
     /// Changes the desired state: on the disk first, then in memory.
-    pub(super) fn respecify(&self, store: &Store, lab: Lab, change: impl FnOnce(&mut Record)) -> Result<(), store::Error> {
+    pub(super) fn respecify(
+        &self,
+        store: &Store,
+        lab: Lab,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), store::Error> {
         let mut state = self.state();
         let mut record = state.record.clone();
         change(&mut record);

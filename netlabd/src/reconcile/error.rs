@@ -15,7 +15,9 @@ pub enum Error {
     #[error("lab {0} is being deleted; try again when it is gone")]
     Deleting(LabName),
     /// It was changed meanwhile.
-    #[error("lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; look at it and apply again")]
+    #[error(
+        "lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; look at it and apply again"
+    )]
     Stale {
         /// The lab.
         lab: LabName,

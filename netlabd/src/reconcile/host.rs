@@ -40,7 +40,11 @@ pub(super) fn claim(store: &Store, kernel: &dyn Kernel, target: &Target) -> Resu
 }
 
 /// Puts back every sysctl that no lab wants any more.
-pub(super) fn release(store: &Store, kernel: &dyn Kernel, still_wanted: &BTreeSet<SysctlKey>) -> Result<(), super::Error> {
+pub(super) fn release(
+    store: &Store,
+    kernel: &dyn Kernel,
+    still_wanted: &BTreeSet<SysctlKey>,
+) -> Result<(), super::Error> {
     let boot_id = boot_id();
     for (name, value) in store.host_values()? {
         let key: SysctlKey = match name.parse() {

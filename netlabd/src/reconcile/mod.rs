@@ -111,7 +111,9 @@ impl Manager {
             let lab = convert::lab(&record.spec.clone().unwrap_or_default());
             match lab {
                 Ok(lab) => entries.push(Arc::new(Entry::new(&manager.0.store, record, lab))),
-                Err(faults) => tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone"),
+                Err(faults) => {
+                    tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone")
+                }
             }
         }
         manager.0.labs().extend(entries.iter().map(|entry| (entry.name.clone(), entry.clone())));
@@ -198,7 +200,12 @@ impl Manager {
     }
 
     /// A lab that failed and of which nothing is left may be created again.
-    fn replace_failed(&self, entry: &Arc<Entry>, lab: Lab, spec: proto::Lab) -> Result<proto::LabResource, Error> {
+    fn replace_failed(
+        &self,
+        entry: &Arc<Entry>,
+        lab: Lab,
+        spec: proto::Lab,
+    ) -> Result<proto::LabResource, Error> {
         self.preflight(&lab, &Target::new(&lab, &entry.uid), &BTreeSet::new())?;
         let mut generation = 0;
         entry.respecify(&self.0.store, lab, |record| {
@@ -281,7 +288,8 @@ impl Manager {
             Err(_) => {
                 let target = Target::new(lab, lab.name.as_str());
                 self.preflight(lab, &target, &BTreeSet::new())?;
-                let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
+                let observed =
+                    self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
                 Ok(diff(&target, &observed))
             }
         }
@@ -297,17 +305,23 @@ impl Manager {
     fn preflight(&self, lab: &Lab, target: &Target, own: &BTreeSet<NodeName>) -> Result<(), Error> {
         let host = self.0.kernel.host()?;
         let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
-        let targets: Vec<_> = others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
+        let targets: Vec<_> =
+            others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
         let others: Vec<_> = targets.iter().map(|(name, target)| preflight::Other { name, target }).collect();
         let refusals = preflight::check(&*self.0.kernel, &lab.name, target, &host, own, &others);
         if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
     }
 
     fn free_ids(&self) -> Result<u32, Error> {
-        let taken: BTreeSet<u32> = self.0.labs().values().map(|entry| entry.state().record.first_id).collect();
+        let taken: BTreeSet<u32> =
+            self.0.labs().values().map(|entry| entry.state().record.first_id).collect();
         let free = (0..MAX_LABS).map(|number| FIRST_ID + number * IDS).find(|id| !taken.contains(id));
         free.ok_or_else(|| {
-            Failure::new("host", format!("there are {MAX_LABS} labs already, as many as have user ids; delete some")).into()
+            Failure::new(
+                "host",
+                format!("there are {MAX_LABS} labs already, as many as have user ids; delete some"),
+            )
+            .into()
         })
     }
 

@@ -50,7 +50,13 @@ pub(super) fn check(
     refusals
 }
 
-fn names(lab: &LabName, wanted: &PlaceTarget, host: &HostState, others: &[Other<'_>], refusals: &mut Vec<Refusal>) {
+fn names(
+    lab: &LabName,
+    wanted: &PlaceTarget,
+    host: &HostState,
+    others: &[Other<'_>],
+    refusals: &mut Vec<Refusal>,
+) {
     for name in wanted.links.keys() {
         let seen = host.links.get(name.as_str()).filter(|link| link.lab.as_deref() != Some(lab.as_str()));
         let claimed = others.iter().find(|other| {
@@ -69,7 +75,13 @@ fn names(lab: &LabName, wanted: &PlaceTarget, host: &HostState, others: &[Other<
     }
 }
 
-fn addresses(lab: &LabName, wanted: &PlaceTarget, host: &HostState, others: &[Other<'_>], refusals: &mut Vec<Refusal>) {
+fn addresses(
+    lab: &LabName,
+    wanted: &PlaceTarget,
+    host: &HostState,
+    others: &[Other<'_>],
+    refusals: &mut Vec<Refusal>,
+) {
     let of_host = host.links.iter().filter(|(_, link)| link.lab.as_deref() != Some(lab.as_str())).flat_map(
         |(name, link)| link.addresses.iter().map(move |address| (*address, format!("the host's {name}"))),
     );
@@ -117,7 +129,9 @@ fn parents(target: &Target, host: &HostState, refusals: &mut Vec<Refusal>) {
     for (place, wanted) in &target.places {
         for (name, link) in &wanted.links {
             let Kind::Macvlan { parent, .. } = &link.kind else { continue };
-            if own.is_some_and(|host| host.links.contains_key(parent)) || host.links.contains_key(parent.as_str()) {
+            if own.is_some_and(|host| host.links.contains_key(parent))
+                || host.links.contains_key(parent.as_str())
+            {
                 continue;
             }
             let known: Vec<_> = host.links.keys().map(String::as_str).filter(|name| *name != "lo").collect();

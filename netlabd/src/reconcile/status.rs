@@ -46,7 +46,8 @@ impl Status {
         self.phase = phase;
         self.observed_generation = generation;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        self.progress = Some(proto::Progress { done: count(done), total: count(total), step: step.to_owned() });
+        self.progress =
+            Some(proto::Progress { done: count(done), total: count(total), step: step.to_owned() });
         let message = format!("{done} of {total} operations done");
         self.set("Progressing", "True", "Working", &message);
         if phase != Phase::Degraded {
@@ -77,7 +78,8 @@ impl Status {
 
     /// It is damaged faster than repairing it makes sense.
     pub(super) fn stormy(&mut self, seconds: u64) {
-        let message = format!("damaged again and again; the next look is in {seconds} s (pause-lab stops repairs)");
+        let message =
+            format!("damaged again and again; the next look is in {seconds} s (pause-lab stops repairs)");
         self.set("Drifted", "True", "DamagedAgainAndAgain", &message);
     }
 

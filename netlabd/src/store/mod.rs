@@ -49,7 +49,9 @@ pub enum Error {
     #[error("the store {0} is in use by another netlabd")]
     InUse(PathBuf),
     /// It was written by a newer netlabd.
-    #[error("the store {path} has format {found}, this netlabd knows up to {FORMAT}; use the newer netlabd again")]
+    #[error(
+        "the store {path} has format {found}, this netlabd knows up to {FORMAT}; use the newer netlabd again"
+    )]
     TooNew {
         /// The file.
         path: PathBuf,
@@ -85,7 +87,8 @@ impl Store {
             Err(OpenError::Damaged(reason)) => {
                 let aside = dir.join(format!("labs.redb.damaged-{}", crate::clock::now_us()));
                 let failed = |reason: String| Error::Database { path: path.clone(), reason };
-                fs::rename(&path, &aside).map_err(|error| failed(format!("{reason}; moving it aside: {error}")))?;
+                fs::rename(&path, &aside)
+                    .map_err(|error| failed(format!("{reason}; moving it aside: {error}")))?;
                 let store = Self::try_open(&path).map_err(|error| match error {
                     OpenError::Damaged(reason) => failed(reason),
                     OpenError::Other(error) => error,
@@ -169,9 +172,10 @@ impl Store {
         labs.into_iter()
             .map(|(name, bytes)| match Record::decode(bytes.as_slice()) {
                 Ok(record) => Ok((name, record)),
-                Err(error) => {
-                    Err(Error::Database { path: self.path.clone(), reason: format!("record of lab {name}: {error}") })
-                }
+                Err(error) => Err(Error::Database {
+                    path: self.path.clone(),
+                    reason: format!("record of lab {name}: {error}"),
+                }),
             })
             .collect()
     }

@@ -1,6 +1,6 @@
 //! A lab half way: everything that could be read, without what is at fault.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 use netlab_proto::v1 as proto;
@@ -122,11 +122,6 @@ impl Site {
         let each =
             |(name, draft)| Draft::addresses(draft).map(move |(index, address)| (name, index, address));
         self.interfaces.iter().flat_map(each)
-    }
-
-    /// The interface that has an address.
-    pub(super) fn owner(&self, address: IpAddr) -> Option<&IfName> {
-        self.addresses().find(|(_, _, own)| own.addr() == address).map(|(name, ..)| name)
     }
 }
 

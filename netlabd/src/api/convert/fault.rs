@@ -152,9 +152,10 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The first four of some items for a message: `a, b, c, d and 3 more`.
-pub(super) fn listed(items: impl Iterator<Item = String>) -> String {
-    const MOST: usize = 4;
-    let items: Vec<String> = items.collect();
-    let head = items.iter().take(MOST).cloned().collect::<Vec<_>>().join(", ");
-    if items.len() > MOST { format!("{head} and {} more", items.len() - MOST) } else { head }
+pub(super) fn listed<T>(mut items: impl Iterator<Item = T>, show: impl FnMut(T) -> String) -> String {
+    let head = items.by_ref().take(4).map(show).collect::<Vec<_>>().join(", ");
+    match items.count() {
+        0 => head,
+        more => format!("{head} and {more} more"),
+    }
 }

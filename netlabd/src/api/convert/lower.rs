@@ -93,9 +93,8 @@ fn check_parent(parent: &IfName, all: &[Macvlan], sites: &Sites, sink: &mut Sink
         sink.add(&all[0].path.field("macvlan").field("parent"), message);
     }
     let Some(passthru) = all.iter().find(|it| it.mode == MacvlanMode::Passthru) else { return };
-    let others: Vec<_> = all.iter().filter(|it| it.at != passthru.at).collect();
-    if !others.is_empty() {
-        let others = listed(others.iter().map(|it| it.at.to_string()));
+    if all.len() > 1 {
+        let others = listed(all.iter().filter(|it| it.at != passthru.at), |it| it.at.to_string());
         let message =
             format!("passthru takes {parent} for itself, but {others} is on it too; use another mode");
         sink.add(&passthru.path.field("macvlan").field("mode"), message);

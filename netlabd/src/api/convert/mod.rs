@@ -8,6 +8,7 @@ mod address;
 mod check;
 mod draft;
 mod fault;
+mod gateway;
 mod interface;
 mod kind;
 mod limit;

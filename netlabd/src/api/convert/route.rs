@@ -10,7 +10,8 @@ use crate::model::{IfName, Route};
 use super::{
     address,
     draft::Site,
-    fault::{Path, Sink, listed, shown},
+    fault::{Path, Sink, shown},
+    gateway::Gateways,
     name,
 };
 
@@ -21,12 +22,13 @@ const METRIC_CONNECTED_IPV6: u32 = 256;
 
 /// Reads the routes of a node.
 pub(super) fn read(site: &Site, routes: &[proto::Route], sink: &mut Sink) -> Vec<Route> {
+    let gateways = Gateways::of(site);
     let mut seen: BTreeMap<(IpNet, u32), usize> = BTreeMap::new();
     let mut read = Vec::with_capacity(routes.len());
     for (i, message) in routes.iter().enumerate() {
         let path = site.path.field("routes").index(i);
-        let Some(route) = read_route(site, message, &path, sink) else { continue };
-        check_connected(site, &route, &path, sink);
+        let Some(route) = read_route(site, &gateways, message, &path, sink) else { continue };
+        check_connected(&gateways, &route, &path, sink);
         let first = *seen.entry((route.to, route.metric)).or_insert(i);
         if first != i {
             let message = format!(
@@ -40,7 +42,13 @@ pub(super) fn read(site: &Site, routes: &[proto::Route], sink: &mut Sink) -> Vec
     read
 }
 
-fn read_route(site: &Site, message: &proto::Route, path: &Path, sink: &mut Sink) -> Option<Route> {
+fn read_route(
+    site: &Site,
+    gateways: &Gateways<'_>,
+    message: &proto::Route,
+    path: &Path,
+    sink: &mut Sink,
+) -> Option<Route> {
     let at = path.field("via");
     let has_via = !message.via.is_empty();
     let via = if has_via { sink.keep(&at, &shown(&message.via), address::host(&message.via)) } else { None };
@@ -52,8 +60,8 @@ fn read_route(site: &Site, message: &proto::Route, path: &Path, sink: &mut Sink)
         sink.add(path, "a route needs via (the next hop) or dev (the interface)");
     }
     let dev = match via {
-        Some(via) if message.dev.is_empty() => gateway(site, via, &at, sink),
-        Some(via) => dev.filter(|dev| reaches(site, via, dev, &at, sink)),
+        Some(via) if message.dev.is_empty() => gateways.find(via, &at, sink),
+        Some(via) => dev.filter(|dev| gateways.reaches(via, dev, &at, sink)),
         None => dev,
     };
     let (to, dev) = (to?, dev?);
@@ -89,73 +97,6 @@ fn destination(message: &proto::Route, via: Option<IpAddr>, path: &Path, sink: &
     Some(to)
 }
 
-/// The interface whose subnet holds the next hop; the longest prefix wins.
-fn gateway(site: &Site, via: IpAddr, path: &Path, sink: &mut Sink) -> Option<IfName> {
-    if address::is_link_local(via) {
-        sink.add(path, format!("{via} is link-local, so it is on every link; add dev"));
-        return None;
-    }
-    if is_own(site, via, path, sink) {
-        return None;
-    }
-    let holding = subnets(site).filter(|(_, net)| net.contains(&via)).max_by_key(|(_, net)| net.prefix_len());
-    let Some((name, net)) = holding else {
-        let have = listed(subnets(site).map(|(name, net)| format!("{net} ({name})")));
-        let links =
-            if have.is_empty() { "it has no addresses".into() } else { format!("its links have {have}") };
-        sink.add(path, format!("gateway {via} is on no link of {}: {links}", site.place));
-        return None;
-    };
-    is_host(via, net, path, sink).then(|| name.clone())
-}
-
-/// Whether the next hop is on the interface that the author names.
-fn reaches(site: &Site, via: IpAddr, dev: &IfName, path: &Path, sink: &mut Sink) -> bool {
-    if address::is_link_local(via) {
-        return !is_own(site, via, path, sink);
-    }
-    if is_own(site, via, path, sink) {
-        return false;
-    }
-    let of_dev = || subnets(site).filter(|(name, _)| *name == dev).map(|(_, net)| net);
-    if let Some(net) = of_dev().find(|net| net.contains(&via)) {
-        return is_host(via, net, path, sink);
-    }
-    let have = listed(of_dev().map(|net| net.to_string()));
-    let have = if have.is_empty() { "no address with a subnet" } else { &have };
-    sink.add(path, format!("gateway {via} is not on {dev}, which has {have}"));
-    false
-}
-
-/// The addresses with neighbours.
-fn subnets(site: &Site) -> impl Iterator<Item = (&IfName, IpNet)> {
-    let lo = IfName::loopback();
-    let all = site
-        .addresses()
-        .filter(move |(name, _, net)| **name != lo && net.prefix_len() < net.max_prefix_len());
-    all.map(|(name, _, net)| (name, net))
-}
-
-fn is_own(site: &Site, via: IpAddr, path: &Path, sink: &mut Sink) -> bool {
-    let owner = site.owner(via);
-    if let Some(name) = owner {
-        sink.add(
-            path,
-            format!("gateway {via} is {}'s own address, on {name}; name the neighbour's", site.place),
-        );
-    }
-    owner.is_some()
-}
-
-fn is_host(via: IpAddr, net: IpNet, path: &Path, sink: &mut Sink) -> bool {
-    let inner = net.prefix_len() + 1 < net.max_prefix_len() && via.is_ipv4();
-    let is_host = !inner || (via != net.network() && via != net.broadcast());
-    if !is_host {
-        sink.add(path, format!("gateway {via} is the network's own or broadcast address of {}", net.trunc()));
-    }
-    is_host
-}
-
 fn check_up(site: &Site, dev: &IfName, path: &Path, sink: &mut Sink) {
     if site.interfaces.get(dev).is_some_and(|draft| !draft.up) {
         sink.add(path, format!("leads through {dev}, which is down; leave out up: false there"));
@@ -163,12 +104,12 @@ fn check_up(site: &Site, dev: &IfName, path: &Path, sink: &mut Sink) {
 }
 
 /// The kernel makes the route to each subnet by itself; a second one would be refused.
-fn check_connected(site: &Site, route: &Route, path: &Path, sink: &mut Sink) {
+fn check_connected(gateways: &Gateways<'_>, route: &Route, path: &Path, sink: &mut Sink) {
     let metric = if route.to.addr().is_ipv6() { METRIC_CONNECTED_IPV6 } else { 0 };
     if route.metric != metric {
         return;
     }
-    if let Some((name, _)) = subnets(site).find(|(_, net)| net.trunc() == route.to) {
+    if let Some(name) = gateways.connected(route.to) {
         let message =
             format!("{} is the subnet of {name}, so the route is there already; leave it out", route.to);
         sink.add(&path.field("to"), message);

@@ -6,7 +6,7 @@ use crate::model::{IfName, Kind};
 
 use super::{
     draft::{Draft, Site, Sites},
-    fault::{Sink, listed},
+    fault::Sink,
 };
 
 /// Levels that the kernel allows (`MAX_NEST_DEV` in include/linux/netdevice.h).
@@ -99,8 +99,8 @@ fn report_loops(site: &Site, lowers: &Edges<'_>, left: &BTreeSet<&IfName>, sink:
         }
         let Some(first) = next.and_then(|name| walk.iter().position(|it| *it == name)) else { continue };
         let members = &walk[first..];
-        let chain = members.iter().chain(members.first()).map(ToString::to_string);
-        let message = if members.len() > 3 { listed(chain) } else { chain.collect::<Vec<_>>().join(" on ") };
+        let chain: Vec<_> = members.iter().chain(members.first()).map(ToString::to_string).collect();
+        let message = chain.join(" on ");
         sink.add(&site.interface_path(members[0]), format!("stands on itself: {message}; break the loop"));
     }
 }

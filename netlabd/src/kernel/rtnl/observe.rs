@@ -304,7 +304,10 @@ pub(in crate::kernel) fn has_advertised_default(socket: &mut RouteSocket) -> io:
 }
 
 /// The identifier by which the socket's namespace knows another one; gives it one if need be.
-pub(in crate::kernel) fn namespace_id(socket: &mut RouteSocket, namespace: BorrowedFd<'_>) -> io::Result<i32> {
+pub(in crate::kernel) fn namespace_id(
+    socket: &mut RouteSocket,
+    namespace: BorrowedFd<'_>,
+) -> io::Result<i32> {
     let fd = u32::try_from(namespace.as_raw_fd()).unwrap_or_default();
     if let Some(id) = known_namespace_id(socket, fd)? {
         return Ok(id);
@@ -313,7 +316,9 @@ pub(in crate::kernel) fn namespace_id(socket: &mut RouteSocket, namespace: Borro
     // -1 lets the kernel choose.
     request.attributes = vec![NsidAttribute::Fd(fd), NsidAttribute::Id(-1)];
     match socket.request(RouteNetlinkMessage::NewNsId(request), 0)? {
-        Err(refusal) if refusal.errno != libc::EEXIST => return Err(io::Error::from_raw_os_error(refusal.errno)),
+        Err(refusal) if refusal.errno != libc::EEXIST => {
+            return Err(io::Error::from_raw_os_error(refusal.errno));
+        }
         _ => {}
     }
     known_namespace_id(socket, fd)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))

@@ -165,6 +165,28 @@ fn notebook_bridged_uplink() {
     assert_eq!(interface(&lab, "bridge:ns1-br0").port.as_ref().unwrap().vlans, PortVlans::Default);
 }
 
+#[test]
+fn allowed_translations() {
+    for text in [
+        r#""port_forwards":[{"protocol":"tcp","port":80,"to":"192.0.2.1:80"},{"protocol":"udp","port":80,"to":"192.0.2.1:80"},
+            {"protocol":"tcp","port":80,"to":"192.0.2.1:80","in_interface":"eth0"},
+            {"protocol":"tcp","port":80,"to":"[2001:db8::1]:80"}]"#,
+        r#""masquerade":[{},{"source":"192.0.2.1/32","out_interface":"lo"}]"#,
+    ] {
+        good(&nat(text));
+    }
+    good(r#"{"name":"x","nodes":{"n":{"nat":{}}},"host":{"nat":{"masquerade":[]}}}"#);
+}
+
+#[test]
+fn loopback_without_addresses_is_left_out() {
+    let lab = good(
+        r#"{"name":"x","nodes":{"n":{"interfaces":{"lo":{}}},"m":{"interfaces":{"lo":{"addresses":["192.0.2.1/32"]}}}}}"#,
+    );
+    assert!(lab.nodes["n"].interfaces.is_empty());
+    assert_eq!(interface(&lab, "m:lo").addresses.len(), 1);
+}
+
 /// What looks like a fault and is none.
 #[test]
 fn allowed() {
@@ -172,7 +194,7 @@ fn allowed() {
         r#""eth0":{"addresses":["192.0.2.0/31","2001:db8::/127"]}"#,
         r#""eth0":{"addresses":["192.0.2.1/24","192.0.2.2/24","192.0.2.3/32"]}"#,
         r#""eth0":{"addresses":["192.0.2.1/24"]},"d0":{"dummy":{},"addresses":["192.0.2.9/32"]}"#,
-        r#""eth0":{"addresses":["fe80::1/64"]},"d0":{"dummy":{},"addresses":["fe80::1/64"]}"#,
+        r#""eth0":{"addresses":["fe80::1/64","fe80::3/64"]},"d0":{"dummy":{},"addresses":["fe80::1/64","fe80::2/64"]}"#,
         r#""lo":{"addresses":["127.0.0.2/8","198.51.100.1/32"],"up":true}"#,
         r#""x":{"vxlan":{"vni":0,"remote":"192.0.2.9"}},"y":{"vxlan":{"vni":0,"remote":"2001:db8::9"}}"#,
         r#""x":{"vxlan":{"vni":1,"remote":"192.0.2.9","dev":"eth0"},"mtu":1450}"#,

@@ -89,3 +89,20 @@ fn port_as_macvlan_parent() {
         r#"nodes.a.interfaces.mv0.macvlan.parent: the host's "p0" is a port of a bridge; name the bridge"#,
     );
 }
+
+/// One slip of each sort, all found at once and in order.
+#[test]
+fn all_at_once() {
+    let text = r#""name":"X","nodes":{
+        "a":{"interfaces":{"eth0":{"addresses":["192.0.2.1","192.0.2.2/24"],"mtu":9}},"routes":[{"to":"default","via":"192.0.2.2"}]},
+        "b":{"sysctls":{"net.ipv4.ip_forward":"1"}}},
+        "links":[{"endpoints":["a:eth0","bb:eth0"]}],"checks":[{"from":"c-node","to":"a"}]"#;
+    let expected = r#"name: "X" may hold only a-z, 0-9 and '-'
+nodes.a.interfaces.eth0.addresses[0]: "192.0.2.1" has no prefix length; write 192.0.2.1/24
+nodes.a.interfaces.eth0.mtu: 9 is not an MTU: 68 to 65,535 bytes
+links[0].endpoints[1]: the lab has no node "bb"
+nodes.a.routes[0].via: gateway 192.0.2.2 is a's own address, on eth0; name the neighbour's
+nodes.b.sysctls["net.ipv4.ip_forward"]: "net.ipv4.ip_forward" is set by the node's field forwarding; use that
+checks[0].from: the lab has no node "c-node""#;
+    bad(lab_fields, text, expected);
+}

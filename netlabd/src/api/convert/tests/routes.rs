@@ -111,3 +111,24 @@ fn doubled() {
         bad(routes, text, expected);
     }
 }
+
+/// A node with two subnets on `eth0`, one within the other, and one on `down0`, which is down.
+fn nested(routes: &str) -> String {
+    let interfaces = r#""eth0":{"dummy":{},"addresses":["10.0.0.1/16","10.0.1.1/24"]},
+        "down0":{"dummy":{},"up":false,"addresses":["192.0.2.1/24"]}"#;
+    format!(r#"{{"name":"x","nodes":{{"n":{{"interfaces":{{{interfaces}}},"routes":[{routes}]}}}}}}"#)
+}
+
+#[test]
+fn smallest_subnet_counts() {
+    let expected =
+        "nodes.n.routes[0].via: gateway 10.0.1.255 is the network's own or broadcast address of 10.0.1.0/24";
+    bad(nested, r#"{"to":"default","via":"10.0.1.255"}"#, expected);
+}
+
+/// The kernel has no route to the subnet of an interface that is down.
+#[test]
+fn subnet_that_is_down() {
+    let json = nested(r#"{"to":"192.0.2.0/24","via":"10.0.0.2"}"#);
+    assert!(super::lab(&super::message(&json)).is_ok());
+}
