@@ -363,7 +363,6 @@ impl Actor {
     }
 
     fn delete(&self) -> Next {
-        self.entry.report(&self.shared.store, super::status::Status::deleting);
         if let Err(failure) = self.take_away() {
             tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
             let message = self.message(&failure, true);

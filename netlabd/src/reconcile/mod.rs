@@ -356,6 +356,7 @@ impl Manager {
     pub fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
         let entry = self.entry(name)?;
         entry.change(&self.0.store, |record| record.deleting = true)?;
+        entry.report(&self.0.store, status::Status::deleting);
         entry.wake.notify_one();
         Ok(entry.resource())
     }

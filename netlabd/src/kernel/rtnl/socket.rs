@@ -7,7 +7,7 @@ use netlink_packet_core::{
     NlasIterator,
 };
 use netlink_packet_route::RouteNetlinkMessage;
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use netlink_sys::{Socket, protocols::NETLINK_ROUTE};
 
 /// Messages in one send: their acknowledgements fit the receive buffer with room to spare.
 const BATCH: usize = 200;
