@@ -1,4 +1,4 @@
-//! NAT by nf_tables on the real kernel. Needs root.
+//! NAT by nftables on the real kernel. Needs root.
 //!
 //! Each test runs in a thread with a network namespace of its own, so that tests cannot meet. What nft(8)
 //! and ip(8) say is the yardstick.

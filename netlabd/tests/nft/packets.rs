@@ -10,16 +10,18 @@ use super::support::{forward, isolated, masquerade, sh};
 /// The thread's own namespace is the router. The server has no route back to the client.
 const TOPOLOGY: &str = "
     ip netns add client; ip netns add server
+    # Without duplicate address detection link-local addresses serve at once.
+    nodad='echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad'
+    eval \"$nodad\"; for n in client server; do ip netns exec $n sh -c \"$nodad\"; done
     ip link add eth0 type veth peer name eth0 netns client
     ip link add eth1 type veth peer name eth0 netns server
     for n in client server; do ip -n $n link set lo up; ip -n $n link set eth0 up; done
     ip link set eth0 up; ip link set eth1 up
-    for a in 192.0.2.254/24 2001:db8:1::fe/64; do ip addr add $a dev eth0 nodad; done
-    for a in 198.18.0.254/24 2001:db8:2::fe/64; do ip addr add $a dev eth1 nodad; done
-    for a in 192.0.2.1/24 2001:db8:1::1/64; do ip -n client addr add $a dev eth0 nodad; done
-    for a in 198.18.0.1/24 2001:db8:2::1/64; do ip -n server addr add $a dev eth0 nodad; done
+    for a in 192.0.2.254/24 2001:db8:1::fe/64; do ip addr add $a dev eth0; done
+    for a in 198.18.0.254/24 2001:db8:2::fe/64; do ip addr add $a dev eth1; done
+    for a in 192.0.2.1/24 2001:db8:1::1/64; do ip -n client addr add $a dev eth0; done
+    for a in 198.18.0.1/24 2001:db8:2::1/64; do ip -n server addr add $a dev eth0; done
     ip -n client route add default via 192.0.2.254; ip -n client route add default via 2001:db8:1::fe
-    mount -t sysfs sysfs /sys; mount -o remount,rw /proc/sys 2>/dev/null || true
     echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 ";
 

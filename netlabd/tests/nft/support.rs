@@ -5,7 +5,7 @@ use std::process::Command;
 use netlabd::model::{IfName, LabName, Masquerade, NatRule, PortForward, Protocol};
 
 /// Runs a test in a thread with a new network namespace and a mount namespace whose `/run/netns` is its own.
-pub fn isolated(test: impl FnOnce() + Send + 'static) {
+pub(crate) fn isolated(test: impl FnOnce() + Send + 'static) {
     let run = || {
         assert!(
             rustix::process::geteuid().is_root(),
@@ -32,23 +32,23 @@ fn enter_new_namespaces() {
 }
 
 /// Runs shell commands, which must succeed within ten seconds, and gives what they print.
-pub fn sh(script: &str) -> String {
+pub(crate) fn sh(script: &str) -> String {
     let output = Command::new("timeout").args(["10", "sh", "-ec", script]).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {}: {error}", output.status);
     String::from_utf8(output.stdout).unwrap()
 }
 
-pub fn lab(name: &str) -> LabName {
+pub(crate) fn lab(name: &str) -> LabName {
     name.parse().unwrap()
 }
 
-pub fn masquerade(source: &str, out: &str) -> NatRule {
+pub(crate) fn masquerade(source: &str, out: &str) -> NatRule {
     let source = (!source.is_empty()).then(|| source.parse().unwrap());
     NatRule::Masquerade(Masquerade { source, out_interface: interface(out) })
 }
 
-pub fn forward(protocol: Protocol, port: u16, to: &str, input: &str) -> NatRule {
+pub(crate) fn forward(protocol: Protocol, port: u16, to: &str, input: &str) -> NatRule {
     let to = to.parse().unwrap();
     NatRule::PortForward(PortForward { protocol, port, to, in_interface: interface(input) })
 }
