@@ -9,6 +9,8 @@
 //!
 //! - [`kernel`]: the only part that speaks with Linux.
 //! - [`model`]: what a lab is, validated; what was observed.
+//! - [`probe`]: ICMP echo from inside namespaces.
 
 pub mod kernel;
 pub mod model;
+pub mod probe;

@@ -10,7 +10,10 @@ use netlabd::{
     model::Protocol,
 };
 
-use super::support::{forward, isolated, lab, masquerade, sh};
+use super::{
+    names::{forward, lab, masquerade},
+    support::{isolated, sh},
+};
 
 const STRANGER: &str = "nft add table inet filter; \
     nft add chain inet filter input '{ type filter hook input priority 0; policy accept; }'; \

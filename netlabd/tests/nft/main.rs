@@ -4,6 +4,8 @@
 //! and ip(8) say is the yardstick.
 
 mod host;
+mod names;
 mod packets;
 mod rules;
+#[path = "../support/mod.rs"]
 mod support;

@@ -5,7 +5,10 @@ use netlabd::{
     model::Protocol,
 };
 
-use super::support::{forward, isolated, masquerade, sh};
+use super::{
+    names::{forward, masquerade},
+    support::{isolated, sh},
+};
 
 /// The thread's own namespace is the router. The server has no route back to the client.
 const TOPOLOGY: &str = "

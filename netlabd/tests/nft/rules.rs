@@ -8,7 +8,10 @@ use netlabd::{
     },
 };
 
-use super::support::{forward, isolated, masquerade, sh};
+use super::{
+    names::{forward, masquerade},
+    support::{isolated, sh},
+};
 
 /// Every variant, prerouting before postrouting.
 fn every_rule() -> Vec<NatRule> {

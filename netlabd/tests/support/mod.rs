@@ -2,8 +2,6 @@
 
 use std::process::Command;
 
-use netlabd::model::{IfName, LabName, Masquerade, NatRule, PortForward, Protocol};
-
 /// Runs a test in a thread with a new network namespace and a mount namespace whose `/run/netns` is its own.
 pub(crate) fn isolated(test: impl FnOnce() + Send + 'static) {
     let run = || {
@@ -37,22 +35,4 @@ pub(crate) fn sh(script: &str) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {}: {error}", output.status);
     String::from_utf8(output.stdout).unwrap()
-}
-
-pub(crate) fn lab(name: &str) -> LabName {
-    name.parse().unwrap()
-}
-
-pub(crate) fn masquerade(source: &str, out: &str) -> NatRule {
-    let source = (!source.is_empty()).then(|| source.parse().unwrap());
-    NatRule::Masquerade(Masquerade { source, out_interface: interface(out) })
-}
-
-pub(crate) fn forward(protocol: Protocol, port: u16, to: &str, input: &str) -> NatRule {
-    let to = to.parse().unwrap();
-    NatRule::PortForward(PortForward { protocol, port, to, in_interface: interface(input) })
-}
-
-fn interface(name: &str) -> Option<IfName> {
-    (!name.is_empty()).then(|| name.parse().unwrap())
 }
