@@ -1,0 +1,148 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+
+use rustix::io::Errno;
+
+/// Why the sandbox could not do something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel refused one step.
+    #[error("cannot {step}: {errno}{}", advice(*.step, *.errno))]
+    Step {
+        /// What was being done.
+        step: Step,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The same, where a file is at fault.
+    #[error("cannot {step} {path}: {errno}{}", advice(*.step, *.errno))]
+    Path {
+        /// What was being done.
+        step: Step,
+        /// The file.
+        path: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The path already holds the pin of another namespace.
+    #[error("{0} is in use by another mount; unmount it or choose another name")]
+    PinTaken(String),
+    /// The helper process was silent for too long and was ended.
+    #[error("the helper process did not answer within {0} s; the machine may be overloaded, try again")]
+    HelperTimeout(u64),
+    /// The helper process ended, or spoke nonsense, instead of answering.
+    #[error("the helper process {0}; the daemon's log may say why")]
+    HelperEnded(String),
+}
+
+/// Result with this module's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// The kernel's answer, where there is one.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Step { errno, .. } | Self::Path { errno, .. } => Some(*errno),
+            _ => None,
+        }
+    }
+}
+
+/// Defines the steps with their wire codes and the words that follow "cannot".
+macro_rules! steps {
+    ($($name:ident = $code:literal $text:literal,)*) => {
+        /// One step towards a namespace or a command. The helper names it by its code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "each one's Display says what it is")]
+        #[repr(i32)]
+        pub enum Step { $($name = $code,)* }
+
+        impl Step {
+            /// The step of a wire code; `None` for an unknown one.
+            pub(super) fn from_code(code: i32) -> Option<Self> {
+                match code { $($code => Some(Self::$name),)* _ => None }
+            }
+        }
+
+        impl fmt::Display for Step {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$name => $text,)* })
+            }
+        }
+    };
+}
+
+steps! {
+    StartHelper = 1 "start the helper process",
+    Talk = 2 "talk to the helper process",
+    Prepare = 3 "prepare the helper process",
+    UserNamespace = 4 "create the lab's user namespace",
+    MapIds = 5 "map user and group ids into the lab's user namespace",
+    ForbidUserNamespaces = 6 "forbid further user namespaces inside the lab",
+    EnterUserNamespace = 7 "enter the lab's user namespace",
+    NetworkNamespace = 8 "create a network namespace",
+    OpenNamespace = 9 "open a namespace",
+    NamespaceOwner = 10 "find the owner of a namespace",
+    PinDirectory = 11 "prepare the directory of pins",
+    Pin = 12 "pin a namespace at",
+    Unpin = 13 "remove the pin",
+    OpenPin = 14 "open the pin",
+}
+
+impl Step {
+    /// Attaches the kernel's answer.
+    pub(super) fn errno(self, errno: Errno) -> Error {
+        Error::Step { step: self, errno }
+    }
+
+    /// Attaches the file at fault and the kernel's answer.
+    pub(super) fn path(self, path: &std::path::Path, errno: Errno) -> Error {
+        Error::Path { step: self, path: path.display().to_string(), errno }
+    }
+}
+
+/// What to do, in words that follow the error.
+fn advice(step: Step, errno: Errno) -> &'static str {
+    match (step, errno) {
+        (Step::UserNamespace, Errno::NOSPC | Errno::USERS) => {
+            ": the limit user.max_user_namespaces is reached, raise it with sysctl"
+        }
+        (Step::NetworkNamespace, Errno::NOSPC | Errno::USERS) => {
+            ": the limit user.max_net_namespaces is reached, raise it with sysctl or delete labs"
+        }
+        (Step::UserNamespace, Errno::INVAL) => ": the kernel lacks CONFIG_USER_NS",
+        (Step::NetworkNamespace, Errno::INVAL) => ": the kernel lacks CONFIG_NET_NS",
+        (Step::UserNamespace, Errno::PERM | Errno::ACCESS) => {
+            ": netlabd needs CAP_SYS_ADMIN, and no security policy (AppArmor, SELinux) or chroot may forbid user namespaces"
+        }
+        (Step::MapIds, Errno::PERM) => {
+            ": netlabd needs CAP_SETUID and CAP_SETGID, and the range must be within its own user namespace"
+        }
+        (Step::NetworkNamespace | Step::Pin | Step::Unpin | Step::PinDirectory, Errno::PERM) => {
+            ": netlabd needs CAP_SYS_ADMIN"
+        }
+        (_, Errno::MFILE) => ": netlabd has too many open files, raise its limit (LimitNOFILE=)",
+        (_, Errno::NOMEM) => ": the kernel is out of memory",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_step_survives_the_wire() {
+        for code in 1..=14 {
+            assert_eq!(Step::from_code(code).map(|step| step as i32), Some(code));
+        }
+        assert_eq!(Step::from_code(0), None);
+    }
+
+    #[test]
+    fn a_full_limit_is_named() {
+        let text = Step::NetworkNamespace.errno(Errno::NOSPC).to_string();
+        assert!(text.contains("No space left") && text.contains("user.max_net_namespaces"), "{text}");
+    }
+}

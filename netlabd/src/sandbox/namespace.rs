@@ -1,0 +1,203 @@
+//! A lab's user namespace, and the network namespaces that belong to it.
+//!
+//! The user namespace is owned by uid 0 and maps a range of ids of its own, so root in one lab is
+//! nobody on the host and in every other lab. Whoever has all capabilities inside it has none over
+//! what the host's user namespace owns. See `user_namespaces(7)`.
+
+use std::{
+    fs,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    fs::{Mode, OFlags, fstat, open},
+    io::Errno,
+    ioctl,
+    thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
+};
+
+use super::{
+    channel::{Channel, MAX_FDS},
+    error::{Error, Result, Step},
+    helper::{Helper, receive, send_ok},
+    pin,
+};
+
+/// The host's user and group ids that a lab's ids 0 to `count - 1` are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IdRange {
+    /// First id on the host. Ranges of labs must not overlap, nor hold an id that the host uses.
+    pub base: u32,
+    /// How many ids; 65,536 is what programs expect.
+    pub count: u32,
+}
+
+/// A lab's user namespace. It lives as long as this, a pin, or a namespace that it owns.
+#[derive(Debug)]
+pub struct UserNamespace(OwnedFd);
+
+impl UserNamespace {
+    /// Creates one that maps `ids` and allows no user namespace within. Blocks for about 2 ms.
+    pub fn create(ids: IdRange) -> Result<Self> {
+        let mut helper = Helper::start("user-namespace")?;
+        let fd = one(helper.receive()?)?;
+        // Mapped before anything else happens inside: a process there has ids only from here on.
+        for file in ["uid_map", "gid_map"] {
+            let path = format!("/proc/{}/{file}", helper.pid());
+            write_once(&path, &format!("0 {} {}", ids.base, ids.count))
+                .map_err(|errno| Step::MapIds.errno(errno))?;
+        }
+        helper.send(b"mapped", &[])?;
+        helper.receive()?;
+        Ok(Self(fd))
+    }
+
+    /// Opens the one pinned at `path`; `None` where no namespace is pinned.
+    pub fn open(path: &Path) -> Result<Option<Self>> {
+        Ok(pin::open_pin(path)?.map(Self))
+    }
+
+    /// Creates `n` network namespaces that this one owns, with nothing but a `lo` that is down.
+    /// Blocks for up to 1 ms each. The caller needs room for `n` open files.
+    pub fn create_network_namespaces(&self, n: usize) -> Result<Vec<OwnedFd>> {
+        if n == 0 {
+            return Ok(Vec::new());
+        }
+        let wanted = u32::try_from(n).map_err(|_| Step::NetworkNamespace.errno(Errno::INVAL))?;
+        let mut helper = Helper::start("network-namespaces")?;
+        helper.send(&wanted.to_le_bytes(), &[self.as_fd()])?;
+        let mut made = Vec::with_capacity(n);
+        while made.len() < n {
+            let fds = helper.receive()?;
+            if fds.is_empty() {
+                return Err(Error::HelperEnded("sent no namespace".into()));
+            }
+            made.extend(fds);
+        }
+        Ok(made)
+    }
+
+    /// Whether `netns` (or any other namespace that is not a user namespace) belongs to this one.
+    pub fn owns(&self, netns: BorrowedFd<'_>) -> Result<bool> {
+        let failed = |errno| Step::NamespaceOwner.errno(errno);
+        let owner = match owner(netns) {
+            Ok(owner) => owner,
+            // The owner is outside what this process may see, so it is not one of ours.
+            Err(Errno::PERM) => return Ok(false),
+            Err(errno) => return Err(failed(errno)),
+        };
+        same_namespace(owner.as_fd(), self.as_fd()).map_err(failed)
+    }
+}
+
+impl AsFd for UserNamespace {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Whether two descriptors stand for one namespace: same device and inode (`namespaces(7)`).
+pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let (a, b) = (fstat(a)?, fstat(b)?);
+    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// Opens the user namespace that owns `namespace` (`NS_GET_USERNS` of `ioctl_nsfs(2)`).
+#[allow(unsafe_code, reason = "rustix knows no nsfs requests")]
+fn owner(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    use std::os::fd::FromRawFd;
+
+    const NS_GET_USERNS: ioctl::Opcode = ioctl::opcode::none(0xb7, 0x1);
+
+    /// The request: no argument, answers with a new descriptor.
+    struct GetOwner;
+
+    // SAFETY: the request takes no argument (`as_ptr` is null) and a result that is not an error is
+    // a new close-on-exec descriptor that nobody else owns.
+    unsafe impl ioctl::Ioctl for GetOwner {
+        type Output = OwnedFd;
+        const IS_MUTATING: bool = false;
+        fn opcode(&self) -> ioctl::Opcode {
+            NS_GET_USERNS
+        }
+        fn as_ptr(&mut self) -> *mut std::ffi::c_void {
+            std::ptr::null_mut()
+        }
+        unsafe fn output_from_ptr(
+            fd: ioctl::IoctlOutput,
+            _: *mut std::ffi::c_void,
+        ) -> rustix::io::Result<OwnedFd> {
+            // SAFETY: see the trait's implementation.
+            Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+        }
+    }
+
+    // SAFETY: `GetOwner` describes the request truthfully; another kind of file answers ENOTTY.
+    unsafe { ioctl::ioctl(namespace, GetOwner) }
+}
+
+/// The only descriptor of a packet that must hold one.
+fn one(fds: Vec<OwnedFd>) -> Result<OwnedFd> {
+    fds.into_iter().next().ok_or_else(|| Error::HelperEnded("sent no namespace".into()))
+}
+
+/// Writes `text` to a file of /proc in a single write, as id maps want it.
+fn write_once(path: &str, text: &str) -> Result<(), Errno> {
+    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    match rustix::io::write(&file, text.as_bytes())? {
+        n if n == text.len() => Ok(()),
+        _ => Err(Errno::IO),
+    }
+}
+
+/// `unshare(2)` in the helper.
+#[allow(unsafe_code, reason = "rustix marks it unsafe for CLONE_FILES")]
+pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
+    // SAFETY: no caller passes CLONE_FILES, and the helper has one thread.
+    unsafe { unshare_unsafe(flags) }
+}
+
+/// Helper's task: become the first process of a new user namespace, hand it out, wait until ids are
+/// mapped, then close the door to further ones.
+pub(super) fn helper_create(channel: &Channel) -> Result<(), (Step, Errno)> {
+    unshare(UnshareFlags::NEWUSER).map_err(|errno| (Step::UserNamespace, errno))?;
+    let own = open_own("user")?;
+    send_ok(channel, &[own.as_fd()])?;
+    receive(channel)?;
+    // Read back, because what the kernel clamps or ignores is not an error of the write.
+    let limit = "/proc/sys/user/max_user_namespaces";
+    let forbid = |errno| (Step::ForbidUserNamespaces, errno);
+    write_once(limit, "0").map_err(forbid)?;
+    if fs::read_to_string(limit).map_err(|_| forbid(Errno::IO))?.trim() != "0" {
+        return Err(forbid(Errno::PERM));
+    }
+    send_ok(channel, &[])
+}
+
+/// Helper's task: enter the user namespace it is given and make as many network namespaces as asked.
+pub(super) fn helper_networks(channel: &Channel) -> Result<(), (Step, Errno)> {
+    let request = receive(channel)?;
+    let (Ok(wanted), Some(user)) = (<[u8; 4]>::try_from(request.bytes), request.fds.first()) else {
+        return Err((Step::Talk, Errno::INVAL));
+    };
+    move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))
+        .map_err(|errno| (Step::EnterUserNamespace, errno))?;
+    let mut left = u32::from_le_bytes(wanted) as usize;
+    while left > 0 {
+        let mut made = Vec::new();
+        for _ in 0..left.min(MAX_FDS) {
+            unshare(UnshareFlags::NEWNET).map_err(|errno| (Step::NetworkNamespace, errno))?;
+            made.push(open_own("net")?);
+        }
+        left -= made.len();
+        send_ok(channel, &made.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+    }
+    Ok(())
+}
+
+/// Opens a namespace of this process by its name below `/proc/self/ns`.
+pub(super) fn open_own(kind: &str) -> Result<OwnedFd, (Step, Errno)> {
+    open(format!("/proc/self/ns/{kind}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|errno| (Step::OpenNamespace, errno))
+}

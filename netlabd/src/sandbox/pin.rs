@@ -1,0 +1,103 @@
+//! Pins: bind mounts that keep a namespace alive with no process in it, the way `ip netns` does.
+
+use std::{
+    fs,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
+        unix::fs::DirBuilderExt,
+    },
+    path::Path,
+};
+
+use rustix::{
+    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, open, statx},
+    io::Errno,
+    mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change, unmount},
+};
+
+use super::{
+    error::{Error, Result, Step},
+    namespace::same_namespace,
+};
+
+/// `NSFS_MAGIC` of linux/magic.h: the file system that namespaces are files of.
+const NSFS_MAGIC: u64 = 0x6e73_6673;
+
+/// Makes the directory of pins (0755) and, unless it is a mount point already, a shared mount of its
+/// own, so that every mount namespace that follows the host's sees pins come and go. `ip netns add`
+/// does the same. A later call changes nothing.
+pub fn prepare_directory(path: &Path) -> Result<()> {
+    let failed = |errno| Step::PinDirectory.path(path, errno);
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path)
+        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    if is_mount_point(path).map_err(failed)? {
+        return Ok(());
+    }
+    // Recursive, or pins that are there already would be hidden.
+    mount_bind_recursive(path, path).map_err(failed)?;
+    mount_change(path, MountPropagationFlags::SHARED | MountPropagationFlags::REC).map_err(failed)
+}
+
+/// Pins the namespace `fd` at `path`. Done already: nothing happens. What a crash left at `path` (an
+/// empty file) is used. Another mount there: [`Error::PinTaken`].
+pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
+    let failed = |errno| Step::Pin.path(path, errno);
+    let flags = OFlags::RDONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    match open(path, flags, Mode::from_raw_mode(0o444)) {
+        Err(Errno::EXIST) if is_pin_of(path, fd)? => return Ok(()),
+        Err(Errno::EXIST) if is_mount_point(path).map_err(failed)? => {
+            return Err(Error::PinTaken(path.display().to_string()));
+        }
+        Ok(_) | Err(Errno::EXIST) => {}
+        Err(errno) => return Err(failed(errno)),
+    }
+    mount_bind(format!("/proc/self/fd/{}", fd.as_raw_fd()), path).map_err(failed)
+}
+
+/// Takes the pin at `path` away, with however much of it is there. The namespace ends with its last
+/// user.
+pub fn unpin(path: &Path) -> Result<()> {
+    let failed = |errno| Step::Unpin.path(path, errno);
+    loop {
+        match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            // Again, for two pins one upon the other.
+            Ok(()) => {}
+            // INVAL: a file that is not a mount point.
+            Err(Errno::INVAL) => break,
+            Err(Errno::NOENT) => return Ok(()),
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+    match rustix::fs::unlink(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+/// Opens the namespace pinned at `path`; `None` where there is no file or it is no pin.
+pub fn open_pin(path: &Path) -> Result<Option<OwnedFd>> {
+    let failed = |errno| Step::OpenPin.path(path, errno);
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let fd = match open(path, flags, Mode::empty()) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(None),
+        Err(errno) => return Err(failed(errno)),
+    };
+    let magic = fstatfs(&fd).map_err(failed)?.f_type;
+    Ok(u64::try_from(magic).is_ok_and(|magic| magic == NSFS_MAGIC).then_some(fd))
+}
+
+/// Whether `path` is a pin of the namespace `fd`.
+pub fn is_pin_of(path: &Path, fd: BorrowedFd<'_>) -> Result<bool> {
+    let failed = |errno| Step::OpenPin.path(path, errno);
+    open_pin(path)?.map_or(Ok(false), |pinned| same_namespace(pinned.as_fd(), fd).map_err(failed))
+}
+
+/// Whether something is mounted at `path` itself (`STATX_ATTR_MOUNT_ROOT`, Linux 5.8).
+fn is_mount_point(path: &Path) -> Result<bool, Errno> {
+    let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?;
+    Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
+}
