@@ -162,15 +162,18 @@ fn link_local_addresses_take_a_scope() {
     });
 }
 
-#[test]
-fn the_source_can_be_chosen() {
-    in_topology(|| async {
-        sh("ip -n a addr add 192.0.2.7/32 dev eth0; ip netns exec router nft -f - <<'END'
+/// A second address of a, the only one whose requests the router lets through.
+const SECOND_SOURCE: &str = "ip -n a addr add 192.0.2.7/32 dev eth0; ip netns exec router nft -f - <<'END'
 table ip t {
     chain c { type filter hook forward priority 0; ip saddr 192.0.2.1 icmp type echo-request drop; }
 }
 END
-");
+";
+
+#[test]
+fn the_source_can_be_chosen() {
+    in_topology(|| async {
+        sh(SECOND_SOURCE);
         let options = quick(1);
         assert_eq!(run("a", "198.18.0.1", options).await.1.received, 0);
         let options = Options { source: Some("192.0.2.7".parse().unwrap()), ..options };
@@ -193,15 +196,28 @@ fn pings_at_once_do_not_take_each_other_s_answers() {
     in_topology(|| async {
         let mut pings = Vec::new();
         let to: IpAddr = "198.18.0.1".parse().unwrap();
-        // Without payload, the identifier alone tells two pings apart.
-        for size in [0, 0].into_iter().chain([56; 18]) {
-            let options = Options { interval: Duration::from_millis(5), size, ..quick(50) };
+        for _ in 0..20 {
+            let options = Options { interval: Duration::from_millis(5), ..quick(50) };
             pings.push(start("a", to.into(), options).await);
         }
         for events in pings {
             let (events, summary) = collect(events).await;
             assert_eq!((events.len(), summary.sent, summary.received), (50, 50, 50));
         }
+    });
+}
+
+#[test]
+fn an_unanswered_ping_takes_nothing_of_another_s_though_both_are_without_payload() {
+    in_topology(|| async {
+        sh(SECOND_SOURCE);
+        let to: IpAddr = "198.18.0.1".parse().unwrap();
+        let options = Options { size: 0, ..quick(10) };
+        let unanswered = start("a", to.into(), options).await;
+        let options = Options { source: Some("192.0.2.7".parse().unwrap()), ..options };
+        let answered = start("a", to.into(), options).await;
+        let (unanswered, answered) = tokio::join!(collect(unanswered), collect(answered));
+        assert_eq!((unanswered.1.received, answered.1.received), (0, 10));
     });
 }
 
