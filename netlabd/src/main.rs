@@ -41,9 +41,9 @@ fn log() {
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let registry = tracing_subscriber::registry().with(filter);
     if journal {
-        registry.with(layer.without_time().with_ansi(false)).init()
+        registry.with(layer.without_time().with_ansi(false)).init();
     } else {
-        registry.with(layer).init()
+        registry.with(layer).init();
     }
 }
 

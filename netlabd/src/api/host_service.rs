@@ -12,13 +12,13 @@ use crate::{
 };
 
 /// The service.
-pub struct Host {
+pub(super) struct Host {
     kernel: Arc<Linux>,
 }
 
 impl Host {
     /// Speaks of the host that `kernel` runs.
-    pub fn new(kernel: Arc<Linux>) -> Self {
+    pub(super) fn new(kernel: Arc<Linux>) -> Self {
         Self { kernel }
     }
 }
@@ -81,7 +81,7 @@ fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
     }
 }
 
-/// Limits of namespaces, user_namespaces(7); all labs count for root.
+/// Limits of namespaces, `user_namespaces(7)`; all labs count for root.
 fn limit(kind: &str) -> Option<proto::Finding> {
     const FEW: u64 = 1_000;
     let name = format!("user.max_{kind}_namespaces");

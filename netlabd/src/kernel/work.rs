@@ -71,7 +71,7 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
         Err(failure) => return vec![failure],
     };
     let emptied = enter::for_each(&gone, |node| {
-        let Some(space) = open.nodes().get(*node) else { return None };
+        let space = open.nodes().get(*node)?;
         empty(space.fd()).err().map(|error| Failure::os(node, "deleting its interfaces", &error))
     });
     let mut failures: Vec<_> = emptied.into_iter().flatten().collect();

@@ -157,10 +157,10 @@ impl Hand<'_> {
 fn vxlan_type(vxlan: &Vxlan) -> String {
     let mut line = format!(" type vxlan id {}", vxlan.vni);
     if let Some(remote) = vxlan.remote {
-        line += &format!(" {} {remote}", if remote.is_multicast() { "group" } else { "remote" });
+        line.extend([if remote.is_multicast() { " group " } else { " remote " }, &remote.to_string()]);
     }
     line.extend(vxlan.local.map(|local| format!(" local {local}")));
-    line += &format!(" dstport {}", vxlan.port);
+    line.extend([" dstport ", &vxlan.port.to_string()]);
     line.extend(vxlan.dev.as_ref().map(|dev| format!(" dev {dev}")));
     if !vxlan.learning {
         line += " nolearning";

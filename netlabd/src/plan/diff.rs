@@ -136,10 +136,8 @@ fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
                 continue;
             }
             match &want.kind {
-                Kind::Veth { peer } => {
-                    if paired.insert(at.clone()) && paired.insert(peer.clone()) {
-                        pairs.extend(veth(target, &at, peer));
-                    }
+                Kind::Veth { peer } if paired.insert(at.clone()) && paired.insert(peer.clone()) => {
+                    pairs.extend(veth(target, &at, peer));
                 }
                 Kind::Macvlan { .. } => macvlans.push(add(at, want)),
                 Kind::Loopback => {}

@@ -303,9 +303,9 @@ impl Actor {
             _ if never_up => self.take_back(wanted, failure),
             Some(previous) => self.put_back(wanted, failure, &previous),
             None => {
-                let message = self.message(failure, true);
+                let message = message(failure, true);
                 self.entry.report(&self.shared.store, |s| {
-                    s.failed(Phase::Degraded, wanted.generation, message.clone())
+                    s.failed(Phase::Degraded, wanted.generation, message.clone());
                 });
                 self.entry.history.add(&self.shared.store, Body::Failed(message));
                 Next::Retry
@@ -313,20 +313,9 @@ impl Actor {
         }
     }
 
-    fn message(&self, failure: &Failure, retrying: bool) -> proto::Failure {
-        let reason = if failure.errno.is_some() { "KernelRefused" } else { "Failed" };
-        proto::Failure {
-            reason: reason.to_owned(),
-            object: failure.object.clone(),
-            message: failure.message.clone(),
-            time: Some(clock::now()),
-            retrying,
-        }
-    }
-
     /// A lab that never was ready: what was made of it is taken away again.
     fn take_back(&self, wanted: &Wanted, failure: &Failure) -> Next {
-        let mut message = self.message(failure, false);
+        let mut message = message(failure, false);
         message.message += "; what had been made was taken away again";
         let kept = self.entry.change(&self.shared.store, |record| record.failure = Some(message.clone()));
         if kept.is_err() {
@@ -353,7 +342,7 @@ impl Actor {
         if kept.is_err() {
             return Next::Retry;
         }
-        let mut message = self.message(failure, false);
+        let mut message = message(failure, false);
         message.message += "; the lab is put back to what it was before the change";
         self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
         self.entry.history.add(store, Body::Failed(message));
@@ -365,7 +354,7 @@ impl Actor {
     fn delete(&self) -> Next {
         if let Err(failure) = self.take_away() {
             tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
-            let message = self.message(&failure, true);
+            let message = message(&failure, true);
             self.entry.report(&self.shared.store, |status| status.failed(Phase::Deleting, 0, message));
             return Next::Retry;
         }
@@ -400,5 +389,17 @@ impl Actor {
     fn settle_host(&self) -> Result<(), super::Error> {
         let _guard = self.shared.host_values();
         host::release(&self.shared.store, &*self.shared.kernel, &self.shared.wanted_of_host())
+    }
+}
+
+/// A failure as the API has it.
+fn message(failure: &Failure, retrying: bool) -> proto::Failure {
+    let reason = if failure.errno.is_some() { "KernelRefused" } else { "Failed" };
+    proto::Failure {
+        reason: reason.to_owned(),
+        object: failure.object.clone(),
+        message: failure.message.clone(),
+        time: Some(clock::now()),
+        retrying,
     }
 }

@@ -112,7 +112,7 @@ impl Manager {
             match lab {
                 Ok(lab) => entries.push(Arc::new(Entry::new(&manager.0.store, record, lab))),
                 Err(faults) => {
-                    tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone")
+                    tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone");
                 }
             }
         }
@@ -283,15 +283,13 @@ impl Manager {
             let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
             return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
         }
-        match self.entry(&lab.name) {
-            Ok(entry) => Ok(self.plan_for(lab, &entry)?.0),
-            Err(_) => {
-                let target = Target::new(lab, lab.name.as_str());
-                self.preflight(lab, &target, &BTreeSet::new())?;
-                let observed =
-                    self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
-                Ok(diff(&target, &observed))
-            }
+        if let Ok(entry) = self.entry(&lab.name) {
+            Ok(self.plan_for(lab, &entry)?.0)
+        } else {
+            let target = Target::new(lab, lab.name.as_str());
+            self.preflight(lab, &target, &BTreeSet::new())?;
+            let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
+            Ok(diff(&target, &observed))
         }
     }
 

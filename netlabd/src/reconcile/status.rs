@@ -127,7 +127,7 @@ impl Status {
         let known = self.conditions.iter().position(|condition| condition.r#type == kind);
         let since = known
             .filter(|at| self.conditions[*at].status == status)
-            .and_then(|at| self.conditions[at].last_transition_time.clone());
+            .and_then(|at| self.conditions[at].last_transition_time);
         let condition = proto::Condition {
             r#type: kind.to_owned(),
             status: status.to_owned(),

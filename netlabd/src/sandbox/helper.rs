@@ -61,7 +61,10 @@ fn run(args: &[OsString], channel: &Channel) -> Result<(), ()> {
         _ => Err((Step::Prepare, Errno::INVAL)),
     };
     // Nobody listens when sending fails: the daemon is gone.
-    done.map_err(|(step, errno)| drop(channel.send(&report(step as i32, errno.raw_os_error()), &[])))
+    done.map_err(|(step, errno)| {
+        // If even that fails, the parent sees the channel close.
+        let _ = channel.send(&report(step as i32, errno.raw_os_error()), &[]);
+    })
 }
 
 /// Shuts this process off: it dies with the daemon's thread, no lab process can read its memory or

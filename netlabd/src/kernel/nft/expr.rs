@@ -1,4 +1,4 @@
-//! A NAT rule as nf_tables expressions, in the order and with the operands that nft(8) itself would use.
+//! A NAT rule as `nf_tables` expressions, in the order and with the operands that nft(8) itself would use.
 
 #![allow(unsafe_code)] // two expressions that nftnl has no safe builder for
 
@@ -20,10 +20,10 @@ use nftnl::{
 
 use crate::model::{self, IfName, NatRule, PortForward};
 
-/// `NFT_FIB_RESULT_ADDRTYPE`, `NFTA_FIB_F_DADDR` (linux/netfilter/nf_tables.h).
+/// `NFT_FIB_RESULT_ADDRTYPE`, `NFTA_FIB_F_DADDR` (`linux/netfilter/nf_tables.h`).
 const FIB_ADDRESS_TYPE: u32 = 3;
 const FIB_DESTINATION: u32 = 1 << 1;
-/// `NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED` (linux/netfilter/nf_nat.h).
+/// `NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED` (`linux/netfilter/nf_nat.h`).
 const MAP_ADDRESS_AND_PORT: u32 = 3;
 
 /// Builds the rule, commented, to be appended to `chain`.

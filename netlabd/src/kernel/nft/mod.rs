@@ -1,4 +1,4 @@
-//! Network address translation by nf_tables, in the table `inet netlab` of the calling thread's network
+//! Network address translation by `nf_tables`, in the table `inet netlab` of the calling thread's network
 //! namespace: a node's namespace, or the host's, where each lab has chains of its own in the shared table.
 //!
 //! Only chains with our names are touched; whatever else stands in the table, or anywhere else, stays.
@@ -163,7 +163,7 @@ pub fn remove(scope: Scope<'_>) -> Result<(), Error> {
     }
 }
 
-/// Looks at the scope's chains. A kernel without nf_tables has none.
+/// Looks at the scope's chains. A kernel without `nf_tables` has none.
 pub fn read(scope: Scope<'_>) -> Result<NatState, Error> {
     let (socket, found) = match Socket::open().and_then(|socket| chains(&socket).map(|found| (socket, found)))
     {

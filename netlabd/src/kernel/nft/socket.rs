@@ -12,7 +12,7 @@ use super::{
 
 /// Room for a batch of some 20,000 rules, and for the acknowledgement of each of them.
 const BUFFER: usize = 8 << 20;
-/// The kernel fills dumps in pieces of at most 32 KiB (`netlink_dump` in net/netlink/af_netlink.c).
+/// The kernel fills dumps in pieces of at most 32 KiB (`netlink_dump` in `net/netlink/af_netlink.c`).
 const DATAGRAM: usize = 64 << 10;
 /// How often a dump is begun anew when the rules change meanwhile.
 const DUMP_TRIES: usize = 10;
@@ -120,7 +120,7 @@ impl Socket {
     }
 }
 
-/// Opens a socket that hears every change of nf_tables objects in the calling thread's network namespace
+/// Opens a socket that hears every change of `nf_tables` objects in the calling thread's network namespace
 /// (`NFNLGRP_NFTABLES`), our own changes included. It does not block. ENOBUFS on reading means that events
 /// were lost: look anew.
 pub fn event_socket() -> Result<Netlink, Error> {
