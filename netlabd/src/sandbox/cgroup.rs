@@ -1,6 +1,6 @@
 //! A lab's control group: bounds on memory and processes, where the host offers cgroup v2.
 //!
-//! Without it a lab's processes are bounded by RLIMIT_NPROC alone, and the reason is told. See
+//! Without it a lab's processes are bounded by `RLIMIT_NPROC` alone, and the reason is told. See
 //! `cgroups(7)` and the kernel's admin-guide/cgroup-v2.
 
 use std::{

@@ -83,6 +83,14 @@ impl Helper {
         }
     }
 
+    /// Waits until the helper has ended by itself, its work being done.
+    pub(super) fn finish(mut self) -> Result<()> {
+        let failed = |errno| Step::Talk.errno(errno);
+        while self.channel.receive().map_err(failed)?.is_some() {}
+        self.ending();
+        Ok(())
+    }
+
     /// Takes a report that is there already; `None` where there is none yet.
     pub(super) fn poll_report(&mut self) -> Result<Option<Report>> {
         match self.channel.try_receive() {

@@ -69,7 +69,10 @@ impl LabInit {
         let mut helper = Helper::start(Task::FindInit)?;
         helper.send(b"find", &[namespace.as_fd()])?;
         match helper.done() {
-            Ok((_, fds)) => Ok(fds.into_iter().next().map(|process| Self { namespace, process })),
+            Ok((_, fds)) => {
+                helper.finish()?;
+                Ok(fds.into_iter().next().map(|process| Self { namespace, process }))
+            }
             // Nothing can be started in a namespace whose init has ended.
             Err(Error::Step { errno: Errno::NOMEM | Errno::SRCH | Errno::INVAL, .. }) => Ok(None),
             Err(error) => Err(error),

@@ -123,12 +123,15 @@ fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<OwnedFd>) 
 }
 
 /// Passes signals on until the command ends, and reports how. Once the daemon has closed the channel,
-/// the command has to end, unless it is detached: then it is left to the lab's init.
+/// the command has to end, unless it is detached. Even then the monitor stays to reap it: orphans of
+/// another process namespace go to the host's init, and in a container that may be one that does not reap.
 fn watch(channel: &Channel, child: Pid, detached: bool) -> Result<(), Failure> {
     let process = pidfd_open(child, PidfdFlags::empty()).at(Step::Wait)?;
+    let mut listening = true;
     loop {
         let mut ready = [PollFd::new(&process, PollFlags::IN), PollFd::new(channel, PollFlags::IN)];
-        rustix::io::retry_on_intr(|| poll(&mut ready, None)).at(Step::Wait)?;
+        let watched = if listening { 2 } else { 1 };
+        rustix::io::retry_on_intr(|| poll(&mut ready[..watched], None)).at(Step::Wait)?;
         if !ready[0].revents().is_empty() {
             break;
         }
@@ -140,7 +143,7 @@ fn watch(channel: &Channel, child: Pid, detached: bool) -> Result<(), Failure> {
                     kill_process_group(child, signal).ok();
                 }
             }
-            _ if detached => return Ok(()),
+            _ if detached => listening = false,
             _ => {
                 hang_up(child, &process);
                 break;

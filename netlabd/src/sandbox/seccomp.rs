@@ -42,7 +42,7 @@ const DENIED: &[libc::c_long] = &[
     libc::SYS_open_by_handle_at,
 ];
 
-/// Every namespace flag of `clone(2)`; CLONE_NEWTIME shares its bit with the exit signal there.
+/// Every namespace flag of `clone(2)`; `CLONE_NEWTIME` shares its bit with the exit signal there.
 const NEW_NAMESPACE: &[libc::c_int] = &[
     libc::CLONE_NEWNS,
     libc::CLONE_NEWCGROUP,
