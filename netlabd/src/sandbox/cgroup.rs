@@ -56,18 +56,17 @@ impl Cgroups {
             move_aside(&own).map_err(|e| format!("cannot move into {}/netlabd: {e}", own.display()))?;
             own
         } else {
-            let parent = root.join("netlab");
             enable(&root)?;
-            make(&parent).map_err(|e| format!("cannot create {}: {e}", parent.display()))?;
-            parent
+            root.join("netlab")
         };
-        enable(&parent)?;
         Ok(Self { parent })
     }
 
     /// Makes (or finds) a lab's cgroup and sets its bounds.
     pub fn create(&self, lab: &str, limits: Limits) -> Result<Cgroup, String> {
         let cgroup = self.find(lab);
+        make(&self.parent).map_err(|e| format!("cannot create {}: {e}", self.parent.display()))?;
+        enable(&self.parent)?;
         let set = |file: &str, value: String| fs::write(cgroup.directory.join(file), value);
         make(&cgroup.directory)
             .and_then(|()| set("memory.max", limits.memory.to_string()))
@@ -98,12 +97,17 @@ impl Cgroup {
         fs::write(self.directory.join("cgroup.kill"), "1").ok();
     }
 
-    /// Removes it, once its processes are gone, for `limit` at most. Absent: nothing happens.
+    /// Removes it, once its processes are gone, for `limit` at most; and its parent after the last lab.
+    /// Absent: nothing happens.
     pub(super) fn remove(&self, limit: Duration) -> Result<()> {
         let deadline = Instant::now() + limit;
         loop {
             match rustix::fs::rmdir(&self.directory) {
-                Ok(()) | Err(Errno::NOENT) => return Ok(()),
+                Ok(()) | Err(Errno::NOENT) => {
+                    // Fails while another lab, or the daemon itself, is there.
+                    self.directory.parent().map(rustix::fs::rmdir);
+                    return Ok(());
+                }
                 // A killed process leaves it a moment after it is reaped.
                 Err(Errno::BUSY) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(2));
