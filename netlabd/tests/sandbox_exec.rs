@@ -56,7 +56,8 @@ fn streams_carry_bytes_and_signals_reach_the_group() {
         return;
     }
     let lab = TestLab::new();
-    let mut child = lab.spawn(&["sh", "-c", "cat; echo end >&2; echo again > /dev/stdout"], Streams::Pipes);
+    let mut child =
+        lab.spawn(&["sh", "-c", "cat; echo end >&2; echo again > /proc/self/fd/1"], Streams::Pipes);
     let mut stdin = std::fs::File::from(child.stdin.take().unwrap());
     stdin.write_all(b"hello").unwrap();
     drop(stdin);
