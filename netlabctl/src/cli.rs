@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Capture(Capture),
     /// Run a lab's checks; exit code 7 if one fails.
     CheckLab(CheckLab),
+    /// Draw a lab's topology.
+    Graph(Graph),
     /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
     ShowCommands(LabFileArg),
     /// Stop a lab's drift repair.
@@ -84,6 +86,8 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Print the JSON Schema of lab files, for editors.
+    Schema,
     /// Splice stdin and stdout to the daemon's socket; what ssh:// runs on the far side.
     #[command(hide = true)]
     DialStdio,
