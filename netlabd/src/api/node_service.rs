@@ -14,8 +14,9 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{convert, lab_service::lab_name, status};
 use crate::{
+    capture,
     kernel::Linux,
-    model::{LabName, Place},
+    model::{Lab, LabName, Place},
     probe,
     reconcile::Manager,
 };
@@ -40,7 +41,36 @@ impl Nodes {
             status::status(Code::NotFound, "NODE_NOT_FOUND", message)
         })
     }
+
+    /// The interfaces of a capture. On the host only those that the lab made there: what else passes
+    /// the host is nobody's business.
+    fn sources(&self, lab: &Lab, interfaces: &[String]) -> Result<Vec<capture::Source>, Status> {
+        if interfaces.is_empty() || interfaces.len() > SOURCES {
+            return Err(status::invalid("interfaces", format!("must name 1 to {SOURCES} interfaces")));
+        }
+        let source = |(number, text): (usize, &String)| {
+            let wrong =
+                |message: &dyn std::fmt::Display| status::invalid(&format!("interfaces[{number}]"), message);
+            let (place, interface) =
+                text.split_once(':').ok_or_else(|| wrong(&format!("{text:?} is not NODE:INTERFACE")))?;
+            let place = convert::place(place).map_err(|error| wrong(&format!("{place:?} {error}")))?;
+            let own = lab.interfaces(&place).is_some_and(|own| own.contains_key(interface));
+            if place == Place::Host && !own {
+                let message = format!("lab {} has no interface {interface} on the host", lab.name);
+                return Err(status::status(Code::NotFound, "INTERFACE_NOT_FOUND", message));
+            }
+            let namespace = self.namespace(&lab.name, &place)?;
+            Ok(capture::Source { namespace, interface: interface.to_owned(), label: text.clone() })
+        };
+        interfaces.iter().enumerate().map(source).collect()
+    }
 }
+
+/// Most interfaces of one capture.
+const SOURCES: usize = 64;
+
+/// Most bytes kept of a packet, and the default.
+const SNAPSHOT: u32 = 262_144;
 
 /// Bytes of payload where the request names none, as ping(8) has it.
 const PAYLOAD: u32 = 56;
@@ -117,9 +147,39 @@ impl NodeService for Nodes {
 
     async fn capture(
         &self,
-        _: Request<proto::CaptureRequest>,
+        request: Request<proto::CaptureRequest>,
     ) -> Result<Response<Self::CaptureStream>, Status> {
-        Err(Status::unimplemented("this netlabd captures no packets; use: ip netns exec LAB.NODE tcpdump"))
+        let request = request.into_inner();
+        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let sources = self.sources(&lab, &request.interfaces)?;
+        let snapshot_length = match request.snapshot_length {
+            0 => SNAPSHOT,
+            length @ 1..=SNAPSHOT => length,
+            _ => return Err(status::invalid("snapshot_length", format!("must be from 1 to {SNAPSHOT}"))),
+        };
+        let filter = capture::compile(&request.filter).await.map_err(|error| match error {
+            capture::FilterError::Bad(_) => {
+                let message = format!("{:?} is not a filter: {error}", request.filter);
+                status::status(Code::InvalidArgument, "BAD_FILTER", message)
+            }
+            capture::FilterError::Tool(_) => status::status(Code::FailedPrecondition, "TOOL_MISSING", error),
+        })?;
+        let count = Some(request.count).filter(|count| *count > 0);
+        let options = capture::Options { filter, count, snapshot_length };
+        let chunks = capture::start(sources, options).map_err(|error| match error {
+            capture::OpenError::NoInterface(_) => {
+                status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
+            }
+            capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
+        })?;
+        let chunks = ReceiverStream::new(chunks).map(|chunk| {
+            Ok(proto::CaptureResponse {
+                pcapng: chunk.pcapng,
+                captured: chunk.captured,
+                dropped: chunk.dropped,
+            })
+        });
+        Ok(Response::new(Box::pin(chunks)))
     }
 }
 
