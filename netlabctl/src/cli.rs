@@ -15,9 +15,10 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// The daemon: unix:///path or ssh://[user@]host[:port].
+    /// Where the daemon is.
     #[arg(
         long,
+        help = "The daemon: unix:///path or ssh://[user@]host[:port]",
         global = true,
         env = "NETLAB_HOST",
         value_name = "URL",
@@ -42,7 +43,7 @@ pub(crate) enum Output {
     Json,
     /// The same as YAML.
     Yaml,
-    /// JUnit XML, check-lab only.
+    /// XML for test reports, check-lab only.
     Junit,
 }
 

@@ -45,7 +45,7 @@ impl Failure {
     }
 
     /// Faults of a file; each line names the place already.
-    pub(crate) fn file(code: u8, lines: Vec<String>) -> Self {
+    pub(crate) fn file(code: u8, lines: &[String]) -> Self {
         Self { code, lines: lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect() }
     }
 

@@ -44,9 +44,9 @@ fn neighbours(topology: &Topology) -> Vec<Vec<usize>> {
     for edge in &cables {
         join(edge.from, edge.to);
     }
-    let cabled = |node: usize| cables.iter().any(|edge| edge.from == node || edge.to == node);
+    let wired = |node: usize| cables.iter().any(|edge| edge.from == node || edge.to == node);
     for edge in others {
-        if !cabled(edge.from) || !cabled(edge.to) {
+        if !wired(edge.from) || !wired(edge.to) {
             join(edge.from, edge.to);
         }
     }

@@ -8,9 +8,12 @@ use super::{Topology, escape};
 pub(super) fn write(topology: &Topology) -> String {
     let mut out = String::from("graph LR\n");
     for (i, each) in topology.boxes.iter().enumerate() {
-        let lines = each.lines.iter().map(|line| format!("<br/>{}", escape(line))).collect::<String>();
+        let name = format!("<b>{}</b>", escape(&each.name));
+        let text: Vec<String> =
+            std::iter::once(name).chain(each.lines.iter().map(|line| escape(line))).collect();
+        let text = text.join("<br/>");
         let (open, close) = if each.host { ("[[", "]]") } else { ("[", "]") };
-        let _ = writeln!(out, "  n{i}{open}\"<b>{}</b>{lines}\"{close}", escape(&each.name));
+        let _ = writeln!(out, "  n{i}{open}\"{text}\"{close}");
     }
     for edge in &topology.edges {
         let (from, to) = (edge.from, edge.to);

@@ -126,8 +126,9 @@ fn line(name: &str, interface: Option<&Interface>) -> String {
         };
         format!(" (port of {}{vlans})", port.bridge)
     });
-    let addresses: String = interface.addresses.iter().map(|address| format!(" {address}")).collect();
-    format!("{name}{kind}{port}{addresses}")
+    let first = format!("{name}{kind}{port}");
+    let words = std::iter::once(first.as_str()).chain(interface.addresses.iter().map(String::as_str));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 fn cables(lab: &Lab, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
