@@ -5,30 +5,42 @@ use std::collections::VecDeque;
 
 use super::Topology;
 
-/// A column and a row for each box, both from 0.
-pub(super) fn places(topology: &Topology) -> Vec<(usize, usize)> {
+/// Where a box stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Place {
+    /// The part of the lab; parts are not joined, and stand below each other.
+    pub(super) part: usize,
+    /// The column, from the left.
+    pub(super) column: usize,
+}
+
+/// The place of each box. Boxes of one column stand below each other in the order of the lab.
+pub(super) fn places(topology: &Topology) -> Vec<Place> {
     let neighbours = neighbours(topology);
-    let count = neighbours.len();
-    let mut columns: Vec<Option<usize>> = vec![None; count];
-    let mut rows_taken = 0;
-    let mut places = vec![(0, 0); count];
-    for first in 0..count {
-        if columns[first].is_some() {
+    let mut places: Vec<Option<Place>> = vec![None; neighbours.len()];
+    let mut part = 0;
+    for first in 0..neighbours.len() {
+        if places[first].is_some() {
             continue;
         }
-        // The far end of a part is a good place to begin drawing it.
-        let end = distances(first, &neighbours).last().map_or(first, |(node, _)| *node);
-        let part = distances(end, &neighbours);
-        let mut heights: Vec<usize> = Vec::new();
-        for (node, column) in part {
-            columns[node] = Some(column);
-            heights.resize(heights.len().max(column + 1), 0);
-            places[node] = (column, rows_taken + heights[column]);
-            heights[column] += 1;
+        for (node, column) in distances(end(first, &neighbours), &neighbours) {
+            places[node] = Some(Place { part, column });
         }
-        rows_taken += heights.into_iter().max().unwrap_or_default();
+        part += 1;
     }
-    places
+    places.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+/// An end of the part that a box is in: a box farthest from a farthest one, the first by name.
+fn end(first: usize, neighbours: &[Vec<usize>]) -> usize {
+    let farthest = |from| {
+        let reached = distances(from, neighbours);
+        let most = reached.last().map_or(0, |(_, distance)| *distance);
+        reached.into_iter().filter(|(_, distance)| *distance == most).map(|(node, _)| node).min()
+    };
+    let far = farthest(first).unwrap_or(first);
+    // The other end may come first by name: a reader expects ns1 on the left.
+    far.min(farthest(far).unwrap_or(far))
 }
 
 /// Who is joined to whom: by cables, and by the rest only where a box has no cable.

@@ -28,6 +28,8 @@ pub(crate) struct Topology {
 #[derive(Debug, PartialEq, Eq)]
 struct Box {
     name: String,
+    /// Its interfaces' names.
+    interfaces: Vec<String>,
     /// One line an interface.
     lines: Vec<String>,
     host: bool,
@@ -70,6 +72,7 @@ impl Topology {
             .iter()
             .map(|(name, interfaces)| Box {
                 name: (*name).to_owned(),
+                interfaces: interfaces.keys().map(|name| (*name).to_owned()).collect(),
                 lines: interfaces.iter().map(|(name, interface)| line(name, *interface)).collect(),
                 host: *name == HOST,
             })

@@ -1,17 +1,24 @@
-//! SVG, drawn here: boxes in columns, cables as lines, tunnels as dashed arcs.
+//! SVG, drawn here: boxes in columns, cables from interface to interface, tunnels dashed.
 
-use std::fmt::Write as _;
+use std::{cmp::Ordering, collections::BTreeMap, fmt::Write as _};
 
 use super::{Box, Edge, Topology, escape, layout};
 
 const MARGIN: usize = 24;
 const LINE: usize = 18;
 const PAD: usize = 12;
-/// Between columns: room for the interfaces' names at both ends of a cable.
-const GAP_X: usize = 150;
+/// Between columns.
+const GAP_X: usize = 110;
+/// Between boxes of a column, and above all: room for what arches over them.
 const GAP_Y: usize = 48;
 /// Width of a character of the 13-pixel monospace font.
 const CHARACTER: usize = 8;
+
+/// What is no cable is drawn dashed.
+const DASHED: &str = " stroke-dasharray=\"6 4\"";
+
+/// A point on the page, in pixels.
+type Point = (usize, usize);
 
 /// A box on the page, in pixels.
 #[derive(Debug, Clone, Copy)]
@@ -22,36 +29,32 @@ struct Rect {
     height: usize,
 }
 
-impl Rect {
-    fn middle(self) -> (usize, usize) {
-        (self.x + self.width / 2, self.y + self.height / 2)
-    }
-}
-
 /// Writes a picture that stands alone.
 pub(super) fn write(topology: &Topology) -> String {
     let rects = rects(topology);
-    let right = rects.iter().map(|rect| rect.x + rect.width).max().unwrap_or_default() + MARGIN;
-    let bottom = rects.iter().map(|rect| rect.y + rect.height).max().unwrap_or_default() + MARGIN + GAP_Y;
+    let right = rects.iter().map(|rect| rect.x + rect.width).max().unwrap_or_default() + MARGIN + GAP_Y;
+    let bottom = rects.iter().map(|rect| rect.y + rect.height).max().unwrap_or_default() + MARGIN;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {right} {bottom}\" width=\"{right}\" \
          height=\"{bottom}\" font-family=\"monospace\" font-size=\"13\">\n"
     );
     let _ = writeln!(out, "<title>{}</title>", escape(&topology.name));
     let _ = writeln!(out, "<rect width=\"{right}\" height=\"{bottom}\" fill=\"#ffffff\"/>");
-    let mut between = std::collections::BTreeMap::<(usize, usize), usize>::new();
-    for edge in &topology.edges {
-        // Further edges between the same two are bent, so that each is seen.
-        let nth = between.entry((edge.from.min(edge.to), edge.from.max(edge.to))).or_default();
-        line(edge, rects[edge.from], rects[edge.to], *nth, &mut out);
-        *nth += 1;
-    }
     for (each, rect) in topology.boxes.iter().zip(&rects) {
         node(each, *rect, &mut out);
+    }
+    for edge in &topology.edges {
+        // A tunnel knows an address at its far end, no interface.
+        if edge.ends[1].is_empty() {
+            arch(edge, &rects, &mut out);
+        } else {
+            cable(topology, edge, &rects, &mut out);
+        }
     }
     out + "</svg>\n"
 }
 
+/// Boxes of a column as wide as its widest; each column in the middle of its part.
 fn rects(topology: &Topology) -> Vec<Rect> {
     let places = layout::places(topology);
     let width = |each: &Box| {
@@ -59,21 +62,31 @@ fn rects(topology: &Topology) -> Vec<Rect> {
         longest.unwrap_or_default() * CHARACTER + 2 * PAD
     };
     let height = |each: &Box| (each.lines.len() + 1) * LINE + 2 * PAD;
-    let columns = places.iter().map(|place| place.0 + 1).max().unwrap_or_default();
-    let rows = places.iter().map(|place| place.1 + 1).max().unwrap_or_default();
-    let mut widths = vec![0; columns];
-    let mut heights = vec![0; rows];
-    for (each, &(column, row)) in topology.boxes.iter().zip(&places) {
-        widths[column] = widths[column].max(width(each));
-        heights[row] = heights[row].max(height(each));
+    let mut widths: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut heights: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    for (each, place) in topology.boxes.iter().zip(&places) {
+        let widest = widths.entry(place.column).or_default();
+        *widest = width(each).max(*widest);
+        *heights.entry((place.part, place.column)).or_default() += height(each) + GAP_Y;
     }
-    let rect = |(each, &(column, row)): (&Box, &(usize, usize))| Rect {
-        x: MARGIN + widths[..column].iter().sum::<usize>() + column * GAP_X,
-        y: MARGIN + GAP_Y + heights[..row].iter().sum::<usize>() + row * GAP_Y,
-        width: widths[column],
-        height: height(each),
+    let part_height = |part: usize| {
+        heights.range((part, 0)..(part + 1, 0)).map(|(_, height)| *height).max().unwrap_or_default()
     };
-    topology.boxes.iter().zip(&places).map(rect).collect()
+    let parts = places.iter().map(|place| place.part + 1).max().unwrap_or_default();
+    let tops: Vec<usize> =
+        (0..parts).scan(MARGIN, |top, part| Some(std::mem::replace(top, *top + part_height(part)))).collect();
+    let mut filled: BTreeMap<(usize, usize), usize> = BTreeMap::new();
+    let mut rects = Vec::new();
+    for (each, place) in topology.boxes.iter().zip(&places) {
+        let spot = (place.part, place.column);
+        let used = filled.entry(spot).or_default();
+        let spare = (part_height(place.part) - heights[&spot]) / 2;
+        let x = MARGIN + widths.range(..place.column).map(|(_, width)| width + GAP_X).sum::<usize>();
+        let y = tops[place.part] + spare + *used + GAP_Y;
+        rects.push(Rect { x, y, width: widths[&place.column], height: height(each) });
+        *used += height(each) + GAP_Y;
+    }
+    rects
 }
 
 fn node(each: &Box, rect: Rect, out: &mut String) {
@@ -93,46 +106,48 @@ fn node(each: &Box, rect: Rect, out: &mut String) {
     }
 }
 
-fn line(edge: &Edge, from: Rect, to: Rect, nth: usize, out: &mut String) {
-    // From left to right, or from top to bottom in one column.
-    let swap = (to.x, to.y) < (from.x, from.y);
-    let (a, b) = if swap { (to, from) } else { (from, to) };
-    let [mut first, mut last] = edge.ends.each_ref().map(|end| escape(end));
-    if swap {
-        std::mem::swap(&mut first, &mut last);
-    }
-    let column = a.x == b.x;
-    let (start, end) = if column {
-        ((a.middle().0, a.y + a.height), (b.middle().0, b.y))
-    } else {
-        ((a.x + a.width, a.middle().1), (b.x, b.middle().1))
+/// A cable, or what else joins two interfaces.
+fn cable(topology: &Topology, edge: &Edge, rects: &[Rect], out: &mut String) {
+    let height = |place: usize, interface: &str| {
+        let position = topology.boxes[place].interfaces.iter().position(|name| name == interface);
+        rects[place].y + PAD + LINE / 2 + position.map_or(0, |position| (position + 1) * LINE)
     };
-    let middle = (usize::midpoint(start.0, end.0), usize::midpoint(start.1, end.1));
-    // A line that is no cable goes over the boxes between its ends.
-    let arc = usize::from(!edge.cable()) * (GAP_Y + usize::midpoint(a.height, b.height)) + nth * 30;
-    let bend = if column { (middle.0 + arc, middle.1) } else { (middle.0, middle.1.saturating_sub(arc)) };
-    let dash = if edge.cable() { "" } else { " stroke-dasharray=\"6 4\"" };
+    let (a, b) = (rects[edge.from], rects[edge.to]);
+    let (from, to) = (height(edge.from, &edge.ends[0]), height(edge.to, &edge.ends[1]));
+    // Between boxes of one column the cable leaves and comes back on the right.
+    let (start, end, bend) = match a.x.cmp(&b.x) {
+        Ordering::Less => ((a.x + a.width, from), (b.x, to), GAP_X / 2),
+        Ordering::Greater => ((b.x + b.width, to), (a.x, from), GAP_X / 2),
+        Ordering::Equal => ((a.x + a.width, from), (b.x + b.width, to), GAP_Y),
+    };
+    let second = if a.x == b.x { end.0 + bend } else { end.0 - bend };
+    let style = if edge.cable() { "" } else { DASHED };
+    curve(start, (start.0 + bend, start.1), (second, end.1), end, style, out);
+    for (x, y) in [start, end] {
+        let _ = writeln!(out, "<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"#555555\"/>");
+    }
+}
+
+/// A tunnel: a dashed line over the boxes.
+fn arch(edge: &Edge, rects: &[Rect], out: &mut String) {
+    let top = |rect: Rect| (rect.x + rect.width / 2, rect.y);
+    let (start, end) = (top(rects[edge.from]), top(rects[edge.to]));
+    let height = start.1.min(end.1).saturating_sub(GAP_Y);
+    curve(start, (start.0, height), (end.0, height), end, DASHED, out);
+    // A cubic's middle is three quarters of the way to its control points.
+    let (x, y) = (usize::midpoint(start.0, end.0), (3 * height + usize::midpoint(start.1, end.1)) / 4);
+    let (y, label) = (y.saturating_sub(4), escape(&edge.label));
     let _ = writeln!(
         out,
-        "<path d=\"M {} {} Q {} {} {} {}\" fill=\"none\" stroke=\"#555555\"{dash}/>",
-        start.0, start.1, bend.0, bend.1, end.0, end.1
+        "<text x=\"{x}\" y=\"{y}\" font-size=\"11\" fill=\"#555555\" text-anchor=\"middle\">{label}</text>"
     );
-    let label = |x: usize, y: usize, anchor: &str, text: &str, out: &mut String| {
-        if !text.is_empty() {
-            let _ = writeln!(
-                out,
-                "<text x=\"{x}\" y=\"{y}\" font-size=\"11\" fill=\"#555555\" text-anchor=\"{anchor}\">{text}</text>"
-            );
-        }
-    };
-    if !edge.cable() {
-        let top = usize::midpoint(middle.1, bend.1).saturating_sub(4);
-        label(middle.0, top, "middle", &escape(&edge.label), out);
-    } else if column {
-        label(start.0 + 6, start.1 + 14, "start", &first, out);
-        label(end.0 + 6, end.1 - 6, "start", &last, out);
-    } else {
-        label(start.0 + 6, start.1 - 6, "start", &first, out);
-        label(end.0 - 6, end.1 - 6, "end", &last, out);
-    }
+}
+
+fn curve(start: Point, first: Point, second: Point, end: Point, style: &str, out: &mut String) {
+    let points = [first, second, end].map(|(x, y)| format!("{x} {y}")).join(", ");
+    let _ = writeln!(
+        out,
+        "<path d=\"M {} {} C {points}\" fill=\"none\" stroke=\"#555555\"{style}/>",
+        start.0, start.1
+    );
 }
