@@ -3,6 +3,8 @@
 
 mod fault;
 mod locate;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 
