@@ -345,6 +345,11 @@ impl Manager {
         Ok(state.lab.clone())
     }
 
+    /// The first id of a lab's user namespace. Does not block.
+    pub fn first_id(&self, name: &LabName) -> Result<u32, Error> {
+        Ok(self.entry(name)?.state().record.first_id)
+    }
+
     /// A lab's events. Does not block.
     pub fn history(&self, name: &LabName) -> Result<HistoryOf, Error> {
         Ok(HistoryOf(self.entry(name)?))
