@@ -10,6 +10,7 @@ mod probe;
 mod rtnl;
 mod spaces;
 mod sysctl;
+mod watch;
 mod work;
 
 use std::{
@@ -28,6 +29,7 @@ use crate::{
 
 use rtnl::RouteSocket;
 use spaces::Spaces;
+pub use watch::Wake;
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
@@ -36,6 +38,9 @@ pub struct Linux {
     host: OwnedFd,
     spaces: Spaces,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// What labs want of the host, for the events there.
+    wanted: watch::Wanted,
+    pins: watch::Pins,
 }
 
 impl Linux {
@@ -43,7 +48,13 @@ impl Linux {
     /// `netns_dir` as `LAB.NODE`, what else a lab holds in `labs_dir/LAB`.
     pub fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> std::io::Result<Self> {
         let host = File::open("/proc/thread-self/ns/net")?.into();
-        Ok(Self { host, spaces: Spaces::new(netns_dir, labs_dir), features: Mutex::default() })
+        Ok(Self {
+            host,
+            spaces: Spaces::new(netns_dir, labs_dir),
+            features: Mutex::default(),
+            wanted: watch::Wanted::default(),
+            pins: watch::Pins::new()?,
+        })
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.
@@ -60,6 +71,11 @@ impl Linux {
 
 impl Kernel for Linux {
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
+        if scope.first_id != 0 {
+            self.wanted.note(scope.lab, scope.target);
+            self.pins.watch(self.spaces.netns_dir());
+        }
         let spaces = self.spaces.of(scope.lab)?;
         let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
         observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
@@ -100,7 +116,9 @@ impl Kernel for Linux {
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
-        self.spaces.release(lab)
+        self.spaces.release(lab)?;
+        self.wanted.forget(lab);
+        Ok(())
     }
 }
 

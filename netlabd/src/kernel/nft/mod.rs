@@ -8,7 +8,7 @@
 mod comment;
 mod error;
 mod expr;
-mod message;
+pub(super) mod message;
 mod probe;
 mod socket;
 mod text;
@@ -29,7 +29,7 @@ use message::{Message, attr};
 use socket::Socket;
 
 /// The name of our table, whose family is inet.
-const TABLE: &str = "netlab";
+pub(super) const TABLE: &str = "netlab";
 /// `NFT_TABLE_F_DORMANT`: the table's chains are not in force.
 const DORMANT: u32 = 1;
 /// A message flag of deletes (linux/netlink.h): refuse to delete what still holds something.
@@ -197,14 +197,16 @@ pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
         Err(error) if error.is_no_nf_tables() => Vec::new(),
         found => found?,
     };
-    let lab = |name: &str| {
-        let strip = |kind: Kind| name.strip_suffix(kind.suffix)?.strip_suffix('-').map(str::to_owned);
-        KINDS.into_iter().find_map(strip)
-    };
-    let mut labs: Vec<String> = found.iter().filter_map(|chain| lab(&chain.name)).collect();
+    let mut labs: Vec<String> =
+        found.iter().filter_map(|chain| lab_of_chain(&chain.name).map(str::to_owned)).collect();
     labs.sort();
     labs.dedup();
     Ok(labs)
+}
+
+/// The lab that a chain of the host's table is of, by its name.
+pub(super) fn lab_of_chain(chain: &str) -> Option<&str> {
+    KINDS.into_iter().find_map(|kind| chain.strip_suffix(kind.suffix)?.strip_suffix('-'))
 }
 
 /// Makes the empty table.
