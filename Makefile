@@ -1,7 +1,7 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
-# make lint    format, lints, and the licences and advisories of the dependencies where cargo-deny is there
+# make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
 # Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
 
@@ -27,7 +27,7 @@ test: setup
 lint: setup
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	if cargo deny --version >/dev/null 2>&1; then cargo deny check; fi
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
 
 setup:
 	tests/setup

@@ -14,9 +14,12 @@
 //! - [`plan`]: what is to be done, as pure functions.
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
+//! - [`capture`]: packets at interfaces of nodes, as pcapng.
+//! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
+pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod exec;
@@ -24,6 +27,7 @@ pub mod kernel;
 pub mod lock;
 pub mod model;
 pub mod plan;
+pub mod probe;
 pub mod reconcile;
 pub mod sandbox;
 pub mod store;

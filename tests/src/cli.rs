@@ -1,9 +1,9 @@
 //! The command line of the test program.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use crate::{
-    cases,
+    cases, pinger,
     runner::{self, Ground, Part},
 };
 
@@ -21,6 +21,7 @@ Used by the program itself:
   --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
+  --ping ADDRESS                                      send echo requests, print the answers' numbers
 ";
 
 /// What the command line asks for.
@@ -33,6 +34,7 @@ enum Request {
     Features,
     Inside(String),
     Body(String),
+    Ping(Ipv4Addr),
 }
 
 /// Runs the program; 0 if all went well, 1 if a test failed or ran nowhere, 2 for a wrong command line.
@@ -62,6 +64,7 @@ pub fn main() -> ExitCode {
             true
         }
         Request::Inside(test) => runner::private::init(&test),
+        Request::Ping(target) => pinger::run(target),
         Request::Body(test) => runner::private::body(&test),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -79,6 +82,13 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
             "--features" => return Ok(Request::Features),
             "--inside" => return value().map(Request::Inside),
             "--body" => return value().map(Request::Body),
+            "--ping" => {
+                let target = value()?;
+                return target
+                    .parse()
+                    .map(Request::Ping)
+                    .map_err(|_| format!("{target:?} is no IPv4 address"));
+            }
             "--ground" => grounds.push(value()?.parse()?),
             "--here" => here = Some(value()?.parse()?),
             "--part" => part = Some(value()?.parse()?),

@@ -37,6 +37,9 @@ pub fn prepare() {
     // Hosts without the unified hierarchy have nothing to mount here, and no test needs it.
     let _ = mount("cgroup2", "/sys/fs/cgroup", "cgroup2", none, None);
     run(Command::new("ip").args(["link", "set", "lo", "up"])).ok();
+    // The host gets an id for itself, as it would from the first netlink listener for all namespaces.
+    let itself = "ip netns attach itself $$; ip netns set itself auto; ip netns del itself";
+    run(Command::new("sh").args(["-ec", itself])).ok();
     // A new namespace takes some of its settings from the machine's first one: begin with known ones.
     fs::write("/proc/sys/net/ipv4/ip_forward", "0").expect("setting ip_forward");
     // Addresses are usable at once instead of being tentative for a second, so that two looks agree.

@@ -28,10 +28,21 @@ pub struct Inventory {
 }
 
 impl Inventory {
-    /// Looks at the host that this process is in.
+    /// Looks at the host that this process is in, until two looks agree: links come up, and addresses and
+    /// routes appear on them, a little after the command that asked for it.
     pub fn take(folders: &Folders) -> Self {
         let dirs = [folders.runtime.clone(), folders.state.clone(), folders.netns.clone()];
-        Self::look(dirs)
+        let start = Instant::now();
+        let mut seen = Self::look(dirs.clone());
+        loop {
+            thread::sleep(Duration::from_millis(100));
+            let again = Self::look(dirs.clone());
+            if again == seen {
+                return again;
+            }
+            assert!(start.elapsed() < SETTLE, "the host does not come to rest");
+            seen = again;
+        }
     }
 
     fn look(folders: [std::path::PathBuf; 3]) -> Self {

@@ -9,7 +9,8 @@
 //!
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
-//! - [`host`], [`daemon`], [`internet`], [`traffic`], [`inventory`]: what a test works with.
+//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`traffic`], [`capture`], [`inventory`]: what a test
+//!   works with.
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -24,6 +25,7 @@ pub mod feature;
 pub mod host;
 pub mod internet;
 pub mod inventory;
+pub mod pinger;
 pub mod runner;
 pub mod strangers;
 pub mod traffic;

@@ -17,7 +17,7 @@ pub fn move_in(host: &TestHost) {
         ip rule add from 10.66.0.9 lookup 66
         sysctl -qw net.ipv4.conf.stranger0.forwarding=1
         sysctl -qw net.ipv4.conf.stranger0.accept_redirects=0
-        sysctl -qw net.ipv4.neigh.default.gc_thresh3=2048");
+        sysctl -qw net.ipv4.conf.all.log_martians=1");
     host.sh("nft 'table ip stranger {
             chain postrouting {
               type nat hook postrouting priority srcnat

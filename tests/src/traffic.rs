@@ -1,4 +1,4 @@
-//! A continuous ping, to see whether a change touched what it should not.
+//! Continuous echo requests, to see whether a change touched what it should not.
 
 use std::{
     collections::BTreeSet,
@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::{command::wait_until, host::TestHost};
 
-/// A ping that runs until it is stopped, twenty times a second.
+/// Echo requests from a namespace, fifty a second, until it is stopped; see [`crate::pinger`].
 #[derive(Debug)]
 pub struct Traffic {
     child: Child,
@@ -20,12 +20,14 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Starts a ping in a namespace and waits for the first answer.
+    /// Starts them in a namespace and waits for the first answer.
     pub fn start(host: &TestHost, namespace: &str, target: &str) -> Self {
         let output = host.scratch(&format!("ping-{namespace}-{target}"));
         let file = File::create(&output).expect("making a file for ping");
         let child = Command::new("ip")
-            .args(["netns", "exec", namespace, "ping", "-n", "-i", "0.05", target])
+            .args(["netns", "exec", namespace])
+            .arg(std::env::current_exe().expect("the path of this program"))
+            .args(["--ping", target])
             .stdin(Stdio::null())
             .stderr(file.try_clone().expect("cloning a descriptor"))
             .stdout(file)
@@ -45,20 +47,16 @@ impl Traffic {
     /// Stops it and fails the test if an answer is missing.
     pub fn lost_nothing(mut self) {
         self.continues(3);
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         self.child.wait().expect("waiting for ping");
         let answered = self.answered();
         let newest = answered.last().copied().unwrap_or(0);
-        let lost: Vec<u64> = (1..=newest).filter(|sequence| !answered.contains(sequence)).collect();
-        let text = fs::read_to_string(&self.output).unwrap_or_default();
-        assert!(lost.is_empty(), "lost {} of {newest} echo replies: {lost:?}\n{text}", lost.len());
+        let lost: Vec<u16> = (1..=newest).filter(|sequence| !answered.contains(sequence)).collect();
+        assert!(lost.is_empty(), "lost {} of {newest} echo replies: {lost:?}", lost.len());
     }
 
-    fn answered(&self) -> BTreeSet<u64> {
+    fn answered(&self) -> BTreeSet<u16> {
         let text = fs::read_to_string(&self.output).unwrap_or_default();
-        text.lines()
-            .filter(|line| line.contains(" bytes from "))
-            .filter_map(|line| line.split("icmp_seq=").nth(1)?.split(' ').next()?.parse().ok())
-            .collect()
+        text.lines().filter_map(|line| line.parse().ok()).collect()
     }
 }

@@ -7,7 +7,7 @@ use proto::{lab_event::Body, lab_service_server::LabService};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
-use super::{caller::Caller, convert, plan, status};
+use super::{caller::Caller, check, convert, plan, status};
 use crate::{
     clock,
     kernel::Linux,
@@ -190,8 +190,7 @@ impl LabService for Labs {
                 .ok_or_else(|| status::invalid("timeout", "must be from 0 to 60 s"))?,
         };
         let lab = self.manager.usable(&lab_name(&request.name)?)?;
-        let results = Vec::new();
-        let _ = (lab, timeout);
+        let results = check::run(&self.kernel, &lab, timeout).await?;
         Ok(Response::new(proto::CheckLabResponse { results }))
     }
 

@@ -2,9 +2,11 @@
 //! statuses.
 
 mod caller;
+mod check;
 pub mod convert;
 mod host_service;
 mod lab_service;
+mod node_service;
 mod plan;
 pub mod server;
 mod status;

@@ -9,13 +9,16 @@ use std::{
 
 use netlab_proto::{
     FILE_DESCRIPTOR_SET,
-    v1::{host_service_server::HostServiceServer, lab_service_server::LabServiceServer},
+    v1::{
+        host_service_server::HostServiceServer, lab_service_server::LabServiceServer,
+        node_service_server::NodeServiceServer,
+    },
 };
 use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::{Server, server::Router};
 
-use super::{host_service::Host, lab_service::Labs};
+use super::{host_service::Host, lab_service::Labs, node_service::Nodes};
 use crate::{kernel::Linux, reconcile::Manager};
 
 /// Largest request in bytes. The lab file's own limit is 8 MiB.
@@ -64,6 +67,7 @@ fn group_id(name: &str) -> Option<u32> {
 pub async fn router(manager: Manager, kernel: Arc<Linux>) -> Result<Router, tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LabServiceServer<Labs>>().await;
+    health.set_serving::<NodeServiceServer<Nodes>>().await;
     health.set_serving::<HostServiceServer<Host>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -72,11 +76,13 @@ pub async fn router(manager: Manager, kernel: Arc<Linux>) -> Result<Router, toni
     };
     let labs = LabServiceServer::new(Labs::new(manager.clone(), kernel.clone()))
         .max_decoding_message_size(MAX_REQUEST);
+    let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone()));
     Ok(Server::builder()
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(labs)
+        .add_service(nodes)
         .add_service(HostServiceServer::new(Host::new(kernel))))
 }
 

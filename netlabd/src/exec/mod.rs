@@ -39,6 +39,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// Reads sysctls of the host; one that does not exist is left out.
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
 
+    /// The folders below a folder of `/proc/sys`, by name.
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String>;
+
     /// Writes a sysctl of the host.
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure>;
 
@@ -68,7 +71,11 @@ impl Failure {
 
     /// A failure of a system call: `what` names what was tried.
     pub fn os(object: impl fmt::Display, what: impl fmt::Display, error: &std::io::Error) -> Self {
-        Self { object: object.to_string(), message: format!("{what}: {error}"), errno: error.raw_os_error() }
+        Self {
+            object: object.to_string(),
+            message: format!("{what}: {}", os_text(error)),
+            errno: error.raw_os_error(),
+        }
     }
 
     /// Whether the same again may work: shortages and races, not refusals.
@@ -97,6 +104,12 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// An error of the operating system in its own words, without the number that Rust adds.
+pub fn os_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
 
 /// The host as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

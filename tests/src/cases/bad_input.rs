@@ -159,10 +159,7 @@ fn host_conflicts() {
     refused(&host, internet.replace("192.0.2.254/24", "198.18.0.99/24"), 5, &["198.18.0", "wan0"]);
     refused(&host, internet.replace("192.0.2.254/24", "198.18.0.129/25"), 5, &["198.18.0.128/25", "wan0"]);
     refused(&host, internet.replace("lab0", "wan0"), 5, &["wan0"]);
-    let macvlan = example("macvlan");
-    let (macvlan, rest) = macvlan.split_once("host:\n").expect("the lab has a part on the host");
-    let checks = rest.split_once("checks:").expect("the lab has checks").1;
-    let no_parent = format!("{macvlan}checks:{checks}").replace("lan0", "eth9");
+    let no_parent = example("macvlan").replace("parent: lab3", "parent: eth9");
     refused(&host, no_parent, 1, &["eth9"]);
     before.assert_unchanged();
     // Another lab's part of the host counts too.

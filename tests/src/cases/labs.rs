@@ -2,7 +2,12 @@
 
 use super::Test;
 use crate::{
-    capture::Capture, feature::Feature, host::TestHost, internet::Internet, inventory::Inventory, strangers,
+    capture::Capture,
+    feature::Feature,
+    host::{TestHost, example},
+    internet::Internet,
+    inventory::Inventory,
+    strangers,
 };
 
 /// The tests of this subject.
@@ -23,7 +28,12 @@ fn up(host: &TestHost, name: &str) -> Inventory {
     let before = host.inventory();
     host.ctl(&["create-lab", &format!("labs/{name}.yaml")]).ok();
     assert_eq!(host.lab(name)["status"]["phase"], "PHASE_READY", "after create-lab has waited");
-    host.ctl(&["check-lab", name]).ok();
+    let checks = host.ctl(&["check-lab", name, "-o", "json"]).ok();
+    assert_eq!(
+        checks.matches("\"passed\"").count(),
+        example(name).matches("  - { from:").count(),
+        "{checks}"
+    );
     before
 }
 

@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod concurrency;
 mod drift;
+mod harness;
 mod labs;
 mod restart;
 
@@ -43,6 +44,7 @@ impl Test {
 /// All tests, in the order in which they are reported.
 pub fn all() -> Vec<Test> {
     [
+        harness::TESTS,
         labs::TESTS,
         bad_input::TESTS,
         apply::TESTS,

@@ -22,7 +22,7 @@ pub enum Ground {
 
 impl fmt::Display for Ground {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Native => "native",
             Self::Uml => "uml",
         })

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, os::fd::AsRawFd, os::fd::BorrowedFd};
 
+use crate::exec::os_text;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage, NetlinkPayload,
     NlasIterator,
@@ -33,7 +34,7 @@ pub(in crate::kernel) struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        io::Error::from_raw_os_error(self.errno).fmt(f)?;
+        f.write_str(&os_text(&io::Error::from_raw_os_error(self.errno)))?;
         if !self.text.is_empty() {
             write!(f, " ({})", self.text)?;
         }

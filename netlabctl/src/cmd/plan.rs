@@ -1,0 +1,24 @@
+//! A plan in words.
+
+use netlab_proto::v1::{Plan, planned_change::Action};
+
+use crate::output::table::clean;
+
+/// One line a change: `+` makes, `~` changes, `-` takes away.
+pub(super) fn table(plan: &Plan) -> String {
+    if plan.changes.is_empty() {
+        return "no changes\n".to_owned();
+    }
+    let mut text = String::new();
+    for change in &plan.changes {
+        let sign = match change.action() {
+            Action::Unspecified => '?',
+            Action::Create => '+',
+            Action::Update => '~',
+            Action::Delete => '-',
+        };
+        text.push_str(&format!("{sign} {}\n", clean(&change.description)));
+    }
+    let s = if plan.changes.len() == 1 { "" } else { "s" };
+    text + &format!("{} change{s}\n", plan.changes.len())
+}
