@@ -11,6 +11,7 @@ mod probe;
 mod rtnl;
 mod spaces;
 mod sysctl;
+mod watch;
 mod work;
 
 use std::{
@@ -31,6 +32,7 @@ use crate::{
 use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
+pub use watch::Wake;
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
@@ -40,6 +42,9 @@ pub struct Linux {
     spaces: Spaces,
     commands: Commands,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// What labs want of the host, for the events there.
+    wanted: watch::Wanted,
+    pins: watch::Pins,
 }
 
 impl Linux {
@@ -52,6 +57,8 @@ impl Linux {
             commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
             spaces: Spaces::new(netns_dir, labs_dir),
             features: Mutex::default(),
+            wanted: watch::Wanted::default(),
+            pins: watch::Pins::new()?,
         })
     }
 
@@ -81,6 +88,11 @@ impl Linux {
 
 impl Kernel for Linux {
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
+        if scope.first_id != 0 {
+            self.wanted.note(scope.lab, scope.target);
+            self.pins.watch(self.spaces.netns_dir());
+        }
         let spaces = self.spaces.of(scope.lab)?;
         let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
         observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
@@ -131,7 +143,9 @@ impl Kernel for Linux {
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
-        self.spaces.release(lab)
+        self.spaces.release(lab)?;
+        self.wanted.forget(lab);
+        Ok(())
     }
 }
 
