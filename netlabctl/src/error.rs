@@ -45,7 +45,7 @@ impl Failure {
     }
 
     /// Faults of a file; each line names the place already.
-    pub(crate) fn file(code: u8, lines: Vec<String>) -> Self {
+    pub(crate) fn file(code: u8, lines: &[String]) -> Self {
         Self { code, lines: lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect() }
     }
 
@@ -74,10 +74,10 @@ impl From<Status> for Failure {
                 format!("lost netlabd: {message}; is it running? try: systemctl status netlabd"),
             ),
             Code::PermissionDenied => Self::new(code, format!("not permitted: {message}")),
-            Code::Unimplemented => Self::new(
-                code,
-                format!("this netlabd cannot do that ({message}): upgrade it to netlabctl's version"),
-            ),
+            // Without a message the service itself is not known there.
+            Code::Unimplemented if message.is_empty() => {
+                Self::new(code, "this netlabd cannot do that: upgrade it to netlabctl's version")
+            }
             _ if message.is_empty() => Self::new(code, format!("netlabd answered {:?}", status.code())),
             _ => Self::new(code, message),
         }
