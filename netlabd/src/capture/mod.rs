@@ -136,16 +136,13 @@ fn drain(
         let number = (start + offset) % sockets.len();
         let socket = &sockets[number];
         while chunk.pcapng.len() < CHUNK && options.count.is_none_or(|count| chunk.captured < count) {
-            match socket.get_ref().receive()? {
-                Some(packet) => {
-                    let interface = u32::try_from(number).unwrap_or_default();
-                    pcapng::packet(&mut chunk.pcapng, interface, &packet);
-                    chunk.captured += 1;
-                }
-                None => {
-                    clear(socket);
-                    break;
-                }
+            if let Some(packet) = socket.get_ref().receive()? {
+                let interface = u32::try_from(number).unwrap_or_default();
+                pcapng::packet(&mut chunk.pcapng, interface, &packet);
+                chunk.captured += 1;
+            } else {
+                clear(socket);
+                break;
             }
         }
     }

@@ -39,6 +39,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// Reads sysctls of the host; one that does not exist is left out.
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
 
+    /// The folders below a folder of `/proc/sys`, by name.
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String>;
+
     /// Writes a sysctl of the host.
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure>;
 

@@ -83,6 +83,10 @@ impl Kernel for Linux {
         sysctl::read(key)
     }
 
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String> {
+        sysctl::folder(path)
+    }
+
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
         sysctl::write(key, value)
             .map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))

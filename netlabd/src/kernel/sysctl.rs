@@ -15,6 +15,12 @@ pub(super) fn read(key: &SysctlKey) -> Option<String> {
     Some(value.trim_end().to_owned())
 }
 
+/// The names in a folder below `/proc/sys`.
+pub(super) fn folder(path: &str) -> Vec<String> {
+    let entries = fs::read_dir(format!("/proc/sys/{path}")).into_iter().flatten();
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
 /// Writes a value. A kernel without IPv6 forwards none: turning that off there is no error.
 pub(super) fn write(key: &SysctlKey, value: &str) -> io::Result<()> {
     match fs::write(path(key), value) {

@@ -97,7 +97,8 @@ fn decode_v4(datagram: &[u8]) -> Option<Message<'_>> {
         return None;
     }
     let inner = message.get(HEADER..)?;
-    let first_fragment = u16::from_be_bytes(inner.get(6..8)?.try_into().ok()?) & 0x1fff == 0;
+    // The lower 13 bits are the fragment's offset.
+    let first_fragment = (inner.get(6)? & 0x1f, *inner.get(7)?) == (0, 0);
     let ours = inner.get(header_length(inner)?..)?;
     if *inner.get(9)? != ICMP || !first_fragment || *ours.first()? != V4_ECHO.0 {
         return None;

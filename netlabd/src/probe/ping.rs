@@ -48,7 +48,7 @@ impl Default for Options {
 pub fn ping(socket: EchoSocket, target: Target, options: Options) -> io::Result<mpsc::Receiver<Event>> {
     let all = options.source.into_iter().chain([target.address]);
     if let Some(address) = all.into_iter().find(|address| Family::from(*address) != socket.family()) {
-        let text = format!("{address} is not of the family of the other address");
+        let text = format!("{address} and the socket are of different IP versions");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
     if let Some(source) = options.source {

@@ -59,7 +59,9 @@ impl EchoSocket {
             drop(give.send(opened));
         })?;
         let fd = take.await.map_err(io::Error::other)??;
-        Ok(Self { fd: AsyncFd::new(fd)?, family })
+        // SAFETY: an `OwnedFd` stays open, and the same descriptor, for as long as the `AsyncFd` owns it.
+        let fd = unsafe { AsyncFd::register(fd) }?;
+        Ok(Self { fd, family })
     }
 
     /// The family that it was opened for.

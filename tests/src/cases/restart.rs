@@ -31,7 +31,8 @@ fn with_small() -> TestHost {
 /// What identifies the small lab and its links.
 fn identity(host: &TestHost) -> String {
     let lab = host.lab("small");
-    let links = ["ns1", "router", "ns2"].map(|node| host.sh(&format!("ip -n small.{node} -br link")));
+    let links = ["ns1", "router", "ns2"]
+        .map(|node| host.sh(&format!("ip -n small.{node} -br link | awk '{{ print $1, $3 }}'")));
     format!("{} {} {} {}", lab["uid"], lab["generation"], lab["create_time"], links.concat())
 }
 
@@ -84,7 +85,9 @@ fn everything_gone() {
     let mut host = with_small();
     let before = identity(&host);
     host.stop();
-    host.sh("ip -all netns del");
+    host.sh(
+        "ip -all netns del; awk '$2 ~ \"^/run/test/runtime/\" { print $2 }' /proc/mounts | xargs -r umount",
+    );
     std::fs::remove_dir_all(&host.folders().runtime).expect("removing the runtime folder");
     host.start();
     wait_until("the lab is back", Duration::from_secs(30), || host.ctl(&["check-lab", "small"]).code == 0);

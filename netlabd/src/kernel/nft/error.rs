@@ -1,10 +1,10 @@
-//! What can go wrong between us and `nf_tables`.
+//! What can go wrong between us and nftables.
 
 use std::io;
 
 use super::message::{Message, attr};
 
-/// A refused or failed exchange with `nf_tables`.
+/// A refused or failed exchange with nftables.
 #[derive(Debug, thiserror::Error)]
 #[error("{object}: {}{}{}", words(cause), detail(note), hint(self))]
 pub struct Error {
@@ -37,8 +37,8 @@ impl Error {
         self.cause.raw_os_error()
     }
 
-    /// Whether this is how a kernel without `nf_tables` answers: no such protocol (no `CONFIG_NETFILTER_NETLINK`),
-    /// or no such subsystem in it (`nfnetlink_rcv_msg` in net/netfilter/nfnetlink.c gives EINVAL).
+    /// Whether this is how a kernel without nftables answers: no such protocol (no `CONFIG_NETFILTER_NETLINK`),
+    /// or no such subsystem in it (`nfnetlink_rcv_msg` in `net/netfilter/nfnetlink.c` gives EINVAL).
     pub(super) fn is_no_nf_tables(&self) -> bool {
         matches!(self.errno(), Some(libc::EPROTONOSUPPORT | libc::EINVAL | libc::EOPNOTSUPP))
     }

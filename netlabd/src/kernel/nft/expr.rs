@@ -1,4 +1,4 @@
-//! A NAT rule as `nf_tables` expressions, in the order and with the operands that nft(8) itself would use.
+//! A NAT rule as nftables expressions, in the order and with the operands that nft(8) itself would use.
 
 #![allow(unsafe_code)] // two expressions that nftnl has no safe builder for
 
@@ -12,8 +12,8 @@ use ipnet::IpNet;
 use nftnl::{
     Chain, Rule,
     expr::{
-        Bitwise, Cmp, CmpOp, Counter, Expression, Immediate, Ipv4HeaderField, Ipv6HeaderField, Masquerade,
-        Meta, NetworkHeaderField, Payload, Register, TcpHeaderField, TransportHeaderField,
+        Bitwise, Cmp, CmpOp, Counter, Expression, Immediate, Masquerade, Meta, NetworkHeaderField, Payload,
+        Register, TcpHeaderField, TransportHeaderField,
     },
     nftnl_sys as sys,
 };
@@ -34,7 +34,7 @@ pub(super) fn rule<'a>(chain: &'a Chain<'a>, wanted: &NatRule) -> Rule<'a> {
         NatRule::PortForward(forward) => add_forward(&mut rule, forward),
     }
     let comment = CString::new(wanted.to_string()).expect("names and addresses hold no NUL");
-    rule.set_comment(comment).expect("a rule in words has at most 98 bytes; comments hold 125");
+    rule.set_comment(comment).expect("a rule in words has some 100 bytes at most; comments hold 125");
     rule
 }
 
@@ -87,22 +87,27 @@ fn family(address: IpAddr) -> u8 {
     u8::try_from(number).expect("a family is one byte")
 }
 
+/// Compares whole bytes where the range ends at one, as nft(8) does, so that a rule which nft reloads from
+/// its own listing is the same rule.
 fn match_source(rule: &mut Rule<'_>, source: IpNet) {
-    if source.prefix_len() == 0 {
+    let (offset, network) = match source.network() {
+        IpAddr::V4(network) => (12, network.octets().to_vec()),
+        IpAddr::V6(network) => (8, network.octets().to_vec()),
+    };
+    let whole = source.prefix_len().is_multiple_of(8);
+    let length = if whole { source.prefix_len() / 8 } else { source.max_prefix_len() / 8 };
+    if length == 0 {
         return;
     }
-    let field = match source {
-        IpNet::V4(_) => NetworkHeaderField::Ipv4(Ipv4HeaderField::Saddr),
-        IpNet::V6(_) => NetworkHeaderField::Ipv6(Ipv6HeaderField::Saddr),
-    };
+    // Despite their names, both fields are in bytes.
+    let field = NetworkHeaderField::Raw { offset_bits: offset, length_bits: length.into() };
     rule.add_expr(&Payload::Network(field));
-    if source.prefix_len() < source.max_prefix_len() {
-        match source.netmask() {
-            IpAddr::V4(mask) => rule.add_expr(&Bitwise::new(mask, &[0_u8; 4][..])),
-            IpAddr::V6(mask) => rule.add_expr(&Bitwise::new(mask, &[0_u8; 16][..])),
-        }
+    match source.netmask() {
+        _ if whole => {}
+        IpAddr::V4(mask) => rule.add_expr(&Bitwise::new(mask, &[0_u8; 4][..])),
+        IpAddr::V6(mask) => rule.add_expr(&Bitwise::new(mask, &[0_u8; 16][..])),
     }
-    rule.add_expr(&Cmp::new(CmpOp::Eq, source.network()));
+    rule.add_expr(&Cmp::new(CmpOp::Eq, &network[..length.into()]));
 }
 
 /// A name as the kernel compares it: all of `IFNAMSIZ` bytes.

@@ -1,4 +1,4 @@
-//! nfnetlink messages as bytes (include/uapi/linux/netfilter/nfnetlink.h, `nf_tables.h)`: just enough to ask
+//! nfnetlink messages as bytes (`linux/netfilter/nfnetlink.h`, `linux/netfilter/nf_tables.h`): just enough to ask
 //! for dumps and to read chains and the outside of rules. What stands inside a rule is libnftnl's.
 
 /// `struct nlmsghdr`.
@@ -8,7 +8,7 @@ const FIXED: usize = HEADER + 4;
 /// The two high bits of an attribute's type are flags (`NLA_TYPE_MASK`).
 const TYPE_MASK: u16 = 0x3fff;
 
-/// Types of attributes (`include/uapi/linux/netfilter/nf_tables.h`), under the kernel's own names.
+/// Types of attributes (`linux/netfilter/nf_tables.h`), under the kernel's own names.
 pub(super) mod attr {
     pub(crate) const TABLE_NAME: u16 = 1;
     pub(crate) const TABLE_FLAGS: u16 = 2;
@@ -24,7 +24,7 @@ pub(super) mod attr {
     pub(crate) const RULE_USERDATA: u16 = 7;
 }
 
-/// The type of a message of the `nf_tables` subsystem, for example `libc::NFT_MSG_NEWRULE`.
+/// The type of a message of the nftables subsystem, for example `libc::NFT_MSG_NEWRULE`.
 pub(super) fn nf_tables(kind: i32) -> u16 {
     let kind = u16::try_from(kind).expect("NFT_MSG_* are small");
     u16::try_from(libc::NFNL_SUBSYS_NFTABLES << 8).expect("a subsystem is one byte") | kind
@@ -95,7 +95,7 @@ impl<'a> Message<'a> {
         std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
     }
 
-    /// The value of a numeric attribute (big-endian, as all of `nf_tables`).
+    /// The value of a numeric attribute (big-endian, as all of nftables).
     pub(super) fn number(self, kind: u16) -> Option<u32> {
         number(self.attribute(kind)?)
     }

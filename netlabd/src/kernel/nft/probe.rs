@@ -1,10 +1,10 @@
-//! What this kernel's `nf_tables` can do, found by trying.
+//! What this kernel's nftables can do, found by trying.
 
 use crate::model::{Masquerade, NatRule, PortForward, Protocol};
 
 use super::{Scope, remove, replace};
 
-/// Tries each part of `nf_tables` that our rules use, in the calling thread's network namespace, which is to
+/// Tries each part of nftables that our rules use, in the calling thread's network namespace, which is to
 /// be a new one that is thrown away. Each part is named by its kernel option; a part that fails says why.
 pub fn probe_features() -> Vec<(&'static str, Result<(), String>)> {
     let forward = |in_interface| {

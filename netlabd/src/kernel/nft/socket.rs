@@ -14,6 +14,8 @@ use super::{
 const BUFFER: usize = 8 << 20;
 /// The kernel fills dumps in pieces of at most 32 KiB (`netlink_dump` in `net/netlink/af_netlink.c`).
 const DATAGRAM: usize = 64 << 10;
+/// `NFNLGRP_NFTABLES` (7) as a bit.
+const NFTABLES_GROUP: u32 = 1 << 6;
 /// How often a dump is begun anew when the rules change meanwhile.
 const DUMP_TRIES: usize = 10;
 
@@ -36,7 +38,7 @@ impl Socket {
         let mut refused = None;
         while let Some(datagram) = self.receive()? {
             for answer in message::split(&datagram) {
-                match self.check(answer, batch) {
+                match Self::check(answer, batch) {
                     Ok(()) => awaited = awaited.saturating_sub(1),
                     Err(error) => refused = refused.or(Some(error)),
                 }
@@ -78,7 +80,7 @@ impl Socket {
                 whole &= answer.flags() & libc::NLM_F_DUMP_INTR == 0;
                 match i32::from(answer.kind()) {
                     libc::NLMSG_DONE => return Ok(whole.then_some(all)),
-                    libc::NLMSG_ERROR => self.check(answer, request)?,
+                    libc::NLMSG_ERROR => Self::check(answer, request)?,
                     _ => all.extend(each(answer)),
                 }
             }
@@ -101,7 +103,7 @@ impl Socket {
     }
 
     /// Turns an error message into an error that names the message among `sent` that it answers.
-    fn check(&self, answer: Message<'_>, sent: &[u8]) -> Result<(), Error> {
+    fn check(answer: Message<'_>, sent: &[u8]) -> Result<(), Error> {
         if i32::from(answer.kind()) != libc::NLMSG_ERROR {
             return Ok(());
         }
@@ -120,13 +122,11 @@ impl Socket {
     }
 }
 
-/// Opens a socket that hears every change of `nf_tables` objects in the calling thread's network namespace
+/// Opens a socket that hears every change of nftables objects in the calling thread's network namespace
 /// (`NFNLGRP_NFTABLES`), our own changes included. It does not block. ENOBUFS on reading means that events
 /// were lost: look anew.
 pub fn event_socket() -> Result<Netlink, Error> {
-    let group = u32::try_from(libc::NFNLGRP_NFTABLES).expect("a group number is small");
-    let opened = open(1 << (group - 1));
-    opened.map_err(|cause| Error::socket("opening for events", cause))
+    open(NFTABLES_GROUP).map_err(|cause| Error::socket("opening for events", cause))
 }
 
 fn open(groups: u32) -> io::Result<Netlink> {
