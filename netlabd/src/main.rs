@@ -4,7 +4,13 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server, config::Options, kernel::Linux, lock::Lock, reconcile::Manager, sandbox, store::Store,
+    api::server,
+    config::Options,
+    kernel::{Linux, Wake},
+    lock::Lock,
+    reconcile::Manager,
+    sandbox,
+    store::Store,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
