@@ -76,7 +76,6 @@ impl Decoys {
     pub(crate) fn in_lab(&self, probe: &str) -> (u32, String) {
         let mut command = TestLab::command(&["/srv/probe", "probe", probe], Streams::Pipes);
         command.environment.extend(self.environment());
-        // The pins are left in sight, as they would be where an administrator put them elsewhere.
         let mut child = self.lab.context(|context| spawn(context, command)).unwrap();
         let mut text = String::new();
         fs::File::from(child.stdout.take().unwrap()).read_to_string(&mut text).unwrap();
