@@ -58,6 +58,8 @@ impl Decoys {
         run("ip link add victim0 type veth peer name victim1");
         run("ip link add uplink0 type veth peer name eth0 netns /srv/pins/node");
         run("ip link set uplink0 up && nsenter --net=/srv/pins/node ip link set eth0 up");
+        // A number that no process of a lab will have, or a probe might find itself.
+        run("for i in $(seq 1500); do (:); done");
         // Its secrets: an environment variable, and a descriptor that others may not open.
         let process = Command::new("sleep")
             .arg("1000")
