@@ -190,7 +190,9 @@ fn starting_a_command_takes_little_longer_than_ip_netns_exec() {
     if !inside("starting_a_command_takes_little_longer_than_ip_netns_exec") {
         return;
     }
+    let start = Instant::now();
     let lab = TestLab::new();
+    println!("user namespace, init and node: {:?}", start.elapsed());
     run("ip netns add plain");
     let median = |mut f: Box<dyn FnMut()>| {
         let mut times: Vec<_> = (0..21)
