@@ -7,8 +7,27 @@
 //! request -> api::convert -> model::Lab -> store -> reconcile: observe -> plan -> execute -> verify
 //! ```
 //!
+//! - [`api`]: the gRPC services, and the conversion of requests into the model.
 //! - [`model`]: what a lab is, validated; what was observed.
+//! - [`store`]: the durable desired state.
+//! - [`reconcile`]: one actor a lab: observe, plan, execute, verify.
+//! - [`plan`]: what is to be done, as pure functions.
+//! - [`exec`]: what the reconciler asks of the kernel, as a trait.
+//! - [`kernel`]: that trait on Linux.
+//! - [`capture`]: packets at interfaces of nodes, as pcapng.
+//! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
+pub mod api;
+pub mod capture;
+pub mod clock;
+pub mod config;
+pub mod exec;
+pub mod kernel;
+pub mod lock;
 pub mod model;
+pub mod plan;
+pub mod probe;
+pub mod reconcile;
 pub mod sandbox;
+pub mod store;

@@ -1,4 +1,169 @@
 //! The daemon.
-fn main() {
-    netlabd::sandbox::dispatch();
+
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use clap::Parser;
+use netlabd::{
+    api::server,
+    config::Options,
+    kernel::{Linux, Wake},
+    lock::Lock,
+    reconcile::Manager,
+    sandbox,
+    store::Store,
+};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+type Error = Box<dyn std::error::Error>;
+
+/// How long the first look at all labs may take before the daemon says that it is up.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
+
+fn main() -> ExitCode {
+    // Before anything else: helpers are this program run again, and must have one thread.
+    sandbox::dispatch();
+    let options = Options::parse();
+    log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    match runtime.block_on(run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error),
+    }
+}
+
+fn failed(error: &Error) -> ExitCode {
+    eprintln!("netlabd: {error}");
+    ExitCode::FAILURE
+}
+
+/// Logs to standard error; under systemd the journal adds the time.
+fn log() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
+    let registry = tracing_subscriber::registry().with(filter);
+    if journal {
+        registry.with(layer.without_time().with_ansi(false)).init();
+    } else {
+        registry.with(layer).init();
+    }
+}
+
+async fn run(options: &Options) -> Result<(), Error> {
+    make_dir(&options.runtime_dir, 0o755)?;
+    make_dir(&options.state_dir, 0o700)?;
+    let _runtime_lock = Lock::take(&options.runtime_dir)?;
+    let _state_lock = Lock::take(&options.state_dir)?;
+    raise_file_limit();
+    let labs_dir = options.runtime_dir.join("labs");
+    make_dir(&labs_dir, 0o700)?;
+    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    let opened = Store::open(&options.state_dir)?;
+    if let Some(aside) = &opened.damaged {
+        tracing::error!(
+            moved_to = %aside.display(),
+            "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
+        );
+    }
+    let (manager, looks) = Manager::start(kernel.clone(), opened.store)?;
+    watch(&kernel, &manager)?;
+    if opened.damaged.is_none() {
+        let purging = manager.clone();
+        tokio::task::spawn_blocking(move || {
+            if let Err(error) = purging.purge_strays() {
+                tracing::warn!(%error, "strays are left");
+            }
+        })
+        .await?;
+    }
+    let listener = server::listen(&options.runtime_dir.join("netlabd.sock"))?;
+    let router = server::router(manager, kernel).await?;
+    tokio::spawn(async move {
+        let all = async {
+            for look in looks {
+                // An actor that is gone has nothing left to look at.
+                let _ = look.await;
+            }
+        };
+        if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
+            tracing::warn!("some labs have not been looked at yet");
+        }
+        tracing::info!("ready");
+        notify(&[sd_notify::NotifyState::Ready]);
+    });
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; labs run on");
+        notify(&[sd_notify::NotifyState::Stopping]);
+    };
+    let (stopped, grace) = tokio::sync::oneshot::channel();
+    let serving = server::serve(router, listener, async move {
+        stop.await;
+        // Nobody waits if serving has failed.
+        let _ = stopped.send(());
+    });
+    let overdue = async {
+        if grace.await.is_ok() {
+            // Watches have no end of their own.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        done = serving => done?,
+        () = overdue => {}
+    }
+    // The socket goes with the daemon; a failure leaves a file that the next start replaces.
+    let _ = fs::remove_file(options.runtime_dir.join("netlabd.sock"));
+    Ok(())
+}
+
+/// Wakes the actors of labs whose kernel state changes.
+fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
+    let manager = manager.clone();
+    kernel.watch(move |wake| match wake {
+        Wake::Lab(lab) => manager.wake(&lab),
+        Wake::All => manager.wake_all(),
+    })?;
+    Ok(())
+}
+
+fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd is not told");
+    }
+}
+
+fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(mode)
+        .create(path)
+        .map_err(|error| format!("cannot make {}: {error}; netlabd must run as root", path.display()).into())
+}
+
+/// Every node is held open: as many files as the kernel allows.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const WANTED: u64 = 1 << 20;
+    let limit = getrlimit(Resource::Nofile);
+    let maximum = limit.maximum.map_or(WANTED, |maximum| maximum.max(WANTED));
+    let raised = Rlimit { current: Some(WANTED.max(limit.current.unwrap_or(0))), maximum: Some(maximum) };
+    if setrlimit(Resource::Nofile, raised).is_err() {
+        let allowed = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        if let Err(error) = setrlimit(Resource::Nofile, allowed) {
+            tracing::warn!(%error, "the limit of open files stays low; large labs may fail");
+        }
+    }
 }

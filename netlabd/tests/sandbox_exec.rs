@@ -4,12 +4,12 @@ mod sandbox_common;
 
 use std::{
     io::{Read, Write},
-    os::fd::AsFd,
+    os::fd::{AsFd, OwnedFd},
     path::Path,
     time::{Duration, Instant},
 };
 
-use netlabd::sandbox::{Child, Exit, LabInit, Streams, WindowSize, end_all, pin, spawn};
+use netlabd::sandbox::{Exit, LabInit, Streams, WindowSize, end_all, pin, spawn};
 use sandbox_common::{TestLab, block_on, inside, run};
 
 #[test]
@@ -98,8 +98,9 @@ fn a_terminal_has_a_size_and_ends_with_its_child() {
     let mut child =
         lab.spawn(&["sh", "-c", "stty size; tty; sleep 0.2; stty size < /dev/tty"], Streams::Terminal(size));
     std::thread::sleep(Duration::from_millis(100));
+    let terminal = child.terminal.take().unwrap();
     child.resize(WindowSize { rows: 44, columns: 111 }).unwrap();
-    let text = read_terminal(&mut child);
+    let text = read_terminal(terminal);
     assert!(text.starts_with("33 99\r\n/dev/pts/"), "{text}");
     assert!(text.ends_with("44 111\r\n"), "{text}");
     assert_eq!(block_on(child.wait()).unwrap().code, 0);
@@ -228,14 +229,14 @@ fn starting_a_command_takes_little_longer_than_ip_netns_exec() {
     assert!(many < ours * 8, "{many:?} against {ours:?}");
 }
 
-fn read(fd: Option<std::os::fd::OwnedFd>) -> String {
+fn read(fd: Option<OwnedFd>) -> String {
     let mut text = String::new();
     std::fs::File::from(fd.unwrap()).read_to_string(&mut text).unwrap();
     text
 }
 
-fn read_terminal(child: &mut Child) -> String {
-    let mut master = std::fs::File::from(child.terminal.as_ref().unwrap().try_clone().unwrap());
+fn read_terminal(master: OwnedFd) -> String {
+    let mut master = std::fs::File::from(master);
     let (mut text, mut buffer) = (Vec::new(), [0; 256]);
     // EIO: nobody has the other side any more.
     while let Ok(n @ 1..) = master.read(&mut buffer) {

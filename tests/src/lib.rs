@@ -1,1 +1,31 @@
+//! End to end tests of netlabd and netlabctl on real kernels.
+//!
+//! ```text
+//! cli -> runner: for each ground (this kernel; User-mode Linux), for each test
+//!          -> a private host: own network, mount and process namespaces
+//!               -> one test of `cases`, which starts netlabd and speaks to it through netlabctl
+//!        <- report: a table of test and ground; a test that ran nowhere fails the run
+//! ```
+//!
+//! - [`runner`]: chooses, runs and reports tests; knows the grounds.
+//! - [`feature`]: what a kernel can do, found out by trying.
+//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`traffic`], [`capture`], [`inventory`]: what a test
+//!   works with.
+//! - [`cases`]: the tests.
 
+// A test tells what is wrong by panicking; each panic says so itself.
+#![allow(clippy::missing_panics_doc)]
+
+pub mod capture;
+pub mod cases;
+pub mod cli;
+pub mod command;
+pub mod daemon;
+pub mod feature;
+pub mod host;
+pub mod internet;
+pub mod inventory;
+pub mod pinger;
+pub mod runner;
+pub mod strangers;
+pub mod traffic;

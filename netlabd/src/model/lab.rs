@@ -32,7 +32,7 @@ impl Lab {
 /// A node: one network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Node {
-    /// Its interfaces, those of links included, `lo` only where it has addresses or an MTU.
+    /// Its interfaces, those of links included, `lo` only where it has addresses.
     pub interfaces: BTreeMap<IfName, Interface>,
     /// Its static routes.
     pub routes: Vec<Route>,

@@ -8,6 +8,7 @@ mod lab;
 mod name;
 mod nat;
 pub mod observed;
+mod reach;
 mod route;
 
 pub use interface::{BridgePort, Interface, Kind, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};

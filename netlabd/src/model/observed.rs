@@ -189,3 +189,16 @@ impl Observed {
         self.places.get(&at.place)?.links.get(at.interface.as_str())
     }
 }
+
+impl std::fmt::Display for VlanFlags {
+    /// ` pvid untagged`, each word only where it holds.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.pvid {
+            f.write_str(" pvid")?;
+        }
+        if self.untagged {
+            f.write_str(" untagged")?;
+        }
+        Ok(())
+    }
+}

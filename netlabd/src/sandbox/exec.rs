@@ -79,6 +79,7 @@ pub struct Child {
     pid: u32,
     failure: Option<Error>,
     exit: Option<Exit>,
+    window: Option<OwnedFd>,
     /// Write end of its standard input. With a terminal, absent.
     pub stdin: Option<OwnedFd>,
     /// Read end of its standard output. With a terminal, absent.
@@ -104,8 +105,10 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
     helper.send(b"run", &fds)?;
     let (pid, _) = helper.done()?;
     let [stdin, stdout, stderr, terminal] = ours;
+    let window = terminal.as_ref().map(OwnedFd::try_clone).transpose();
+    let window = window.map_err(|_| Step::Streams.errno(Errno::MFILE))?;
     let pid = pid.unsigned_abs();
-    Ok(Child { helper, pid, failure: None, exit: None, stdin, stdout, stderr, terminal })
+    Ok(Child { helper, pid, failure: None, exit: None, window, stdin, stdout, stderr, terminal })
 }
 
 /// What the helper is told.
@@ -156,9 +159,10 @@ impl Child {
         }
     }
 
-    /// Changes the terminal's size, and tells the command (SIGWINCH). Without a terminal, does nothing.
+    /// Changes the terminal's size, and tells the command (SIGWINCH), also after `terminal` was taken.
+    /// Without a terminal, does nothing.
     pub fn resize(&self, size: WindowSize) -> Result<()> {
-        let Some(terminal) = &self.terminal else { return Ok(()) };
+        let Some(terminal) = &self.window else { return Ok(()) };
         streams::resize(terminal, size).map_err(|errno| Step::Streams.errno(errno))
     }
 

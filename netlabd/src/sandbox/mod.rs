@@ -23,6 +23,7 @@ mod pin;
 mod seccomp;
 mod spec;
 mod streams;
+mod terminal;
 
 pub use cgroup::{Cgroup, Cgroups, Limits};
 pub use dispatch::dispatch;
@@ -33,3 +34,4 @@ pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, unpin};
 pub use streams::{Streams, WindowSize};
+pub use terminal::Terminal;

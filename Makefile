@@ -1,0 +1,33 @@
+# make build   builds netlabd, netlabctl and the tests
+# make demo    makes a lab on a private test host, pings through it and deletes it
+# make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
+#
+# Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: build demo test lint setup
+
+build: setup
+	cargo build --workspace
+
+demo: build
+	tests/demo
+
+# The kernel for the tests is built beside cargo's work; the tests wait for it.
+test: setup
+	mkdir -p $(TARGET)
+	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
+	$(MAKE) lint
+	cargo test --workspace --quiet
+	cargo build --workspace
+	tests/as-root $(TARGET)/debug/netlab-tests
+
+lint: setup
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	if cargo deny --version >/dev/null 2>&1; then cargo deny check bans licenses sources; fi
+
+setup:
+	tests/setup

@@ -1,0 +1,287 @@
+//! The command line.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::duration;
+
+/// Thin client for netlabd: make, check, change and delete network labs.
+///
+/// Exit codes: 0 done; 1 the daemon refused or failed; 2 usage or an invalid lab file; 3 no daemon
+/// reached; 4 not found; 5 exists or conflicts; 6 not permitted; 7 a check failed; 8 --dry-run found
+/// changes. exec and shell give the command's own code, and 125 where netlabctl itself failed.
+#[derive(Debug, Parser)]
+#[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// Where the daemon is.
+    #[arg(
+        long,
+        help = "The daemon: unix:///path or ssh://[user@]host[:port]",
+        global = true,
+        env = "NETLAB_HOST",
+        value_name = "URL",
+        default_value = "unix:///run/netlabd/netlabd.sock"
+    )]
+    pub(crate) host: String,
+
+    /// How results are written. json and yaml are stable; junit is for check-lab.
+    #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Table)]
+    pub(crate) output: Output,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Table,
+    /// For programs: the API's messages with their field names.
+    Json,
+    /// The same as YAML.
+    Yaml,
+    /// XML for test reports, check-lab only.
+    Junit,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a lab and wait until it is ready.
+    CreateLab(CreateLab),
+    /// Create a lab or change a running one to what the file says; only what differs is touched.
+    ApplyLab(ApplyLab),
+    /// Delete labs and wait until nothing of them is left.
+    DeleteLab(DeleteLab),
+    /// List the labs.
+    ListLabs,
+    /// Show a lab: phase, conditions, repairs, last error.
+    GetLab(LabName),
+    /// Print a lab's events as they happen, until it is deleted or Ctrl-C.
+    WatchLab(LabName),
+    /// Run a command in a node.
+    Exec(Exec),
+    /// Open a shell in a node.
+    Shell(ShellArgs),
+    /// Ping from a node.
+    Ping(Ping),
+    /// Capture packets at interfaces of a lab.
+    Capture(Capture),
+    /// Run a lab's checks; exit code 7 if one fails.
+    CheckLab(CheckLab),
+    /// Draw a lab's topology.
+    Graph(Graph),
+    /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
+    ShowCommands(LabFileArg),
+    /// Stop a lab's drift repair.
+    PauseLab(LabName),
+    /// Start a lab's drift repair again.
+    ResumeLab(LabName),
+    /// Tell what the daemon's host can do.
+    Doctor,
+    /// Print a completion script.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the JSON Schema of lab files, for editors.
+    Schema,
+    /// Splice stdin and stdout to the daemon's socket; what ssh:// runs on the far side.
+    #[command(hide = true)]
+    DialStdio,
+}
+
+/// A lab by name.
+#[derive(Debug, Args)]
+pub(crate) struct LabName {
+    /// Name of the lab.
+    pub(crate) name: String,
+}
+
+/// A lab file.
+#[derive(Debug, Args)]
+pub(crate) struct LabFileArg {
+    /// The lab file; - is the standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+}
+
+/// Whether to wait, and how long.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Waiting {
+    /// Return as soon as the daemon has taken the request.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Longest wait, for example 90s, 5m or 500ms. What is waited for goes on afterwards.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateLab {
+    #[command(flatten)]
+    pub(crate) file: LabFileArg,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyLab {
+    #[command(flatten)]
+    pub(crate) file: LabFileArg,
+    /// Only print what would be done: exit code 0 without changes, 8 with.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Refuse unless the lab is of this generation.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) expected_generation: Option<u64>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteLab {
+    /// Names of the labs.
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    /// Give the command a terminal. Default: when stdin and stdout are one.
+    #[arg(long, short, overrides_with = "no_tty")]
+    pub(crate) tty: bool,
+    /// Give the command no terminal.
+    #[arg(long, short = 'T')]
+    pub(crate) no_tty: bool,
+    /// Give the command an empty standard input.
+    #[arg(long, short = 'n')]
+    pub(crate) no_stdin: bool,
+    /// Set an environment variable; may be repeated.
+    #[arg(long, short, value_name = "KEY=VALUE", value_parser = environment)]
+    pub(crate) env: Vec<(String, String)>,
+    /// Working directory. Default: /.
+    #[arg(long, short, value_name = "DIR", default_value = "", hide_default_value = true)]
+    pub(crate) workdir: String,
+    /// Leave it running under the lab and print its process id there.
+    #[arg(long, conflicts_with = "tty")]
+    pub(crate) detach: bool,
+    /// Name of the lab.
+    pub(crate) lab: String,
+    /// Name of the node.
+    pub(crate) node: String,
+    /// Program and arguments.
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShellArgs {
+    /// Name of the lab.
+    pub(crate) lab: String,
+    /// Name of the node.
+    pub(crate) node: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Ping {
+    /// Name of the lab.
+    pub(crate) lab: String,
+    /// The node that sends, or host.
+    pub(crate) from: String,
+    /// A node, node:interface, host, or an address.
+    pub(crate) to: String,
+    /// Echo requests to send.
+    #[arg(long, short, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) count: u32,
+    /// Time between requests; a plain number is seconds.
+    #[arg(long, short, value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) interval: Duration,
+    /// Wait for the last answer; a plain number is seconds.
+    #[arg(long, short = 'W', value_name = "TIME", default_value = "1s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+    /// Bytes of payload.
+    #[arg(long, short, default_value_t = 56, value_parser = clap::value_parser!(u32).range(..=65_000))]
+    pub(crate) size: u32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Capture {
+    /// Name of the lab.
+    pub(crate) lab: String,
+    /// Where: node:interface, up to 64 of them.
+    #[arg(required = true, value_name = "NODE:INTERFACE")]
+    pub(crate) interfaces: Vec<String>,
+    /// A filter, pcap-filter(7), for example "udp port 4789".
+    #[arg(long, short, default_value = "", hide_default_value = true)]
+    pub(crate) filter: String,
+    /// Write pcapng to this file, - for the standard output. Without: decoded lines, by tcpdump.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) write: Option<String>,
+    /// End after this many packets.
+    #[arg(long, short, default_value_t = 0, hide_default_value = true)]
+    pub(crate) count: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckLab {
+    /// Name of the lab.
+    pub(crate) name: String,
+    /// How long a check waits for its answer, at most 60s.
+    #[arg(long, value_name = "TIME", default_value = "3s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Graph {
+    /// Name of a lab, or a lab file; - is the standard input. A file needs no daemon.
+    #[arg(value_name = "LAB|FILE")]
+    pub(crate) source: String,
+    /// The language of the picture.
+    #[arg(long, short, value_enum, default_value_t = GraphFormat::Mermaid)]
+    pub(crate) format: GraphFormat,
+}
+
+/// The language of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphFormat {
+    /// For Markdown.
+    Mermaid,
+    /// For Graphviz.
+    Dot,
+    /// A picture.
+    Svg,
+    /// A page with the picture.
+    Html,
+}
+
+fn environment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_command_keeps_its_own_options() {
+        let cli = Cli::try_parse_from(["netlabctl", "exec", "l", "n", "--", "ip", "-d", "addr"]).unwrap();
+        let Command::Exec(exec) = cli.command else { panic!("not exec") };
+        assert_eq!(exec.command, ["ip", "-d", "addr"]);
+    }
+}

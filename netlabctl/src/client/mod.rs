@@ -1,0 +1,126 @@
+//! The way to the daemon.
+
+mod ssh;
+mod unix;
+
+use netlab_proto::v1::{
+    host_service_client::HostServiceClient, lab_service_client::LabServiceClient,
+    node_service_client::NodeServiceClient,
+};
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::{Failure, USAGE};
+
+/// Largest answer that is read in bytes; a status with its spec is a few times a lab file.
+const LARGEST_ANSWER: usize = 64 << 20;
+
+/// A connection to a daemon. Cloning is cheap and shares it.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    channel: Channel,
+}
+
+impl Client {
+    /// Connects to `--host`.
+    ///
+    /// # Errors
+    /// Exit code 2 for a URL that is not understood, 3 where nobody answers, 6 where the socket's
+    /// permissions refuse.
+    pub(crate) async fn connect(url: &str) -> Result<Self, Failure> {
+        let host = Host::parse(url)?;
+        let endpoint = Endpoint::from_static("http://localhost")
+            .user_agent(concat!("netlabctl/", env!("CARGO_PKG_VERSION")))
+            .map_err(|error| Failure::new(USAGE, error.to_string()))?;
+        let channel = match host {
+            Host::Unix(path) => unix::connect(&endpoint, path).await?,
+            Host::Ssh(target) => ssh::connect(&endpoint, target).await?,
+        };
+        Ok(Self { channel })
+    }
+
+    /// Labs.
+    pub(crate) fn labs(&self) -> LabServiceClient<Channel> {
+        LabServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// What can be done in nodes.
+    pub(crate) fn nodes(&self) -> NodeServiceClient<Channel> {
+        NodeServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+
+    /// The host.
+    pub(crate) fn host(&self) -> HostServiceClient<Channel> {
+        HostServiceClient::new(self.channel.clone()).max_decoding_message_size(LARGEST_ANSWER)
+    }
+}
+
+/// Where the daemon is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Host {
+    /// A socket of this machine.
+    Unix(String),
+    /// Another machine, by ssh(1).
+    Ssh(ssh::Target),
+}
+
+impl Host {
+    fn parse(url: &str) -> Result<Self, Failure> {
+        if let Some(path) = url.strip_prefix("unix://") {
+            if path.starts_with('/') && path.len() > 1 {
+                return Ok(Self::Unix(path.to_owned()));
+            }
+            let message = format!("--host {url}: a unix URL names an absolute path, unix:///path");
+            return Err(Failure::new(USAGE, message));
+        }
+        if let Some(target) = url.strip_prefix("ssh://") {
+            return ssh::Target::parse(target).map(Self::Ssh).ok_or_else(|| {
+                Failure::new(USAGE, format!("--host {url}: expected ssh://[user@]host[:port]"))
+            });
+        }
+        if url.starts_with("https://") {
+            let message = format!(
+                "--host {url}: https needs client certificates, which this netlabctl cannot present; \
+                 use ssh://[user@]host"
+            );
+            return Err(Failure::new(USAGE, message));
+        }
+        Err(Failure::new(USAGE, format!("--host {url}: expected unix:///path or ssh://[user@]host[:port]")))
+    }
+
+    /// The path of a local socket.
+    fn local(url: &str) -> Result<String, Failure> {
+        match Self::parse(url)? {
+            Self::Unix(path) => Ok(path),
+            Self::Ssh(_) => Err(Failure::new(USAGE, "dial-stdio reaches a local socket only")),
+        }
+    }
+}
+
+/// Joins stdin and stdout to the local socket: the far side of `ssh://`.
+pub(crate) async fn dial_stdio(url: &str) -> Result<(), Failure> {
+    let path = Host::local(url)?;
+    let stream = unix::dial(&path).await?;
+    let (mut from_daemon, mut to_daemon) = stream.into_split();
+    let mut stdin = tokio::io::stdin();
+    let mut stdout = tokio::io::stdout();
+    // Either end closes the whole: there is one connection and nothing is half of it.
+    tokio::select! {
+        done = tokio::io::copy(&mut stdin, &mut to_daemon) => done?,
+        done = tokio::io::copy(&mut from_daemon, &mut stdout) => done?,
+    };
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_say_where_the_daemon_is() {
+        assert_eq!(Host::parse("unix:///run/x.sock"), Ok(Host::Unix("/run/x.sock".to_owned())));
+        assert!(matches!(Host::parse("ssh://me@box:2222"), Ok(Host::Ssh(_))));
+        for bad in ["", "unix://", "unix://x", "tcp://h:1", "ssh://", "https://h:1", "/run/x.sock"] {
+            assert_eq!(Host::parse(bad).map_err(|failure| failure.code), Err(USAGE), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `apply-lab`.
+
+use netlab_proto::v1::ApplyLabRequest;
+use tonic::Code;
+
+use super::{
+    DONE,
+    create::{accepted, finish, print},
+    plan,
+};
+use crate::{
+    cli::{ApplyLab, Output},
+    client::Client,
+    error::{CHANGES, Failure},
+    hint,
+    labfile::LabFile,
+    output,
+    wait::Wait,
+};
+
+/// Creates or changes the lab and waits until it is ready.
+pub(super) async fn run(
+    connect: impl AsyncFnOnce() -> Result<Client, Failure>,
+    format: Output,
+    args: &ApplyLab,
+) -> Result<u8, Failure> {
+    let file = LabFile::read(&args.file.file)?;
+    let client = connect().await?;
+    let name = file.lab.name.clone();
+    // Watch before the change: a change that is put back at once would else be missed.
+    let before = if args.dry_run || args.waiting.no_wait || name.is_empty() {
+        None
+    } else {
+        match Wait::open(&client, &name, args.waiting.timeout).await {
+            Ok(wait) => Some(wait),
+            Err(status) if status.code() == Code::Unavailable => return Err(status.into()),
+            Err(_) => None,
+        }
+    };
+    let request = ApplyLabRequest {
+        lab: Some(file.lab.clone()),
+        expected_generation: args.expected_generation.unwrap_or_default(),
+        dry_run: args.dry_run,
+    };
+    let answer = client.labs().apply_lab(request).await;
+    let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
+    let answer = answer.into_inner();
+    if args.dry_run {
+        let plan = answer.plan.unwrap_or_default();
+        output::result(format, &plan, || plan::table(&plan))?;
+        return Ok(if plan.changes.is_empty() { DONE } else { CHANGES });
+    }
+    let lab = accepted(answer.lab)?;
+    if args.waiting.no_wait {
+        return print(format, &lab, "accepted");
+    }
+    let wait = match before {
+        Some(wait) => wait,
+        None => match Wait::open(&client, &lab.name, args.waiting.timeout).await {
+            Ok(wait) => wait,
+            Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
+        },
+    };
+    wait.ready(lab.generation).await?;
+    finish(&client, format, lab).await
+}

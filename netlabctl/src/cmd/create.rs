@@ -1,0 +1,58 @@
+//! `create-lab`.
+
+use netlab_proto::v1::{CreateLabRequest, GetLabRequest, LabResource};
+
+use super::DONE;
+use crate::{
+    cli::{CreateLab, Output},
+    client::Client,
+    error::{FAILED, Failure},
+    hint,
+    labfile::LabFile,
+    output,
+    wait::Wait,
+};
+
+/// Creates the lab and waits until it is ready.
+pub(super) async fn run(
+    connect: impl AsyncFnOnce() -> Result<Client, Failure>,
+    format: Output,
+    args: &CreateLab,
+) -> Result<u8, Failure> {
+    let file = LabFile::read(&args.file.file)?;
+    let client = connect().await?;
+    let request = CreateLabRequest { lab: Some(file.lab.clone()) };
+    let answer = client.labs().create_lab(request).await;
+    let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
+    let lab = accepted(answer.into_inner().lab)?;
+    if args.waiting.no_wait {
+        return print(format, &lab, "accepted");
+    }
+    let wait = match Wait::open(&client, &lab.name, args.waiting.timeout).await {
+        Ok(wait) => wait,
+        Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
+    };
+    wait.ready(lab.generation).await?;
+    finish(&client, format, lab).await
+}
+
+/// The lab of an answer.
+pub(super) fn accepted(lab: Option<LabResource>) -> Result<LabResource, Failure> {
+    lab.ok_or_else(|| Failure::new(FAILED, "netlabd answered without a lab; is it of another version?"))
+}
+
+/// Prints a lab that is ready: for programs as it is now.
+pub(super) async fn finish(client: &Client, format: Output, lab: LabResource) -> Result<u8, Failure> {
+    if format == Output::Table {
+        return print(format, &lab, "ready");
+    }
+    let request = GetLabRequest { name: lab.name.clone() };
+    let now = client.labs().get_lab(request).await?.into_inner().lab;
+    print(format, &now.unwrap_or(lab), "ready")
+}
+
+/// Prints a lab and what became of it.
+pub(super) fn print(format: Output, lab: &LabResource, what: &str) -> Result<u8, Failure> {
+    output::result(format, lab, || format!("lab {} {what} (generation {})\n", lab.name, lab.generation))?;
+    Ok(DONE)
+}

@@ -1,0 +1,112 @@
+//! `get-lab`.
+
+use std::fmt::Write as _;
+
+use netlab_proto::v1::{GetLabRequest, LabResource, LabStatus, Repair};
+
+use super::{DONE, create::accepted, list::summary};
+use crate::{
+    cli::Output,
+    client::Client,
+    error::Failure,
+    hint,
+    output::{
+        self,
+        table::{self, clean},
+        time,
+    },
+    wait::failure_text,
+};
+
+/// Shows one lab.
+pub(super) async fn run(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
+    let answer = client.labs().get_lab(GetLabRequest { name: name.to_owned() }).await;
+    let answer = match answer {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+    };
+    let lab = accepted(answer.lab)?;
+    output::result(format, &lab, || text(&lab))?;
+    Ok(DONE)
+}
+
+fn text(lab: &LabResource) -> String {
+    let status = lab.status.clone().unwrap_or_default();
+    let mut out = String::new();
+    let mut fact = |name: &str, value: &str| {
+        if !value.is_empty() {
+            let _ = writeln!(out, "{:<13}{}", format!("{name}:"), clean(value));
+        }
+    };
+    fact("Name", &lab.name);
+    if let Some(spec) = &lab.spec {
+        fact("Description", &spec.description);
+    }
+    fact("Phase", &summary(&status));
+    fact("Generation", &format!("{} (observed {})", lab.generation, status.observed_generation));
+    let created = lab.create_time.as_ref();
+    fact("Created", &format!("{} ({} ago)", time::rfc3339(created), time::age(created)));
+    fact("Owner", &format!("uid {}", lab.owner_uid));
+    if let Some(spec) = &lab.spec {
+        fact("Nodes", &spec.nodes.keys().cloned().collect::<Vec<_>>().join(" "));
+        fact("Links", &spec.links.len().to_string());
+        fact("Checks", &spec.checks.len().to_string());
+    }
+    if let Some(progress) = status.progress.as_ref().filter(|progress| progress.done < progress.total) {
+        fact("Progress", &format!("{}/{} {}", progress.done, progress.total, progress.step));
+    }
+    if let Some(failure) = &status.last_error {
+        let again = if failure.retrying { "; trying again" } else { "" };
+        fact(
+            "Last error",
+            &format!("{} ({}{again})", failure_text(failure), time::rfc3339(failure.time.as_ref())),
+        );
+    }
+    fact("Repaired", &status.drift_repaired.to_string());
+    conditions(&status, &mut out);
+    repairs(&status.repairs, &mut out);
+    if !status.extras.is_empty() {
+        out.push_str("\nExtras (added by others, left alone):\n");
+        for extra in &status.extras {
+            let _ = writeln!(out, "  {}", clean(extra));
+        }
+    }
+    out
+}
+
+fn conditions(status: &LabStatus, out: &mut String) {
+    if status.conditions.is_empty() {
+        return;
+    }
+    let rows: Vec<[String; 5]> = status
+        .conditions
+        .iter()
+        .map(|condition| {
+            [
+                condition.r#type.clone(),
+                condition.status.clone(),
+                condition.reason.clone(),
+                time::age(condition.last_transition_time.as_ref()),
+                condition.message.clone(),
+            ]
+        })
+        .collect();
+    out.push('\n');
+    out.push_str(&table::write(["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"], &rows));
+}
+
+fn repairs(repairs: &[Repair], out: &mut String) {
+    if repairs.is_empty() {
+        return;
+    }
+    out.push_str("\nRepairs, newest first:\n");
+    for repair in repairs {
+        let _ = writeln!(out, "  {} {}", time::rfc3339(repair.time.as_ref()), repair_text(repair));
+    }
+}
+
+/// A repair in one line.
+pub(super) fn repair_text(repair: &Repair) -> String {
+    let milliseconds = repair.duration_us / 1000;
+    clean(&format!("{}: {} ({milliseconds} ms)", repair.found.join("; "), repair.done.join("; ")))
+}

@@ -1,0 +1,66 @@
+//! The verbs, one file each.
+
+mod apply;
+mod capture;
+mod check;
+mod create;
+mod delete;
+mod doctor;
+pub(crate) mod exec;
+mod get;
+mod graph;
+mod junit;
+mod list;
+mod pause;
+mod ping;
+mod plan;
+mod show_commands;
+mod terminal;
+mod watch;
+
+use clap::CommandFactory as _;
+
+use crate::{
+    cli::{Cli, Command, Output},
+    client::{self, Client},
+    error::{Failure, USAGE},
+    output, schema,
+};
+
+/// The exit code of a command that did what it was asked.
+pub(crate) const DONE: u8 = 0;
+
+/// Runs the command; its exit code.
+pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
+    let (host, format) = (cli.host, cli.output);
+    if format == Output::Junit && !matches!(cli.command, Command::CheckLab(_)) {
+        return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
+    }
+    let connect = || Client::connect(&host);
+    match cli.command {
+        // A file is read before the daemon is looked for: its faults come first.
+        Command::CreateLab(args) => create::run(connect, format, &args).await,
+        Command::ApplyLab(args) => apply::run(connect, format, &args).await,
+        Command::ShowCommands(args) => show_commands::run(connect, format, &args).await,
+        Command::Graph(args) => graph::run(connect, &args).await,
+        Command::DeleteLab(args) => delete::run(&connect().await?, format, &args).await,
+        Command::ListLabs => list::run(&connect().await?, format).await,
+        Command::GetLab(args) => get::run(&connect().await?, format, &args.name).await,
+        Command::WatchLab(args) => watch::run(&connect().await?, format, &args.name).await,
+        Command::Exec(args) => exec::run(&connect().await?, args).await,
+        Command::Shell(args) => exec::shell(&connect().await?, args).await,
+        Command::Ping(args) => ping::run(&connect().await?, format, args).await,
+        Command::Capture(args) => capture::run(&connect().await?, args).await,
+        Command::CheckLab(args) => check::run(&connect().await?, format, &args).await,
+        Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,
+        Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args.name).await,
+        Command::Doctor => doctor::run(&connect().await?, format).await,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "netlabctl", &mut script);
+            output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
+        }
+        Command::Schema => output::print(&schema::text()).map(|()| DONE),
+        Command::DialStdio => client::dial_stdio(&host).await.map(|()| DONE),
+    }
+}

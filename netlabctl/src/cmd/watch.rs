@@ -1,0 +1,65 @@
+//! `watch-lab`.
+
+use std::{fmt::Write as _, time::Duration};
+
+use netlab_proto::v1::{LabEvent, LabStatus, Phase, lab_event::Body};
+
+use super::{DONE, get::repair_text, list::summary};
+use crate::{
+    cli::Output,
+    client::Client,
+    error::{Failure, INTERRUPTED},
+    hint,
+    output::{self, table::clean, time},
+    wait::failure_text,
+    watch::Watch,
+};
+
+/// How long a daemon may be away, for example while it is upgraded.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Prints events until the lab is deleted, or Ctrl-C.
+pub(super) async fn run(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
+    let mut watch = match Watch::open(client, name, PATIENCE).await {
+        Ok(watch) => watch,
+        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+    };
+    let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+    loop {
+        let event = tokio::select! {
+            event = watch.next() => event?,
+            _ = interrupt.recv() => return Err(Failure::quiet(INTERRUPTED)),
+        };
+        let Some(event) = event else { return Ok(DONE) };
+        output::event(format, &event, || line(&event))?;
+    }
+}
+
+fn line(event: &LabEvent) -> String {
+    let text = match &event.body {
+        Some(Body::SpecChanged(change)) => {
+            format!("generation {}: {}", change.generation, clean(&change.reason))
+        }
+        Some(Body::StatusChanged(status)) => status_text(status),
+        Some(Body::DriftRepaired(repair)) => format!("repaired: {}", repair_text(repair)),
+        Some(Body::Failed(failure)) => {
+            let again = if failure.retrying { "; trying again" } else { "" };
+            format!("failed: {}{again}", failure_text(failure))
+        }
+        Some(Body::Deleted(_)) => "deleted".to_owned(),
+        None => "an event that this netlabctl does not know".to_owned(),
+    };
+    format!("{} {text}\n", time::rfc3339(event.time.as_ref()))
+}
+
+fn status_text(status: &LabStatus) -> String {
+    let mut text = summary(status);
+    let moving = matches!(status.phase(), Phase::Converging | Phase::Degraded | Phase::Deleting);
+    if let Some(progress) = status.progress.as_ref().filter(|progress| moving && progress.total > 0) {
+        let _ = write!(text, " {}/{} {}", progress.done, progress.total, clean(&progress.step));
+    }
+    if let Some(failure) = status.last_error.as_ref().filter(|_| status.phase() != Phase::Ready) {
+        let _ = write!(text, ": {}", failure_text(failure));
+    }
+    text
+}

@@ -1,0 +1,59 @@
+//! From a field path of the daemon to the place in the file.
+
+use super::{
+    fault::Position,
+    tree::{Entry, Node, Value},
+};
+
+/// Finds the place of a path such as `nodes.ns1.interfaces.eth0.addresses[0]`; where the file does
+/// not hold it, the place of the nearest thing around it.
+///
+/// Map keys stand as they are or, with other characters, as `["br0.100"]`; an unquoted key that
+/// holds dots is found too, as the longest key that fits.
+pub(crate) fn locate(root: &Node, path: &str) -> Position {
+    let mut place = root.at;
+    let mut node = root;
+    let mut rest = path;
+    while !rest.is_empty() {
+        match &node.value {
+            Value::Map(entries) => {
+                let Some((entry, after)) = key(entries, rest) else { break };
+                // The value where it is one word; else its key, where a reader begins to look.
+                let scalar = matches!(entry.node.value, Value::Scalar { .. });
+                place = if scalar { entry.node.at } else { entry.at };
+                (node, rest) = (&entry.node, after);
+            }
+            Value::List(items) => {
+                let Some((item, after)) = index(rest).and_then(|(i, after)| Some((items.get(i)?, after)))
+                else {
+                    break;
+                };
+                place = item.at;
+                (node, rest) = (item, after);
+            }
+            Value::Scalar { .. } => break,
+        }
+    }
+    place
+}
+
+fn key<'a, 'p>(entries: &'a [Entry], rest: &'p str) -> Option<(&'a Entry, &'p str)> {
+    if let Some(quoted) = rest.strip_prefix('[') {
+        let mut values = serde_json::Deserializer::from_str(quoted).into_iter::<String>();
+        let key = values.next()?.ok()?;
+        let after = quoted[values.byte_offset()..].strip_prefix(']')?;
+        return Some((entries.iter().find(|entry| entry.key == key)?, after));
+    }
+    let rest = rest.strip_prefix('.').unwrap_or(rest);
+    let fits = |entry: &&Entry| {
+        rest.strip_prefix(entry.key.as_str())
+            .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
+    };
+    let entry = entries.iter().filter(fits).max_by_key(|entry| entry.key.len())?;
+    Some((entry, &rest[entry.key.len()..]))
+}
+
+fn index(rest: &str) -> Option<(usize, &str)> {
+    let (number, after) = rest.strip_prefix('[')?.split_once(']')?;
+    Some((number.parse().ok()?, after))
+}

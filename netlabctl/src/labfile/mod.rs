@@ -1,0 +1,114 @@
+//! The lab file: YAML or JSON, read so that every fault is told with its line and column, also those
+//! that only the daemon can see.
+
+mod fault;
+mod locate;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod walk;
+
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    rc::Rc,
+    str,
+};
+
+use netlab_proto::{FILE_DESCRIPTOR_SET, v1::Lab};
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use tonic::Status;
+use tonic_types::StatusExt as _;
+
+use crate::error::{Failure, USAGE, exit_code};
+use fault::Fault;
+use tree::Node;
+
+/// Largest lab file in bytes.
+pub(crate) const LARGEST: u64 = 8 << 20;
+
+/// A lab file that was read without a fault.
+#[derive(Debug)]
+pub(crate) struct LabFile {
+    /// The lab as the file describes it.
+    pub(crate) lab: Lab,
+    name: String,
+    root: Rc<Node>,
+}
+
+impl LabFile {
+    /// Reads a file; `-` is the standard input.
+    ///
+    /// # Errors
+    /// Every fault of the file, exit code 2.
+    pub(crate) fn read(path: &str) -> Result<Self, Failure> {
+        let (name, bytes) = if path == "-" {
+            ("stdin", limited(io::stdin().lock()))
+        } else {
+            (path, File::open(path).and_then(limited))
+        };
+        let bytes = bytes.map_err(|error| Failure::new(USAGE, format!("{name}: {error}")))?;
+        Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
+    }
+
+    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+        let text = decode(bytes).map_err(|fault| vec![fault])?;
+        let mut faults = Vec::new();
+        let root = match tree::read(text, &mut faults) {
+            Ok(root) => root,
+            Err(fault) => {
+                faults.push(fault);
+                return Err(faults);
+            }
+        };
+        let message = walk::message(&root, &lab_descriptor(), &mut faults);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let lab = message.transcode_to().map_err(|error| vec![walk::whole(error.to_string())])?;
+        Ok(Self { lab, name: name.to_owned(), root })
+    }
+
+    /// Tells the daemon's refusal by the file's lines; `None` if it names no field.
+    pub(crate) fn explain(&self, status: &Status) -> Option<Failure> {
+        let request = status.get_details_bad_request()?;
+        let faults: Vec<Fault> = request
+            .field_violations
+            .into_iter()
+            .map(|fault| Fault::new(locate::locate(&self.root, &fault.field), fault.description))
+            .collect();
+        if faults.is_empty() {
+            return None;
+        }
+        Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
+    }
+}
+
+/// The descriptor of `netlab.v1.Lab`.
+pub(crate) fn lab_descriptor() -> MessageDescriptor {
+    DescriptorPool::decode(FILE_DESCRIPTOR_SET)
+        .ok()
+        .and_then(|pool| pool.get_message_by_name("netlab.v1.Lab"))
+        .expect("the descriptors were made together with this program")
+}
+
+fn limited(input: impl io::Read) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    input.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Result<&str, Fault> {
+    if bytes.len() as u64 > LARGEST {
+        return Err(walk::whole(format!("larger than {} MiB, the most that is read", LARGEST >> 20)));
+    }
+    let text = str::from_utf8(bytes).map_err(|error| {
+        let good = error.valid_up_to();
+        let before = String::from_utf8_lossy(&bytes[..good]);
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        let message = format!("not UTF-8 at byte {good} (0x{:02x}); save it as UTF-8", bytes[good]);
+        Fault::new(fault::Position { line, column }, message)
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}

@@ -1,0 +1,60 @@
+//! What is written to the standard output.
+
+pub(crate) mod table;
+pub(crate) mod time;
+mod yaml;
+
+use std::io::{self, Write as _};
+
+use serde::Serialize;
+
+use crate::{
+    cli::Output,
+    error::{FAILED, Failure},
+};
+
+/// Writes text and flushes it, so that a reader of a pipe has it at once.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+/// Writes one line.
+pub(crate) fn line(text: &str) -> Result<(), Failure> {
+    print(&format!("{text}\n"))
+}
+
+/// Writes a result: as the message itself, or by `table` for people.
+pub(crate) fn result<T: Serialize>(
+    format: Output,
+    value: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        Output::Table | Output::Junit => print(&table()),
+        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(value).map_err(failed)?)),
+        Output::Yaml => print(&yaml::write(&serde_json::to_value(value).map_err(failed)?)),
+    }
+}
+
+/// Writes one of many results as it comes: a JSON object a line, or a YAML document each.
+pub(crate) fn event<T: Serialize>(
+    format: Output,
+    value: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        Output::Table | Output::Junit => print(&table()),
+        Output::Json => print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?)),
+        Output::Yaml => {
+            print(&format!("---\n{}", yaml::write(&serde_json::to_value(value).map_err(failed)?)))
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value)] // for map_err
+fn failed(error: serde_json::Error) -> Failure {
+    Failure::new(FAILED, format!("cannot write the answer: {error}"))
+}

@@ -1,0 +1,70 @@
+//! Points in time and ages.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pbjson_types::Timestamp;
+
+const DAY: i64 = 86_400;
+
+/// RFC 3339 in UTC with milliseconds, for example `2026-01-31T09:30:00.125Z`; `-` for none.
+pub(crate) fn rfc3339(time: Option<&Timestamp>) -> String {
+    let Some(time) = time else { return "-".to_owned() };
+    let (days, second) = (time.seconds.div_euclid(DAY), time.seconds.rem_euclid(DAY));
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    let millis = time.nanos / 1_000_000;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+}
+
+/// How long ago, in the largest unit that fits, for example `5m`; `-` for no time.
+pub(crate) fn age(time: Option<&Timestamp>) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    time.map_or_else(|| "-".to_owned(), |time| span(now.saturating_sub(time.seconds).max(0)))
+}
+
+fn span(seconds: i64) -> String {
+    match seconds {
+        0..=119 => format!("{seconds}s"),
+        120..=7199 => format!("{}m", seconds / 60),
+        7200..=172_799 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / DAY),
+    }
+}
+
+/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so the leap
+/// day is the last of its year.
+fn date(days: i64) -> (i64, i64, i64) {
+    // 719,468 days lie between 0000-03-01 and 1970-01-01; 146,097 are 400 years.
+    let days = days.saturating_add(719_468);
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let year = year + era * 400 + i64::from(month >= 10);
+    (year, if month < 10 { month + 3 } else { month - 9 }, day - (153 * month + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_rfc3339() {
+        let cases = [
+            (0, "1970-01-01T00:00:00.500Z"),
+            (951_782_400, "2000-02-29T00:00:00.500Z"),
+            (1_767_225_599, "2025-12-31T23:59:59.500Z"),
+            (-1, "1969-12-31T23:59:59.500Z"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(rfc3339(Some(&Timestamp { seconds, nanos: 500_000_000 })), text);
+        }
+        assert_eq!(rfc3339(None), "-");
+    }
+
+    #[test]
+    fn ages_keep_one_unit() {
+        assert_eq!([0, 119, 120, 7200, 172_800].map(span), ["0s", "119s", "2m", "2h", "2d"]);
+    }
+}

@@ -1,0 +1,166 @@
+//! Waiting until a lab is what it shall be, or gone.
+
+use std::{future::pending, time::Duration};
+
+use netlab_proto::v1::{Failure as LabFailure, LabEvent, LabStatus, Phase, lab_event::Body};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{Instant, sleep_until},
+};
+use tonic::Code;
+
+use crate::{
+    client::Client,
+    error::{FAILED, Failure, INTERRUPTED},
+    output::table::clean,
+    progress::Bar,
+    watch::Watch,
+};
+
+/// Waits for one lab.
+pub(crate) struct Wait {
+    name: String,
+    watch: Watch,
+    bar: Bar,
+    deadline: Instant,
+    timeout: Duration,
+    interrupt: Option<Signal>,
+    /// The newest status seen.
+    status: LabStatus,
+    /// The newest thing that went wrong.
+    failure: Option<LabFailure>,
+}
+
+impl Wait {
+    /// Begins to watch a lab.
+    ///
+    /// # Errors
+    /// The daemon's, `NOT_FOUND` among them.
+    pub(crate) async fn open(client: &Client, name: &str, timeout: Duration) -> Result<Self, tonic::Status> {
+        Ok(Self {
+            name: name.to_owned(),
+            watch: Watch::open(client, name, timeout).await?,
+            bar: Bar::new(name),
+            deadline: Instant::now() + timeout,
+            timeout,
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            status: LabStatus::default(),
+            failure: None,
+        })
+    }
+
+    /// Waits until the given generation is ready.
+    ///
+    /// # Errors
+    /// Exit code 1 if the lab failed, was put back, was deleted or took too long; 130 on Ctrl-C.
+    pub(crate) async fn ready(mut self, generation: u64) -> Result<(), Failure> {
+        loop {
+            let Some(event) = self.next("it goes on converging").await? else {
+                return Err(self.failed("was deleted meanwhile"));
+            };
+            match event.body {
+                Some(Body::SpecChanged(change))
+                    if change.generation > generation && change.reason.starts_with("put back") =>
+                {
+                    return Err(self.failed("failed to change and was put back to what it was"));
+                }
+                Some(Body::StatusChanged(_)) if self.status.observed_generation >= generation => {
+                    match self.status.phase() {
+                        Phase::Ready => return Ok(()),
+                        Phase::Failed => return Err(self.failed("failed")),
+                        _ => {}
+                    }
+                }
+                Some(Body::Deleted(_)) => return Err(self.failed("was deleted meanwhile")),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until nothing of the lab is left.
+    ///
+    /// # Errors
+    /// Exit code 1 if it took too long; 130 on Ctrl-C.
+    pub(crate) async fn deleted(mut self) -> Result<(), Failure> {
+        while let Some(event) = self.next("it goes on being deleted").await? {
+            if matches!(event.body, Some(Body::Deleted(_))) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next event, noted; `None` where the lab is gone.
+    async fn next(&mut self, goes_on: &str) -> Result<Option<LabEvent>, Failure> {
+        let interrupted = async {
+            match &mut self.interrupt {
+                Some(signal) => signal.recv().await,
+                None => pending().await,
+            }
+        };
+        let event = tokio::select! {
+            event = self.watch.next() => event,
+            () = sleep_until(self.deadline) => return Err(self.late(goes_on)),
+            _ = interrupted => {
+                let message = format!("lab {}: stopped waiting; {goes_on}", self.name);
+                return Err(Failure::new(INTERRUPTED, message));
+            }
+        };
+        let event = match event {
+            Ok(event) => event,
+            Err(status) if status.code() == Code::NotFound => None,
+            Err(status) => return Err(status.into()),
+        };
+        match event.as_ref().and_then(|event| event.body.as_ref()) {
+            Some(Body::StatusChanged(status)) => {
+                self.bar.show(status);
+                self.status = status.clone();
+                if status.last_error.is_some() {
+                    self.failure.clone_from(&status.last_error);
+                }
+            }
+            Some(Body::Failed(failure)) => self.failure = Some(failure.clone()),
+            _ => {}
+        }
+        Ok(event)
+    }
+
+    fn failed(&self, how: &str) -> Failure {
+        Failure::new(FAILED, format!("lab {} {how}{}", self.name, self.why()))
+    }
+
+    fn late(&self, goes_on: &str) -> Failure {
+        let timeout = crate::duration::show(self.timeout);
+        let phase = phase(self.status.phase()).to_lowercase();
+        let name = &self.name;
+        let why = self.why();
+        let message =
+            format!("lab {name}: still {phase} after {timeout}{why}; {goes_on}: netlabctl watch-lab {name}");
+        Failure::new(FAILED, message)
+    }
+
+    fn why(&self) -> String {
+        self.failure.as_ref().map(|failure| format!(": {}", failure_text(failure))).unwrap_or_default()
+    }
+}
+
+/// A failure in words, its object first.
+pub(crate) fn failure_text(failure: &LabFailure) -> String {
+    if failure.object.is_empty() || failure.message.starts_with(&failure.object) {
+        return clean(&failure.message);
+    }
+    clean(&format!("{}: {}", failure.object, failure.message))
+}
+
+/// A phase in one word.
+pub(crate) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Unspecified => "Unknown",
+        Phase::Pending => "Pending",
+        Phase::Converging => "Converging",
+        Phase::Ready => "Ready",
+        Phase::Degraded => "Degraded",
+        Phase::Failed => "Failed",
+        Phase::Deleting => "Deleting",
+    }
+}

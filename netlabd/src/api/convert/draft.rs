@@ -1,0 +1,198 @@
+//! A lab half way: everything that could be read, without what is at fault.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+use netlab_proto::v1 as proto;
+
+use crate::model::{BridgePort, Endpoint, IfName, Interface, Kind, Mac, NodeName, Place};
+
+use super::{
+    fault::{Path, Sink, shown},
+    interface,
+};
+
+/// One interface.
+#[derive(Debug, Clone)]
+pub(super) struct Draft {
+    /// Whether the lab has an entry for it, and not only a link that names it.
+    pub(super) entry: bool,
+    /// Whether its entry names a kind, be it faulty.
+    pub(super) has_kind: bool,
+    /// What it is; `None` until a link names it, or if that is at fault.
+    pub(super) kind: Option<Kind>,
+    /// Its place in a bridge.
+    pub(super) port: Option<BridgePort>,
+    /// Its addresses, each with its index in the entry.
+    pub(super) addresses: Vec<(usize, IpNet)>,
+    /// Maximum transmission unit.
+    pub(super) mtu: Option<u32>,
+    /// MAC address.
+    pub(super) mac: Option<Mac>,
+    /// Whether it is set up.
+    pub(super) up: bool,
+}
+
+impl Draft {
+    /// An interface that only a link names.
+    pub(super) fn implied() -> Self {
+        Self {
+            entry: false,
+            has_kind: false,
+            kind: None,
+            port: None,
+            addresses: Vec::new(),
+            mtu: None,
+            mac: None,
+            up: true,
+        }
+    }
+
+    fn finish(self) -> Option<Interface> {
+        Some(Interface {
+            kind: self.kind?,
+            port: self.port,
+            addresses: self.addresses.into_iter().map(|(_, address)| address).collect(),
+            mtu: self.mtu,
+            mac: self.mac,
+            up: self.up,
+        })
+    }
+}
+
+/// A node or the host, with its interfaces.
+#[derive(Debug)]
+pub(super) struct Site {
+    /// Which.
+    pub(super) place: Place,
+    /// Where it is in the message.
+    pub(super) path: Path,
+    /// Its interfaces.
+    pub(super) interfaces: BTreeMap<IfName, Draft>,
+}
+
+impl Site {
+    fn read(
+        place: Place,
+        path: Path,
+        interfaces: &BTreeMap<String, proto::Interface>,
+        sink: &mut Sink,
+    ) -> Self {
+        let mut site = Self { place, path, interfaces: BTreeMap::new() };
+        for (name, message) in interfaces {
+            let path = site.path.field("interfaces").key(name);
+            let Some(name) = sink.parse::<IfName>(&path, name) else { continue };
+            let draft = interface::read(&site.place, &name, message, &path, sink);
+            site.interfaces.insert(name, draft);
+        }
+        site
+    }
+
+    /// Where an interface is in the message.
+    pub(super) fn interface_path(&self, name: &IfName) -> Path {
+        self.path.field("interfaces").key(name.as_str())
+    }
+
+    /// Where an address is in the message.
+    pub(super) fn address_path(&self, name: &IfName, index: usize) -> Path {
+        self.interface_path(name).field("addresses").index(index)
+    }
+
+    /// The interface of that name; a fault if there is none.
+    pub(super) fn find(&self, name: &IfName, path: &Path, sink: &mut Sink) -> Option<&Draft> {
+        let found = self.interfaces.get(name);
+        if found.is_none() {
+            let near = sink.suggest(name.as_str(), self.interfaces.keys().map(IfName::as_str));
+            sink.add(path, format!("{} has no interface {}{near}", self.place, shown(name.as_str())));
+        }
+        found
+    }
+
+    /// Reads the name of an interface that `lo` or an entry or a link makes.
+    pub(super) fn reference(&self, text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+        let name: IfName = sink.parse(path, text)?;
+        if name == IfName::loopback() {
+            return Some(name);
+        }
+        self.find(&name, path, sink).is_some().then_some(name)
+    }
+
+    /// All addresses with their interfaces.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (&IfName, usize, IpNet)> {
+        let each =
+            |(name, draft)| Draft::addresses(draft).map(move |(index, address)| (name, index, address));
+        self.interfaces.iter().flat_map(each)
+    }
+}
+
+impl Draft {
+    fn addresses(&self) -> impl Iterator<Item = (usize, IpNet)> {
+        self.addresses.iter().copied()
+    }
+}
+
+/// All places of a lab.
+#[derive(Debug)]
+pub(super) struct Sites(BTreeMap<Place, Site>);
+
+impl Sites {
+    /// Reads the interfaces of all places.
+    pub(super) fn read(lab: &proto::Lab, sink: &mut Sink) -> Self {
+        let root = Path::root();
+        let none = BTreeMap::new();
+        let interfaces = lab.host.as_ref().map_or(&none, |host| &host.interfaces);
+        let host = Site::read(Place::Host, root.field("host"), interfaces, sink);
+        let mut sites = BTreeMap::from([(Place::Host, host)]);
+        for (name, node) in &lab.nodes {
+            let path = root.field("nodes").key(name);
+            let Some(name) = sink.parse::<NodeName>(&path, name) else { continue };
+            let place = Place::Node(name);
+            sites.insert(place.clone(), Site::read(place, path, &node.interfaces, sink));
+        }
+        Self(sites)
+    }
+
+    /// The places in order, the host first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Site> {
+        self.0.values()
+    }
+
+    /// One place.
+    pub(super) fn get(&self, place: &Place) -> Option<&Site> {
+        self.0.get(place)
+    }
+
+    /// One place, for changing.
+    pub(super) fn get_mut(&mut self, place: &Place) -> Option<&mut Site> {
+        self.0.get_mut(place)
+    }
+
+    /// One interface.
+    pub(super) fn interface(&self, at: &Endpoint) -> Option<&Draft> {
+        self.get(&at.place)?.interfaces.get(&at.interface)
+    }
+
+    /// A fault if there is no such place.
+    pub(super) fn exists(&self, place: &Place, path: &Path, sink: &mut Sink) -> bool {
+        let exists = self.0.contains_key(place);
+        if !exists {
+            let text = place.to_string();
+            let names = self.0.keys().map(|place| match place {
+                Place::Host => "host",
+                Place::Node(name) => name.as_str(),
+            });
+            let near = sink.suggest(&text, names);
+            sink.add(path, format!("the lab has no node {}{near}", shown(&text)));
+        }
+        exists
+    }
+
+    /// The interfaces of the model; complete if there was no fault.
+    pub(super) fn finish(self) -> impl Iterator<Item = (Place, BTreeMap<IfName, Interface>)> {
+        let useful = |draft: &Draft| draft.kind != Some(Kind::Loopback) || !draft.addresses.is_empty();
+        self.0.into_iter().map(move |(place, site)| {
+            let drafts = site.interfaces.into_iter().filter(|(_, draft)| useful(draft));
+            (place, drafts.filter_map(|(name, draft)| Some((name, draft.finish()?))).collect())
+        })
+    }
+}

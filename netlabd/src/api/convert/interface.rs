@@ -1,0 +1,75 @@
+//! One interface's entry by itself.
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{IfName, Kind, Place};
+
+use super::{
+    address,
+    draft::Draft,
+    fault::{Path, Sink, shown},
+    kind, port,
+};
+
+/// Reads an entry; what is at fault is left out of the draft.
+pub(super) fn read(
+    place: &Place,
+    name: &IfName,
+    message: &proto::Interface,
+    path: &Path,
+    sink: &mut Sink,
+) -> Draft {
+    let loopback = *name == IfName::loopback();
+    let mut draft = Draft { entry: true, up: message.up.unwrap_or(true), ..Draft::implied() };
+    for (i, text) in message.addresses.iter().enumerate() {
+        let result = address::interface(text, loopback);
+        let at = path.field("addresses").index(i);
+        draft.addresses.extend(sink.keep(&at, &shown(text), result).map(|address| (i, address)));
+    }
+    if loopback {
+        draft.kind = Some(Kind::Loopback);
+        draft.has_kind = true;
+        check_loopback(place, message, path, sink);
+        return draft;
+    }
+    draft.mtu = message.mtu.filter(|mtu| mtu_in_range(*mtu, &path.field("mtu"), sink));
+    draft.mac = message.mac.as_ref().and_then(|mac| sink.parse(&path.field("mac"), mac));
+    draft.has_kind = message.kind.is_some();
+    draft.kind = message.kind.as_ref().and_then(|kind| kind::read(place, kind, path, sink));
+    draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
+    if message.port.is_some() && matches!(draft.kind, Some(Kind::Bridge { .. })) {
+        draft.port = None;
+        sink.add(&path.field("port"), "a bridge cannot be a port of a bridge; join two bridges by a link");
+    }
+    draft
+}
+
+fn mtu_in_range(mtu: u32, path: &Path, sink: &mut Sink) -> bool {
+    let fits = (68..=65_535).contains(&mtu);
+    if !fits {
+        sink.add(path, format!("{mtu} is not an MTU: 68 to 65,535 bytes"));
+    }
+    fits
+}
+
+fn check_loopback(place: &Place, message: &proto::Interface, path: &Path, sink: &mut Sink) {
+    if *place == Place::Host {
+        sink.add(path, "\"lo\" of the host is not the lab's; use a dummy interface");
+        return;
+    }
+    let given = [
+        ("mtu", message.mtu.is_some()),
+        ("mac", message.mac.is_some()),
+        ("up", message.up == Some(false)),
+        ("port", message.port.is_some()),
+    ];
+    for (field, _) in given.iter().filter(|(_, given)| *given) {
+        sink.add(
+            &path.field(field),
+            "\"lo\" is there and up in every node; only addresses may be added to it",
+        );
+    }
+    if let Some(kind) = &message.kind {
+        sink.add(&path.field(kind::field(kind)), "\"lo\" is the loopback interface and can be no other kind");
+    }
+}

@@ -1,0 +1,86 @@
+//! How large a lab may be. Checked first and alone, so that an absurd message costs nothing.
+
+use std::collections::BTreeMap;
+
+use netlab_proto::v1 as proto;
+
+use super::fault::{Path, Sink};
+
+/// Bytes of a description.
+const DESCRIPTION: usize = 4096;
+/// Nodes of a lab.
+const NODES: usize = 4096;
+/// Interfaces of a place.
+const INTERFACES: usize = 512;
+/// Links of a lab.
+const LINKS: usize = 10_000;
+/// Addresses of a lab.
+const ADDRESSES: usize = 20_000;
+/// Addresses of a place.
+const ADDRESSES_IN_PLACE: usize = 2000;
+/// Routes of a node.
+const ROUTES: usize = 1000;
+/// Rules of each kind of translation in a place.
+const RULES: usize = 1000;
+/// Sysctls of a node.
+const SYSCTLS: usize = 256;
+/// VLANs that a port lists: all there are.
+const TRUNK: usize = 4094;
+/// Checks of a lab.
+const CHECKS: usize = 10_000;
+
+/// Finds what is too large.
+pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
+    let root = Path::root();
+    most(&root.field("description"), lab.description.len(), DESCRIPTION, "bytes", sink);
+    most(&root.field("nodes"), lab.nodes.len(), NODES, "nodes", sink);
+    most(&root.field("links"), lab.links.len(), LINKS, "links", sink);
+    most(&root.field("checks"), lab.checks.len(), CHECKS, "checks", sink);
+    let mut addresses = 0;
+    if let Some(host) = &lab.host {
+        addresses += check_place(&root.field("host"), &host.interfaces, host.nat.as_ref(), sink);
+    }
+    for (name, node) in lab.nodes.iter().take(NODES) {
+        let path = root.field("nodes").key(name);
+        addresses += check_place(&path, &node.interfaces, node.nat.as_ref(), sink);
+        most(&path.field("routes"), node.routes.len(), ROUTES, "routes", sink);
+        most(&path.field("sysctls"), node.sysctls.len(), SYSCTLS, "sysctls", sink);
+    }
+    most(&root.field("nodes"), addresses, ADDRESSES, "addresses in all", sink);
+}
+
+/// Finds too many interfaces in a place; again when the links have added theirs.
+pub(super) fn check_interfaces(place: &Path, count: usize, sink: &mut Sink) {
+    most(&place.field("interfaces"), count, INTERFACES, "interfaces", sink);
+}
+
+/// Checks one place; returns the number of its addresses.
+fn check_place(
+    path: &Path,
+    interfaces: &BTreeMap<String, proto::Interface>,
+    nat: Option<&proto::Nat>,
+    sink: &mut Sink,
+) -> usize {
+    check_interfaces(path, interfaces.len(), sink);
+    for (name, interface) in interfaces {
+        let trunk = interface.port.as_ref().map_or(0, |port| port.trunk.len());
+        if trunk > TRUNK {
+            let path = path.field("interfaces").key(name).field("port").field("trunk");
+            most(&path, trunk, TRUNK, "VLANs", sink);
+        }
+    }
+    if let Some(nat) = nat {
+        let path = path.field("nat");
+        most(&path.field("masquerade"), nat.masquerade.len(), RULES, "rules", sink);
+        most(&path.field("port_forwards"), nat.port_forwards.len(), RULES, "rules", sink);
+    }
+    let addresses = interfaces.values().map(|interface| interface.addresses.len()).sum();
+    most(&path.field("interfaces"), addresses, ADDRESSES_IN_PLACE, "addresses", sink);
+    addresses
+}
+
+fn most(path: &Path, count: usize, max: usize, what: &str, sink: &mut Sink) {
+    if count > max {
+        sink.add(path, format!("{count} {what}; at most {max} are allowed"));
+    }
+}

@@ -1,0 +1,131 @@
+//! Links: the interfaces at their ends become veth(4) ends of each other.
+
+use std::collections::BTreeMap;
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{Endpoint, IfName, Kind, Link};
+
+use super::{
+    draft::{Draft, Sites},
+    fault::{Path, Sink, shown},
+    limit, name,
+};
+
+/// Where each end point was first named: link and end.
+type Seen = BTreeMap<Endpoint, (usize, usize)>;
+
+/// Reads links into the drafts, then finds interfaces that are nothing at all.
+pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Link> {
+    let mut seen = Seen::new();
+    let mut read = Vec::with_capacity(links.len());
+    for (i, link) in links.iter().enumerate() {
+        let path = Path::root().field("links").index(i);
+        read.extend(read_link(link, i, &path, sites, &mut seen, sink));
+    }
+    for Link { a, b } in &read {
+        connect(sites, a, b);
+        connect(sites, b, a);
+    }
+    for site in sites.iter() {
+        limit::check_interfaces(&site.path, site.interfaces.len(), sink);
+    }
+    check_left_over(sites, &seen, sink);
+    read
+}
+
+fn read_link(
+    link: &proto::Link,
+    number: usize,
+    path: &Path,
+    sites: &mut Sites,
+    seen: &mut Seen,
+    sink: &mut Sink,
+) -> Option<Link> {
+    let path = path.field("endpoints");
+    if link.endpoints.len() != 2 {
+        sink.add(&path, format!("a link has exactly two end points, not {}", link.endpoints.len()));
+    }
+    let mut ends = Vec::new();
+    for (i, text) in link.endpoints.iter().take(2).enumerate() {
+        let path = path.index(i);
+        let result = name::endpoint(text);
+        let Some(end) = sink.keep(&path, &shown(text), result) else { continue };
+        let free = is_free(&end, number, seen, &path, sink);
+        seen.entry(end.clone()).or_insert((number, i));
+        if sites.exists(&end.place, &path, sink) && can_be_end(&end, sites, &path, sink) {
+            // Even if the other end is at fault, others may refer to this one.
+            let site = sites.get_mut(&end.place);
+            site.map(|site| site.interfaces.entry(end.interface.clone()).or_insert_with(Draft::implied));
+            ends.extend(free.then_some(end));
+        }
+    }
+    match <[Endpoint; 2]>::try_from(ends) {
+        Ok([a, b]) if link.endpoints.len() == 2 => Some(Link { a, b }),
+        _ => None,
+    }
+}
+
+/// An end point belongs to one link.
+fn is_free(end: &Endpoint, number: usize, seen: &Seen, path: &Path, sink: &mut Sink) -> bool {
+    let Some((link, i)) = seen.get(end) else { return true };
+    let end = shown(&end.to_string());
+    if *link == number {
+        sink.add(path, format!("{end} is both ends of this link; a link joins two interfaces"));
+    } else {
+        sink.add(
+            path,
+            format!("{end} is already an end of links[{link}].endpoints[{i}]; each interface has one link"),
+        );
+    }
+    false
+}
+
+/// Whether an interface is not something else.
+fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bool {
+    if end.interface == IfName::loopback() {
+        sink.add(path, format!("{} cannot be the end of a link", shown(&end.to_string())));
+        return false;
+    }
+    let Some(draft) = sites.interface(end) else { return true };
+    if draft.has_kind {
+        let kind = draft.kind.as_ref().map_or("another", Kind::as_str);
+        let message = format!(
+            "{} is of kind {kind} already and cannot be the end of a link; use another name or leave out the kind",
+            shown(&end.to_string())
+        );
+        sink.add(path, message);
+    }
+    !draft.has_kind
+}
+
+fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
+    let draft = sites.get_mut(&end.place).and_then(|site| site.interfaces.get_mut(&end.interface));
+    if let Some(draft) = draft {
+        draft.kind = Some(Kind::Veth { peer: peer.clone() });
+    }
+}
+
+/// Finds entries without a kind that no link names.
+fn check_left_over(sites: &Sites, seen: &Seen, sink: &mut Sink) {
+    let mut elsewhere: BTreeMap<&IfName, &Endpoint> = BTreeMap::new();
+    for end in seen.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
+        elsewhere.entry(&end.interface).or_insert(end);
+    }
+    for site in sites.iter() {
+        for (name, draft) in &site.interfaces {
+            let at = Endpoint { place: site.place.clone(), interface: name.clone() };
+            if draft.has_kind || draft.kind.is_some() || seen.contains_key(&at) {
+                continue;
+            }
+            let hint = elsewhere.get(name).map_or_else(
+                || "give it a kind (bridge, vlan, vxlan, macvlan, dummy) or add a link".to_owned(),
+                |other| {
+                    let (link, i) = seen[*other];
+                    format!("links[{link}].endpoints[{i}] is \"{other}\"; did you mean \"{at}\" there?")
+                },
+            );
+            sink.add(&site.interface_path(name), format!("{at} has no kind and no link names it: {hint}"));
+        }
+    }
+}

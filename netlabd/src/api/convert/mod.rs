@@ -1,0 +1,98 @@
+//! From the wire format to the model: every fault of a lab is found, not only the first.
+//!
+//! Each step leaves out what is at fault and goes on with the rest, so that one slip gives one
+//! fault and hides no other. The steps: limits, names and values of each place, links, and then
+//! what one thing says of another, a file for each subject.
+
+mod address;
+mod check;
+mod draft;
+mod fault;
+mod gateway;
+mod interface;
+mod kind;
+mod limit;
+mod link;
+mod lower;
+mod mtu;
+mod name;
+mod nat;
+mod port;
+mod route;
+mod segment;
+mod stack;
+mod subnet;
+mod sysctl;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{Host, Lab, LabName, Node, Place};
+
+use draft::Sites;
+use fault::{Path, Sink};
+
+pub use check::{place, target};
+pub use fault::{Fault, Faults};
+
+/// Makes a lab from its message, or says everything that is wrong with it.
+///
+/// Takes time in proportion to the message, up to logarithms: no client can keep the daemon busy.
+///
+/// # Errors
+/// The first 1,000 [`Faults`], in the order in which they are found, which is always the same.
+pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
+    let mut sink = Sink::default();
+    limit::check(message, &mut sink);
+    sink.finish()?;
+    let root = Path::root();
+    let lab_name: Option<LabName> = sink.parse(&root.field("name"), &message.name);
+    let mut sites = Sites::read(message, &mut sink);
+    let links = link::read(&message.links, &mut sites, &mut sink);
+    let stacks = stack::check(&sites, &mut sink);
+    port::check(&sites, &mut sink);
+    lower::check(&sites, &mut sink);
+    mtu::check(&sites, &stacks, &mut sink);
+    subnet::check(&sites, &mut sink);
+    segment::check(&sites, &links, &mut sink);
+    let host_message = message.host.clone().unwrap_or_default();
+    let mut nodes = BTreeMap::new();
+    let mut host = Host::default();
+    for site in sites.iter() {
+        match &site.place {
+            Place::Host => {
+                host.nat = nat::read(site, host_message.nat.as_ref(), host_message.forwarding, &mut sink);
+                host.forwarding = host_message.forwarding;
+            }
+            Place::Node(name) => {
+                if let Some(message) = message.nodes.get(name.as_str()) {
+                    nodes.insert(name.clone(), node(site, message, &mut sink));
+                }
+            }
+        }
+    }
+    let checks = check::read(&message.checks, &sites, &mut sink);
+    sink.finish()?;
+    for (place, interfaces) in sites.finish() {
+        match place {
+            Place::Host => host.interfaces = interfaces,
+            Place::Node(name) => nodes.entry(name).or_default().interfaces = interfaces,
+        }
+    }
+    let name = lab_name.ok_or_else(Faults::default)?;
+    Ok(Lab { name, nodes, host, links, checks })
+}
+
+/// What a node has beside its interfaces.
+fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
+    Node {
+        interfaces: BTreeMap::new(),
+        routes: route::read(site, &message.routes, sink),
+        forwarding: message.forwarding,
+        nat: nat::read(site, message.nat.as_ref(), message.forwarding, sink),
+        sysctls: sysctl::read(site, &message.sysctls, sink),
+    }
+}

@@ -1,0 +1,37 @@
+//! Names that may be left out, and the end points of links.
+
+use crate::model::{Endpoint, IfName, NameError, Place};
+
+use super::fault::{Path, Sink};
+
+/// Reads an interface's name that may be left out.
+pub(super) fn optional(text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+    if text.is_empty() { None } else { sink.parse(path, text) }
+}
+
+/// Reads an interface's name that must be there; `why` follows "is missing".
+pub(super) fn required(text: &str, why: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+    if text.is_empty() {
+        sink.add(path, format!("is missing: {why}"));
+        return None;
+    }
+    sink.parse(path, text)
+}
+
+/// Reads `node` or `host`.
+pub(super) fn place(text: &str) -> Result<Place, NameError> {
+    if text == "host" { Ok(Place::Host) } else { text.parse().map(Place::Node) }
+}
+
+/// Reads `node:interface` or `host:interface`.
+pub(super) fn endpoint(text: &str) -> Result<Endpoint, NameError> {
+    let Some((node, interface)) = text.split_once(':') else {
+        return Err(NameError("is not node:interface, such as ns1:eth0".into()));
+    };
+    let place =
+        place(node).map_err(|error| NameError(format!("is not node:interface: the node's name {error}")))?;
+    let interface = interface
+        .parse()
+        .map_err(|error| NameError(format!("is not node:interface: the interface's name {error}")))?;
+    Ok(Endpoint { place, interface })
+}

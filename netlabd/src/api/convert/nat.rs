@@ -1,0 +1,116 @@
+//! Network address translation.
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+};
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{IfName, Masquerade, NameError, Nat, Place, PortForward, Protocol};
+
+use super::{
+    address,
+    draft::Site,
+    fault::{Path, Sink, shown},
+    kind, name,
+};
+
+/// Reads the translations of a node or of the host.
+pub(super) fn read(site: &Site, message: Option<&proto::Nat>, forwarding: bool, sink: &mut Sink) -> Nat {
+    let path = site.path.field("nat");
+    let Some(message) = message else { return Nat::default() };
+    let nat = Nat {
+        masquerade: read_masquerades(site, &message.masquerade, &path.field("masquerade"), sink),
+        port_forwards: read_forwards(site, &message.port_forwards, &path.field("port_forwards"), sink),
+    };
+    let empty = message.masquerade.is_empty() && message.port_forwards.is_empty();
+    if !empty && !forwarding {
+        let message =
+            format!("{path} translates forwarded packets, and {} forwards none; set it to true", site.place);
+        sink.add(&site.path.field("forwarding"), message);
+    }
+    nat
+}
+
+fn read_masquerades(
+    site: &Site,
+    rules: &[proto::Masquerade],
+    path: &Path,
+    sink: &mut Sink,
+) -> Vec<Masquerade> {
+    let mut read = Vec::with_capacity(rules.len());
+    for (i, rule) in rules.iter().enumerate() {
+        let path = path.index(i);
+        let source = match rule.source.as_str() {
+            "" => None,
+            text => sink.keep(&path.field("source"), &shown(text), address::range(text)),
+        };
+        let out_interface = interface(site, &rule.out_interface, &path.field("out_interface"), sink);
+        read.push(Masquerade { source, out_interface });
+    }
+    read
+}
+
+fn read_forwards(
+    site: &Site,
+    rules: &[proto::PortForward],
+    path: &Path,
+    sink: &mut Sink,
+) -> Vec<PortForward> {
+    let mut seen = BTreeMap::new();
+    let mut read = Vec::with_capacity(rules.len());
+    for (i, rule) in rules.iter().enumerate() {
+        let path = path.index(i);
+        let Some(forward) = read_forward(site, rule, &path, sink) else { continue };
+        let key = (forward.protocol, forward.port, forward.in_interface.clone(), forward.to.is_ipv4());
+        let first = *seen.entry(key).or_insert(i);
+        if first != i {
+            let port = format!("{} port {}", forward.protocol.as_str(), forward.port);
+            sink.add(&path, format!("{port} is forwarded by port_forwards[{first}] already; change one"));
+        }
+        read.push(forward);
+    }
+    read
+}
+
+fn read_forward(site: &Site, rule: &proto::PortForward, path: &Path, sink: &mut Sink) -> Option<PortForward> {
+    let protocol: Option<Protocol> = sink.parse(&path.field("protocol"), &rule.protocol);
+    let port = kind::read_port(rule.port, &path.field("port"), sink);
+    let to = sink.keep(&path.field("to"), &shown(&rule.to), service(&rule.to));
+    let in_interface = interface(site, &rule.in_interface, &path.field("in_interface"), sink);
+    Some(PortForward { protocol: protocol?, port: port?, to: to?, in_interface })
+}
+
+/// Reads an interface's name; the host has interfaces that the lab does not know.
+fn interface(site: &Site, text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+    match site.place {
+        _ if text.is_empty() => None,
+        Place::Host => name::optional(text, path, sink),
+        Place::Node(_) => site.reference(text, path, sink),
+    }
+}
+
+fn service(text: &str) -> Result<SocketAddr, NameError> {
+    let wrong = || {
+        let hint = match text.parse::<IpAddr>() {
+            Ok(IpAddr::V4(v4)) => format!("has no port; write {v4}:80, with the port of the service"),
+            Ok(IpAddr::V6(v6)) => format!("has no port; write [{v6}]:80, with the port of the service"),
+            Err(_) => "is not address:port such as 192.0.2.1:80 or [2001:db8::1]:80".into(),
+        };
+        NameError(hint)
+    };
+    let service: SocketAddr = text.parse().map_err(|_| wrong())?;
+    address::host(&service.ip().to_string())?;
+    let ip = service.ip();
+    if service.port() == 0 {
+        return Err(NameError("has port 0; ports are 1 to 65,535".into()));
+    }
+    if ip.is_loopback() {
+        return Err(NameError("is a loopback address; the kernel drops packets that are led there".into()));
+    }
+    if address::is_link_local(ip) {
+        return Err(NameError("is a link-local address, which nothing is forwarded to".into()));
+    }
+    Ok(service)
+}

@@ -1,0 +1,99 @@
+//! Ports of bridges.
+
+use std::collections::BTreeSet;
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{BridgePort, Kind, PortVlans, VlanId};
+
+use super::{
+    draft::{Site, Sites},
+    fault::{Path, Sink, shown},
+    kind::vlan_id,
+    name,
+};
+
+/// Reads an interface's place in a bridge.
+pub(super) fn read(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<BridgePort> {
+    let bridge = name::required(&port.bridge, "name a bridge of the same node", &path.field("bridge"), sink);
+    let vlans = read_vlans(port, path, sink).unwrap_or(PortVlans::Default);
+    Some(BridgePort { bridge: bridge?, vlans })
+}
+
+/// VLANs of a port. `native` may not stand in `trunk` too: a VLAN leaves tagged or untagged.
+fn read_vlans(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<PortVlans> {
+    let access = port.access.map(|id| vlan_id(id, &path.field("access"), sink));
+    let native = port.native.map(|id| vlan_id(id, &path.field("native"), sink));
+    let tagged = read_trunk(&port.trunk, &path.field("trunk"), sink);
+    if port.access.is_some() && !port.trunk.is_empty() {
+        sink.add(path, "a port is an access or a trunk port; give either access or trunk");
+        return None;
+    }
+    if port.native.is_some() && port.trunk.is_empty() {
+        let hint = if port.access.is_some() { "leave it out" } else { "add trunk, or use access instead" };
+        sink.add(&path.field("native"), format!("native is the untagged VLAN of a trunk port; {hint}"));
+        return None;
+    }
+    if let Some(access) = access {
+        return access.map(PortVlans::Access);
+    }
+    if tagged.is_empty() {
+        return None;
+    }
+    let native = native.flatten();
+    if let Some(both) = native.filter(|id| tagged.contains(id)) {
+        let message =
+            format!("VLAN {both} cannot be tagged and untagged at once; take it out of trunk or of native");
+        sink.add(&path.field("native"), message);
+    }
+    Some(PortVlans::Trunk { tagged, native })
+}
+
+fn read_trunk(trunk: &[u32], path: &Path, sink: &mut Sink) -> BTreeSet<VlanId> {
+    let mut tagged = BTreeSet::new();
+    for (i, id) in trunk.iter().enumerate() {
+        let path = path.index(i);
+        let Some(id) = vlan_id(*id, &path, sink) else { continue };
+        if !tagged.insert(id) {
+            sink.add(&path, format!("VLAN {id} is listed twice; once is enough"));
+        }
+    }
+    tagged
+}
+
+/// Checks ports against their bridges.
+pub(super) fn check(sites: &Sites, sink: &mut Sink) {
+    for site in sites.iter() {
+        for (name, draft) in &site.interfaces {
+            if let Some(port) = &draft.port {
+                check_port(site, port, &site.interface_path(name).field("port"), sink);
+            }
+        }
+    }
+}
+
+fn check_port(site: &Site, port: &BridgePort, path: &Path, sink: &mut Sink) {
+    let Some(bridge) = site.find(&port.bridge, &path.field("bridge"), sink) else { return };
+    let bridge_name = shown(port.bridge.as_str());
+    match &bridge.kind {
+        Some(Kind::Bridge { vlan_filtering: true, .. }) => {}
+        Some(Kind::Bridge { vlan_filtering: false, .. }) => {
+            let field = match port.vlans {
+                PortVlans::Default => return,
+                PortVlans::Access(_) => "access",
+                PortVlans::Trunk { .. } => "trunk",
+            };
+            let message = format!(
+                "VLANs of a port need a bridge that filters them; set vlan_filtering: true on {bridge_name}"
+            );
+            sink.add(&path.field(field), message);
+        }
+        Some(kind) => {
+            let message =
+                format!("{bridge_name} is a {} interface, not a bridge; name a bridge", kind.as_str());
+            sink.add(&path.field("bridge"), message);
+        }
+        None if bridge.has_kind => {}
+        None => sink.add(&path.field("bridge"), format!("{bridge_name} is not a bridge; name a bridge")),
+    }
+}

@@ -1,0 +1,108 @@
+//! Addresses on one wire: links, and bridges that do not filter VLANs, join interfaces to a segment.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::model::{Endpoint, IfName, Kind, Link, MacvlanMode, Place};
+
+use super::{
+    draft::{Draft, Site, Sites},
+    fault::{Path, Sink},
+};
+
+/// Checks that no two interfaces of a segment share an address, nor both ends of a link a MAC.
+///
+/// VLANs part a segment; what is behind a filtering bridge, a VLAN interface or a tunnel is not
+/// followed.
+pub(super) fn check(sites: &Sites, links: &[Link], sink: &mut Sink) {
+    let mut segments = Segments::default();
+    for Link { a, b } in links {
+        segments.join(a, b);
+    }
+    check_macs(sites, links, sink);
+    for site in sites.iter() {
+        for (name, draft) in &site.interfaces {
+            if let Some(upper) = joined(site, draft) {
+                segments.join(&endpoint(site, name), &upper);
+            }
+        }
+    }
+    let mut seen: BTreeMap<(usize, IpAddr), (Endpoint, Path)> = BTreeMap::new();
+    for site in sites.iter() {
+        for (name, index, address) in site.addresses() {
+            let at = endpoint(site, name);
+            let Some(segment) = segments.of(&at) else { continue };
+            let address = address.addr();
+            let (first, path) = seen
+                .entry((segment, address))
+                .or_insert_with(|| (at.clone(), site.address_path(name, index)));
+            if first.place != at.place {
+                let message =
+                    format!("{address} is on {first} already ({path}), on the same wire; change one");
+                sink.add(&site.address_path(name, index), message);
+            }
+        }
+    }
+}
+
+fn endpoint(site: &Site, name: &IfName) -> Endpoint {
+    Endpoint { place: site.place.clone(), interface: name.clone() }
+}
+
+/// What an interface's frames reach beside its link.
+fn joined(site: &Site, draft: &Draft) -> Option<Endpoint> {
+    if let Some(Kind::Macvlan { parent, mode: MacvlanMode::Bridge }) = &draft.kind {
+        return Some(Endpoint { place: Place::Host, interface: parent.clone() });
+    }
+    let bridge = &draft.port.as_ref()?.bridge;
+    let plain = matches!(site.interfaces.get(bridge)?.kind, Some(Kind::Bridge { vlan_filtering: false, .. }));
+    plain.then(|| endpoint(site, bridge))
+}
+
+fn check_macs(sites: &Sites, links: &[Link], sink: &mut Sink) {
+    for Link { a, b } in links {
+        let mac = |end| sites.interface(end).and_then(|draft| draft.mac);
+        let (Some(mac), Some(site)) = (mac(a).filter(|it| mac(b) == Some(*it)), sites.get(&b.place)) else {
+            continue;
+        };
+        let message = format!("{mac} is that of {a} at the other end of the link too; change one");
+        sink.add(&site.interface_path(&b.interface).field("mac"), message);
+    }
+}
+
+/// Disjoint sets of interfaces (union-find with path halving).
+#[derive(Default)]
+struct Segments {
+    ids: BTreeMap<Endpoint, usize>,
+    parents: Vec<usize>,
+}
+
+impl Segments {
+    fn id(&mut self, at: &Endpoint) -> usize {
+        if let Some(id) = self.ids.get(at) {
+            return *id;
+        }
+        let id = self.parents.len();
+        self.parents.push(id);
+        self.ids.insert(at.clone(), id);
+        id
+    }
+
+    fn root(&mut self, mut id: usize) -> usize {
+        while self.parents[id] != id {
+            self.parents[id] = self.parents[self.parents[id]];
+            id = self.parents[id];
+        }
+        id
+    }
+
+    fn join(&mut self, a: &Endpoint, b: &Endpoint) {
+        let (a, b) = (self.id(a), self.id(b));
+        let (a, b) = (self.root(a), self.root(b));
+        self.parents[a.max(b)] = a.min(b);
+    }
+
+    fn of(&mut self, at: &Endpoint) -> Option<usize> {
+        let id = *self.ids.get(at)?;
+        Some(self.root(id))
+    }
+}

@@ -1,0 +1,82 @@
+//! Sysctls of a node.
+
+use std::collections::BTreeMap;
+
+use crate::model::{IfName, SysctlKey};
+
+use super::{
+    draft::Site,
+    fault::{Path, Sink, shown},
+};
+
+/// Longest value in bytes.
+const MAX_VALUE: usize = 256;
+
+/// Sysctls behind `forwarding`.
+const FORWARDING: [&str; 3] =
+    ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding", "net.ipv6.conf.all.forwarding"];
+
+/// Reads the sysctls of a node. Two spellings of one key cannot be: the swap of `.` and `/` that
+/// leads to the file is one to one.
+pub(super) fn read(
+    site: &Site,
+    sysctls: &BTreeMap<String, String>,
+    sink: &mut Sink,
+) -> BTreeMap<SysctlKey, String> {
+    let mut read = BTreeMap::new();
+    for (key, value) in sysctls {
+        let path = site.path.field("sysctls").key(key);
+        check_value(value, &path, sink);
+        let Some(key) = sink.parse::<SysctlKey>(&path, key) else { continue };
+        if FORWARDING.contains(&key.as_str()) {
+            sink.add(&path, format!("\"{key}\" is set by the node's field forwarding; use that"));
+        }
+        check_interface(site, &key, &path, sink);
+        read.insert(key, value.clone());
+    }
+    read
+}
+
+fn check_value(value: &str, path: &Path, sink: &mut Sink) {
+    if value.trim().is_empty() {
+        sink.add(path, "the value is empty; write it as a text such as \"0\"");
+    } else if value.len() > MAX_VALUE {
+        sink.add(path, format!("the value has {} bytes; at most {MAX_VALUE} are allowed", value.len()));
+    } else if value.chars().any(char::is_control) {
+        sink.add(path, "the value must be one line of printable characters; part numbers by single spaces");
+    }
+}
+
+/// `net.ipv4.conf.NAME.x` and its kin name an interface of the node.
+fn check_interface(site: &Site, key: &SysctlKey, path: &Path, sink: &mut Sink) {
+    let file = key.path();
+    let parts: Vec<&str> = file.split('/').collect();
+    let ["net", family @ ("ipv4" | "ipv6"), folder @ ("conf" | "neigh"), rest @ ..] = &parts[..] else {
+        return;
+    };
+    let [.., last] = rest else { return };
+    let prefix = format!("net.{family}.{folder}");
+    if rest.len() < 2 {
+        sink.add(path, format!("\"{key}\" is a folder; write {prefix}.NAME.KEY"));
+        return;
+    }
+    let name = rest[..rest.len() - 1].join(".");
+    if rest.len() > 2 {
+        let spelt = name.replace('.', "/");
+        sink.add(
+            path,
+            format!("\"{key}\" has too many parts; write {prefix}.{spelt}.{last} for the interface {name}"),
+        );
+        return;
+    }
+    if name == "default" || (name == "all" && *folder == "conf") {
+        return;
+    }
+    match name.parse::<IfName>() {
+        Ok(name) if name == IfName::loopback() => {}
+        Ok(name) => {
+            site.find(&name, path, sink);
+        }
+        Err(error) => sink.add(path, format!("the interface {} {error}", shown(&name))),
+    }
+}

@@ -1,0 +1,143 @@
+//! Addresses of interfaces, of places and of segments.
+
+use super::{bad, interfaces, lab_fields};
+
+#[test]
+fn ipv6_texts() {
+    for (text, expected) in [
+        (
+            r#""eth0":{"addresses":["2001:db8::1"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "2001:db8::1" has no prefix length; write 2001:db8::1/64"#,
+        ),
+        (
+            r#""eth0":{"addresses":["2001:db8::1/129"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "2001:db8::1/129" has no valid prefix length: 0 to 128"#,
+        ),
+        (
+            r#""eth0":{"addresses":["2001:db8::/64"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "2001:db8::/64" is the network's own address, not a host's; the first host is 2001:db8::1/64"#,
+        ),
+        (
+            r#""eth0":{"addresses":["ff02::1/64"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "ff02::1/64" is a multicast address, not a host's"#,
+        ),
+        (
+            r#""eth0":{"addresses":["::1/128"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "::1/128" is a loopback address; it can only stand on "lo""#,
+        ),
+        (
+            r#""eth0":{"addresses":["::ffff:192.0.2.1/128"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "::ffff:192.0.2.1/128" is an IPv4-mapped address; write 192.0.2.1"#,
+        ),
+        (
+            r#""lo":{"addresses":["::1/128"]}"#,
+            r#"nodes.n.interfaces.lo.addresses[0]: "::1/128" is on "lo" of every node; leave it out"#,
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+}
+
+#[test]
+fn texts() {
+    for (text, expected) in [
+        (
+            r#""eth0":{"addresses":["192.0.2.1"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "192.0.2.1" has no prefix length; write 192.0.2.1/24"#,
+        ),
+        (
+            r#""eth0":{"addresses":["192.0.2.1/33"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "192.0.2.1/33" has no valid prefix length: 0 to 32"#,
+        ),
+        (
+            r#""eth0":{"addresses":["x"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "x" is not an IP address with prefix length such as 192.0.2.1/24"#,
+        ),
+        (
+            r#""eth0":{"addresses":["192.0.2.0/24"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "192.0.2.0/24" is the network's own address, not a host's; the first host is 192.0.2.1/24"#,
+        ),
+        (
+            r#""eth0":{"addresses":["192.0.2.255/24"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "192.0.2.255/24" is the network's broadcast address, not a host's; the first host is 192.0.2.1/24"#,
+        ),
+        (
+            r#""eth0":{"addresses":["192.0.2.1/0"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "192.0.2.1/0" spans all addresses; give it the prefix length of its link"#,
+        ),
+        (
+            r#""eth0":{"addresses":["224.0.0.1/24"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "224.0.0.1/24" is a multicast address, not a host's"#,
+        ),
+        (
+            r#""eth0":{"addresses":["0.0.0.0/32"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "0.0.0.0/32" is the unspecified address, not a host's"#,
+        ),
+        (
+            r#""eth0":{"addresses":["255.255.255.255/32"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "255.255.255.255/32" is the broadcast address, not a host's"#,
+        ),
+        (
+            r#""eth0":{"addresses":["127.0.0.2/8"]}"#,
+            r#"nodes.n.interfaces.eth0.addresses[0]: "127.0.0.2/8" is a loopback address; it can only stand on "lo""#,
+        ),
+        (
+            r#""lo":{"addresses":["127.0.0.1/8"]}"#,
+            r#"nodes.n.interfaces.lo.addresses[0]: "127.0.0.1/8" is on "lo" of every node; leave it out"#,
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+}
+
+#[test]
+fn doubled() {
+    for (text, expected) in [
+        (
+            r#""eth0":{"addresses":["192.0.2.1/24","192.0.2.1/25"]}"#,
+            "nodes.n.interfaces.eth0.addresses[1]: 192.0.2.1 is on eth0 already; each address stands once in a node",
+        ),
+        (
+            r#""eth0":{"addresses":["192.0.2.1/32"]},"d0":{"dummy":{},"addresses":["192.0.2.1/32"]}"#,
+            "nodes.n.interfaces.eth0.addresses[0]: 192.0.2.1 is on d0 already; each address stands once in a node",
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+}
+
+#[test]
+fn overlaps() {
+    for (text, expected) in [
+        (
+            r#""eth0":{"addresses":["192.0.2.1/24"]},"d0":{"dummy":{},"addresses":["192.0.2.129/25"]}"#,
+            "nodes.n.interfaces.d0.addresses[0]: 192.0.2.129/25 overlaps 192.0.2.1/24 on eth0: a subnet belongs to one interface of a node",
+        ),
+        (
+            r#""eth0":{"addresses":["2001:db8::1/64"]},"d0":{"dummy":{},"addresses":["2001:db8::2/64"]}"#,
+            "nodes.n.interfaces.eth0.addresses[0]: 2001:db8::1/64 overlaps 2001:db8::2/64 on d0: a subnet belongs to one interface of a node",
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+}
+
+#[test]
+fn segments() {
+    for (text, expected) in [
+        (
+            r#""name":"x","nodes":{"a":{"interfaces":{"eth0":{"addresses":["192.0.2.1/24"]}}},"b":{"interfaces":{"eth0":{"addresses":["192.0.2.1/24"]}}}},"links":[{"endpoints":["a:eth0","b:eth0"]}]"#,
+            "nodes.b.interfaces.eth0.addresses[0]: 192.0.2.1 is on a:eth0 already (nodes.a.interfaces.eth0.addresses[0]), on the same wire; change one",
+        ),
+        (
+            r#""name":"x","nodes":{"a":{"interfaces":{"eth0":{"addresses":["192.0.2.1/24"]}}},"b":{"interfaces":{"eth0":{"addresses":["192.0.2.1/24"]}}},"sw":{"interfaces":{"br0":{"bridge":{}},"p1":{"port":{"bridge":"br0"}},"p2":{"port":{"bridge":"br0"}}}}},"links":[{"endpoints":["a:eth0","sw:p1"]},{"endpoints":["b:eth0","sw:p2"]}]"#,
+            "nodes.b.interfaces.eth0.addresses[0]: 192.0.2.1 is on a:eth0 already (nodes.a.interfaces.eth0.addresses[0]), on the same wire; change one",
+        ),
+        (
+            r#""name":"x","nodes":{"a":{"interfaces":{"mv":{"macvlan":{"parent":"eth9"},"addresses":["198.18.0.50/24"]}}},"b":{"interfaces":{"mv":{"macvlan":{"parent":"eth9"},"addresses":["198.18.0.50/24"]}}}}"#,
+            "nodes.b.interfaces.mv.addresses[0]: 198.18.0.50 is on a:mv already (nodes.a.interfaces.mv.addresses[0]), on the same wire; change one",
+        ),
+    ] {
+        bad(lab_fields, text, expected);
+    }
+}

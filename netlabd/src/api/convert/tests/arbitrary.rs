@@ -1,0 +1,227 @@
+//! Whatever a client sends: no panic, the same answer twice, and no reference without an object.
+
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use proto::interface::Kind as Message;
+
+use super::*;
+use crate::model::Kind;
+
+const TEXTS: [&str; 40] = [
+    "",
+    "a",
+    "b",
+    "host",
+    "lo",
+    "eth0",
+    "eth1",
+    "br0",
+    "v0",
+    "default",
+    "a:eth0",
+    "a:eth1",
+    "b:eth0",
+    "b:br0",
+    "host:p0",
+    "p0",
+    "192.0.2.1/24",
+    "192.0.2.2/24",
+    "192.0.2.1",
+    "192.0.2.254",
+    "192.0.2.0/24",
+    "203.0.113.0/24",
+    "fe80::1",
+    "2001:db8::1/64",
+    "2001:db8::2",
+    "::/0",
+    "0.0.0.0/0",
+    "255.255.255.255/31",
+    "::ffff:1.2.3.4/96",
+    "[::1%3]:80",
+    "192.0.2.1:80",
+    "tcp",
+    "udp",
+    "02:00:00:00:00:01",
+    "net.ipv4.conf.eth0.rp_filter",
+    "net.ipv4.conf",
+    "bridge",
+    "passthru",
+    "\u{0}\"\\",
+    "été…",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![20 => select(&TEXTS[..]).prop_map(str::to_owned), 1 => any::<String>(), 1 => "[a-z0-9:./%-]{0,100}"]
+}
+
+fn number() -> impl Strategy<Value = u32> {
+    prop_oneof![
+        0..5u32,
+        select(&[67, 68, 80, 100, 1279, 1280, 1500, 4094, 4095, 65_535, 65_536, 1 << 24][..]),
+        any::<u32>()
+    ]
+}
+
+fn kind() -> impl Strategy<Value = Message> {
+    let vxlan = (option::of(number()), text(), option::of(number()), text(), text());
+    prop_oneof![
+        any::<bool>()
+            .prop_map(|vlan_filtering| Message::Bridge(proto::Bridge { vlan_filtering, stp: false })),
+        (text(), number()).prop_map(|(parent, id)| Message::Vlan(proto::Vlan { parent, id })),
+        vxlan.prop_map(|(vni, remote, port, dev, local)| {
+            Message::Vxlan(proto::Vxlan { vni, remote, port, dev, local, learning: None })
+        }),
+        (text(), text()).prop_map(|(parent, mode)| Message::Macvlan(proto::Macvlan { parent, mode })),
+        Just(Message::Dummy(proto::Dummy {})),
+    ]
+}
+
+fn port() -> impl Strategy<Value = proto::Port> {
+    let all = (text(), option::of(number()), vec(number(), 0..3), option::of(number()));
+    all.prop_map(|(bridge, access, trunk, native)| proto::Port { bridge, access, trunk, native })
+}
+
+fn interface() -> impl Strategy<Value = proto::Interface> {
+    let all = (
+        vec(text(), 0..3),
+        option::weighted(0.2, number()),
+        option::weighted(0.2, text()),
+        option::of(any::<bool>()),
+        option::weighted(0.3, port()),
+        option::of(kind()),
+    );
+    all.prop_map(|(addresses, mtu, mac, up, port, kind)| proto::Interface {
+        addresses,
+        mtu,
+        mac,
+        up,
+        port,
+        kind,
+    })
+}
+
+fn interfaces() -> impl Strategy<Value = BTreeMap<String, proto::Interface>> {
+    proptest::collection::btree_map(text(), interface(), 0..5)
+}
+
+fn nat() -> impl Strategy<Value = Option<proto::Nat>> {
+    let masquerade =
+        (text(), text()).prop_map(|(source, out_interface)| proto::Masquerade { source, out_interface });
+    let forward = (text(), number(), text(), text()).prop_map(|(protocol, port, to, in_interface)| {
+        proto::PortForward { protocol, port, to, in_interface }
+    });
+    let all = (vec(masquerade, 0..2), vec(forward, 0..3));
+    option::weighted(
+        0.3,
+        all.prop_map(|(masquerade, port_forwards)| proto::Nat { masquerade, port_forwards }),
+    )
+}
+
+fn node() -> impl Strategy<Value = proto::Node> {
+    let route = (text(), text(), text(), option::of(number()))
+        .prop_map(|(to, via, dev, metric)| proto::Route { to, via, dev, metric });
+    let sysctls = proptest::collection::btree_map(text(), text(), 0..2);
+    let all = (interfaces(), vec(route, 0..3), any::<bool>(), nat(), sysctls);
+    all.prop_map(|(interfaces, routes, forwarding, nat, sysctls)| proto::Node {
+        interfaces,
+        routes,
+        forwarding,
+        nat,
+        sysctls,
+    })
+}
+
+fn message() -> impl Strategy<Value = proto::Lab> {
+    let host = (interfaces(), any::<bool>(), nat()).prop_map(|(interfaces, forwarding, nat)| proto::Host {
+        interfaces,
+        forwarding,
+        nat,
+    });
+    let link = vec(text(), 0..4).prop_map(|endpoints| proto::Link { endpoints });
+    let check = (text(), text()).prop_map(|(from, to)| proto::Check { from, to, reachable: None });
+    let nodes = proptest::collection::btree_map(text(), node(), 0..4);
+    let all = (text(), nodes, option::of(host), vec(link, 0..4), vec(check, 0..3));
+    all.prop_map(|(name, nodes, host, links, checks)| proto::Lab {
+        name,
+        description: String::new(),
+        nodes,
+        host,
+        links,
+        checks,
+    })
+}
+
+/// Two nodes and links that are right, with interfaces that may be.
+fn nearly_right() -> impl Strategy<Value = proto::Lab> {
+    let name = select(&["eth1", "br0", "v0", "d0"][..]).prop_map(str::to_owned);
+    let plain = select(&["lo", "eth0", "eth1", "br0", "v0"][..]).prop_map(str::to_owned);
+    let kind = prop_oneof![
+        any::<bool>().prop_map(|vlan_filtering| Message::Bridge(proto::Bridge { vlan_filtering, stp: true })),
+        (plain.clone(), 1..4u32).prop_map(|(parent, id)| Message::Vlan(proto::Vlan { parent, id })),
+        Just(Message::Dummy(proto::Dummy {})),
+    ];
+    let port = plain.prop_map(|bridge| proto::Port { bridge, ..Default::default() });
+    let interface = (kind, option::weighted(0.2, port)).prop_map(|(kind, port)| proto::Interface {
+        kind: Some(kind),
+        port,
+        ..Default::default()
+    });
+    let node = proptest::collection::btree_map(name, interface, 0..4)
+        .prop_map(|interfaces| proto::Node { interfaces, ..Default::default() });
+    (node.clone(), node).prop_map(|(a, b)| proto::Lab {
+        name: "x".into(),
+        nodes: BTreeMap::from([("a".into(), a), ("b".into(), b)]),
+        links: vec![proto::Link { endpoints: vec!["a:eth0".into(), "b:eth0".into()] }],
+        ..Default::default()
+    })
+}
+
+/// What whoever holds a lab relies on.
+fn check_references(lab: &Lab) {
+    let places = std::iter::once(Place::Host).chain(lab.nodes.keys().cloned().map(Place::Node));
+    for place in places {
+        let interfaces = lab.interfaces(&place).unwrap();
+        for (name, interface) in interfaces {
+            if let Some(port) = &interface.port {
+                assert!(matches!(interfaces[&port.bridge].kind, Kind::Bridge { .. }), "{place}:{name}");
+            }
+            match &interface.kind {
+                Kind::Veth { peer } => {
+                    let back = &lab.interfaces(&peer.place).unwrap()[&peer.interface].kind;
+                    assert!(
+                        matches!(back, Kind::Veth { peer } if peer.place == place && peer.interface == *name)
+                    );
+                }
+                Kind::Vlan { parent, .. } => assert!(interfaces.contains_key(parent)),
+                Kind::Vxlan(vxlan) => assert!(vxlan.dev.iter().all(|dev| interfaces.contains_key(dev))),
+                _ => {}
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
+
+    #[test]
+    fn never_panics(message in message()) {
+        let result = lab(&message);
+        prop_assert_eq!(&result, &lab(&message));
+        match result {
+            Ok(lab) => check_references(&lab),
+            Err(faults) => prop_assert!(!faults.0.is_empty()),
+        }
+    }
+
+    #[test]
+    fn labs_hold_together(message in nearly_right()) {
+        match lab(&message) {
+            Ok(lab) => check_references(&lab),
+            Err(faults) => prop_assert!(!faults.0.is_empty()),
+        }
+    }
+
+    #[test]
+    fn texts(text in text()) {
+        let _ = (place(&text), target(&text));
+    }
+}

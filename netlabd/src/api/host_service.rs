@@ -1,0 +1,115 @@
+//! `netlab.v1.HostService`.
+
+use std::sync::Arc;
+
+use netlab_proto::v1 as proto;
+use proto::{finding::Severity, host_service_server::HostService};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    exec::{Feature, Kernel},
+    kernel::Linux,
+};
+
+/// The service.
+pub(super) struct Host {
+    kernel: Arc<Linux>,
+}
+
+impl Host {
+    /// Speaks of the host that `kernel` runs.
+    pub(super) fn new(kernel: Arc<Linux>) -> Self {
+        Self { kernel }
+    }
+}
+
+#[tonic::async_trait]
+impl HostService for Host {
+    async fn diagnose_host(
+        &self,
+        _: Request<proto::DiagnoseHostRequest>,
+    ) -> Result<Response<proto::DiagnoseHostResponse>, Status> {
+        let kernel = self.kernel.clone();
+        let findings = tokio::task::spawn_blocking(move || diagnose(&kernel))
+            .await
+            .map_err(|error| Status::internal(error.to_string()))?;
+        Ok(Response::new(proto::DiagnoseHostResponse {
+            findings,
+            daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
+            kernel_release: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        }))
+    }
+}
+
+fn read(path: &str) -> Option<String> {
+    Some(std::fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String>) -> proto::Finding {
+    proto::Finding {
+        area: area.to_owned(),
+        name: name.to_owned(),
+        severity: severity.into(),
+        message: message.into(),
+    }
+}
+
+fn diagnose(kernel: &Linux) -> Vec<proto::Finding> {
+    let mut findings: Vec<_> = Feature::ALL.into_iter().map(|feature| of_feature(kernel, feature)).collect();
+    findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
+    findings.extend(conflicts());
+    findings
+}
+
+fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
+    // Without these no lab works at all.
+    let vital = matches!(feature, Feature::UserNamespaces | Feature::Veth);
+    match kernel.probe(feature) {
+        Ok(()) => finding("feature", feature.config(), Severity::Ok, "works"),
+        Err(reason) if vital => finding(
+            "feature",
+            feature.config(),
+            Severity::Error,
+            format!("{reason}; no lab works without it: boot a kernel that has it"),
+        ),
+        Err(reason) => finding(
+            "feature",
+            feature.config(),
+            Severity::Warning,
+            format!("{reason}; labs that need it are refused: load its module or boot a kernel that has it"),
+        ),
+    }
+}
+
+/// Limits of namespaces, `user_namespaces(7)`; all labs count for root.
+fn limit(kind: &str) -> Option<proto::Finding> {
+    const FEW: u64 = 1_000;
+    let name = format!("user.max_{kind}_namespaces");
+    let value: u64 = read(&format!("/proc/sys/user/max_{kind}_namespaces"))?.parse().ok()?;
+    Some(match value {
+        0 => finding(
+            "limit",
+            &name,
+            Severity::Error,
+            format!("0: root cannot make any either; set {name} higher"),
+        ),
+        few if few < FEW => finding(
+            "limit",
+            &name,
+            Severity::Warning,
+            format!("{few}: large labs will fail with ENOSPC; raise it"),
+        ),
+        many => finding("limit", &name, Severity::Ok, many.to_string()),
+    })
+}
+
+/// Rules of others that would drop what labs send through the host.
+fn conflicts() -> Vec<proto::Finding> {
+    let forwarding = read("/proc/sys/net/ipv4/ip_forward").as_deref() == Some("1");
+    let message = if forwarding {
+        "the host forwards IPv4 already; labs leave that on"
+    } else {
+        "the host does not forward IPv4; labs that ask for it turn it on and off again"
+    };
+    vec![finding("host", "net.ipv4.ip_forward", Severity::Ok, message)]
+}

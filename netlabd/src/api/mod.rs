@@ -1,0 +1,13 @@
+//! The gRPC side of the daemon: one service a file, requests converted into the model, errors into
+//! statuses.
+
+mod caller;
+mod check;
+pub mod convert;
+mod exec;
+mod host_service;
+mod lab_service;
+mod node_service;
+mod plan;
+pub mod server;
+mod status;

@@ -1,0 +1,235 @@
+//! `netlab.v1.NodeService`.
+
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    pin::Pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use netlab_proto::v1 as proto;
+use proto::{node_service_server::NodeService, ping_response::Event};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::{Code, Request, Response, Status};
+
+use super::{caller::Caller, convert, exec, lab_service::lab_name, status};
+use crate::{
+    capture,
+    kernel::Linux,
+    model::{Lab, LabName, NodeName, Place},
+    probe,
+    reconcile::Manager,
+};
+
+/// The service.
+pub(super) struct Nodes {
+    manager: Manager,
+    kernel: Arc<Linux>,
+}
+
+impl Nodes {
+    /// Serves the nodes of `manager`'s labs, which are on `kernel`.
+    pub(super) fn new(manager: Manager, kernel: Arc<Linux>) -> Self {
+        Self { manager, kernel }
+    }
+
+    fn namespace(&self, lab: &LabName, place: &Place) -> Result<OwnedFd, Status> {
+        let node = if let Place::Node(node) = place { Some(node) } else { None };
+        let space = self.kernel.namespace(lab, node).map_err(crate::reconcile::Error::from)?;
+        space.ok_or_else(|| {
+            let message = format!("lab {lab} has no node {place}; get-lab {lab} lists its nodes");
+            status::status(Code::NotFound, "NODE_NOT_FOUND", message)
+        })
+    }
+
+    /// The interfaces of a capture. On the host only those that the lab made there: what else passes
+    /// the host is nobody's business.
+    fn sources(&self, lab: &Lab, interfaces: &[String]) -> Result<Vec<capture::Source>, Status> {
+        if interfaces.is_empty() || interfaces.len() > SOURCES {
+            return Err(status::invalid("interfaces", format!("must name 1 to {SOURCES} interfaces")));
+        }
+        let source = |(number, text): (usize, &String)| {
+            let wrong =
+                |message: &dyn std::fmt::Display| status::invalid(&format!("interfaces[{number}]"), message);
+            let (place, interface) =
+                text.split_once(':').ok_or_else(|| wrong(&format!("{text:?} is not NODE:INTERFACE")))?;
+            let place = convert::place(place).map_err(|error| wrong(&format!("{place:?} {error}")))?;
+            let own = lab.interfaces(&place).is_some_and(|own| own.contains_key(interface));
+            if place == Place::Host && !own {
+                let message = format!("lab {} has no interface {interface} on the host", lab.name);
+                return Err(status::status(Code::NotFound, "INTERFACE_NOT_FOUND", message));
+            }
+            let namespace = self.namespace(&lab.name, &place)?;
+            Ok(capture::Source { namespace, interface: interface.to_owned(), label: text.clone() })
+        };
+        interfaces.iter().enumerate().map(source).collect()
+    }
+}
+
+/// Most interfaces of one capture.
+const SOURCES: usize = 64;
+
+/// Most bytes kept of a packet, and the default.
+const SNAPSHOT: u32 = 262_144;
+
+/// Bytes of payload where the request names none, as ping(8) has it.
+const PAYLOAD: u32 = 56;
+
+/// A duration of a request within its range, or its default.
+fn duration(
+    field: &str,
+    value: Option<pbjson_types::Duration>,
+    default: Duration,
+) -> Result<Duration, Status> {
+    const RANGE: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
+    let Some(value) = value else { return Ok(default) };
+    let value = Duration::try_from(value).ok().filter(|value| RANGE.contains(value));
+    value.ok_or_else(|| status::invalid(field, "must be from 10 ms to 60 s"))
+}
+
+fn options(request: &proto::PingRequest) -> Result<probe::Options, Status> {
+    const SECOND: Duration = Duration::from_secs(1);
+    let count = match request.count {
+        0 => 3,
+        count @ 1..=100_000 => count,
+        _ => return Err(status::invalid("count", "must be from 1 to 100,000")),
+    };
+    let size = usize::try_from(request.size.unwrap_or(PAYLOAD)).ok().filter(|size| *size <= 65_000);
+    Ok(probe::Options {
+        count,
+        interval: duration("interval", request.interval, SECOND)?,
+        timeout: duration("timeout", request.timeout, SECOND)?,
+        size: size.ok_or_else(|| status::invalid("size", "must be from 0 to 65,000"))?,
+        source: None,
+    })
+}
+
+#[tonic::async_trait]
+impl NodeService for Nodes {
+    type PingStream = Pin<Box<dyn Stream<Item = Result<proto::PingResponse, Status>> + Send>>;
+
+    async fn ping(&self, request: Request<proto::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
+        let request = request.into_inner();
+        let options = options(&request)?;
+        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let from = convert::place(&request.from)
+            .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
+        let to = convert::target(&request.to)
+            .map_err(|error| status::invalid("to", format!("{:?} {error}", request.to)))?;
+        let space = self.namespace(&lab.name, &from)?;
+        let address = lab
+            .address_for(&from, &to)
+            .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
+        let started =
+            proto::PingStarted { address: address.to_string(), size: request.size.unwrap_or(PAYLOAD) };
+        let socket = probe::EchoSocket::open(space.as_fd(), address.into())
+            .await
+            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+        let events = probe::ping(socket, address.into(), options)
+            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+        let events = ReceiverStream::new(events);
+        let first = tokio_stream::once(Event::Started(started));
+        let events =
+            first.chain(events.map(event)).map(|event| Ok(proto::PingResponse { event: Some(event) }));
+        Ok(Response::new(Box::pin(events)))
+    }
+
+    type ExecStream = Pin<Box<dyn Stream<Item = Result<proto::ExecResponse, Status>> + Send>>;
+
+    async fn exec(
+        &self,
+        request: Request<tonic::Streaming<proto::ExecRequest>>,
+    ) -> Result<Response<Self::ExecStream>, Status> {
+        let caller = Caller::of(&request)?;
+        let mut input = request.into_inner();
+        let Some(proto::exec_request::Message::Start(start)) =
+            input.message().await?.and_then(|first| first.message)
+        else {
+            return Err(status::invalid("start", "must come first"));
+        };
+        let lab = self.manager.usable(&lab_name(&start.lab)?)?;
+        let node: NodeName = start
+            .node
+            .parse()
+            .map_err(|error| status::invalid("start.node", format!("{:?} {error}", start.node)))?;
+        self.namespace(&lab.name, &Place::Node(node.clone()))?;
+        let command = exec::command(start, lab.hosts_file(&node))?;
+        tracing::info!(uid = caller.uid, lab = %lab.name, node = %node, command = ?command.args, "exec");
+        let first_id = self.manager.first_id(&lab.name)?;
+        let (kernel, name) = (self.kernel.clone(), lab.name.clone());
+        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, command))
+            .await
+            .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
+            .map_err(crate::reconcile::Error::from)?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(exec::serve(child, input, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    type CaptureStream = Pin<Box<dyn Stream<Item = Result<proto::CaptureResponse, Status>> + Send>>;
+
+    async fn capture(
+        &self,
+        request: Request<proto::CaptureRequest>,
+    ) -> Result<Response<Self::CaptureStream>, Status> {
+        let request = request.into_inner();
+        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let sources = self.sources(&lab, &request.interfaces)?;
+        let snapshot_length = match request.snapshot_length {
+            0 => SNAPSHOT,
+            length @ 1..=SNAPSHOT => length,
+            _ => return Err(status::invalid("snapshot_length", format!("must be from 1 to {SNAPSHOT}"))),
+        };
+        let filter = capture::compile(&request.filter).await.map_err(|error| match error {
+            capture::FilterError::Bad(_) => {
+                let message = format!("{:?} is not a filter: {error}", request.filter);
+                status::status(Code::InvalidArgument, "BAD_FILTER", message)
+            }
+            capture::FilterError::Tool(_) => status::status(Code::FailedPrecondition, "TOOL_MISSING", error),
+        })?;
+        let count = Some(request.count).filter(|count| *count > 0);
+        let options = capture::Options { filter, count, snapshot_length };
+        let chunks = capture::start(sources, options).map_err(|error| match error {
+            capture::OpenError::NoInterface(_) => {
+                status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
+            }
+            capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
+        })?;
+        let chunks = ReceiverStream::new(chunks).map(|chunk| {
+            Ok(proto::CaptureResponse {
+                pcapng: chunk.pcapng,
+                captured: chunk.captured,
+                dropped: chunk.dropped,
+            })
+        });
+        Ok(Response::new(Box::pin(chunks)))
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn event(event: probe::Event) -> Event {
+    match event {
+        probe::Event::Reply(reply) => Event::Reply(proto::PingReply {
+            sequence: reply.sequence,
+            from: reply.from.to_string(),
+            ttl: reply.ttl.into(),
+            rtt_us: micros(reply.rtt),
+            bytes: u32::try_from(reply.bytes).unwrap_or(u32::MAX),
+        }),
+        probe::Event::Error(refusal) => Event::Error(proto::PingError {
+            sequence: refusal.sequence,
+            from: refusal.from.map(|from| from.to_string()).unwrap_or_default(),
+            message: refusal.message,
+        }),
+        probe::Event::Summary(summary) => Event::Summary(proto::PingSummary {
+            sent: summary.sent,
+            received: summary.received,
+            rtt_min_us: micros(summary.min),
+            rtt_avg_us: micros(summary.avg),
+            rtt_max_us: micros(summary.max),
+        }),
+    }
+}

@@ -1,0 +1,20 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+/// Makes network labs out of namespaces, links and nftables NAT, and keeps them true.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Options {
+    /// Where the socket and what does not outlive a reboot are.
+    #[arg(long, value_name = "DIR", default_value = "/run/netlabd")]
+    pub runtime_dir: PathBuf,
+    /// Where the desired state is kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/netlabd")]
+    pub state_dir: PathBuf,
+    /// Where network namespaces are pinned, as LAB.NODE.
+    #[arg(long, value_name = "DIR", default_value = "/run/netns")]
+    pub netns_dir: PathBuf,
+}

@@ -1,0 +1,190 @@
+//! What the reconciler asks of the kernel: to look, and to carry out a plan.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use crate::{
+    model::{LabName, SysctlKey, observed::Observed},
+    plan::{Plan, Target},
+};
+
+/// Which lab is looked at or worked on.
+#[derive(Debug, Clone, Copy)]
+pub struct Scope<'a> {
+    /// The lab.
+    pub lab: &'a LabName,
+    /// First of the 65,536 user and group ids of its user namespace.
+    pub first_id: u32,
+    /// What is wanted; an observation answers for this and for all else that bears the lab's marks.
+    pub target: &'a Target,
+}
+
+/// The kernel, or a fake of it. All calls block.
+pub trait Kernel: Send + Sync + 'static {
+    /// Looks at all that there is of a lab, and at what stands in its way on the host.
+    fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure>;
+
+    /// Carries out a plan, stage by stage, and tells after each stage how many operations are done.
+    /// Stops after the first stage with failures and returns them all.
+    fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure>;
+
+    /// Looks at the host as a whole, for what a lab must not disturb.
+    fn host(&self) -> Result<HostState, Failure>;
+
+    /// Tries whether the kernel has a feature; `Err` tells in its own words why not.
+    fn probe(&self, feature: Feature) -> Result<(), String>;
+
+    /// Reads sysctls of the host; one that does not exist is left out.
+    fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
+
+    /// The folders below a folder of `/proc/sys`, by name.
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String>;
+
+    /// Writes a sysctl of the host.
+    fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure>;
+
+    /// The labs of which the host bears marks, wanted or not.
+    fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure>;
+
+    /// Gives back what a lab without nodes still holds: its user namespace and folders.
+    fn release(&self, lab: &LabName) -> Result<(), Failure>;
+}
+
+/// What went wrong with one object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The object, for example `ns1:vxlan0`.
+    pub object: String,
+    /// What was tried and how the kernel answered, in its own words.
+    pub message: String,
+    /// The error number, where the kernel gave one.
+    pub errno: Option<i32>,
+}
+
+impl Failure {
+    /// A failure without an error number.
+    pub fn new(object: impl fmt::Display, message: impl fmt::Display) -> Self {
+        Self { object: object.to_string(), message: message.to_string(), errno: None }
+    }
+
+    /// A failure of a system call: `what` names what was tried.
+    pub fn os(object: impl fmt::Display, what: impl fmt::Display, error: &std::io::Error) -> Self {
+        Self {
+            object: object.to_string(),
+            message: format!("{what}: {}", os_text(error)),
+            errno: error.raw_os_error(),
+        }
+    }
+
+    /// Whether the same again may work: shortages and races, not refusals.
+    pub fn is_transient(&self) -> bool {
+        let transient = [
+            libc::EAGAIN,
+            libc::EBUSY,
+            libc::EEXIST,
+            libc::EINTR,
+            libc::ENETDOWN,
+            libc::ENETUNREACH,
+            libc::ENOBUFS,
+            libc::ENODEV,
+            libc::ENOENT,
+            libc::ENOMEM,
+            libc::ESRCH,
+        ];
+        self.errno.is_some_and(|errno| transient.contains(&errno))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.object, self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// An error of the operating system in its own words, without the number that Rust adds.
+pub fn os_text(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The host as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostState {
+    /// Its interfaces by name.
+    pub links: BTreeMap<String, HostLink>,
+    /// Whether an IPv6 default route was learned from router advertisements; forwarding would
+    /// drop it.
+    pub ipv6_by_advertisement: bool,
+    /// Names in the folder of network namespaces.
+    pub pins: BTreeSet<String>,
+}
+
+/// An interface of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostLink {
+    /// The lab that made it, if it bears a lab's mark.
+    pub lab: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<ipnet::IpNet>,
+}
+
+/// A kernel feature that some labs need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Feature {
+    /// User namespaces.
+    UserNamespaces,
+    /// veth(4) pairs.
+    Veth,
+    /// Bridges.
+    Bridge,
+    /// VLAN-aware bridges.
+    BridgeVlanFiltering,
+    /// 802.1Q interfaces.
+    Vlan,
+    /// VXLAN interfaces.
+    Vxlan,
+    /// Macvlan interfaces.
+    Macvlan,
+    /// Dummy interfaces.
+    Dummy,
+    /// Translation by nftables, all that our rules use.
+    Nat,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Feature {
+    /// All features, in the order in which the doctor tries them.
+    pub const ALL: [Self; 10] = [
+        Self::UserNamespaces,
+        Self::Veth,
+        Self::Bridge,
+        Self::BridgeVlanFiltering,
+        Self::Vlan,
+        Self::Vxlan,
+        Self::Macvlan,
+        Self::Dummy,
+        Self::Nat,
+        Self::Ipv6,
+    ];
+
+    /// The kernel's configuration option.
+    pub fn config(self) -> &'static str {
+        match self {
+            Self::UserNamespaces => "CONFIG_USER_NS",
+            Self::Veth => "CONFIG_VETH",
+            Self::Bridge => "CONFIG_BRIDGE",
+            Self::BridgeVlanFiltering => "CONFIG_BRIDGE_VLAN_FILTERING",
+            Self::Vlan => "CONFIG_VLAN_8021Q",
+            Self::Vxlan => "CONFIG_VXLAN",
+            Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Dummy => "CONFIG_DUMMY",
+            Self::Nat => "CONFIG_NFT_NAT",
+            Self::Ipv6 => "CONFIG_IPV6",
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Work inside network namespaces, on threads that end with it.
+
+use std::{io, os::fd::BorrowedFd, thread};
+
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+/// Moves the calling thread into a network namespace for good; its thread must end afterwards.
+pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
+    Ok(move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))?)
+}
+
+/// Does `work` for each item, some at once, each item on a thread that may enter namespaces, and
+/// returns the results in the items' order.
+pub(super) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    if items.is_empty() {
+        return Vec::new();
+    }
+    let workers = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let share = items.len().div_ceil(workers);
+    thread::scope(|scope| {
+        let threads: Vec<_> = items
+            .chunks(share)
+            .map(|chunk| scope.spawn(|| chunk.iter().map(&work).collect::<Vec<_>>()))
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    })
+}

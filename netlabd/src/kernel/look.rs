@@ -1,0 +1,189 @@
+//! Observation: one lab, all its places.
+
+use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
+
+use netlink_packet_route::AddressFamily;
+
+use super::{
+    enter, nft,
+    rtnl::{self, LinkDump, Refusal, RouteSocket},
+    spaces::LabSpaces,
+    sysctl,
+};
+use crate::{
+    exec::{Failure, Scope},
+    model::{
+        LabName, Place, SysctlKey,
+        observed::{LinkKind, NatState, Observed, PlaceState, RouteState},
+    },
+    plan::Target,
+};
+
+/// What marks an interface of the host as a lab's (`IFLA_IFALIAS`).
+pub(super) fn alias(lab: &LabName) -> String {
+    format!("{ALIAS}{lab}")
+}
+
+const ALIAS: &str = "netlab:";
+
+/// The lab whose mark an interface of the host bears.
+pub(super) fn marked_by(link: &LinkDump) -> Option<&str> {
+    lab_of_alias(link.alias.as_deref()?).filter(|_| link.state.ours)
+}
+
+/// The lab that an alias names, if it is a mark of ours.
+pub(super) fn lab_of_alias(alias: &str) -> Option<&str> {
+    alias.strip_prefix(ALIAS)
+}
+
+/// One place as dumped; other ends still by number.
+struct Look {
+    place: Place,
+    links: Vec<LinkDump>,
+    state: PlaceState,
+}
+
+/// Looks at all places of a lab.
+pub(super) fn observe(
+    scope: Scope<'_>,
+    spaces: &LabSpaces,
+    host: BorrowedFd<'_>,
+) -> Result<Observed, Failure> {
+    let nodes: Vec<_> = spaces.nodes().iter().collect();
+    let looks = enter::for_each(&nodes, |(node, space)| {
+        let place = Place::Node((*node).clone());
+        look(scope.target, place, space.fd(), space.id, host)
+            .map_err(|error| Failure::os(node, "looking into its namespace", &error))
+    });
+    let mut looks = looks.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let (host_look, host_names, host_id) =
+        look_host(scope, host).map_err(|error| Failure::os("host", "looking at the host", &error))?;
+    looks.push(host_look);
+    let mut by_id: BTreeMap<i32, Place> =
+        nodes.iter().map(|(node, space)| (space.id, Place::Node((*node).clone()))).collect();
+    by_id.insert(host_id, Place::Host);
+    let places = looks.into_iter().map(|look| assemble(look, &by_id, &host_names)).collect();
+    Ok(Observed { places, unpinned: std::collections::BTreeSet::new() })
+}
+
+fn sysctls(target: &Target, place: &Place) -> BTreeMap<SysctlKey, String> {
+    let asked = target.places.get(place).into_iter().flat_map(|place| place.sysctls.keys());
+    asked.filter_map(|key| Some((key.clone(), sysctl::read(key)?))).collect()
+}
+
+fn look(
+    target: &Target,
+    place: Place,
+    space: BorrowedFd<'_>,
+    id: i32,
+    host: BorrowedFd<'_>,
+) -> io::Result<Look> {
+    enter::enter(host)?;
+    let links = granted(rtnl::links(&mut RouteSocket::open()?, Some(id))?)?;
+    enter::enter(space)?;
+    let mut socket = RouteSocket::open()?;
+    let mut state = settings(&mut socket, &links)?;
+    state.sysctls = sysctls(target, &place);
+    state.nat = nat(nft::Scope::Node)?;
+    Ok(Look { place, links, state })
+}
+
+fn nat(scope: nft::Scope<'_>) -> io::Result<NatState> {
+    nft::read(scope).map_err(io::Error::other)
+}
+
+/// Addresses, VLANs and routes; the first two by interface name without further detail.
+fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceState> {
+    let names: BTreeMap<u32, String> =
+        links.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let mut state = PlaceState {
+        links: links.iter().map(|link| (link.name.clone(), link.state.clone())).collect(),
+        ..PlaceState::default()
+    };
+    for (index, address) in granted(rtnl::addresses(socket)?)? {
+        if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
+            link.addresses.push(address);
+        }
+    }
+    let filters = |link: &LinkDump| matches!(link.state.kind, LinkKind::Bridge { vlan_filtering: true, .. });
+    if links.iter().any(filters) {
+        for (index, vlans) in granted(rtnl::vlans(socket)?)? {
+            if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
+                link.vlans = vlans;
+            }
+        }
+    }
+    state.routes = routes(socket, &names)?;
+    Ok(state)
+}
+
+fn routes(socket: &mut RouteSocket, names: &BTreeMap<u32, String>) -> io::Result<Vec<RouteState>> {
+    let mut routes = granted(rtnl::routes(socket, AddressFamily::Inet, names)?)?;
+    // A kernel without IPv6 refuses the second.
+    routes.extend(rtnl::routes(socket, AddressFamily::Inet6, names)?.unwrap_or_default());
+    Ok(routes)
+}
+
+fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {
+    answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))
+}
+
+/// The host's part: the lab's own interfaces, and whatever has a name that the lab wants.
+fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeMap<u32, String>, i32)> {
+    let mut socket = RouteSocket::open()?;
+    let all = granted(rtnl::links(&mut socket, None)?)?;
+    let names: BTreeMap<u32, String> = all.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let wanted = scope.target.places.get(&Place::Host);
+    let concerns = |link: &LinkDump| {
+        marked_by(link) == Some(scope.lab.as_str())
+            || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))
+    };
+    let mut links: Vec<_> = all.into_iter().filter(concerns).collect();
+    for link in &mut links {
+        link.state.ours = marked_by(link) == Some(scope.lab.as_str());
+        link.state.master = link.master.and_then(|index| names.get(&index).cloned());
+    }
+    let mut state = settings(&mut socket, &links)?;
+    // The lab has no routes on the host.
+    state.routes.clear();
+    state.sysctls = sysctls(scope.target, &Place::Host);
+    state.nat = nat(nft::Scope::Host(scope.lab))?;
+    let id = rtnl::namespace_id(&mut socket, host)?;
+    Ok((Look { place: Place::Host, links, state }, names, id))
+}
+
+/// Gives numbers their names.
+fn assemble(
+    look: Look,
+    by_id: &BTreeMap<i32, Place>,
+    host_names: &BTreeMap<u32, String>,
+) -> (Place, PlaceState) {
+    let Look { place, links, mut state } = look;
+    let names: BTreeMap<u32, String> = if place == Place::Host {
+        host_names.clone()
+    } else {
+        links.iter().map(|link| (link.state.index, link.name.clone())).collect()
+    };
+    for dump in links {
+        let Some(link) = state.links.get_mut(&dump.name) else { continue };
+        link.master = dump.master.and_then(|index| names.get(&index).cloned());
+        let lower_place = |id: Option<i32>| id.map_or(Some(&place), |id| by_id.get(&id));
+        match &mut link.kind {
+            LinkKind::Veth { peer } => {
+                *peer = dump.link.and_then(|(index, id)| Some((lower_place(id)?.clone(), index)));
+            }
+            LinkKind::Vlan { parent, .. } => {
+                *parent = dump.link.and_then(|(index, _)| names.get(&index).cloned());
+            }
+            LinkKind::Macvlan { parent, .. } => {
+                let on_host = dump.link.filter(|(_, id)| lower_place(*id) == Some(&Place::Host));
+                *parent = on_host.and_then(|(index, _)| host_names.get(&index).cloned());
+            }
+            LinkKind::Vxlan(vxlan) => {
+                vxlan.dev = dump.vxlan_dev.and_then(|index| names.get(&index).cloned());
+            }
+            _ => {}
+        }
+    }
+    (place, state)
+}

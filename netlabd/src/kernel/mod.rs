@@ -1,0 +1,175 @@
+//! The Linux kernel, driven by netlink, `/proc/sys` and nftables.
+//!
+//! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
+//! a node is done by a thread that enters it and ends afterwards ([`enter`]).
+
+mod commands;
+mod enter;
+mod look;
+pub mod nft;
+mod probe;
+mod rtnl;
+mod spaces;
+mod sysctl;
+mod watch;
+mod work;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    os::fd::{AsFd, OwnedFd},
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{
+    exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
+    model::{LabName, NodeName, SysctlKey, observed::Observed},
+    plan::Plan,
+    sandbox::{Child, Command, IdRange},
+};
+
+use commands::Commands;
+use rtnl::RouteSocket;
+use spaces::Spaces;
+pub use watch::Wake;
+
+/// The kernel that netlabd runs on.
+#[derive(Debug)]
+pub struct Linux {
+    /// The host: the network namespace in which netlabd was started.
+    host: OwnedFd,
+    spaces: Spaces,
+    commands: Commands,
+    features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// What labs want of the host, for the events there.
+    wanted: watch::Wanted,
+    pins: watch::Pins,
+}
+
+impl Linux {
+    /// Takes the calling thread's network namespace for the host. Namespaces of nodes are pinned in
+    /// `netns_dir` as `LAB.NODE`, what else a lab holds in `labs_dir/LAB`.
+    pub fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> std::io::Result<Self> {
+        let host = File::open("/proc/thread-self/ns/net")?.into();
+        Ok(Self {
+            host,
+            commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
+            spaces: Spaces::new(netns_dir, labs_dir),
+            features: Mutex::default(),
+            wanted: watch::Wanted::default(),
+            pins: watch::Pins::new()?,
+        })
+    }
+
+    /// Runs a command in a node of a lab whose ids begin at `first_id`.
+    pub fn run(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        first_id: u32,
+        command: Command,
+    ) -> Result<Child, Failure> {
+        let ids = IdRange { base: first_id, count: spaces::IDS };
+        self.commands.run(&self.spaces, lab, node, ids, command)
+    }
+
+    /// The network namespace of a node, or of the host; `None` if there is no such node.
+    pub fn namespace(&self, lab: &LabName, node: Option<&NodeName>) -> Result<Option<OwnedFd>, Failure> {
+        let copy = |fd: std::os::fd::BorrowedFd<'_>| {
+            fd.try_clone_to_owned().map_err(|error| Failure::os(lab, "opening a namespace", &error))
+        };
+        match node {
+            None => copy(self.host.as_fd()).map(Some),
+            Some(node) => self.spaces.of(lab)?.nodes().get(node).map(|space| copy(space.fd())).transpose(),
+        }
+    }
+}
+
+impl Kernel for Linux {
+    fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
+        if scope.first_id != 0 {
+            self.wanted.note(scope.lab, scope.target);
+            self.pins.watch(self.spaces.netns_dir());
+        }
+        let spaces = self.spaces.of(scope.lab)?;
+        let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
+        observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
+        Ok(observed)
+    }
+
+    fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+        // Processes first: they would keep the namespaces alive.
+        if scope.target.nodes().is_empty()
+            && let Err(failure) = self.commands.end(scope.lab)
+        {
+            return vec![failure];
+        }
+        work::execute(&self.spaces, scope, plan, done)
+    }
+
+    fn host(&self) -> Result<HostState, Failure> {
+        host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
+    }
+
+    fn probe(&self, feature: Feature) -> Result<(), String> {
+        let mut known = self.features.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(feature).or_insert_with(|| probe::probe(feature)).clone()
+    }
+
+    fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {
+        sysctl::read(key)
+    }
+
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String> {
+        sysctl::folder(path)
+    }
+
+    fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
+        sysctl::write(key, value)
+            .map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
+    }
+
+    fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
+        let failure = |error: std::io::Error| Failure::os("host", "looking for labs", &error);
+        let mut labs: BTreeSet<LabName> = self.spaces.labs().map_err(failure)?.into_iter().collect();
+        let mut socket = RouteSocket::open().map_err(failure)?;
+        let links = rtnl::links(&mut socket, None).map_err(failure)?.unwrap_or_default();
+        labs.extend(links.iter().filter_map(|link| look::marked_by(link)?.parse().ok()));
+        let chains = nft::list_labs_on_host().map_err(|error| Failure::new("host", error))?;
+        labs.extend(chains.iter().filter_map(|name| name.parse().ok()));
+        Ok(labs)
+    }
+
+    fn release(&self, lab: &LabName) -> Result<(), Failure> {
+        self.spaces.release(lab)?;
+        self.wanted.forget(lab);
+        Ok(())
+    }
+}
+
+fn host(spaces: &Spaces) -> std::io::Result<HostState> {
+    let refused = |refusal: rtnl::Refusal| std::io::Error::from_raw_os_error(refusal.errno);
+    let mut socket = RouteSocket::open()?;
+    let dump = rtnl::links(&mut socket, None)?.map_err(refused)?;
+    let names: BTreeMap<u32, String> =
+        dump.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let mut links: BTreeMap<String, HostLink> = dump
+        .iter()
+        .map(|link| {
+            let lab = look::marked_by(link).map(ToOwned::to_owned);
+            (link.name.clone(), HostLink { lab, addresses: Vec::new() })
+        })
+        .collect();
+    for (index, address) in rtnl::addresses(&mut socket)?.map_err(refused)? {
+        if let Some(link) = names.get(&index).and_then(|name| links.get_mut(name)) {
+            link.addresses.push(address.address);
+        }
+    }
+    Ok(HostState {
+        links,
+        ipv6_by_advertisement: rtnl::has_advertised_default(&mut socket)?,
+        pins: spaces.pins()?.into_iter().collect(),
+    })
+}

@@ -1,0 +1,96 @@
+//! What can go wrong between us and nftables.
+
+use std::io;
+
+use super::message::{Message, attr};
+
+/// A refused or failed exchange with nftables.
+#[derive(Debug, thiserror::Error)]
+#[error("{object}: {}{}{}", words(cause), detail(note), hint(self))]
+pub struct Error {
+    /// What was worked on, for example `chain prerouting of table inet netlab`.
+    object: String,
+    /// The kernel's refusal.
+    cause: io::Error,
+    /// The kernel's extended acknowledgement text, or which answer was missing.
+    note: String,
+    /// The kernel option without which this fails.
+    option: &'static str,
+}
+
+impl Error {
+    /// A failure of the socket itself.
+    pub(super) fn socket(doing: &str, cause: io::Error) -> Self {
+        let object = format!("the nftables socket ({doing})");
+        Self { object, cause, note: String::new(), option: "CONFIG_NF_TABLES" }
+    }
+
+    /// A refused message. `extended` is the text of the extended acknowledgement, if there was one.
+    pub(super) fn refused(message: Message<'_>, errno: i32, extended: Option<&str>) -> Self {
+        let (object, option) = describe(message);
+        let note = extended.unwrap_or_default().to_owned();
+        Self { object, cause: io::Error::from_raw_os_error(errno), note, option }
+    }
+
+    /// The kernel's error number, if it is one.
+    pub fn errno(&self) -> Option<i32> {
+        self.cause.raw_os_error()
+    }
+
+    /// Whether this is how a kernel without nftables answers: no such protocol (no `CONFIG_NETFILTER_NETLINK`),
+    /// or no such subsystem in it (`nfnetlink_rcv_msg` in `net/netfilter/nfnetlink.c` gives EINVAL).
+    pub(super) fn is_no_nf_tables(&self) -> bool {
+        matches!(self.errno(), Some(libc::EPROTONOSUPPORT | libc::EINVAL | libc::EOPNOTSUPP))
+    }
+}
+
+/// Names what a message is about, and the kernel option that it needs.
+fn describe(message: Message<'_>) -> (String, &'static str) {
+    let kind = i32::from(message.kind() & 0xff);
+    let table = "table inet netlab";
+    match kind {
+        libc::NFT_MSG_NEWCHAIN | libc::NFT_MSG_DELCHAIN => {
+            let chain = message.text(attr::CHAIN_NAME).unwrap_or("?");
+            (format!("chain {chain} of {table}"), "CONFIG_NFT_NAT")
+        }
+        libc::NFT_MSG_NEWRULE | libc::NFT_MSG_DELRULE | libc::NFT_MSG_GETRULE => {
+            let chain = message.text(attr::RULE_CHAIN).unwrap_or("?");
+            let rule = message.attribute(attr::RULE_USERDATA).and_then(super::comment::from_userdata);
+            let rule = rule.map_or_else(|| "the rules".to_owned(), |text| format!("rule \"{text}\""));
+            let needs = if rule.contains("masquerade") {
+                "CONFIG_NFT_MASQ"
+            } else if rule.contains(" in ") {
+                "CONFIG_NFT_NAT"
+            } else {
+                "CONFIG_NFT_NAT and CONFIG_NFT_FIB_INET"
+            };
+            (format!("{rule} of chain {chain} of {table}"), needs)
+        }
+        _ => (table.to_owned(), "CONFIG_NF_TABLES_INET"),
+    }
+}
+
+/// The kernel's words without Rust's "(os error 2)".
+fn words(cause: &io::Error) -> String {
+    let text = cause.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+fn detail(note: &str) -> String {
+    if note.is_empty() { String::new() } else { format!(" ({note})") }
+}
+
+fn hint(error: &Error) -> String {
+    let option = error.option;
+    match error.errno() {
+        Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
+            format!("; the kernel seems to lack {option}: load its module or use a kernel that has it")
+        }
+        Some(libc::EPERM) => "; netlabd needs CAP_NET_ADMIN, and another program may own the table \
+            (\"flags owner\"): see `nft list table inet netlab`"
+            .into(),
+        Some(libc::EBUSY) => "; somebody's rule jumps to it: see `nft list table inet netlab`".into(),
+        Some(libc::ENOBUFS | libc::ENOMEM) => "; the kernel is short of memory: try again".into(),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,96 @@
+//! What stands in our chains.
+
+use nftnl::{Batch, MsgType};
+
+use super::{
+    Error, Scope, Socket, TABLE, bytes,
+    chain::{self, KINDS},
+    comment, expr,
+    message::{self, Message, attr},
+    table, text,
+};
+use crate::model::{
+    NatRule,
+    observed::{NatState, ObservedRule},
+};
+
+/// `NFT_TABLE_F_DORMANT`: the table's chains are not in force.
+const DORMANT: u32 = 1;
+
+/// Looks at the scope's chains. A kernel without nftables has none.
+pub fn read(scope: Scope<'_>) -> Result<NatState, Error> {
+    let (socket, found) =
+        match Socket::open().and_then(|socket| chain::all(&socket).map(|found| (socket, found))) {
+            Err(error) if error.is_no_nf_tables() => return Ok(NatState::default()),
+            opened => opened?,
+        };
+    let ours = scope.chains();
+    let pair =
+        || ours.iter().zip(KINDS).map(|(name, kind)| (found.iter().find(|found| found.name == *name), kind));
+    let mut state = NatState::default();
+    for (chain, _) in pair() {
+        if let Some(chain) = chain {
+            state.rules.extend(rules(&socket, &chain.name)?);
+        }
+    }
+    let sound = pair().all(|(chain, kind)| chain.is_some_and(|chain| chain.is(kind)));
+    state.present = sound && !is_dormant(&socket)?;
+    if let (false, Some(chain)) = (state.present, pair().find_map(|(chain, _)| chain)) {
+        // So that a remnant is never taken for nothing at all.
+        state
+            .rules
+            .push(ObservedRule::Foreign(format!("the chains are not as we make them: {}", chain.name)));
+    }
+    Ok(state)
+}
+
+/// The names that stand before `-prerouting` and `-postrouting` in the host's table, sorted, each once: the
+/// labs that have chains there.
+pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
+    let found = match Socket::open().and_then(|socket| chain::all(&socket)) {
+        Err(error) if error.is_no_nf_tables() => Vec::new(),
+        found => found?,
+    };
+    let mut labs: Vec<String> =
+        found.iter().filter_map(|chain| lab_of_chain(&chain.name).map(str::to_owned)).collect();
+    labs.sort();
+    labs.dedup();
+    Ok(labs)
+}
+
+/// The lab that a chain of the host's table is of, by its name.
+pub(in crate::kernel) fn lab_of_chain(chain: &str) -> Option<&str> {
+    KINDS.into_iter().find_map(|kind| chain.strip_suffix(kind.suffix)?.strip_suffix('-'))
+}
+
+fn is_dormant(socket: &Socket) -> Result<bool, Error> {
+    let flags = |message: Message<'_>| {
+        let ours = message.text(attr::TABLE_NAME) == Some(TABLE);
+        ours.then(|| message.number(attr::TABLE_FLAGS)).flatten()
+    };
+    let found = socket.dump(libc::NFT_MSG_GETTABLE, &[], flags)?;
+    Ok(found.iter().any(|flags| flags & DORMANT != 0))
+}
+
+/// The rules of a chain. Each that has a comment of ours is compared with what we would make of it.
+fn rules(socket: &Socket, chain: &str) -> Result<Vec<ObservedRule>, Error> {
+    let filter = [(attr::RULE_TABLE, TABLE), (attr::RULE_CHAIN, chain)];
+    let found = socket.dump(libc::NFT_MSG_GETRULE, &filter, |message| {
+        let comment = message.attribute(attr::RULE_USERDATA).and_then(comment::from_userdata);
+        Some((comment.and_then(comment::parse), text::expressions(message)))
+    })?;
+    let table = table();
+    let chain = chain::bare(&table, chain);
+    let mut batch = Batch::new();
+    for rule in found.iter().filter_map(|(rule, _)| rule.as_ref()) {
+        batch.add(&expr::rule(&chain, rule), MsgType::Add);
+    }
+    let sent = bytes(batch);
+    let new_rule = message::nf_tables(libc::NFT_MSG_NEWRULE);
+    let mut made = message::split(&sent).filter(|message| message.kind() == new_rule).map(text::expressions);
+    let observe = |(rule, text): (Option<NatRule>, String)| match rule {
+        Some(rule) if made.next().as_ref() == Some(&text) => ObservedRule::Ours(rule),
+        _ => ObservedRule::Foreign(text),
+    };
+    Ok(found.into_iter().map(observe).collect())
+}

@@ -1,0 +1,18 @@
+//! rtnetlink(7): links, addresses, routes. Blocking, from the calling thread's network namespace.
+
+mod message;
+mod observe;
+mod socket;
+
+pub(super) use message::{Indexes, Unknown, messages};
+pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, namespace_id, routes, vlans};
+pub(super) use socket::{Refusal, Request, RouteSocket};
+
+/// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
+pub(super) const LINK_GROUP: u32 = 0x6e65_746c;
+
+/// `IFA_PROTO` of every address that netlabd adds (Linux 5.18 and later).
+pub(super) const ADDRESS_PROTOCOL: u8 = 78;
+
+/// `rtm_protocol` of every route that netlabd adds.
+pub(super) const ROUTE_PROTOCOL: u8 = 78;

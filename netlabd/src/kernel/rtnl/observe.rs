@@ -1,0 +1,335 @@
+//! Dumps as plain data.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    net::IpAddr,
+    os::fd::{AsRawFd, BorrowedFd},
+};
+
+use ipnet::IpNet;
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressMessage, AddressProtocol},
+    link::{
+        AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
+        InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+    },
+    nsid::{NsidAttribute, NsidMessage},
+    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
+};
+
+use super::{ADDRESS_PROTOCOL, LINK_GROUP, ROUTE_PROTOCOL, RouteSocket};
+use crate::model::{
+    IfName, Mac, MacvlanMode, Route, VlanId,
+    observed::{AddressState, LinkKind, LinkState, ObservedVxlan, RouteState, VlanFlags},
+};
+
+/// One interface of a link dump; indexes of others are not yet names.
+#[derive(Debug, Clone)]
+pub(in crate::kernel) struct LinkDump {
+    /// Its name.
+    pub(in crate::kernel) name: String,
+    /// What is known without the others.
+    pub(in crate::kernel) state: LinkState,
+    /// `IFLA_LINK`: the peer or parent, and in which namespace (`IFLA_LINK_NETNSID`; `None`: the same).
+    pub(in crate::kernel) link: Option<(u32, Option<i32>)>,
+    /// `IFLA_MASTER`.
+    pub(in crate::kernel) master: Option<u32>,
+    /// `IFLA_VXLAN_LINK`.
+    pub(in crate::kernel) vxlan_dev: Option<u32>,
+    /// `IFLA_IFALIAS`.
+    pub(in crate::kernel) alias: Option<String>,
+}
+
+type Dump<T> = io::Result<Result<T, super::Refusal>>;
+
+/// All interfaces of the socket's namespace, or of the one that it knows by `nsid`.
+pub(in crate::kernel) fn links(socket: &mut RouteSocket, nsid: Option<i32>) -> Dump<Vec<LinkDump>> {
+    let mut request = LinkMessage::default();
+    request.attributes.extend(nsid.map(LinkAttribute::IfNetnsId));
+    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    let found = socket.dump(&RouteNetlinkMessage::GetLink(request))?;
+    Ok(found.map(|messages| {
+        let link = |message| match message {
+            RouteNetlinkMessage::NewLink(link) => Some(link_dump(link)),
+            _ => None,
+        };
+        messages.into_iter().filter_map(link).collect()
+    }))
+}
+
+fn link_dump(message: LinkMessage) -> LinkDump {
+    let mut dump = LinkDump {
+        name: String::new(),
+        state: LinkState {
+            index: message.header.index,
+            ours: false,
+            kind: LinkKind::Other(String::new()),
+            mac: None,
+            mtu: 0,
+            up: message.header.flags.contains(LinkFlags::Up),
+            carrier: message.header.flags.contains(LinkFlags::LowerUp),
+            master: None,
+            addresses: Vec::new(),
+            vlans: BTreeMap::new(),
+        },
+        link: None,
+        master: None,
+        vxlan_dev: None,
+        alias: None,
+    };
+    let (mut lower, mut lower_nsid) = (None, None);
+    let mut loopback = message.header.flags.contains(LinkFlags::Loopback);
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => dump.name = name,
+            LinkAttribute::Group(group) => dump.state.ours = group == LINK_GROUP,
+            LinkAttribute::Address(mac) => {
+                dump.state.mac = <[u8; 6]>::try_from(mac).ok().and_then(|octets| Mac::try_from(octets).ok());
+            }
+            LinkAttribute::Mtu(mtu) => dump.state.mtu = mtu,
+            LinkAttribute::Link(index) => lower = Some(index),
+            LinkAttribute::LinkNetNsId(id) => lower_nsid = Some(id),
+            LinkAttribute::Controller(index) => dump.master = Some(index).filter(|index| *index != 0),
+            LinkAttribute::IfAlias(alias) => dump.alias = Some(alias),
+            LinkAttribute::LinkInfo(infos) => {
+                loopback = false;
+                (dump.state.kind, dump.vxlan_dev) = kind(infos);
+            }
+            _ => {}
+        }
+    }
+    if loopback {
+        dump.state.kind = LinkKind::Loopback;
+    }
+    dump.link = lower.filter(|index| *index != 0).map(|index| (index, lower_nsid));
+    dump
+}
+
+fn kind(infos: Vec<LinkInfo>) -> (LinkKind, Option<u32>) {
+    let (mut kind, mut data) = (None, None);
+    for info in infos {
+        match info {
+            LinkInfo::Kind(seen) => kind = Some(seen),
+            LinkInfo::Data(seen) => data = Some(seen),
+            _ => {}
+        }
+    }
+    let mut vxlan_dev = None;
+    let kind = match (kind, data) {
+        (Some(InfoKind::Veth), _) => LinkKind::Veth { peer: None },
+        (Some(InfoKind::Dummy), _) => LinkKind::Dummy,
+        (Some(InfoKind::Bridge), Some(InfoData::Bridge(options))) => LinkKind::Bridge {
+            vlan_filtering: options.contains(&InfoBridge::VlanFiltering(true)),
+            stp: options
+                .iter()
+                .any(|o| matches!(o, InfoBridge::StpState(s) if *s != BridgeStpState::Disabled)),
+        },
+        (Some(InfoKind::Vlan), Some(InfoData::Vlan(options))) => {
+            let id = options.iter().find_map(|o| if let InfoVlan::Id(id) = o { Some(*id) } else { None });
+            LinkKind::Vlan { parent: None, id: id.unwrap_or_default() }
+        }
+        (Some(InfoKind::MacVlan), Some(InfoData::MacVlan(options))) => {
+            let mode =
+                options.iter().find_map(|o| if let InfoMacVlan::Mode(mode) = o { Some(*mode) } else { None });
+            LinkKind::Macvlan { parent: None, mode: mode.and_then(macvlan_mode) }
+        }
+        (Some(InfoKind::Vxlan), Some(InfoData::Vxlan(options))) => {
+            let vxlan;
+            (vxlan, vxlan_dev) = observed_vxlan(&options);
+            LinkKind::Vxlan(vxlan)
+        }
+        (Some(other), _) => LinkKind::Other(other.to_string()),
+        (None, _) => LinkKind::Other("device".to_owned()),
+    };
+    (kind, vxlan_dev)
+}
+
+fn macvlan_mode(mode: MacVlanMode) -> Option<MacvlanMode> {
+    match mode {
+        MacVlanMode::Bridge => Some(MacvlanMode::Bridge),
+        MacVlanMode::Private => Some(MacvlanMode::Private),
+        MacVlanMode::Vepa => Some(MacvlanMode::Vepa),
+        MacVlanMode::Passthrough => Some(MacvlanMode::Passthru),
+        _ => None,
+    }
+}
+
+fn observed_vxlan(options: &[InfoVxlan]) -> (ObservedVxlan, Option<u32>) {
+    let mut vxlan = ObservedVxlan::default();
+    let mut dev = None;
+    for option in options {
+        match option {
+            InfoVxlan::Id(vni) => vxlan.vni = *vni,
+            InfoVxlan::Group(remote) => vxlan.remote = Some(IpAddr::V4(*remote)),
+            InfoVxlan::Group6(remote) => vxlan.remote = Some(IpAddr::V6(*remote)),
+            InfoVxlan::Local(local) => vxlan.local = Some(IpAddr::V4(*local)),
+            InfoVxlan::Local6(local) => vxlan.local = Some(IpAddr::V6(*local)),
+            InfoVxlan::Port(port) => vxlan.port = *port,
+            InfoVxlan::Learning(on) => vxlan.learning = *on,
+            InfoVxlan::Link(index) => dev = Some(*index).filter(|index| *index != 0),
+            _ => {}
+        }
+    }
+    (vxlan, dev)
+}
+
+/// All addresses of the socket's namespace by interface index; those that the kernel made by itself
+/// are left out.
+pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, AddressState)>> {
+    let found = socket.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
+    Ok(found.map(|messages| {
+        let address = |message| match message {
+            RouteNetlinkMessage::NewAddress(message) => address(&message),
+            _ => None,
+        };
+        messages.into_iter().filter_map(address).collect()
+    }))
+}
+
+fn address(message: &AddressMessage) -> Option<(u32, AddressState)> {
+    let (mut local, mut address, mut ours) = (None, None, false);
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(seen) => local = Some(*seen),
+            AddressAttribute::Address(seen) => address = Some(*seen),
+            AddressAttribute::Protocol(seen) => ours = *seen == AddressProtocol::Other(ADDRESS_PROTOCOL),
+            _ => {}
+        }
+    }
+    let address = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
+    let by_kernel = match address {
+        IpNet::V4(v4) => v4.addr().is_loopback() && v4.prefix_len() == 8,
+        IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
+    };
+    (ours || !by_kernel).then_some((message.header.index, AddressState { address, ours }))
+}
+
+/// Routes of the main table, save those that the kernel makes by itself and those with several hops.
+pub(in crate::kernel) fn routes(
+    socket: &mut RouteSocket,
+    family: AddressFamily,
+    names: &BTreeMap<u32, String>,
+) -> Dump<Vec<RouteState>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family;
+    request.header.table = RouteHeader::RT_TABLE_MAIN;
+    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
+    Ok(found.map(|messages| {
+        let route = |message| match message {
+            RouteNetlinkMessage::NewRoute(message) => route(&message, names),
+            _ => None,
+        };
+        messages.into_iter().filter_map(route).collect()
+    }))
+}
+
+fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<RouteState> {
+    let header = &message.header;
+    let by_kernel =
+        matches!(header.protocol, RouteProtocol::Kernel | RouteProtocol::Ra | RouteProtocol::IcmpRedirect);
+    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast || by_kernel {
+        return None;
+    }
+    let ipv6 = header.address_family == AddressFamily::Inet6;
+    let any: IpAddr =
+        if ipv6 { std::net::Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
+    let (mut to, mut via, mut dev, mut metric) = (any, None, None, 0);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => to = ip(address)?,
+            RouteAttribute::Gateway(address) => via = ip(address),
+            RouteAttribute::Oif(index) => dev = names.get(index),
+            RouteAttribute::Priority(priority) => metric = *priority,
+            _ => {}
+        }
+    }
+    let to = IpNet::new(to, header.destination_prefix_length).ok()?;
+    let dev: IfName = dev?.parse().ok()?;
+    let ours = header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
+    Some(RouteState { route: Route { to, via, dev, metric }, ours })
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
+        RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
+        _ => None,
+    }
+}
+
+/// The VLANs of bridges and their ports, by interface index.
+pub(in crate::kernel) fn vlans(socket: &mut RouteSocket) -> Dump<BTreeMap<u32, BTreeMap<VlanId, VlanFlags>>> {
+    let mut request = LinkMessage::default();
+    request.header.interface_family = AddressFamily::Bridge;
+    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::Brvlan]));
+    let found = socket.dump(&RouteNetlinkMessage::GetLink(request))?;
+    Ok(found.map(|messages| {
+        let mut all = BTreeMap::new();
+        for message in messages {
+            let RouteNetlinkMessage::NewLink(link) = message else { continue };
+            let specs = link.attributes.iter().filter_map(|attribute| match attribute {
+                LinkAttribute::AfSpecBridge(specs) => Some(specs),
+                _ => None,
+            });
+            let vlans: BTreeMap<_, _> = specs.flatten().filter_map(vlan).collect();
+            all.insert(link.header.index, vlans);
+        }
+        all
+    }))
+}
+
+fn vlan(spec: &AfSpecBridge) -> Option<(VlanId, VlanFlags)> {
+    let AfSpecBridge::VlanInfo(info) = spec else { return None };
+    let flags = VlanFlags {
+        pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
+        untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
+    };
+    Some((VlanId::try_from(u32::from(info.vid)).ok()?, flags))
+}
+
+/// Whether an IPv6 default route was learned from router advertisements (RFC 4861).
+pub(in crate::kernel) fn has_advertised_default(socket: &mut RouteSocket) -> io::Result<bool> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = AddressFamily::Inet6;
+    request.header.table = RouteHeader::RT_TABLE_MAIN;
+    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?.unwrap_or_default();
+    Ok(found.iter().any(|message| match message {
+        RouteNetlinkMessage::NewRoute(route) => {
+            route.header.protocol == RouteProtocol::Ra && route.header.destination_prefix_length == 0
+        }
+        _ => false,
+    }))
+}
+
+/// The identifier by which the socket's namespace knows another one; gives it one if need be.
+pub(in crate::kernel) fn namespace_id(
+    socket: &mut RouteSocket,
+    namespace: BorrowedFd<'_>,
+) -> io::Result<i32> {
+    let fd = u32::try_from(namespace.as_raw_fd()).unwrap_or_default();
+    if let Some(id) = known_namespace_id(socket, fd)? {
+        return Ok(id);
+    }
+    let mut request = NsidMessage::default();
+    // -1 lets the kernel choose.
+    request.attributes = vec![NsidAttribute::Fd(fd), NsidAttribute::Id(-1)];
+    match socket.request(RouteNetlinkMessage::NewNsId(request), 0)? {
+        Err(refusal) if refusal.errno != libc::EEXIST => {
+            return Err(io::Error::from_raw_os_error(refusal.errno));
+        }
+        _ => {}
+    }
+    known_namespace_id(socket, fd)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
+}
+
+fn known_namespace_id(socket: &mut RouteSocket, fd: u32) -> io::Result<Option<i32>> {
+    let mut request = NsidMessage::default();
+    request.attributes = vec![NsidAttribute::Fd(fd)];
+    let answer = socket.get(RouteNetlinkMessage::GetNsId(request))?;
+    let answer = answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
+    let RouteNetlinkMessage::NewNsId(answer) = answer else { return Ok(None) };
+    let id = |attribute: &NsidAttribute| if let NsidAttribute::Id(id) = attribute { Some(*id) } else { None };
+    Ok(answer.attributes.iter().find_map(id).filter(|id| *id >= 0))
+}

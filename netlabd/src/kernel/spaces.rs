@@ -1,0 +1,281 @@
+//! The namespaces of labs: made, held open, pinned, found again, given back.
+//!
+//! Every node's namespace is held open, so that a pin taken away can be put back, and has an
+//! identifier in the host's namespace (`RTM_NEWNSID`), by which link dumps name the other end of a
+//! veth pair and by which one socket hears the events of all.
+
+use std::{
+    collections::BTreeMap,
+    fs, io,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::rtnl::{self, RouteSocket};
+use crate::{
+    exec::Failure,
+    model::{LabName, NodeName, Place},
+    sandbox::{self, IdRange, UserNamespace},
+};
+
+/// How many user and group ids a lab has.
+pub(super) const IDS: u32 = 65_536;
+
+/// The namespaces of all labs.
+#[derive(Debug)]
+pub(super) struct Spaces {
+    netns_dir: PathBuf,
+    labs_dir: PathBuf,
+    labs: Mutex<BTreeMap<LabName, LabSpaces>>,
+    /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
+    /// must not wait.
+    owners: Mutex<BTreeMap<i32, LabName>>,
+}
+
+/// The namespaces of one lab.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LabSpaces {
+    user: Option<Arc<UserNamespace>>,
+    nodes: BTreeMap<NodeName, NodeSpace>,
+}
+
+/// A node's namespace.
+#[derive(Debug, Clone)]
+pub(super) struct NodeSpace {
+    fd: Arc<OwnedFd>,
+    /// The host's identifier of it.
+    pub(super) id: i32,
+}
+
+impl NodeSpace {
+    /// The namespace.
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl LabSpaces {
+    /// The user namespace.
+    pub(super) fn user(&self) -> Option<&UserNamespace> {
+        self.user.as_deref()
+    }
+
+    /// The nodes that exist.
+    pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeSpace> {
+        &self.nodes
+    }
+
+    /// The namespace of a place; `None` for the host and for a node that is not there.
+    pub(super) fn fd(&self, place: &Place) -> Option<BorrowedFd<'_>> {
+        match place {
+            Place::Host => None,
+            Place::Node(node) => self.nodes.get(node).map(NodeSpace::fd),
+        }
+    }
+}
+
+impl Spaces {
+    /// Namespaces pinned below `netns_dir`, user namespaces below `labs_dir`.
+    pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
+        Self { netns_dir, labs_dir, labs: Mutex::default(), owners: Mutex::default() }
+    }
+
+    /// The namespaces of a lab; those of an earlier run are found by their pins.
+    pub(super) fn of(&self, lab: &LabName) -> Result<LabSpaces, Failure> {
+        let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = labs.get(lab) {
+            return Ok(known.clone());
+        }
+        let found = self.find(lab).map_err(|error| Failure::os(lab, "looking for its namespaces", &error))?;
+        // Labs that are only asked about must not pile up.
+        if found.user.is_some() {
+            labs.insert(lab.clone(), found.clone());
+        }
+        Ok(found)
+    }
+
+    fn find(&self, lab: &LabName) -> io::Result<LabSpaces> {
+        let mut spaces = LabSpaces::default();
+        let Some(user) = UserNamespace::open(&self.user_pin(lab)).map_err(io::Error::other)? else {
+            return Ok(spaces);
+        };
+        let mut socket = RouteSocket::open()?;
+        for entry in list(&self.netns_dir)? {
+            let name = entry.strip_prefix(lab.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            let Some(node) = name.and_then(|name| name.parse::<NodeName>().ok()) else { continue };
+            let Some(fd) = sandbox::open_pin(&self.netns_dir.join(&entry)).map_err(io::Error::other)? else {
+                continue;
+            };
+            if user.owns(fd.as_fd()).map_err(io::Error::other)? {
+                let id = rtnl::namespace_id(&mut socket, fd.as_fd())?;
+                self.owners().insert(id, lab.clone());
+                spaces.nodes.insert(node, NodeSpace { fd: Arc::new(fd), id });
+            }
+        }
+        spaces.user = Some(Arc::new(user));
+        Ok(spaces)
+    }
+
+    /// Makes and pins the namespaces of new nodes.
+    pub(super) fn add(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<(), Vec<Failure>> {
+        let made = self.make(lab, first_id, nodes).map_err(|failure| vec![failure])?;
+        let mut failures = Vec::new();
+        let mut socket = RouteSocket::open()
+            .map_err(|error| vec![Failure::os(lab, "opening an rtnetlink socket", &error)])?;
+        for (node, fd) in nodes.iter().zip(made) {
+            match self.settle(&mut socket, lab, node, fd) {
+                Ok(space) => self.edit(lab, |spaces| {
+                    spaces.nodes.insert((*node).clone(), space);
+                }),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(failures) }
+    }
+
+    fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
+        let user = match self.of(lab)?.user {
+            Some(user) => user,
+            None => Arc::new(self.make_user(lab, first_id)?),
+        };
+        self.edit(lab, |spaces| spaces.user = Some(user.clone()));
+        sandbox::prepare_directory(&self.netns_dir).map_err(|error| Failure::new(lab, error))?;
+        user.create_network_namespaces(nodes.len()).map_err(|error| Failure::new(lab, error))
+    }
+
+    fn make_user(&self, lab: &LabName, first_id: u32) -> Result<UserNamespace, Failure> {
+        let failure = |error: sandbox::Error| Failure::new(lab, error);
+        let user = UserNamespace::create(IdRange { base: first_id, count: IDS }).map_err(failure)?;
+        let dir = self.labs_dir.join(lab.as_str());
+        fs::create_dir_all(&dir)
+            .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
+        let path = self.user_pin(lab);
+        sandbox::unpin(&path).map_err(failure)?;
+        sandbox::pin(user.as_fd(), &path).map_err(failure)?;
+        Ok(user)
+    }
+
+    fn settle(
+        &self,
+        socket: &mut RouteSocket,
+        lab: &LabName,
+        node: &NodeName,
+        fd: OwnedFd,
+    ) -> Result<NodeSpace, Failure> {
+        let path = self.pin_path(lab, node);
+        if sandbox::open_pin(&path).map_err(|error| Failure::new(node, error))?.is_some() {
+            let what = format!(
+                "{} is a namespace that is not netlab's; ip netns delete {lab}.{node}, or rename the node",
+                path.display()
+            );
+            return Err(Failure { errno: Some(libc::EADDRINUSE), ..Failure::new(node, what) });
+        }
+        sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+        sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
+        let id = rtnl::namespace_id(socket, fd.as_fd())
+            .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
+        self.owners().insert(id, lab.clone());
+        Ok(NodeSpace { fd: Arc::new(fd), id })
+    }
+
+    /// Nodes whose pin is gone or shows something else.
+    pub(super) fn unpinned(&self, lab: &LabName, spaces: &LabSpaces) -> Vec<NodeName> {
+        let lost = |(node, space): (&NodeName, &NodeSpace)| {
+            let pinned = self.is_pinned(lab, node, space);
+            (!pinned).then(|| node.clone())
+        };
+        spaces.nodes.iter().filter_map(lost).collect()
+    }
+
+    fn is_pinned(&self, lab: &LabName, node: &NodeName, space: &NodeSpace) -> bool {
+        sandbox::is_pin_of(&self.pin_path(lab, node), space.fd()).unwrap_or(false)
+    }
+
+    /// Pins a node's living namespace again.
+    pub(super) fn pin(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
+        let spaces = self.of(lab)?;
+        let Some(space) = spaces.nodes.get(node) else {
+            return Err(Failure::new(node, "its namespace is gone"));
+        };
+        let path = self.pin_path(lab, node);
+        sandbox::prepare_directory(&self.netns_dir)
+            .and_then(|()| sandbox::unpin(&path))
+            .and_then(|()| sandbox::pin(space.fd(), &path))
+            .map_err(|error| Failure::new(node, error))
+    }
+
+    /// Lets a node's namespace go; the kernel frees it once nobody is in it.
+    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
+        let path = self.pin_path(lab, node);
+        let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
+        if ours {
+            sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+        }
+        self.edit(lab, |spaces| {
+            if let Some(space) = spaces.nodes.remove(node) {
+                self.owners().remove(&space.id);
+            }
+        });
+        Ok(())
+    }
+
+    /// Gives back a lab's user namespace and folder.
+    pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
+        sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::new(lab, error))?;
+        let dir = self.labs_dir.join(lab.as_str());
+        match fs::remove_dir_all(&dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::os(lab, format!("removing {}", dir.display()), &error));
+            }
+            _ => {}
+        }
+        self.labs.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+        self.owners().retain(|_, owner| owner != lab);
+        Ok(())
+    }
+
+    /// The lab that a namespace is of, by the host's identifier of it.
+    pub(super) fn lab_of(&self, id: i32) -> Option<LabName> {
+        self.owners().get(&id).cloned()
+    }
+
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, LabName>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder of pins.
+    pub(super) fn netns_dir(&self) -> &Path {
+        &self.netns_dir
+    }
+
+    /// Names in the folder of network namespaces.
+    pub(super) fn pins(&self) -> io::Result<Vec<String>> {
+        list(&self.netns_dir)
+    }
+
+    /// The labs that hold a user namespace.
+    pub(super) fn labs(&self) -> io::Result<Vec<LabName>> {
+        Ok(list(&self.labs_dir)?.iter().filter_map(|name| name.parse().ok()).collect())
+    }
+
+    fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {
+        let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
+        change(labs.entry(lab.clone()).or_default());
+    }
+
+    fn user_pin(&self, lab: &LabName) -> PathBuf {
+        self.labs_dir.join(lab.as_str()).join("user")
+    }
+
+    fn pin_path(&self, lab: &LabName, node: &NodeName) -> PathBuf {
+        self.netns_dir.join(format!("{lab}.{node}"))
+    }
+}
+
+fn list(dir: &PathBuf) -> io::Result<Vec<String>> {
+    match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
+    }
+}

@@ -1,0 +1,270 @@
+//! Execution: a plan, stage by stage.
+
+use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
+
+use netlink_packet_route::{
+    RouteNetlinkMessage,
+    link::{LinkAttribute, LinkMessage},
+};
+
+use super::{
+    enter, look, nft,
+    rtnl::{self, Indexes, LINK_GROUP, Refusal, Request, RouteSocket, Unknown},
+    spaces::{LabSpaces, Spaces},
+    sysctl,
+};
+use crate::{
+    exec::{Failure, Scope},
+    model::{Kind, LabName, Place},
+    plan::{Op, Plan},
+};
+
+/// Carries out a plan; stops after the first stage with failures.
+pub(super) fn execute(
+    spaces: &Spaces,
+    scope: Scope<'_>,
+    plan: &Plan,
+    done: &mut dyn FnMut(usize),
+) -> Vec<Failure> {
+    let mut count = 0;
+    for stage in &plan.stages {
+        let mut failures = namespaces(spaces, scope, &stage.ops);
+        if failures.is_empty() {
+            match spaces.of(scope.lab) {
+                Ok(open) => failures = settings(&open, scope.lab, &stage.ops),
+                Err(failure) => failures.push(failure),
+            }
+        }
+        failures.extend(removals(spaces, scope.lab, &stage.ops));
+        if !failures.is_empty() {
+            return failures;
+        }
+        count += stage.ops.len();
+        done(count);
+    }
+    Vec::new()
+}
+
+/// Makes all new namespaces of a stage at once, and puts lost pins back.
+fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
+    let new: Vec<_> =
+        ops.iter().filter_map(|op| if let Op::AddNode(node) = op { Some(node) } else { None }).collect();
+    let mut failures = Vec::new();
+    if !new.is_empty() {
+        failures.extend(spaces.add(scope.lab, scope.first_id, &new).err().unwrap_or_default());
+    }
+    for op in ops {
+        if let Op::PinNode(node) = op {
+            failures.extend(spaces.pin(scope.lab, node).err());
+        }
+    }
+    failures
+}
+
+/// Takes namespaces away, their interfaces first and in bulk: that is what frees the other ends of
+/// links at once; the kernel frees the namespaces themselves later.
+fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
+    let gone: Vec<_> =
+        ops.iter().filter_map(|op| if let Op::DeleteNode(node) = op { Some(node) } else { None }).collect();
+    let open = match spaces.of(lab) {
+        Ok(open) => open,
+        Err(failure) => return vec![failure],
+    };
+    let emptied = enter::for_each(&gone, |node| {
+        let space = open.nodes().get(*node)?;
+        empty(space.fd()).err().map(|error| Failure::os(node, "deleting its interfaces", &error))
+    });
+    let mut failures: Vec<_> = emptied.into_iter().flatten().collect();
+    for node in gone {
+        failures.extend(spaces.remove(lab, node).err());
+    }
+    failures
+}
+
+fn empty(space: BorrowedFd<'_>) -> io::Result<()> {
+    enter::enter(space)?;
+    let mut request = LinkMessage::default();
+    request.attributes.push(LinkAttribute::Group(LINK_GROUP));
+    match RouteSocket::open()?.request(RouteNetlinkMessage::DelLink(request), 0)? {
+        Err(refusal) if refusal.errno != libc::ENODEV => Err(io::Error::from_raw_os_error(refusal.errno)),
+        _ => Ok(()),
+    }
+}
+
+/// Where an operation's messages are sent from: links that leave their namespace are made from the
+/// host.
+fn runs_at(op: &Op) -> Place {
+    match op {
+        Op::AddVeth { .. } | Op::AddLink { kind: Kind::Macvlan { .. }, .. } => Place::Host,
+        _ => op.place(),
+    }
+}
+
+fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
+    let mut groups: BTreeMap<Place, Vec<&Op>> = BTreeMap::new();
+    for op in ops.iter().filter(|op| !matches!(op, Op::AddNode(_) | Op::PinNode(_) | Op::DeleteNode(_))) {
+        groups.entry(runs_at(op)).or_default().push(op);
+    }
+    let host = groups.remove(&Place::Host);
+    let mut failures = host.map(|ops| run(&Place::Host, open, lab, &ops)).unwrap_or_default();
+    let groups: Vec<_> = groups.into_iter().collect();
+    let results = enter::for_each(&groups, |(place, ops)| {
+        let Some(space) = open.fd(place) else {
+            return vec![Failure::new(place, "its namespace is gone")];
+        };
+        match enter::enter(space) {
+            Ok(()) => run(place, open, lab, ops),
+            Err(error) => vec![Failure::os(place, "entering its namespace", &error)],
+        }
+    });
+    failures.extend(results.into_iter().flatten());
+    failures
+}
+
+/// Runs operations in order in the calling thread's namespace.
+fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op]) -> Vec<Failure> {
+    let socket = match RouteSocket::open() {
+        Ok(socket) => socket,
+        Err(error) => return vec![Failure::os(place, "opening an rtnetlink socket", &error)],
+    };
+    let mut runner = Runner {
+        place,
+        lab,
+        open,
+        alias: look::alias(lab),
+        socket,
+        indexes: None,
+        pending: Vec::new(),
+        failures: Vec::new(),
+    };
+    for op in ops {
+        runner.step(op);
+    }
+    runner.flush();
+    runner.failures
+}
+
+struct Runner<'a> {
+    place: &'a Place,
+    lab: &'a LabName,
+    open: &'a LabSpaces,
+    alias: String,
+    socket: RouteSocket,
+    /// Interface indexes as last dumped; `None` before the first need.
+    indexes: Option<Indexes>,
+    /// Messages not yet sent, each with its operation.
+    pending: Vec<(&'a Op, Request)>,
+    failures: Vec<Failure>,
+}
+
+impl<'a> Runner<'a> {
+    fn step(&mut self, op: &'a Op) {
+        match op {
+            Op::SetSysctl { key, value, .. } => {
+                self.flush();
+                if let Err(error) = sysctl::write(key, value) {
+                    self.failures.push(Failure::os(self.place, format!("setting {key} = {value}"), &error));
+                }
+            }
+            Op::SetNat { rules, .. } => {
+                self.flush();
+                let scope =
+                    if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
+                if let Err(error) = nft::replace(scope, rules) {
+                    self.failures.push(Failure::new(self.place, error));
+                }
+            }
+            _ => self.queue(op),
+        }
+    }
+
+    /// Queues an operation's messages. An index that is not known is looked up after all that is
+    /// queued has been sent: the interface may be about to be made.
+    fn queue(&mut self, op: &'a Op) {
+        for attempt in 0..2 {
+            let none = Indexes::new();
+            let open = self.open;
+            let space = |place: &Place| open.fd(place);
+            match rtnl::messages(op, self.indexes.as_ref().unwrap_or(&none), &space, &self.alias) {
+                Ok(requests) => {
+                    self.pending.extend(requests.into_iter().map(|request| (op, request)));
+                    if let (Op::Rename { from, to }, Some(indexes)) = (op, &mut self.indexes)
+                        && let Some(index) = indexes.remove(&from.name)
+                    {
+                        indexes.insert(to.as_str().to_owned(), index);
+                    }
+                    return;
+                }
+                Err(Unknown(_)) if attempt == 0 => {
+                    self.flush();
+                    self.refresh();
+                }
+                Err(Unknown(name)) => {
+                    let message = format!("{op}: there is no interface {name} in {}", self.place);
+                    self.failures
+                        .push(Failure { errno: Some(libc::ENODEV), ..Failure::new(op.object(), message) });
+                }
+            }
+        }
+    }
+
+    fn refresh(&mut self) {
+        match rtnl::links(&mut self.socket, None) {
+            Ok(Ok(links)) => {
+                self.indexes = Some(links.into_iter().map(|link| (link.name, link.state.index)).collect());
+            }
+            Ok(Err(refusal)) => self.failures.push(refused(self.place, "listing its interfaces", &refusal)),
+            Err(error) => self.failures.push(Failure::os(self.place, "listing its interfaces", &error)),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        let (ops, requests): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending).into_iter().unzip();
+        match self.socket.batch(requests) {
+            Ok(answers) => {
+                for (op, answer) in ops.into_iter().zip(answers) {
+                    match answer {
+                        Err(refusal) if !is_gone_already(op, &refusal) => {
+                            self.failures.push(refused(&op.object(), &op.to_string(), &refusal));
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Err(error) => self.failures.push(Failure::os(self.place, "talking to rtnetlink", &error)),
+        }
+    }
+}
+
+fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &Refusal) -> Failure {
+    Failure { errno: Some(refusal.errno), ..Failure::new(object, format!("{what}: {refusal}")) }
+}
+
+/// Whether the kernel refused to take away what somebody has already taken away.
+fn is_gone_already(op: &Op, refusal: &Refusal) -> bool {
+    match op {
+        Op::DeleteLink(_) => refusal.errno == libc::ENODEV,
+        Op::DeleteAddress { .. } => matches!(refusal.errno, libc::EADDRNOTAVAIL | libc::ENODEV),
+        Op::DeleteRoute { .. } => matches!(refusal.errno, libc::ESRCH | libc::ENODEV),
+        Op::DeleteVlan { .. } => matches!(refusal.errno, libc::ENOENT | libc::ENODEV),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_between_places_are_made_from_the_host() {
+        let node: crate::model::NodeName = "ns1".parse().unwrap();
+        let at = crate::model::Endpoint { place: Place::Node(node), interface: "eth0".parse().unwrap() };
+        let end = crate::plan::VethEnd { at: at.clone(), mac: None, mtu: None };
+        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: end }), Place::Host);
+        let dummy = Op::AddLink { at: at.clone(), kind: Kind::Dummy, mac: None, mtu: None };
+        assert_eq!(runs_at(&dummy), at.place);
+    }
+}

@@ -1,0 +1,59 @@
+//! One daemon a folder.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// Why a folder cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Another netlabd has it.
+    #[error(
+        "{dir} is in use by another netlabd (process {pid}); stop that one, or give this one folders of its own"
+    )]
+    Taken {
+        /// The folder.
+        dir: PathBuf,
+        /// The process id that the other one left there.
+        pid: String,
+    },
+    /// The lock file cannot be used.
+    #[error("cannot lock {dir}: {error}")]
+    Io {
+        /// The folder.
+        dir: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+}
+
+/// A folder that is this process's alone, until it ends.
+#[derive(Debug)]
+pub struct Lock(#[expect(dead_code, reason = "holds the lock")] File);
+
+impl Lock {
+    /// Takes a folder by a lock on its file `lock`, flock(2).
+    pub fn take(dir: &Path) -> Result<Self, LockError> {
+        let failed = |error| LockError::Io { dir: dir.to_owned(), error };
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(dir.join("lock"))
+            .map_err(failed)?;
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            let mut pid = String::new();
+            // Only for the message.
+            let _ = file.read_to_string(&mut pid);
+            return Err(LockError::Taken { dir: dir.to_owned(), pid: pid.trim().to_owned() });
+        }
+        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
+        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        Ok(Self(file))
+    }
+}

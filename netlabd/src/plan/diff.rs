@@ -1,0 +1,372 @@
+//! The comparison of what is wanted with what is.
+
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
+
+use super::{LinkChange, LinkTarget, Op, PlaceTarget, Plan, Spot, Stage, Target, VethEnd, doom::Doom};
+use crate::model::{
+    Endpoint, IfName, Kind, Place, Route, VlanId,
+    observed::{LinkKind, LinkState, Observed, PlaceState, RouteState, VlanFlags},
+};
+
+/// Plans how to get from `observed` to `target`. Empty when all is as it should be.
+///
+/// What others added (not marked as ours) is left alone and listed in [`Plan::extras`]; what stands
+/// in the way on the host is listed in [`Plan::conflicts`], and nothing is planned for it.
+pub fn diff(target: &Target, observed: &Observed) -> Plan {
+    let (renames, observed) = renames(target, observed);
+    let doom = Doom::find(target, &observed);
+    let mut stages = vec![
+        Stage { name: "names", ops: renames },
+        Stage { name: "removal", ops: removal(target, &observed, &doom) },
+        Stage { name: "namespaces", ops: namespaces(target, &observed) },
+        Stage { name: "links", ops: links(target, &observed, &doom) },
+        Stage { name: "settings", ops: settings(target, &observed, &doom) },
+    ];
+    stages.retain(|stage| !stage.ops.is_empty());
+    Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts }
+}
+
+/// Finds marked interfaces that somebody renamed, known by MAC address and kind, and returns the
+/// observation as it will be once they have their names back.
+fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Observed>) {
+    let mut ops = Vec::new();
+    let mut seen = Cow::Borrowed(observed);
+    for (place, wanted) in &target.places {
+        let Some(state) = observed.places.get(place) else { continue };
+        let strays = state.links.iter().filter(|(name, link)| {
+            link.ours && link.mac.is_some() && !wanted.links.contains_key(name.as_str())
+        });
+        let mut names = BTreeMap::new();
+        for (name, link) in strays {
+            let own = wanted.links.iter().find(|(own, want)| {
+                want.mac == link.mac
+                    && same_kind(&want.kind, &link.kind)
+                    && !state.links.contains_key(own.as_str())
+                    && !names.values().any(|taken| taken == *own)
+            });
+            if let Some((own, _)) = own {
+                names.insert(name.clone(), own.clone());
+            }
+        }
+        for (from, to) in &names {
+            let from = Spot { place: place.clone(), name: from.clone() };
+            ops.push(Op::Rename { from, to: to.clone() });
+        }
+        if let Some(state) = (!names.is_empty()).then(|| seen.to_mut().places.get_mut(place)).flatten() {
+            rename_in(state, &names);
+        }
+    }
+    (ops, seen)
+}
+
+fn same_kind(want: &Kind, seen: &LinkKind) -> bool {
+    matches!(
+        (want, seen),
+        (Kind::Veth { .. }, LinkKind::Veth { .. })
+            | (Kind::Bridge { .. }, LinkKind::Bridge { .. })
+            | (Kind::Vlan { .. }, LinkKind::Vlan { .. })
+            | (Kind::Vxlan(_), LinkKind::Vxlan(_))
+            | (Kind::Macvlan { .. }, LinkKind::Macvlan { .. })
+            | (Kind::Dummy, LinkKind::Dummy)
+    )
+}
+
+fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
+    let fix = |name: &mut String| {
+        if let Some(own) = names.get(name) {
+            own.as_str().clone_into(name);
+        }
+    };
+    let links = std::mem::take(&mut state.links);
+    for (mut name, mut link) in links {
+        fix(&mut name);
+        link.master.iter_mut().for_each(fix);
+        match &mut link.kind {
+            LinkKind::Vlan { parent, .. } => parent.iter_mut().for_each(fix),
+            LinkKind::Vxlan(vxlan) => vxlan.dev.iter_mut().for_each(fix),
+            _ => {}
+        }
+        state.links.insert(name, link);
+    }
+    for route in &mut state.routes {
+        if let Some(own) = names.get(route.route.dev.as_str()) {
+            route.route.dev = own.clone();
+        }
+    }
+}
+
+fn removal(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
+    let unwanted = observed.places.keys().filter(|place| !target.places.contains_key(place));
+    let mut ops = Vec::new();
+    if let Some(host) = observed.places.get(&Place::Host)
+        && !target.places.contains_key(&Place::Host)
+        && !host.nat.is(&[])
+    {
+        ops.push(Op::SetNat { place: Place::Host, rules: Vec::new() });
+    }
+    ops.extend(doom.ops(observed));
+    for place in unwanted {
+        if let Place::Node(node) = place {
+            ops.push(Op::DeleteNode(node.clone()));
+        }
+    }
+    ops
+}
+
+fn namespaces(target: &Target, observed: &Observed) -> Vec<Op> {
+    let missing = |node: &_| !observed.places.contains_key(&Place::Node(Clone::clone(node)));
+    let nodes = target.nodes();
+    let made = nodes.iter().filter(|node| missing(**node)).map(|node| Op::AddNode((*node).clone()));
+    let pinned = observed.unpinned.iter().filter(|node| nodes.contains(node)).cloned().map(Op::PinNode);
+    made.chain(pinned).collect()
+}
+
+/// What is made through the host: its own interfaces, veth pairs wherever they go, macvlans.
+fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
+    let (mut first, mut pairs, mut last, mut macvlans) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut paired = BTreeSet::new();
+    for (place, wanted) in &target.places {
+        for name in wanted.bottom_up() {
+            let want = &wanted.links[name];
+            let at = Endpoint { place: place.clone(), interface: name.clone() };
+            if doom.survivor(observed, &at).is_some() || conflicts(observed, doom, &at) {
+                continue;
+            }
+            match &want.kind {
+                Kind::Veth { peer } if paired.insert(at.clone()) && paired.insert(peer.clone()) => {
+                    pairs.extend(veth(target, &at, peer));
+                }
+                Kind::Macvlan { .. } => macvlans.push(add(at, want)),
+                Kind::Loopback => {}
+                _ if *place == Place::Host && want.lower().is_some() => last.push(add(at, want)),
+                _ if *place == Place::Host => first.push(add(at, want)),
+                _ => {}
+            }
+        }
+    }
+    [first, pairs, last, macvlans].concat()
+}
+
+/// Whether something of somebody else has the name on the host.
+fn conflicts(observed: &Observed, doom: &Doom, at: &Endpoint) -> bool {
+    let spot = Spot { place: at.place.clone(), name: at.interface.as_str().to_owned() };
+    at.place == Place::Host && observed.link(at).is_some() && !doom.all.contains(&spot)
+}
+
+fn add(at: Endpoint, want: &LinkTarget) -> Op {
+    Op::AddLink { at, kind: want.kind.clone(), mac: want.mac, mtu: want.mtu }
+}
+
+fn veth(target: &Target, a: &Endpoint, b: &Endpoint) -> Option<Op> {
+    let end = |at: &Endpoint| {
+        let want = target.link(at)?;
+        Some(VethEnd { at: at.clone(), mac: want.mac, mtu: want.mtu })
+    };
+    Some(Op::AddVeth { a: end(a)?, b: end(b)? })
+}
+
+fn settings(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for (place, wanted) in &target.places {
+        let seen = observed.places.get(place);
+        PlaceDiff { place, wanted, seen, observed, doom, ops: &mut ops }.run();
+    }
+    ops
+}
+
+/// The comparison of one place.
+struct PlaceDiff<'a> {
+    place: &'a Place,
+    wanted: &'a PlaceTarget,
+    seen: Option<&'a PlaceState>,
+    observed: &'a Observed,
+    doom: &'a Doom,
+    ops: &'a mut Vec<Op>,
+}
+
+impl<'a> PlaceDiff<'a> {
+    /// In an order that the kernel accepts: what goes before what comes, what carries before what
+    /// is carried, interfaces up before the routes through them.
+    fn run(&mut self) {
+        let names: Vec<_> = self.wanted.bottom_up();
+        let pairs: Vec<_> = names.iter().map(|name| (self.at(name), &self.wanted.links[*name])).collect();
+        self.stale_routes();
+        for (at, want) in &pairs {
+            self.stale_addresses(at, want);
+        }
+        for (at, want) in &pairs {
+            self.missing(at, want);
+        }
+        for (at, want) in &pairs {
+            self.shape(at, want);
+        }
+        for (at, want) in &pairs {
+            self.vlans(at, want);
+        }
+        self.sysctls();
+        for (at, want) in &pairs {
+            self.up(at, want);
+        }
+        for (at, want) in &pairs {
+            self.addresses(at, want);
+        }
+        self.routes();
+        let nat_is = self.seen.map_or(self.wanted.nat.is_empty(), |seen| seen.nat.is(&self.wanted.nat));
+        if !nat_is {
+            self.ops.push(Op::SetNat { place: self.place.clone(), rules: self.wanted.nat.clone() });
+        }
+    }
+
+    fn at(&self, name: &IfName) -> Endpoint {
+        Endpoint { place: self.place.clone(), interface: name.clone() }
+    }
+
+    fn link(&self, at: &Endpoint) -> Option<&'a LinkState> {
+        self.doom.survivor(self.observed, at)
+    }
+
+    fn is_doomed(&self, name: &str) -> bool {
+        self.doom.all.contains(&Spot { place: self.place.clone(), name: name.to_owned() })
+    }
+
+    fn stale_routes(&mut self) {
+        let Some(seen) = self.seen else { return };
+        for state in seen.routes.iter().filter(|state| state.ours) {
+            let replaced = |want: &Route| want.to == state.route.to && want.metric == state.route.metric;
+            let gone = self.is_doomed(state.route.dev.as_str());
+            if !gone && !self.wanted.routes.iter().any(replaced) {
+                self.ops.push(Op::DeleteRoute { place: self.place.clone(), route: state.route.clone() });
+            }
+        }
+    }
+
+    fn stale_addresses(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let Some(link) = self.link(at) else { return };
+        for state in
+            link.addresses.iter().filter(|state| state.ours && !want.addresses.contains(&state.address))
+        {
+            self.ops.push(Op::DeleteAddress { at: at.clone(), address: state.address });
+        }
+    }
+
+    /// Interfaces that are made inside a node; the rest is made by [`links`].
+    fn missing(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let inside =
+            matches!(want.kind, Kind::Bridge { .. } | Kind::Vlan { .. } | Kind::Vxlan(_) | Kind::Dummy);
+        if inside && *self.place != Place::Host && self.link(at).is_none() {
+            self.ops.push(add(at.clone(), want));
+        }
+    }
+
+    fn shape(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let link = self.link(at);
+        let mut changes = Vec::new();
+        if let Some(link) = link {
+            changes.extend(want.mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
+            changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu).map(LinkChange::Mtu));
+            if let (
+                Kind::Bridge { vlan_filtering, stp },
+                LinkKind::Bridge { vlan_filtering: filters, stp: spans },
+            ) = (&want.kind, &link.kind)
+            {
+                changes.extend(
+                    (vlan_filtering != filters).then_some(LinkChange::VlanFiltering(*vlan_filtering)),
+                );
+                changes.extend((stp != spans).then_some(LinkChange::Stp(*stp)));
+            }
+        }
+        // The master may be missed because it is about to be made anew.
+        let master = link.and_then(|link| link.master.as_deref()).filter(|master| !self.is_doomed(master));
+        if master != want.master.as_ref().map(IfName::as_str) {
+            changes.push(LinkChange::Master(want.master.clone()));
+        }
+        self.ops.extend(changes.into_iter().map(|change| Op::SetLink { at: at.clone(), change }));
+    }
+
+    fn vlans(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let Some(vlans) = &want.vlans else { return };
+        let on_bridge = want.is_bridge();
+        let link = self.link(at);
+        let master = link.and_then(|link| link.master.as_deref());
+        let same_master = master
+            .is_some_and(|m| !self.is_doomed(m) && want.master.as_ref().is_some_and(|w| w.as_str() == m));
+        // A new bridge, and a new port, carries VLAN 1 untagged.
+        let fresh = BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })]);
+        let seen = link.filter(|_| on_bridge || same_master).map_or(&fresh, |link| &link.vlans);
+        for vlan in seen.keys().filter(|vlan| !vlans.contains_key(vlan)) {
+            self.ops.push(Op::DeleteVlan { at: at.clone(), vlan: *vlan, on_bridge });
+        }
+        for (vlan, flags) in vlans.iter().filter(|(vlan, flags)| seen.get(vlan) != Some(flags)) {
+            self.ops.push(Op::AddVlan { at: at.clone(), vlan: *vlan, flags: *flags, on_bridge });
+        }
+    }
+
+    fn sysctls(&mut self) {
+        for (key, value) in &self.wanted.sysctls {
+            let seen = self.seen.and_then(|seen| seen.sysctls.get(key));
+            // A kernel without IPv6 forwards none.
+            let absent = self.seen.is_some() && seen.is_none();
+            let moot = absent && value == "0" && key.as_str() == "net.ipv6.conf.all.forwarding";
+            if seen.is_none_or(|seen| !same_value(seen, value)) && !moot {
+                self.ops.push(Op::SetSysctl {
+                    place: self.place.clone(),
+                    key: key.clone(),
+                    value: value.clone(),
+                });
+            }
+        }
+    }
+
+    fn up(&mut self, at: &Endpoint, want: &LinkTarget) {
+        if self.link(at).is_some_and(|link| link.up) != want.up {
+            self.ops.push(Op::SetLink { at: at.clone(), change: LinkChange::Up(want.up) });
+        }
+    }
+
+    fn addresses(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let seen = self.link(at).map_or(&[][..], |link| &link.addresses);
+        for address in want.addresses.iter().filter(|want| !seen.iter().any(|state| state.address == **want))
+        {
+            self.ops.push(Op::AddAddress { at: at.clone(), address: *address });
+        }
+    }
+
+    fn routes(&mut self) {
+        for want in &self.wanted.routes {
+            let stands = |state: &RouteState| state.route == *want && !self.is_doomed(want.dev.as_str());
+            if !self.seen.is_some_and(|seen| seen.routes.iter().any(stands)) {
+                self.ops.push(Op::AddRoute { place: self.place.clone(), route: want.clone() });
+            }
+        }
+    }
+}
+
+/// Whether a sysctl reads as what was written: the kernel separates numbers by tabs.
+fn same_value(seen: &str, wanted: &str) -> bool {
+    seen.split_whitespace().eq(wanted.split_whitespace())
+}
+
+/// What others added to the places of the lab.
+fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
+    let mut extras = BTreeSet::new();
+    for (place, wanted) in &target.places {
+        let Some(seen) = observed.places.get(place) else { continue };
+        for (name, link) in &seen.links {
+            let known = wanted.links.get(name.as_str());
+            if known.is_none() && !link.ours && link.kind != LinkKind::Loopback {
+                extras.insert(format!("{place}: interface {name}"));
+            }
+            let Some(known) = known else { continue };
+            for state in link.addresses.iter().filter(|a| !a.ours && !known.addresses.contains(&a.address)) {
+                extras.insert(format!("{place}: address {} on {name}", state.address));
+            }
+        }
+        for state in seen.routes.iter().filter(|route| !route.ours && !wanted.routes.contains(&route.route)) {
+            extras.insert(format!("{place}: route {}", state.route));
+        }
+    }
+    extras
+}

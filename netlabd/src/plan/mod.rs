@@ -1,0 +1,15 @@
+//! What is to be done: pure functions from what is wanted and what is to an ordered [`Plan`].
+//!
+//! [`Target`] spells out a lab place by place; [`diff`] compares it with an observation, over the
+//! union of both, so that what is no longer wanted goes too. Nothing in here touches the kernel.
+
+mod command;
+mod diff;
+mod doom;
+mod op;
+mod target;
+
+pub use command::command;
+pub use diff::diff;
+pub use op::{Action, LinkChange, Op, Plan, Spot, Stage, VethEnd};
+pub use target::{LinkTarget, PlaceTarget, Target};

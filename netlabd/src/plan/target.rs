@@ -1,0 +1,267 @@
+//! A lab spelt out: for each place the whole of what must be there, defaults filled in.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+use sha2::{Digest, Sha256};
+
+use crate::model::{
+    Endpoint, IfName, Interface, Kind, Lab, Mac, NatRule, NodeName, Place, PortVlans, Route, SysctlKey,
+    VlanId, observed::VlanFlags,
+};
+
+/// MTU of an Ethernet interface where nobody asks for another (`ETH_DATA_LEN`).
+const ETHERNET_MTU: u32 = 1500;
+
+/// What must be there, place by place. Empty: nothing of the lab.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// The host's part, and one entry for each node.
+    pub places: BTreeMap<Place, PlaceTarget>,
+}
+
+/// What must be in one place.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PlaceTarget {
+    /// Interfaces, `lo` of nodes included.
+    pub links: BTreeMap<IfName, LinkTarget>,
+    /// Routes.
+    pub routes: Vec<Route>,
+    /// Sysctls, forwarding included.
+    pub sysctls: BTreeMap<SysctlKey, String>,
+    /// Rules of our nftables chains.
+    pub nat: Vec<NatRule>,
+}
+
+/// What one interface must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTarget {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its MAC address; `None` for `lo`.
+    pub mac: Option<Mac>,
+    /// Its MTU; `None` leaves the kernel's.
+    pub mtu: Option<u32>,
+    /// Whether it is up.
+    pub up: bool,
+    /// The bridge it belongs to.
+    pub master: Option<IfName>,
+    /// Its VLANs as a port of a filtering bridge, or as that bridge itself; `None` elsewhere.
+    pub vlans: Option<BTreeMap<VlanId, VlanFlags>>,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
+}
+
+impl LinkTarget {
+    /// Whether it is a bridge.
+    pub fn is_bridge(&self) -> bool {
+        matches!(self.kind, Kind::Bridge { .. })
+    }
+
+    /// The interface of the same place that it stands on.
+    pub fn lower(&self) -> Option<&IfName> {
+        match &self.kind {
+            Kind::Vlan { parent, .. } => Some(parent),
+            Kind::Vxlan(vxlan) => vxlan.dev.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Target {
+    /// Spells out a lab. `uid` is the lab's unique identifier, from which MAC addresses are derived:
+    /// the same lab gets the same ones after every repair and reboot, another lab gets others.
+    pub fn new(lab: &Lab, uid: &str) -> Self {
+        let mut places = BTreeMap::from([(Place::Host, host(lab, uid))]);
+        for name in lab.nodes.keys() {
+            places.insert(Place::Node(name.clone()), node(lab, name, uid));
+        }
+        Self { places }
+    }
+
+    /// The names of the nodes.
+    pub fn nodes(&self) -> BTreeSet<&NodeName> {
+        self.places
+            .keys()
+            .filter_map(|place| match place {
+                Place::Node(name) => Some(name),
+                Place::Host => None,
+            })
+            .collect()
+    }
+
+    /// The link at an end point.
+    pub fn link(&self, at: &Endpoint) -> Option<&LinkTarget> {
+        self.places.get(&at.place)?.links.get(&at.interface)
+    }
+}
+
+impl PlaceTarget {
+    /// The names of the interfaces, each after those that it stands on.
+    pub fn bottom_up(&self) -> Vec<&IfName> {
+        let mut names: Vec<_> = self.links.keys().collect();
+        names.sort_by_key(|name| self.depth(name));
+        names
+    }
+
+    /// How many interfaces it stands on, one above the other.
+    fn depth(&self, name: &IfName) -> usize {
+        let next = |name: &&IfName| self.links.get(*name).and_then(LinkTarget::lower);
+        std::iter::successors(Some(name), next).take(self.links.len() + 1).count()
+    }
+}
+
+fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
+    let node = &lab.nodes[name];
+    let mut target = PlaceTarget {
+        links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
+        routes: node.routes.clone(),
+        sysctls: forwarding(node.forwarding),
+        nat: node.nat.rules(),
+    };
+    target.sysctls.extend(node.sysctls.clone());
+    target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
+        kind: Kind::Loopback,
+        mac: None,
+        mtu: None,
+        up: true,
+        master: None,
+        vlans: None,
+        addresses: Vec::new(),
+    });
+    target
+}
+
+fn host(lab: &Lab, uid: &str) -> PlaceTarget {
+    let mut sysctls = BTreeMap::new();
+    if lab.host.forwarding {
+        sysctls = forwarding(true);
+        if !host_uses_ipv6(lab) {
+            sysctls.retain(|key, _| key.as_str().starts_with("net.ipv4."));
+        }
+    }
+    PlaceTarget {
+        links: links(lab, &Place::Host, &lab.host.interfaces, uid),
+        routes: Vec::new(),
+        sysctls,
+        nat: lab.host.nat.rules(),
+    }
+}
+
+/// Whether the lab gives the host an IPv6 address or translates one.
+fn host_uses_ipv6(lab: &Lab) -> bool {
+    let address =
+        lab.host.interfaces.values().flat_map(|interface| &interface.addresses).any(|a| a.addr().is_ipv6());
+    let source = lab.host.nat.masquerade.iter().filter_map(|rule| rule.source).any(|s| s.addr().is_ipv6());
+    address || source || lab.host.nat.port_forwards.iter().any(|rule| rule.to.is_ipv6())
+}
+
+/// The sysctls of forwarding. They are set even where it is off: a new namespace takes over the
+/// host's values (`net.core.devconf_inherit_init_net`).
+fn forwarding(on: bool) -> BTreeMap<SysctlKey, String> {
+    let value = if on { "1" } else { "0" };
+    ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]
+        .into_iter()
+        .filter_map(|key| Some((key.parse().ok()?, value.to_owned())))
+        .collect()
+}
+
+fn links(
+    lab: &Lab,
+    place: &Place,
+    interfaces: &BTreeMap<IfName, Interface>,
+    uid: &str,
+) -> BTreeMap<IfName, LinkTarget> {
+    let link = |(name, interface): (&IfName, &Interface)| {
+        let target = LinkTarget {
+            kind: interface.kind.clone(),
+            mac: mac(place, name, interfaces, uid),
+            mtu: mtu(lab, name, interfaces),
+            up: interface.up,
+            master: interface.port.as_ref().map(|port| port.bridge.clone()),
+            vlans: vlans(name, interface, interfaces),
+            addresses: interface.addresses.clone(),
+        };
+        (name.clone(), target)
+    };
+    interfaces.iter().map(link).collect()
+}
+
+/// The MAC address asked for, or one derived; a VLAN interface shares that of its parent, as the
+/// kernel has it.
+fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, uid: &str) -> Option<Mac> {
+    let interface = interfaces.get(name)?;
+    match (&interface.kind, interface.mac) {
+        (Kind::Loopback, _) => None,
+        (_, Some(mac)) => Some(mac),
+        (Kind::Vlan { parent, .. }, None) => mac(place, parent, interfaces, uid),
+        (_, None) => {
+            let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
+            let mut octets = [0; 6];
+            octets.copy_from_slice(&digest[..6]);
+            Some(Mac::local(octets))
+        }
+    }
+}
+
+/// The MTU asked for, or what follows from what the interface stands on.
+fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Option<u32> {
+    let interface = interfaces.get(name)?;
+    if interface.mtu.is_some() {
+        return interface.mtu;
+    }
+    match &interface.kind {
+        Kind::Loopback => None,
+        Kind::Veth { peer } => {
+            let other = lab.interfaces(&peer.place).and_then(|there| there.get(&peer.interface));
+            Some(other.and_then(|other| other.mtu).unwrap_or(ETHERNET_MTU))
+        }
+        Kind::Dummy => Some(ETHERNET_MTU),
+        Kind::Bridge { .. } => {
+            let is_port =
+                |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
+            let ports = interfaces.iter().filter(is_port).filter_map(|(port, _)| mtu(lab, port, interfaces));
+            Some(ports.min().unwrap_or(ETHERNET_MTU))
+        }
+        Kind::Vlan { parent, .. } => mtu(lab, parent, interfaces),
+        // RFC 7348 section 5: outer Ethernet 14, IPv4 20 or IPv6 40, UDP 8, VXLAN 8.
+        Kind::Vxlan(vxlan) => {
+            let ipv6 = vxlan.remote.or(vxlan.local).is_some_and(|address| address.is_ipv6());
+            mtu(lab, vxlan.dev.as_ref()?, interfaces)?.checked_sub(if ipv6 { 70 } else { 50 })
+        }
+        Kind::Macvlan { parent, .. } => mtu(lab, parent, &lab.host.interfaces),
+    }
+}
+
+fn vlans(
+    name: &IfName,
+    interface: &Interface,
+    interfaces: &BTreeMap<IfName, Interface>,
+) -> Option<BTreeMap<VlanId, VlanFlags>> {
+    const UNTAGGED: VlanFlags = VlanFlags { pvid: true, untagged: true };
+    const TAGGED: VlanFlags = VlanFlags { pvid: false, untagged: false };
+    let filtering = |kind: &Kind| matches!(kind, Kind::Bridge { vlan_filtering: true, .. });
+    if filtering(&interface.kind) {
+        let mut own = BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]);
+        for above in interfaces.values() {
+            if let Kind::Vlan { parent, id } = &above.kind
+                && parent == name
+            {
+                own.entry(*id).or_insert(TAGGED);
+            }
+        }
+        return Some(own);
+    }
+    let port = interface.port.as_ref()?;
+    if !filtering(&interfaces.get(&port.bridge)?.kind) {
+        return None;
+    }
+    Some(match &port.vlans {
+        PortVlans::Default => BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]),
+        PortVlans::Access(id) => BTreeMap::from([(*id, UNTAGGED)]),
+        PortVlans::Trunk { tagged, native } => {
+            let tagged = tagged.iter().map(|id| (*id, TAGGED));
+            tagged.chain(native.map(|id| (id, UNTAGGED))).collect()
+        }
+    })
+}

@@ -1,0 +1,391 @@
+//! One lab's actor: brings what is to what is wanted, whatever the reason it was woken for.
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use netlab_proto::v1 as proto;
+use proto::{Phase, SpecChanged, lab_event::Body};
+
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Shared, entry::Entry, host, sleep::Sleep};
+use crate::{
+    api::convert,
+    clock,
+    exec::{Failure, Scope},
+    plan::{Plan, Target, diff},
+    store::Record,
+};
+
+/// Rounds of observing and executing before giving up for now.
+const ROUNDS: u32 = 6;
+/// More repairs than this within [`STORM_WINDOW`] is a storm: repairs then wait for [`STORM_PAUSE`].
+const STORM: usize = 10;
+/// See [`STORM`].
+const STORM_WINDOW: Duration = Duration::from_secs(10);
+/// See [`STORM`].
+const STORM_PAUSE: Duration = Duration::from_secs(5);
+/// Repairs kept in a lab's status.
+const REPAIRS_KEPT: usize = 20;
+
+/// What comes next.
+enum Next {
+    /// Sleep until woken.
+    Rest,
+    /// Something changed meanwhile: look again.
+    Again,
+    /// Failed; try again later, later each time.
+    Retry,
+    /// Too many repairs: do nothing for a while.
+    Hold,
+    /// Nothing of the lab is left.
+    Gone,
+}
+
+/// Runs until the lab is gone or netlabd stops.
+///
+/// `first` is told when the lab has been looked at once.
+pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::Sender<()>) {
+    let seen_repairs = entry.state().record.drift_repaired;
+    let mut actor =
+        Some(Actor { shared: shared.clone(), entry: entry.clone(), repaired: VecDeque::new(), seen_repairs });
+    let mut first = Some(first);
+    let mut sleep = Sleep::default();
+    loop {
+        let Some(mut working) = actor.take() else { return };
+        let Ok(permit) = shared.workers.clone().acquire_owned().await else { return };
+        let round = tokio::task::spawn_blocking(move || {
+            let next = working.reconcile();
+            drop(permit);
+            (working, next)
+        });
+        // A panic in there is a bug; the lab is left as it is and the daemon goes on.
+        let Ok((done, next)) = round.await else {
+            tracing::error!(lab = %entry.name, "the lab's actor crashed; restart netlabd");
+            return;
+        };
+        actor = Some(done);
+        // Nobody may be waiting any more.
+        first.take().map(|first| first.send(()));
+        match next {
+            Next::Gone => return,
+            Next::Again => {}
+            Next::Rest => sleep.rest(&entry).await,
+            Next::Retry => sleep.before_retry(&entry).await,
+            Next::Hold => {
+                // Whoever is annoyed by the damage may want to delete or change the lab.
+                let _ = timeout(STORM_PAUSE, entry.command.notified()).await;
+            }
+        }
+    }
+}
+
+struct Actor {
+    shared: Arc<Shared>,
+    entry: Arc<Entry>,
+    /// When it repaired lately.
+    repaired: VecDeque<Instant>,
+    /// How many repairs there were when it last looked.
+    seen_repairs: u64,
+}
+
+/// What a round of converging works with: a copy, so that nothing is locked meanwhile.
+struct Wanted {
+    target: Arc<Target>,
+    first_id: u32,
+    generation: u64,
+    /// Whether this very state was verified before: then a difference is drift.
+    verified: bool,
+}
+
+impl Actor {
+    fn reconcile(&mut self) -> Next {
+        let (deleting, failed, paused) = {
+            let state = self.entry.state();
+            (state.record.deleting, state.record.failure.is_some(), state.record.paused)
+        };
+        if deleting {
+            return self.delete();
+        }
+        if failed {
+            // Interrupted while taking back: finish that.
+            return match self.take_away() {
+                Ok(()) => Next::Rest,
+                Err(_) => Next::Retry,
+            };
+        }
+        if paused && self.wanted().verified { Next::Rest } else { self.converge() }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let state = self.entry.state();
+        Wanted {
+            target: state.target.clone(),
+            first_id: state.record.first_id,
+            generation: state.record.generation,
+            verified: state.record.verified_generation == state.record.generation,
+        }
+    }
+
+    fn scope<'a>(&'a self, target: &'a Target, first_id: u32) -> Scope<'a> {
+        Scope { lab: &self.entry.name, first_id, target }
+    }
+
+    fn converge(&mut self) -> Next {
+        let started = Instant::now();
+        let wanted = self.wanted();
+        let (mut found, mut done) = (Vec::new(), Vec::new());
+        let mut last = None;
+        for round in 0..ROUNDS {
+            self.entry.forget_events();
+            let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
+                Ok(observed) => observed,
+                Err(failure) => return self.fail(&wanted, &failure),
+            };
+            let plan = diff(&wanted.target, &observed);
+            if let Some(conflict) = plan.conflicts.first() {
+                return self.fail(&wanted, &Failure::new("host", conflict));
+            }
+            if plan.is_empty() {
+                return self.verified(&wanted, &plan, started, found, done);
+            }
+            // After a reboot nothing is left: making it anew is no repair.
+            let rebooted = round == 0 && observed.places.len() <= 1 && wanted.target.places.len() > 1;
+            if wanted.verified && found.is_empty() && !rebooted && done.is_empty() {
+                found = plan.ops().map(crate::plan::Op::finding).collect();
+                tracing::info!(lab = %self.entry.name, found = found.join("; "), "drift");
+                self.entry.report(&self.shared.store, |status| status.drifted(&found));
+            }
+            done.extend(plan.ops().map(ToString::to_string));
+            let failures = self.execute(&wanted, &plan);
+            let lasting = failures.iter().find(|failure| !failure.is_transient());
+            if let Some(failure) = lasting {
+                return self.fail(&wanted, failure);
+            }
+            last = failures.into_iter().next().or_else(|| {
+                plan.ops()
+                    .next()
+                    .map(|op| Failure::new(op.object(), format!("it does not stay as set: {}", op.finding())))
+            });
+            if self.is_outdated(&wanted) {
+                return Next::Again;
+            }
+            if round > 0 {
+                std::thread::sleep(Duration::from_millis(5 << round));
+            }
+        }
+        let failure = last.unwrap_or_else(|| Failure::new(&self.entry.name, "it does not settle"));
+        self.fail(&wanted, &failure)
+    }
+
+    fn execute(&self, wanted: &Wanted, plan: &Plan) -> Vec<Failure> {
+        let store = &self.shared.store;
+        let guard = self.shared.host_values();
+        if let Err(error) = host::claim(store, &*self.shared.kernel, &wanted.target) {
+            return vec![Failure::new("host", error)];
+        }
+        drop(guard);
+        let phase = if wanted.verified { Phase::Degraded } else { Phase::Converging };
+        let total = plan.len();
+        let step = |done: usize| {
+            let mut seen = 0;
+            let stage = plan.stages.iter().find(|stage| {
+                seen += stage.ops.len();
+                done < seen
+            });
+            stage.map_or("verification", |stage| stage.name)
+        };
+        self.entry.report(store, |status| status.working(wanted.generation, phase, 0, total, step(0)));
+        self.shared.kernel.execute(self.scope(&wanted.target, wanted.first_id), plan, &mut |done| {
+            self.entry
+                .report(store, |status| status.working(wanted.generation, phase, done, total, step(done)));
+        })
+    }
+
+    fn is_outdated(&self, wanted: &Wanted) -> bool {
+        let state = self.entry.state();
+        state.record.deleting || state.record.generation != wanted.generation
+    }
+
+    fn verified(
+        &mut self,
+        wanted: &Wanted,
+        plan: &Plan,
+        started: Instant,
+        found: Vec<String>,
+        done: Vec<String>,
+    ) -> Next {
+        let repair = (!found.is_empty()).then(|| proto::Repair {
+            time: Some(clock::now()),
+            found,
+            done,
+            duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        let kept = self.entry.change(&self.shared.store, |record| {
+            if record.generation == wanted.generation {
+                record.verified_generation = wanted.generation;
+                record.previous_spec = None;
+            }
+            if let Some(repair) = &repair {
+                record.drift_repaired += 1;
+                record.repairs.insert(0, repair.clone());
+                record.repairs.truncate(REPAIRS_KEPT);
+            }
+        });
+        if let Err(error) = kept {
+            // It works, but that is not kept: look again later.
+            tracing::error!(lab = %self.entry.name, %error, "the lab's state is not kept");
+            return Next::Retry;
+        }
+        let settled = self.settle_host();
+        let news = {
+            let state = self.entry.state();
+            state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
+        };
+        if let Some(repair) = repair {
+            self.entry.history.add(&self.shared.store, Body::DriftRepaired(repair));
+        }
+        if news {
+            self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, &plan.extras));
+        }
+        match settled {
+            Err(_) => Next::Retry,
+            Ok(()) if self.is_outdated(wanted) => Next::Again,
+            Ok(()) => self.calm_down(),
+        }
+    }
+
+    /// Notes a repair, and holds still where there are too many.
+    fn calm_down(&mut self) -> Next {
+        let now = Instant::now();
+        let repairs = self.entry.state().record.drift_repaired;
+        if repairs != self.seen_repairs {
+            self.seen_repairs = repairs;
+            self.repaired.push_back(now);
+        }
+        self.repaired.retain(|at| now.duration_since(*at) < STORM_WINDOW);
+        if self.repaired.len() < STORM {
+            return Next::Rest;
+        }
+        tracing::warn!(lab = %self.entry.name, "damaged again and again; repairs pause");
+        let seconds = STORM_PAUSE.as_secs();
+        self.entry.report(&self.shared.store, |status| status.stormy(seconds));
+        Next::Hold
+    }
+
+    fn fail(&self, wanted: &Wanted, failure: &Failure) -> Next {
+        if self.is_outdated(wanted) {
+            return Next::Again;
+        }
+        tracing::warn!(lab = %self.entry.name, object = failure.object, "{}", failure.message);
+        let (never_up, previous) = {
+            let record = &self.entry.state().record;
+            (record.verified_generation == 0, record.previous_spec.clone())
+        };
+        match previous {
+            _ if never_up => self.take_back(wanted, failure),
+            Some(previous) => self.put_back(wanted, failure, &previous),
+            None => {
+                let message = message(failure, true);
+                self.entry.report(&self.shared.store, |s| {
+                    s.failed(Phase::Degraded, wanted.generation, message.clone());
+                });
+                self.entry.history.add(&self.shared.store, Body::Failed(message));
+                Next::Retry
+            }
+        }
+    }
+
+    /// A lab that never was ready: what was made of it is taken away again.
+    fn take_back(&self, wanted: &Wanted, failure: &Failure) -> Next {
+        let mut message = message(failure, false);
+        message.message += "; what had been made was taken away again";
+        let kept = self.entry.change(&self.shared.store, |record| record.failure = Some(message.clone()));
+        if kept.is_err() {
+            return Next::Retry;
+        }
+        let removed = self.take_away();
+        self.entry
+            .report(&self.shared.store, |s| s.failed(Phase::Failed, wanted.generation, message.clone()));
+        self.entry.history.add(&self.shared.store, Body::Failed(message));
+        if removed.is_err() { Next::Retry } else { Next::Rest }
+    }
+
+    /// A change that failed: the desired state before it comes back.
+    fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &proto::Lab) -> Next {
+        let Ok(lab) = convert::lab(previous) else { return Next::Retry };
+        let store = &self.shared.store;
+        let mut generation = 0;
+        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+            record.generation += 1;
+            record.spec = Some(previous.clone());
+            record.previous_spec = None;
+            generation = record.generation;
+        });
+        if kept.is_err() {
+            return Next::Retry;
+        }
+        let mut message = message(failure, false);
+        message.message += "; the lab is put back to what it was before the change";
+        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
+        self.entry.history.add(store, Body::Failed(message));
+        let reason = "put back after a failure".to_owned();
+        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
+        Next::Again
+    }
+
+    fn delete(&self) -> Next {
+        if let Err(failure) = self.take_away() {
+            tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
+            let message = message(&failure, true);
+            self.entry.report(&self.shared.store, |status| status.failed(Phase::Deleting, 0, message));
+            return Next::Retry;
+        }
+        if let Err(error) = self.shared.forget(&self.entry) {
+            tracing::warn!(lab = %self.entry.name, %error, "cannot be forgotten yet");
+            return Next::Retry;
+        }
+        Next::Gone
+    }
+
+    /// Takes away all there is of the lab, and makes sure of it by looking again.
+    fn take_away(&self) -> Result<(), Failure> {
+        let nothing = Target::default();
+        let scope = self.scope(&nothing, 0);
+        let mut last = Failure::new(&self.entry.name, "it does not go away");
+        for round in 0..ROUNDS {
+            let plan = diff(&nothing, &self.shared.kernel.observe(scope)?);
+            if plan.is_empty() {
+                self.shared.kernel.release(&self.entry.name)?;
+                return self.settle_host().map_err(|error| Failure::new("host", error));
+            }
+            let failures = self.shared.kernel.execute(scope, &plan, &mut |_| ());
+            if let Some(failure) = failures.into_iter().next() {
+                last = failure;
+                std::thread::sleep(Duration::from_millis(5 << round));
+            }
+        }
+        Err(last)
+    }
+
+    /// Puts back what no lab wants of the host any more.
+    fn settle_host(&self) -> Result<(), super::Error> {
+        let _guard = self.shared.host_values();
+        host::release(&self.shared.store, &*self.shared.kernel, &self.shared.wanted_of_host())
+    }
+}
+
+/// A failure as the API has it.
+fn message(failure: &Failure, retrying: bool) -> proto::Failure {
+    let reason = if failure.errno.is_some() { "KernelRefused" } else { "Failed" };
+    proto::Failure {
+        reason: reason.to_owned(),
+        object: failure.object.clone(),
+        message: failure.message.clone(),
+        time: Some(clock::now()),
+        retrying,
+    }
+}

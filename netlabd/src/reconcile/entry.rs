@@ -1,0 +1,131 @@
+//! One lab in memory: what is kept, what follows from it, what is known.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use netlab_proto::v1 as proto;
+use proto::lab_event::Body;
+use tokio::sync::Notify;
+
+use super::{history::History, status::Status};
+use crate::{
+    clock,
+    model::{Lab, LabName},
+    plan::Target,
+    store::{self, Record, Store},
+};
+
+/// One lab.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: LabName,
+    pub(super) uid: String,
+    pub(super) history: History,
+    /// Wakes the lab's actor: something else is wanted.
+    pub(super) command: Notify,
+    /// Wakes the lab's actor: something may have changed in the kernel.
+    pub(super) event: Notify,
+    state: Mutex<State>,
+}
+
+/// What changes of a lab.
+#[derive(Debug, Clone)]
+pub(super) struct State {
+    pub(super) record: Record,
+    pub(super) lab: Arc<Lab>,
+    pub(super) target: Arc<Target>,
+    pub(super) status: Status,
+}
+
+impl Entry {
+    /// A lab as kept; `lab` is the record's specification, converted.
+    pub(super) fn new(store: &Store, record: Record, lab: Lab) -> Self {
+        let mut status = Status::new();
+        if let Some(failure) = record.failure.clone() {
+            status.failed(proto::Phase::Failed, record.generation, failure);
+        }
+        status.paused(record.paused);
+        if record.deleting {
+            status.deleting();
+        }
+        Self {
+            name: lab.name.clone(),
+            uid: record.uid.clone(),
+            history: History::load(store, &record.uid),
+            command: Notify::new(),
+            event: Notify::new(),
+            state: Mutex::new(State {
+                target: Arc::new(Target::new(&lab, &record.uid)),
+                lab: Arc::new(lab),
+                record,
+                status,
+            }),
+        }
+    }
+
+    /// The state, locked. Never held while the kernel or the disk is waited for, save to keep a
+    /// changed record.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back the wake of events that came until now. Only right before looking at the kernel: the
+    /// look sees all that these events told of, our own changes among them; a later event wakes again.
+    pub(super) fn forget_events(&self) {
+        // Takes the permit if there is one; if not, dropping it hands on what has come meanwhile.
+        std::pin::pin!(self.event.notified()).as_mut().enable();
+    }
+
+    /// Changes the record: on the disk first, then in memory.
+    pub(super) fn change(&self, store: &Store, change: impl FnOnce(&mut Record)) -> Result<(), store::Error> {
+        let mut state = self.state();
+        let mut record = state.record.clone();
+        change(&mut record);
+        if record != state.record {
+            store.put(&self.name, &record)?;
+            state.record = record;
+        }
+        Ok(())
+    }
+
+    /// Changes the desired state: on the disk first, then in memory.
+    pub(super) fn respecify(
+        &self,
+        store: &Store,
+        lab: Lab,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), store::Error> {
+        let mut state = self.state();
+        let mut record = state.record.clone();
+        change(&mut record);
+        store.put(&self.name, &record)?;
+        state.target = Arc::new(Target::new(&lab, &record.uid));
+        state.lab = Arc::new(lab);
+        state.record = record;
+        state.status.renewed();
+        Ok(())
+    }
+
+    /// Changes what is known, and tells the watchers.
+    pub(super) fn report(&self, store: &Store, change: impl FnOnce(&mut Status)) {
+        let message = {
+            let mut state = self.state();
+            change(&mut state.status);
+            state.status.message(&state.record)
+        };
+        self.history.add(store, Body::StatusChanged(message));
+    }
+
+    /// The lab as the API has it.
+    pub(super) fn resource(&self) -> proto::LabResource {
+        let state = self.state();
+        proto::LabResource {
+            name: self.name.to_string(),
+            uid: self.uid.clone(),
+            generation: state.record.generation,
+            create_time: Some(clock::timestamp(state.record.created_us)),
+            owner_uid: state.record.owner_uid,
+            spec: state.record.spec.clone(),
+            status: Some(state.status.message(&state.record)),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A lab's events: kept, bounded, and handed to whoever watches.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use netlab_proto::v1::{LabEvent, lab_event::Body};
+use tokio::sync::watch;
+
+use crate::{
+    clock,
+    store::{EVENTS_KEPT, Store},
+};
+
+/// The events of one lab.
+#[derive(Debug)]
+pub struct History {
+    uid: String,
+    events: Mutex<VecDeque<Arc<LabEvent>>>,
+    /// The newest sequence number; changes wake the watchers.
+    newest: watch::Sender<u64>,
+}
+
+/// The events after the asked position are no longer all kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gone;
+
+impl History {
+    /// The events of an earlier run.
+    pub(super) fn load(store: &Store, uid: &str) -> Self {
+        let events = store.events(uid).unwrap_or_default();
+        let newest = events.last().map_or(0, |event| event.sequence);
+        let events = events.into_iter().map(Arc::new).collect();
+        Self { uid: uid.to_owned(), events: Mutex::new(events), newest: watch::channel(newest).0 }
+    }
+
+    /// Adds an event. That it cannot be written down is no reason to stop.
+    pub(super) fn add(&self, store: &Store, body: Body) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = *self.newest.borrow() + 1;
+        let event = LabEvent { sequence, time: Some(clock::now()), body: Some(body) };
+        if let Err(error) = store.add_event(&self.uid, &event) {
+            tracing::warn!(%error, "an event is not kept");
+        }
+        events.push_back(Arc::new(event));
+        while events.len() as u64 > EVENTS_KEPT {
+            events.pop_front();
+        }
+        drop(events);
+        self.newest.send_replace(sequence);
+    }
+
+    /// The newest sequence number, now and as it changes.
+    pub fn newest(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    /// All events after a position.
+    pub fn after(&self, sequence: u64) -> Result<Vec<Arc<LabEvent>>, Gone> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = *self.newest.borrow();
+        let oldest = events.front().map_or(newest + 1, |event| event.sequence);
+        if sequence > newest || sequence + 1 < oldest {
+            return Err(Gone);
+        }
+        Ok(events.iter().filter(|event| event.sequence > sequence).cloned().collect())
+    }
+}
+
+impl History {
+    /// Adds the last event of all: nothing of the lab is left, neither here nor in the store.
+    pub(super) fn close(&self) {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let sequence = *self.newest.borrow() + 1;
+        let body = Some(Body::Deleted(netlab_proto::v1::LabDeleted {}));
+        events.push_back(Arc::new(LabEvent { sequence, time: Some(clock::now()), body }));
+        drop(events);
+        self.newest.send_replace(sequence);
+    }
+}

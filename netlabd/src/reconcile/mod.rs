@@ -1,0 +1,408 @@
+//! Labs in memory, one actor each, and the requests about them.
+//!
+//! A request that changes what is wanted puts it into the store and wakes the lab's actor; the actor
+//! brings what is to what is wanted, level-triggered: it never asks why it was woken.
+
+mod actor;
+mod entry;
+mod error;
+mod history;
+mod host;
+mod preflight;
+mod sleep;
+mod status;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use netlab_proto::v1 as proto;
+use proto::{Phase, SpecChanged, lab_event::Body};
+use tokio::sync::{Semaphore, oneshot};
+
+use crate::{
+    api::convert,
+    clock,
+    exec::{Failure, Kernel, Scope},
+    model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
+    plan::{Plan, Target, diff},
+    store::{Record, Store},
+};
+
+use entry::Entry;
+pub use error::{Error, Reason, Refusal};
+pub use history::{Gone, History};
+
+/// Labs that are worked on at once.
+const WORKERS: usize = 8;
+
+/// First id of the first lab's user namespace; above what systemd and distributions give out.
+const FIRST_ID: u32 = 0x7000_0000;
+
+/// User and group ids of one lab.
+const IDS: u32 = 65_536;
+
+/// Most labs of one host: what fits below 2^31, above which ids make trouble.
+const MAX_LABS: u32 = (0x8000_0000 - FIRST_ID) / IDS;
+
+/// All labs of the host. Calls block, on the disk or the kernel, unless they say otherwise.
+#[derive(Clone)]
+pub struct Manager(Arc<Shared>);
+
+struct Shared {
+    kernel: Arc<dyn Kernel>,
+    store: Store,
+    labs: Mutex<BTreeMap<LabName, Arc<Entry>>>,
+    workers: Arc<Semaphore>,
+    /// One request at a time claims names and addresses of the host.
+    admission: Mutex<()>,
+    /// One lab at a time deals with the host's shared sysctls.
+    host_values: Mutex<()>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Shared {
+    fn host_values(&self) -> MutexGuard<'_, ()> {
+        self.host_values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn labs(&self) -> MutexGuard<'_, BTreeMap<LabName, Arc<Entry>>> {
+        self.labs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The sysctls of the host that labs want.
+    fn wanted_of_host(&self) -> BTreeSet<SysctlKey> {
+        let labs: Vec<_> = self.labs().values().cloned().collect();
+        let mut wanted = BTreeSet::new();
+        for entry in labs {
+            let state = entry.state();
+            if !state.record.deleting && state.record.failure.is_none() {
+                wanted.extend(host::wanted(&state.target).cloned());
+            }
+        }
+        wanted
+    }
+
+    /// Forgets a lab of which nothing is left.
+    fn forget(&self, entry: &Entry) -> Result<(), Error> {
+        self.store.remove(&entry.name, &entry.uid)?;
+        self.labs().remove(&entry.name);
+        entry.history.close();
+        Ok(())
+    }
+}
+
+impl Manager {
+    /// Takes over the labs of the store and starts their actors. The receivers are told when each
+    /// lab has been looked at once. Must be called within a tokio runtime.
+    pub fn start(kernel: Arc<dyn Kernel>, store: Store) -> Result<(Self, Vec<oneshot::Receiver<()>>), Error> {
+        let records = store.labs()?;
+        let manager = Self(Arc::new(Shared {
+            kernel,
+            store,
+            labs: Mutex::default(),
+            workers: Arc::new(Semaphore::new(WORKERS)),
+            admission: Mutex::default(),
+            host_values: Mutex::default(),
+            runtime: tokio::runtime::Handle::current(),
+        }));
+        let mut entries = Vec::new();
+        for (name, record) in records {
+            let lab = convert::lab(&record.spec.clone().unwrap_or_default());
+            match lab {
+                Ok(lab) => entries.push(Arc::new(Entry::new(&manager.0.store, record, lab))),
+                Err(faults) => {
+                    tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone");
+                }
+            }
+        }
+        manager.0.labs().extend(entries.iter().map(|entry| (entry.name.clone(), entry.clone())));
+        let first = entries.into_iter().map(|entry| manager.spawn(entry)).collect();
+        Ok((manager, first))
+    }
+
+    fn spawn(&self, entry: Arc<Entry>) -> oneshot::Receiver<()> {
+        let (first, looked) = oneshot::channel();
+        self.0.runtime.spawn(actor::run(self.0.clone(), entry, first));
+        looked
+    }
+
+    /// Takes away what bears the marks of labs that are not in the store. Only for a store that is
+    /// known to be whole.
+    pub fn purge_strays(&self) -> Result<(), Failure> {
+        for name in self.0.kernel.marked_labs()? {
+            if self.0.labs().contains_key(&name) {
+                continue;
+            }
+            tracing::warn!(lab = %name, "taking away what is left of a lab that is not in the store");
+            let nothing = Target::default();
+            let scope = Scope { lab: &name, first_id: 0, target: &nothing };
+            let plan = diff(&nothing, &self.0.kernel.observe(scope)?);
+            if let Some(failure) = self.0.kernel.execute(scope, &plan, &mut |_| ()).into_iter().next() {
+                return Err(failure);
+            }
+            self.0.kernel.release(&name)?;
+        }
+        Ok(())
+    }
+
+    /// Wakes a lab's actor: something of it may have changed. Does not block.
+    pub fn wake(&self, name: &LabName) {
+        if let Some(entry) = self.0.labs().get(name) {
+            entry.event.notify_one();
+        }
+    }
+
+    /// Wakes all actors. Does not block.
+    pub fn wake_all(&self) {
+        for entry in self.0.labs().values() {
+            entry.event.notify_one();
+        }
+    }
+
+    fn entry(&self, name: &LabName) -> Result<Arc<Entry>, Error> {
+        self.0.labs().get(name).cloned().ok_or_else(|| Error::NotFound(name.clone()))
+    }
+
+    /// Accepts a new lab; durable when this returns.
+    pub fn create(&self, lab: Lab, spec: proto::Lab, owner_uid: u32) -> Result<proto::LabResource, Error> {
+        let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.entry(&lab.name).ok();
+        if let Some(known) = known {
+            let state = known.state();
+            if state.record.deleting {
+                return Err(Error::Deleting(lab.name));
+            }
+            if state.record.failure.is_none() {
+                return Err(Error::Exists(lab.name));
+            }
+            drop(state);
+            return self.replace_failed(&known, lab, spec);
+        }
+        let uid = uuid::Uuid::new_v4().to_string();
+        self.preflight(&lab, &Target::new(&lab, &uid), &BTreeSet::new())?;
+        let record = Record {
+            uid,
+            generation: 1,
+            created_us: clock::now_us(),
+            owner_uid,
+            spec: Some(spec),
+            first_id: self.free_ids()?,
+            ..Record::default()
+        };
+        self.0.store.put(&lab.name, &record)?;
+        let entry = Arc::new(Entry::new(&self.0.store, record, lab));
+        self.0.labs().insert(entry.name.clone(), entry.clone());
+        self.tell(&entry, 1, "created");
+        let resource = entry.resource();
+        self.spawn(entry);
+        Ok(resource)
+    }
+
+    /// A lab that failed and of which nothing is left may be created again.
+    fn replace_failed(
+        &self,
+        entry: &Arc<Entry>,
+        lab: Lab,
+        spec: proto::Lab,
+    ) -> Result<proto::LabResource, Error> {
+        self.preflight(&lab, &Target::new(&lab, &entry.uid), &BTreeSet::new())?;
+        let mut generation = 0;
+        entry.respecify(&self.0.store, lab, |record| {
+            record.generation += 1;
+            record.failure = None;
+            record.spec = Some(spec);
+            record.created_us = clock::now_us();
+            generation = record.generation;
+        })?;
+        self.tell(entry, generation, "created");
+        entry.command.notify_one();
+        Ok(entry.resource())
+    }
+
+    fn tell(&self, entry: &Entry, generation: u64, reason: &str) {
+        let changed = SpecChanged { generation, reason: reason.to_owned() };
+        entry.history.add(&self.0.store, Body::SpecChanged(changed));
+    }
+
+    /// Creates a lab or changes a running one; durable when this returns. `expected` is the
+    /// generation that it must have; 0: any.
+    pub fn apply(
+        &self,
+        lab: Lab,
+        spec: proto::Lab,
+        expected: u64,
+        owner_uid: u32,
+    ) -> Result<(proto::LabResource, Plan), Error> {
+        let Ok(entry) = self.entry(&lab.name) else {
+            if expected != 0 {
+                return Err(Error::Stale { lab: lab.name, expected, found: 0 });
+            }
+            let plan = self.plan(&lab, false)?;
+            return Ok((self.create(lab, spec, owner_uid)?, plan));
+        };
+        let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found, deleting, unchanged) = {
+            let state = entry.state();
+            let unchanged = state.record.spec.as_ref() == Some(&spec) && state.record.failure.is_none();
+            (state.record.generation, state.record.deleting, unchanged)
+        };
+        if deleting {
+            return Err(Error::Deleting(lab.name));
+        }
+        if expected != 0 && expected != found {
+            return Err(Error::Stale { lab: lab.name, expected, found });
+        }
+        let (plan, observed) = self.plan_for(&lab, &entry)?;
+        if !unchanged {
+            let own = own_nodes(&observed);
+            self.preflight(&lab, &Target::new(&lab, &entry.uid), &own)?;
+            let mut generation = 0;
+            entry.respecify(&self.0.store, lab, |record| {
+                if record.verified_generation == record.generation {
+                    record.previous_spec = record.spec.take();
+                }
+                if record.failure.take().is_some() {
+                    record.verified_generation = 0;
+                    record.previous_spec = None;
+                }
+                record.generation += 1;
+                record.spec = Some(spec);
+                generation = record.generation;
+            })?;
+            self.tell(&entry, generation, "applied");
+        }
+        entry.command.notify_one();
+        Ok((entry.resource(), plan))
+    }
+
+    /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
+    pub fn plan(&self, lab: &Lab, from_scratch: bool) -> Result<Plan, Error> {
+        if from_scratch {
+            let host = (Place::Host, crate::model::observed::PlaceState::default());
+            let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
+            return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
+        }
+        if let Ok(entry) = self.entry(&lab.name) {
+            Ok(self.plan_for(lab, &entry)?.0)
+        } else {
+            let target = Target::new(lab, lab.name.as_str());
+            self.preflight(lab, &target, &BTreeSet::new())?;
+            let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
+            Ok(diff(&target, &observed))
+        }
+    }
+
+    fn plan_for(&self, lab: &Lab, entry: &Entry) -> Result<(Plan, Observed), Error> {
+        let target = Target::new(lab, &entry.uid);
+        let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
+        self.preflight(lab, &target, &own_nodes(&observed))?;
+        Ok((diff(&target, &observed), observed))
+    }
+
+    fn preflight(&self, lab: &Lab, target: &Target, own: &BTreeSet<NodeName>) -> Result<(), Error> {
+        let host = self.0.kernel.host()?;
+        let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
+        let targets: Vec<_> =
+            others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
+        let others: Vec<_> = targets.iter().map(|(name, target)| preflight::Other { name, target }).collect();
+        let refusals = preflight::check(&*self.0.kernel, &lab.name, target, &host, own, &others);
+        if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
+    }
+
+    fn free_ids(&self) -> Result<u32, Error> {
+        let taken: BTreeSet<u32> =
+            self.0.labs().values().map(|entry| entry.state().record.first_id).collect();
+        let free = (0..MAX_LABS).map(|number| FIRST_ID + number * IDS).find(|id| !taken.contains(id));
+        free.ok_or_else(|| {
+            Failure::new(
+                "host",
+                format!("there are {MAX_LABS} labs already, as many as have user ids; delete some"),
+            )
+            .into()
+        })
+    }
+
+    /// One lab. Does not block.
+    pub fn get(&self, name: &LabName) -> Result<proto::LabResource, Error> {
+        Ok(self.entry(name)?.resource())
+    }
+
+    /// All labs by name. Does not block.
+    pub fn list(&self) -> Vec<proto::LabResource> {
+        let entries: Vec<_> = self.0.labs().values().cloned().collect();
+        entries.iter().map(|entry| entry.resource()).collect()
+    }
+
+    /// A lab as validated, and whether its nodes are there to be used. Does not block.
+    pub fn usable(&self, name: &LabName) -> Result<Arc<Lab>, Error> {
+        let entry = self.entry(name)?;
+        let state = entry.state();
+        if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
+            let phase = state.status.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
+            return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it with watch-lab")));
+        }
+        Ok(state.lab.clone())
+    }
+
+    /// The first id of a lab's user namespace. Does not block.
+    pub fn first_id(&self, name: &LabName) -> Result<u32, Error> {
+        Ok(self.entry(name)?.state().record.first_id)
+    }
+
+    /// A lab's events. Does not block.
+    pub fn history(&self, name: &LabName) -> Result<HistoryOf, Error> {
+        Ok(HistoryOf(self.entry(name)?))
+    }
+
+    /// Marks a lab for deletion; durable when this returns.
+    pub fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
+        let entry = self.entry(name)?;
+        entry.change(&self.0.store, |record| record.deleting = true)?;
+        entry.report(&self.0.store, status::Status::deleting);
+        entry.command.notify_one();
+        Ok(entry.resource())
+    }
+
+    /// Stops or starts drift repair; durable when this returns.
+    pub fn pause(&self, name: &LabName, paused: bool) -> Result<proto::LabResource, Error> {
+        let entry = self.entry(name)?;
+        entry.change(&self.0.store, |record| record.paused = paused)?;
+        entry.report(&self.0.store, |status| status.paused(paused));
+        entry.command.notify_one();
+        Ok(entry.resource())
+    }
+
+    /// How many labs there are in each phase. Does not block.
+    pub fn phases(&self) -> BTreeMap<Phase, usize> {
+        let mut phases = BTreeMap::new();
+        for entry in self.0.labs().values() {
+            *phases.entry(entry.state().status.phase()).or_insert(0) += 1;
+        }
+        phases
+    }
+}
+
+/// The events of one lab.
+pub struct HistoryOf(Arc<Entry>);
+
+impl std::ops::Deref for HistoryOf {
+    type Target = History;
+
+    fn deref(&self) -> &History {
+        &self.0.history
+    }
+}
+
+impl HistoryOf {
+    /// The lab as it is now.
+    pub fn resource(&self) -> proto::LabResource {
+        self.0.resource()
+    }
+}
+
+fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
+    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
+    observed.places.keys().filter_map(node).collect()
+}

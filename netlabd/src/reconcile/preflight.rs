@@ -1,0 +1,201 @@
+//! What would harm the host, or cannot work on it: found before anything changes.
+
+use std::collections::BTreeSet;
+
+use ipnet::IpNet;
+
+use super::error::{Reason, Refusal};
+use crate::{
+    exec::{Feature, HostState, Kernel},
+    model::{Kind, LabName, NodeName, Place},
+    plan::{PlaceTarget, Target},
+};
+
+/// Another lab and what it wants.
+pub(super) struct Other<'a> {
+    pub(super) name: &'a LabName,
+    pub(super) target: &'a Target,
+}
+
+/// All that keeps the host from having a lab. `own` are the nodes whose namespaces are the lab's
+/// already.
+pub(super) fn check(
+    kernel: &dyn Kernel,
+    lab: &LabName,
+    target: &Target,
+    host: &HostState,
+    own: &BTreeSet<NodeName>,
+    others: &[Other<'_>],
+) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    if let Some(wanted) = target.places.get(&Place::Host) {
+        names(lab, wanted, host, others, &mut refusals);
+        addresses(lab, wanted, host, others, &mut refusals);
+        ipv6(wanted, host, &mut refusals);
+    }
+    for node in target.nodes().into_iter().filter(|node| !own.contains(*node)) {
+        if host.pins.contains(&format!("{lab}.{node}")) {
+            refusals.push(Refusal {
+                reason: Reason::NamespaceTaken,
+                path: format!("nodes.{node}"),
+                message: format!(
+                    "a network namespace {lab}.{node} exists and is not netlab's; rename the node or the lab, or \
+                     delete it with: ip netns delete {lab}.{node}"
+                ),
+            });
+        }
+    }
+    parents(target, host, &mut refusals);
+    features(kernel, target, &mut refusals);
+    refusals
+}
+
+fn names(
+    lab: &LabName,
+    wanted: &PlaceTarget,
+    host: &HostState,
+    others: &[Other<'_>],
+    refusals: &mut Vec<Refusal>,
+) {
+    for name in wanted.links.keys() {
+        let seen = host.links.get(name.as_str()).filter(|link| link.lab.as_deref() != Some(lab.as_str()));
+        let claimed = others.iter().find(|other| {
+            other.target.places.get(&Place::Host).is_some_and(|host| host.links.contains_key(name))
+        });
+        let whose = match (claimed, seen) {
+            (Some(other), _) => format!("lab {} has", other.name),
+            (None, Some(_)) => "the host has".to_owned(),
+            (None, None) => continue,
+        };
+        refusals.push(Refusal {
+            reason: Reason::InterfaceTaken,
+            path: format!("host.interfaces.{name}"),
+            message: format!("{whose} an interface {name} already; choose another name for the lab's"),
+        });
+    }
+}
+
+fn addresses(
+    lab: &LabName,
+    wanted: &PlaceTarget,
+    host: &HostState,
+    others: &[Other<'_>],
+    refusals: &mut Vec<Refusal>,
+) {
+    let of_host = host.links.iter().filter(|(_, link)| link.lab.as_deref() != Some(lab.as_str())).flat_map(
+        |(name, link)| link.addresses.iter().map(move |address| (*address, format!("the host's {name}"))),
+    );
+    let of_labs = others.iter().flat_map(|other| {
+        let host = other.target.places.get(&Place::Host).into_iter();
+        host.flat_map(|host| &host.links).flat_map(move |(name, link)| {
+            link.addresses.iter().map(move |address| (*address, format!("{name} of lab {}", other.name)))
+        })
+    });
+    let taken: Vec<(IpNet, String)> = of_host.chain(of_labs).collect();
+    for (name, link) in &wanted.links {
+        for (number, address) in link.addresses.iter().enumerate() {
+            let Some((seen, whose)) = taken.iter().find(|(seen, _)| overlap(seen, address)) else { continue };
+            refusals.push(Refusal {
+                reason: Reason::AddressOverlap,
+                path: format!("host.interfaces.{name}.addresses[{number}]"),
+                message: format!(
+                    "{address} overlaps {seen} on {whose}; the host could no longer tell the two apart: choose \
+                     another range"
+                ),
+            });
+        }
+    }
+}
+
+fn overlap(a: &IpNet, b: &IpNet) -> bool {
+    a.contains(&b.network()) || b.contains(&a.network())
+}
+
+fn ipv6(wanted: &PlaceTarget, host: &HostState, refusals: &mut Vec<Refusal>) {
+    let forwards = wanted.sysctls.keys().any(|key| key.as_str() == "net.ipv6.conf.all.forwarding");
+    if forwards && host.ipv6_by_advertisement {
+        refusals.push(Refusal {
+            reason: Reason::Ipv6Advertised,
+            path: "host.forwarding".to_owned(),
+            message: "the host has its IPv6 default route from router advertisements, which a forwarding host \
+                      ignores: it would lose the route. Set net.ipv6.conf.IF.accept_ra = 2 and a static route first"
+                .to_owned(),
+        });
+    }
+}
+
+fn parents(target: &Target, host: &HostState, refusals: &mut Vec<Refusal>) {
+    let own = target.places.get(&Place::Host);
+    for (place, wanted) in &target.places {
+        for (name, link) in &wanted.links {
+            let Kind::Macvlan { parent, .. } = &link.kind else { continue };
+            if own.is_some_and(|host| host.links.contains_key(parent))
+                || host.links.contains_key(parent.as_str())
+            {
+                continue;
+            }
+            let known: Vec<_> = host.links.keys().map(String::as_str).filter(|name| *name != "lo").collect();
+            refusals.push(Refusal {
+                reason: Reason::ParentNotFound,
+                path: format!("nodes.{place}.interfaces.{name}.macvlan.parent"),
+                message: format!(
+                    "the host has no interface {parent} for the macvlan {place}:{name}; it has: {}",
+                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+                ),
+            });
+        }
+    }
+}
+
+fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
+    for (feature, path) in needs(target) {
+        if let Err(reason) = kernel.probe(feature) {
+            refusals.push(Refusal {
+                reason: Reason::FeatureMissing,
+                path,
+                message: format!(
+                    "this kernel lacks {}, which the lab needs ({reason}); boot a kernel that has it, or load its module",
+                    feature.config()
+                ),
+            });
+        }
+    }
+}
+
+/// The features that a lab needs, each with the first field that asks for it.
+fn needs(target: &Target) -> Vec<(Feature, String)> {
+    let mut needs: Vec<(Feature, String)> = Vec::new();
+    let mut need = |feature: Feature, path: String| {
+        if !needs.iter().any(|(known, _)| *known == feature) {
+            needs.push((feature, path));
+        }
+    };
+    for (place, wanted) in &target.places {
+        let base = if *place == Place::Host { "host".to_owned() } else { format!("nodes.{place}") };
+        if *place != Place::Host {
+            need(Feature::UserNamespaces, base.clone());
+        }
+        for (name, link) in &wanted.links {
+            let at = format!("{base}.interfaces.{name}");
+            match &link.kind {
+                Kind::Loopback => {}
+                Kind::Veth { .. } => need(Feature::Veth, at.clone()),
+                Kind::Bridge { vlan_filtering: true, .. } => {
+                    need(Feature::BridgeVlanFiltering, format!("{at}.bridge.vlan_filtering"));
+                }
+                Kind::Bridge { .. } => need(Feature::Bridge, format!("{at}.bridge")),
+                Kind::Vlan { .. } => need(Feature::Vlan, format!("{at}.vlan")),
+                Kind::Vxlan(_) => need(Feature::Vxlan, format!("{at}.vxlan")),
+                Kind::Macvlan { .. } => need(Feature::Macvlan, format!("{at}.macvlan")),
+                Kind::Dummy => need(Feature::Dummy, format!("{at}.dummy")),
+            }
+            if let Some(number) = link.addresses.iter().position(|address| address.addr().is_ipv6()) {
+                need(Feature::Ipv6, format!("{at}.addresses[{number}]"));
+            }
+        }
+        if !wanted.nat.is_empty() {
+            need(Feature::Nat, format!("{base}.nat"));
+        }
+    }
+    needs
+}

@@ -1,0 +1,58 @@
+//! What is kept of a lab. Field numbers are for good: a number is never used for anything else.
+
+use netlab_proto::v1 as proto;
+
+/// A lab as it is kept.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct Record {
+    /// Unique identifier.
+    #[prost(string, tag = "1")]
+    pub uid: String,
+    /// Counts the changes of `spec`, from 1.
+    #[prost(uint64, tag = "2")]
+    pub generation: u64,
+    /// When it was accepted, in microseconds since 1970.
+    #[prost(int64, tag = "3")]
+    pub created_us: i64,
+    /// User id of whoever created it.
+    #[prost(uint32, tag = "4")]
+    pub owner_uid: u32,
+    /// The desired state.
+    #[prost(message, optional, tag = "5")]
+    pub spec: Option<proto::Lab>,
+    /// First of the lab's 65,536 user and group ids.
+    #[prost(uint32, tag = "6")]
+    pub first_id: u32,
+    /// Whether it is being taken away.
+    #[prost(bool, tag = "7")]
+    pub deleting: bool,
+    /// Whether drift repair is stopped.
+    #[prost(bool, tag = "8")]
+    pub paused: bool,
+    /// The newest generation that was verified; 0: none yet.
+    #[prost(uint64, tag = "9")]
+    pub verified_generation: u64,
+    /// The desired state before the last change, until that change is verified.
+    #[prost(message, optional, tag = "10")]
+    pub previous_spec: Option<proto::Lab>,
+    /// What made the lab fail for good; nothing of it is left then.
+    #[prost(message, optional, tag = "11")]
+    pub failure: Option<proto::Failure>,
+    /// Repairs of drift since it was created.
+    #[prost(uint64, tag = "12")]
+    pub drift_repaired: u64,
+    /// The newest repairs, newest first.
+    #[prost(message, repeated, tag = "13")]
+    pub repairs: Vec<proto::Repair>,
+}
+
+/// A sysctl of the host before any lab changed it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct HostValue {
+    /// The value.
+    #[prost(string, tag = "1")]
+    pub value: String,
+    /// In which boot it was read (`/proc/sys/kernel/random/boot_id`); in a later one it means nothing.
+    #[prost(string, tag = "2")]
+    pub boot_id: String,
+}

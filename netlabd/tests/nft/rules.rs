@@ -1,0 +1,229 @@
+//! Rules that are written come back as ours; what others do to them shows.
+
+use netlabd::{
+    kernel::nft::{Scope, probe_features, read, remove, replace},
+    model::{
+        NatRule, Protocol,
+        observed::{NatState, ObservedRule},
+    },
+};
+
+use super::{
+    names::{forward, masquerade},
+    support::{isolated, sh},
+};
+
+/// Every variant, prerouting before postrouting.
+fn every_rule() -> Vec<NatRule> {
+    let longest = "fifteen-letters";
+    let mut rules = Vec::new();
+    for protocol in [Protocol::Tcp, Protocol::Udp] {
+        for to in ["192.0.2.1:80", "[2001:db8::1]:443", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"] {
+            for input in ["", "eth0", longest] {
+                rules.push(forward(protocol, 65535, to, input));
+            }
+        }
+    }
+    for source in [
+        "",
+        "192.0.2.0/24",
+        "192.0.2.7/32",
+        "0.0.0.0/0",
+        "10.0.0.0/9",
+        "2001:db8::/33",
+        "::/0",
+        "2001:db8::1/128",
+    ] {
+        for out in ["", "eth0", longest] {
+            rules.push(masquerade(source, out));
+        }
+    }
+    rules
+}
+
+fn foreign(state: &NatState) -> Vec<&str> {
+    let mut texts = Vec::new();
+    for rule in &state.rules {
+        if let ObservedRule::Foreign(text) = rule {
+            texts.push(text.as_str());
+        }
+    }
+    texts
+}
+
+#[test]
+fn every_variant_comes_back_as_ours() {
+    isolated(|| {
+        let rules = every_rule();
+        replace(Scope::Node, &rules).unwrap();
+        let state = read(Scope::Node).unwrap();
+        assert_eq!(foreign(&state), [""; 0]);
+        assert!(state.is(&rules), "{state:#?}");
+        for rule in rules {
+            replace(Scope::Node, std::slice::from_ref(&rule)).unwrap();
+            assert!(read(Scope::Node).unwrap().is(std::slice::from_ref(&rule)), "{rule}");
+        }
+        remove(Scope::Node).unwrap();
+        assert_eq!(read(Scope::Node).unwrap(), NatState::default());
+        assert_eq!(sh("nft list ruleset"), "");
+        remove(Scope::Node).unwrap();
+    });
+}
+
+#[test]
+fn the_rules_read_as_nft_would_write_them() {
+    isolated(|| {
+        let rules = [
+            forward(Protocol::Tcp, 8080, "192.0.2.1:80", ""),
+            forward(Protocol::Udp, 53, "[2001:db8::1]:5353", "eth1"),
+            masquerade("192.0.2.0/24", "eth1"),
+            masquerade("2001:db8::/32", ""),
+            masquerade("", ""),
+        ];
+        replace(Scope::Node, &rules).unwrap();
+        let expected = r#"table inet netlab {
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		fib daddr type local meta nfproto ipv4 tcp dport 8080 counter packets 0 bytes 0 dnat ip to 192.0.2.1:80 comment "forward tcp port 8080 to 192.0.2.1:80"
+		iifname "eth1" meta nfproto ipv6 udp dport 53 counter packets 0 bytes 0 dnat ip6 to [2001:db8::1]:5353 comment "forward udp port 53 to [2001:db8::1]:5353 in eth1"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip saddr 192.0.2.0/24 oifname "eth1" counter packets 0 bytes 0 masquerade comment "masquerade source 192.0.2.0/24 out eth1"
+		ip6 saddr 2001:db8::/32 oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade source 2001:db8::/32"
+		oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade"
+	}
+}
+"#;
+        assert_eq!(sh("nft list ruleset"), expected);
+    });
+}
+
+#[test]
+fn a_rule_that_somebody_adds_is_foreign() {
+    isolated(|| {
+        let rules = [masquerade("", "eth0")];
+        replace(Scope::Node, &rules).unwrap();
+        sh("nft insert rule inet netlab postrouting ip saddr 203.0.113.9 accept");
+        let state = read(Scope::Node).unwrap();
+        assert!(!state.is(&rules));
+        assert_eq!(state.rules[1], ObservedRule::Ours(rules[0].clone()));
+        assert!(foreign(&state)[0].contains("[ immediate reg 0 accept ]"), "{state:?}");
+        replace(Scope::Node, &rules).unwrap();
+        assert!(read(Scope::Node).unwrap().is(&rules));
+    });
+}
+
+#[test]
+fn a_changed_rule_is_foreign() {
+    isolated(|| {
+        let rules = [forward(Protocol::Tcp, 80, "192.0.2.1:80", "eth0"), masquerade("192.0.2.0/24", "eth0")];
+        let changes = [
+            "nft replace rule inet netlab postrouting handle N ip saddr 192.0.3.0/24 oifname eth0 counter masquerade comment '\"masquerade source 192.0.2.0/24 out eth0\"'",
+            "nft replace rule inet netlab postrouting handle N ip saddr 192.0.2.0/24 oifname eth0 counter masquerade random comment '\"masquerade source 192.0.2.0/24 out eth0\"'",
+            "nft replace rule inet netlab postrouting handle N ip saddr 192.0.2.0/24 oifname eth0 counter masquerade comment '\"mine\"'",
+            "nft delete rule inet netlab postrouting handle N",
+        ];
+        for change in changes {
+            replace(Scope::Node, &rules).unwrap();
+            assert!(read(Scope::Node).unwrap().is(&rules));
+            let listing = sh("nft -a list chain inet netlab postrouting");
+            let line = listing.lines().find(|line| line.contains("masquerade")).unwrap();
+            sh(&change.replace(" N", &format!(" {}", line.rsplit(' ').next().unwrap())));
+            let state = read(Scope::Node).unwrap();
+            assert!(!state.is(&rules), "{change}: {state:?}");
+            assert_eq!(state.rules[0], ObservedRule::Ours(rules[0].clone()));
+        }
+    });
+}
+
+#[test]
+fn rules_that_nft_loads_from_its_own_listing_are_ours_and_counters_do_not_matter() {
+    isolated(|| {
+        let rules = every_rule();
+        replace(Scope::Node, &rules).unwrap();
+        // Without its comment a rule does not say what it is for.
+        sh("nft -s list ruleset > /run/netns/saved; nft flush ruleset");
+        sh("sed -e 's/ counter / counter packets 7 bytes 900 /' /run/netns/saved | nft -f -");
+        assert!(sh("nft list ruleset").contains("packets 7 bytes 900"));
+        let state = read(Scope::Node).unwrap();
+        assert!(state.is(&rules), "{:#?}", foreign(&state));
+        sh(
+            "sed -e 's/ comment .*//' /run/netns/saved > /run/netns/bare; nft flush ruleset; nft -f /run/netns/bare",
+        );
+        let state = read(Scope::Node).unwrap();
+        assert_eq!((state.present, foreign(&state).len()), (true, rules.len()));
+    });
+}
+
+#[test]
+fn damaged_chains_show_and_are_made_anew() {
+    isolated(|| {
+        let rules = [forward(Protocol::Tcp, 80, "192.0.2.1:80", ""), masquerade("", "")];
+        let damages = [
+            "nft delete table inet netlab",
+            "nft flush ruleset",
+            "nft flush chain inet netlab prerouting && nft delete chain inet netlab prerouting",
+            "nft add table inet netlab '{ flags dormant; }'",
+            "nft add chain inet netlab prerouting '{ policy drop; }'",
+            "nft delete table inet netlab; nft add table inet netlab; nft add chain inet netlab prerouting",
+            "nft delete table inet netlab; nft add table inet netlab; \
+             nft add chain inet netlab postrouting '{ type filter hook postrouting priority 100; }'",
+            "nft delete table inet netlab; nft add table inet netlab; \
+             nft add chain inet netlab prerouting '{ type nat hook prerouting priority -90; }'",
+        ];
+        for damage in damages {
+            replace(Scope::Node, &rules).unwrap();
+            assert!(read(Scope::Node).unwrap().is(&rules), "before {damage}");
+            sh(damage);
+            let state = read(Scope::Node).unwrap();
+            assert!(!state.present, "{damage}");
+            assert_eq!(state.is(&[]), sh("nft list ruleset").is_empty(), "{damage}: {state:?}");
+        }
+        replace(Scope::Node, &rules).unwrap();
+        assert!(read(Scope::Node).unwrap().is(&rules));
+    });
+}
+
+#[test]
+fn two_thousand_rules() {
+    isolated(|| {
+        let rule = |port| forward(Protocol::Tcp, port, "192.0.2.1:80", "eth0");
+        let rules: Vec<_> = (1..=2000).map(rule).collect();
+        replace(Scope::Node, &rules).unwrap();
+        replace(Scope::Node, &rules).unwrap();
+        assert!(read(Scope::Node).unwrap().is(&rules));
+        assert_eq!(sh("nft list ruleset").matches("dnat ip to").count(), 2000);
+    });
+}
+
+#[test]
+fn a_refusal_names_the_object_and_changes_nothing() {
+    isolated(|| {
+        sh(
+            "nft add table inet netlab; nft add chain inet netlab prerouting; nft add chain inet netlab mine; \
+            nft add rule inet netlab mine jump prerouting",
+        );
+        let before = sh("nft list ruleset");
+        let error = replace(Scope::Node, &[masquerade("", "")]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("chain prerouting of table inet netlab: Device or resource busy"),
+            "{error}"
+        );
+        assert!(error.contains("jumps to it"), "{error}");
+        assert_eq!(sh("nft list ruleset"), before);
+    });
+}
+
+#[test]
+fn this_kernel_has_all_that_is_needed() {
+    isolated(|| {
+        let features = probe_features();
+        assert_eq!(features.len(), 4);
+        for (name, result) in features {
+            assert_eq!(result, Ok(()), "{name}");
+        }
+        assert_eq!(sh("nft list ruleset"), "");
+    });
+}

@@ -1,0 +1,115 @@
+//! Many clients and many labs at once.
+
+use std::thread;
+
+use super::{Test, apply::SMALL};
+use crate::{command::Output, host::TestHost, traffic::Traffic};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("concurrency::many_labs_at_once", many),
+    Test::new("concurrency::create_and_delete_race", create_and_delete),
+    Test::new("concurrency::two_clients_change_one_lab", two_clients),
+    Test::new("concurrency::delete_by_many_clients", delete_by_many),
+];
+
+/// How many labs are made at once.
+const MANY: usize = 12;
+
+/// Runs netlabctl with each of several lists of arguments at once.
+fn at_once(host: &TestHost, commands: &[Vec<String>]) -> Vec<Output> {
+    thread::scope(|scope| {
+        let run = |args: &Vec<String>| host.ctl(&args.iter().map(String::as_str).collect::<Vec<_>>());
+        let running: Vec<_> = commands.iter().map(|args| scope.spawn(move || run(args))).collect();
+        running.into_iter().map(|one| one.join().expect("netlabctl ends")).collect()
+    })
+}
+
+/// Fails the test unless every command ended with 0.
+fn all_well(outputs: Vec<Output>) {
+    for output in outputs {
+        output.ok();
+    }
+}
+
+fn words(line: &str) -> Vec<String> {
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// The small lab under another name; gives the path of its file.
+fn named(host: &TestHost, name: &str) -> String {
+    host.file(&format!("{name}.yaml"), SMALL.replace("name: small", &format!("name: {name}")))
+}
+
+fn many() {
+    let host = TestHost::started();
+    let quiet = named(&host, "quiet");
+    host.ctl(&["create-lab", &quiet]).ok();
+    let before = host.inventory();
+    let traffic = Traffic::start(&host, "quiet.ns1", "203.0.113.1");
+    let names: Vec<String> = (0..MANY).map(|n| format!("lab{n}")).collect();
+    let creates: Vec<_> =
+        names.iter().map(|name| words(&format!("create-lab {}", named(&host, name)))).collect();
+    all_well(at_once(&host, &creates));
+    let checks: Vec<_> = names.iter().map(|name| words(&format!("check-lab {name}"))).collect();
+    all_well(at_once(&host, &checks));
+    let list = host.ctl(&["list-labs"]).ok();
+    assert!(names.iter().all(|name| list.contains(name.as_str())), "{list}");
+    let deletes: Vec<_> = names.iter().map(|name| words(&format!("delete-lab {name}"))).collect();
+    all_well(at_once(&host, &deletes));
+    traffic.lost_nothing();
+    before.assert_unchanged();
+}
+
+fn create_and_delete() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    let file = named(&host, "racer");
+    for _ in 0..8 {
+        let create = words(&format!("create-lab {file}"));
+        let delete = words("delete-lab racer");
+        for output in at_once(&host, &[create.clone(), delete.clone(), create, delete]) {
+            // Done, deleted while waiting for it, not there (yet), there already.
+            assert!([0, 1, 4, 5].contains(&output.code), "{output}");
+            assert!(!output.stderr.contains("panicked"), "{output}");
+        }
+    }
+    let last = host.ctl(&["delete-lab", "racer"]);
+    assert!([0, 4].contains(&last.code), "{last}");
+    before.assert_unchanged();
+}
+
+fn two_clients() {
+    let host = TestHost::started();
+    let file = named(&host, "shared");
+    host.ctl(&["create-lab", &file]).ok();
+    let text = std::fs::read_to_string(&file).expect("reading a file of this test");
+    let versions = ["192.0.2.11/24", "192.0.2.12/24"];
+    let files =
+        versions.map(|address| host.file(&address.replace('/', "-"), text.replace("192.0.2.1/24", address)));
+    for _ in 0..4 {
+        let applies: Vec<_> = files.iter().map(|file| words(&format!("apply-lab {file}"))).collect();
+        for output in at_once(&host, &applies) {
+            assert!([0, 1, 5].contains(&output.code), "{output}");
+        }
+        host.wait_ready("shared");
+        host.ctl(&["check-lab", "shared"]).ok();
+        let seen = host.sh("ip -n shared.ns1 addr show eth0");
+        let found: Vec<_> = versions.iter().filter(|address| seen.contains(*address)).collect();
+        assert_eq!(found.len(), 1, "one version and nothing of the other: {seen}");
+        let wanted = host.lab("shared")["spec"].to_string();
+        assert!(wanted.contains(found[0]), "what is, is what is wanted: {wanted}");
+    }
+}
+
+fn delete_by_many() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    let file = named(&host, "doomed");
+    host.ctl(&["create-lab", &file]).ok();
+    let deletes = vec![words("delete-lab doomed"); 6];
+    let outputs = at_once(&host, &deletes);
+    assert!(outputs.iter().any(|output| output.code == 0), "one of them deletes it: {outputs:?}");
+    assert!(outputs.iter().all(|output| [0, 4].contains(&output.code)), "{outputs:?}");
+    before.assert_unchanged();
+}

@@ -1,0 +1,357 @@
+//! What somebody breaks by hand is repaired; what somebody adds is left alone.
+
+use std::time::Duration;
+
+use super::Test;
+use crate::{command::wait_until, feature::Feature, host::TestHost, traffic::Traffic};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("drift::links", links),
+    Test::new("drift::addresses_and_routes", addresses_and_routes),
+    Test::new("drift::bridges", bridges),
+    Test::new("drift::bridge_vlans", bridge_vlans).needs(&[Feature::BridgeVlan]),
+    Test::new("drift::tunnels", tunnels).needs(&[Feature::Vxlan]),
+    Test::new("drift::sysctls", sysctls),
+    Test::new("drift::nat", nat).needs(&[Feature::Nat]),
+    Test::new("drift::namespaces", namespaces),
+    Test::new("drift::extras_are_left_alone", extras),
+    Test::new("drift::paused_lab_is_left_alone", paused),
+];
+
+/// How long a repair may take. A median is measured elsewhere; here a loaded machine must not matter.
+const SOON: Duration = Duration::from_secs(20);
+/// How long until something is noticed of which the kernel tells nobody.
+const LATER: Duration = Duration::from_secs(60);
+
+/// Two nodes with a switch and a router between them.
+const LAB: &str = "\
+name: d
+nodes:
+  ns1:
+    interfaces:
+      eth0: { addresses: [192.0.2.1/24, \"2001:db8::1/64\"] }
+    routes: [ { to: default, via: 192.0.2.254 } ]
+    sysctls: { net.ipv4.conf.all.rp_filter: \"2\", net.ipv4.ip_default_ttl: \"99\" }
+  sw:
+    interfaces:
+      br0: { bridge: {} }
+      p1: { port: { bridge: br0 } }
+      p2: { port: { bridge: br0 } }
+  router:
+    forwarding: true
+    interfaces:
+      eth0: { addresses: [192.0.2.254/24] }
+      eth1: { addresses: [203.0.113.254/24] }
+  ns2:
+    interfaces:
+      eth0: { addresses: [203.0.113.1/24] }
+    routes: [ { to: default, via: 203.0.113.254 } ]
+links:
+  - endpoints: [\"ns1:eth0\", \"sw:p1\"]
+  - endpoints: [\"router:eth0\", \"sw:p2\"]
+  - endpoints: [\"router:eth1\", \"ns2:eth0\"]
+checks:
+  - { from: ns1, to: 203.0.113.1 }
+  - { from: ns2, to: 192.0.2.1 }
+";
+
+/// One way to break a lab: the script that does, and one that succeeds once it is mended.
+type Damage = (&'static str, &'static str);
+
+/// Breaks the lab in each way in turn, and waits for each repair.
+fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
+    for (damage, mended) in damages {
+        let repairs = repairs(host, lab);
+        host.sh(damage);
+        wait_until(&format!("`{damage}` is mended: `{mended}`"), limit, || {
+            host.run("sh", &["-ec", mended]).code == 0
+        });
+        wait_until(&format!("the repair of `{damage}` is told"), limit, || {
+            self::repairs(host, lab) > repairs
+        });
+        host.wait_ready(lab);
+        let check = host.ctl(&["check-lab", lab]);
+        assert!(check.code == 0, "after `{damage}`: {check}");
+    }
+}
+
+/// How often netlabd has repaired a lab.
+fn repairs(host: &TestHost, lab: &str) -> u64 {
+    // A 64-bit number is a string in the JSON of protocol buffers, and absent while it is 0.
+    match &host.lab(lab)["status"]["drift_repaired"] {
+        serde_json::Value::String(text) => text.parse().expect("a number"),
+        other => other.as_u64().unwrap_or(0),
+    }
+}
+
+fn with_lab() -> (TestHost, String) {
+    let host = TestHost::started();
+    let file = host.file("d.yaml", LAB);
+    host.ctl(&["create-lab", &file]).ok();
+    (host, file)
+}
+
+/// At the end nothing is left to do, and nothing is left behind.
+fn all_is_well(host: &TestHost, lab: &str, file: &str) {
+    let _ = host.ctl(&["apply-lab", "--dry-run", file]).code(0);
+    let text = host.ctl(&["get-lab", lab]).ok();
+    assert!(text.to_lowercase().contains("repair"), "get-lab tells of repairs:\n{text}");
+    host.ctl(&["delete-lab", lab]).ok();
+    assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
+}
+
+fn links() {
+    let (host, file) = with_lab();
+    let mac = host.exec("d.ns1", "cat /sys/class/net/eth0/address").ok();
+    let traffic = Traffic::start(&host, "d.ns2", "203.0.113.254");
+    host.sh("ip netns add elsewhere");
+    let gone =
+        "! ip -n d.ns1 link show oops && ip -n d.ns1 route | grep -q '^default via 192.0.2.254 dev eth0'";
+    breaks(
+        &host,
+        "d",
+        &[
+            ("ip -n d.ns1 link del eth0", "ip -n d.ns1 link show up dev eth0 | grep -q eth0"),
+            ("ip -n d.sw link del p2", "ip -n d.router link show up dev eth0 | grep -q eth0"),
+            (
+                "ip -n d.ns1 link set eth0 down",
+                "ip -n d.ns1 route | grep -q '^default via 192.0.2.254 dev eth0'",
+            ),
+            ("ip -n d.sw link set p1 down", "ip -n d.sw link show up dev p1 | grep -q p1"),
+            ("ip -n d.ns1 link set eth0 down; ip -n d.ns1 link set eth0 name oops", gone),
+            ("ip -n d.ns1 link set eth0 netns elsewhere", "ip -n d.ns1 link show up dev eth0 | grep -q eth0"),
+            (
+                "ip -n d.ns1 link set eth0 netns d.ns2 name oops",
+                "ip -n d.ns1 link show up dev eth0 | grep -q eth0",
+            ),
+            ("ip -n d.ns1 link set eth0 mtu 1300", "ip -n d.ns1 link show eth0 | grep -q 'mtu 1500'"),
+            (
+                "ip -n d.ns1 link set eth0 address 02:00:00:00:00:99",
+                "! ip -n d.ns1 link show eth0 | grep -q 02:00:00:00:00:99",
+            ),
+        ],
+        SOON,
+    );
+    assert_eq!(
+        host.exec("d.ns1", "cat /sys/class/net/eth0/address").ok(),
+        mac,
+        "the MAC address is the old one"
+    );
+    traffic.lost_nothing();
+    host.sh("! ip -n elsewhere link show eth0 2>/dev/null; ip netns del elsewhere");
+    all_is_well(&host, "d", &file);
+}
+
+fn addresses_and_routes() {
+    let (host, file) = with_lab();
+    let default = "ip -n d.ns1 route | grep -q '^default via 192.0.2.254 dev eth0'";
+    breaks(
+        &host,
+        "d",
+        &[
+            ("ip -n d.ns1 addr del 192.0.2.1/24 dev eth0", default),
+            ("ip -n d.ns1 addr del 2001:db8::1/64 dev eth0", "ip -n d.ns1 addr | grep -q 2001:db8::1/64"),
+            ("ip -n d.router addr flush dev eth1", "ip -n d.router addr | grep -q 203.0.113.254/24"),
+            ("ip -n d.ns1 route del default", default),
+            ("ip -n d.ns1 route replace default via 192.0.2.77", default),
+            (
+                "ip -n d.ns1 route change default via 192.0.2.254 mtu 1400",
+                "! ip -n d.ns1 route | grep -q 'mtu 1400'",
+            ),
+            (
+                "ip -n d.ns2 route replace blackhole default",
+                "ip -n d.ns2 route | grep -q '^default via 203.0.113.254'",
+            ),
+        ],
+        SOON,
+    );
+    all_is_well(&host, "d", &file);
+}
+
+fn bridges() {
+    let (host, file) = with_lab();
+    breaks(
+        &host,
+        "d",
+        &[
+            ("ip -n d.sw link set p1 nomaster", "ip -n d.sw link show p1 | grep -q 'master br0'"),
+            (
+                "ip -n d.sw link add br9 type bridge; ip -n d.sw link set p1 master br9",
+                "ip -n d.sw link show p1 | grep -q 'master br0'",
+            ),
+            ("ip -n d.sw link set br0 down", "ip -n d.sw link show up dev br0 | grep -q br0"),
+            ("ip -n d.sw link del br0", "ip -n d.sw link show p2 | grep -q 'master br0'"),
+        ],
+        SOON,
+    );
+    all_is_well(&host, "d", &file);
+}
+
+fn bridge_vlans() {
+    let host = TestHost::started();
+    host.ctl(&["create-lab", "labs/vlan.yaml"]).ok();
+    let port = "bridge -n vlan.bridge vlan show dev p1";
+    let only = "bridge -n vlan.bridge vlan show dev p1 | sed 1d | tr -s ' ' | grep -qx 'p1 100 PVID Egress Untagged *'";
+    breaks(
+        &host,
+        "vlan",
+        &[
+            ("bridge -n vlan.bridge vlan del vid 100 dev p1", only),
+            ("bridge -n vlan.bridge vlan add vid 100 dev p1", only),
+            (
+                "bridge -n vlan.bridge vlan add vid 200 dev p1 pvid untagged",
+                "bridge -n vlan.bridge vlan show dev p1 | grep '100 PVID'",
+            ),
+            (
+                "ip -n vlan.bridge link set br0 type bridge vlan_filtering 0",
+                "ip -n vlan.bridge -d link show br0 | grep -q 'vlan_filtering 1'",
+            ),
+        ],
+        SOON,
+    );
+    host.sh(port);
+    host.ctl(&["apply-lab", "--dry-run", "labs/vlan.yaml"]).ok();
+}
+
+fn tunnels() {
+    let host = TestHost::started();
+    host.ctl(&["create-lab", "labs/vxlan.yaml"]).ok();
+    let mended =
+        "ip -n vxlan.ns1 -d link show up dev vxlan0 | grep -q 'vxlan id 100 remote 203.0.113.1 dev eth0'";
+    breaks(
+        &host,
+        "vxlan",
+        &[
+            ("ip -n vxlan.ns1 link del vxlan0", mended),
+            (
+                "ip -n vxlan.ns1 link set vxlan0 mtu 1200",
+                "ip -n vxlan.ns1 link show vxlan0 | grep -q 'mtu 1450'",
+            ),
+            ("ip -n vxlan.ns1 link del eth0", mended),
+            (
+                "ip -n vxlan.ns1 link del vxlan0; ip -n vxlan.ns1 link add vxlan0 type vxlan id 7 dstport 4789",
+                mended,
+            ),
+        ],
+        SOON,
+    );
+    host.ctl(&["apply-lab", "--dry-run", "labs/vxlan.yaml"]).ok();
+}
+
+fn sysctls() {
+    let (host, file) = with_lab();
+    breaks(
+        &host,
+        "d",
+        &[
+            (
+                "ip netns exec d.router sysctl -qw net.ipv4.ip_forward=0",
+                "[ \"$(ip netns exec d.router sysctl -n net.ipv4.ip_forward)\" = 1 ]",
+            ),
+            (
+                "ip netns exec d.router sysctl -qw net.ipv6.conf.all.forwarding=0",
+                "[ \"$(ip netns exec d.router sysctl -n net.ipv6.conf.all.forwarding)\" = 1 ]",
+            ),
+            (
+                "ip netns exec d.ns1 sysctl -qw net.ipv4.conf.all.rp_filter=1",
+                "[ \"$(ip netns exec d.ns1 sysctl -n net.ipv4.conf.all.rp_filter)\" = 2 ]",
+            ),
+            (
+                "ip netns exec d.ns1 sysctl -qw net.ipv4.ip_default_ttl=5",
+                "[ \"$(ip netns exec d.ns1 sysctl -n net.ipv4.ip_default_ttl)\" = 99 ]",
+            ),
+        ],
+        LATER,
+    );
+    all_is_well(&host, "d", &file);
+}
+
+fn nat() {
+    let host = TestHost::started();
+    host.sh("nft 'table ip stranger { chain c { type nat hook postrouting priority 50; }; }'");
+    host.ctl(&["create-lab", "labs/internet-router.yaml"]).ok();
+    let node = "ip netns exec internet-router.router nft list ruleset | grep -q 'masquerade'";
+    let on_host = "nft list ruleset | grep -q '198.51.100.0/24.*masquerade'";
+    breaks(
+        &host,
+        "internet-router",
+        &[
+            ("ip netns exec internet-router.router nft flush ruleset", node),
+            ("set -- $(nft list tables | grep netlab); nft delete $1 $2 $3", on_host),
+            (
+                "set -- $(ip netns exec internet-router.router nft list tables | grep netlab)
+                 ip netns exec internet-router.router nft flush $1 $2 $3",
+                node,
+            ),
+            ("sysctl -qw net.ipv4.ip_forward=0", "[ \"$(sysctl -n net.ipv4.ip_forward)\" = 1 ]"),
+        ],
+        LATER,
+    );
+    let _ = host.run("nft", &["list", "ruleset"]).says("table ip stranger");
+    host.ctl(&["delete-lab", "internet-router"]).ok();
+    let ruleset = host.sh("nft list ruleset");
+    assert!(!ruleset.contains("netlab") && ruleset.contains("table ip stranger"), "{ruleset}");
+}
+
+fn namespaces() {
+    let (host, file) = with_lab();
+    let reaches = "ip netns exec d.ns1 ping -c 1 -W 1 203.0.113.1";
+    breaks(
+        &host,
+        "d",
+        &[
+            ("ip netns del d.ns1", reaches),
+            ("ip netns del d.router", reaches),
+            ("umount /run/netns/d.sw", "ip -n d.sw link show br0"),
+            ("ip -all netns del", reaches),
+        ],
+        SOON,
+    );
+    all_is_well(&host, "d", &file);
+}
+
+fn extras() {
+    let (host, file) = with_lab();
+    host.sh("ip -n d.ns1 addr add 192.0.2.77/24 dev eth0
+        ip -n d.ns1 route add 198.18.0.0/15 via 192.0.2.254
+        ip -n d.ns1 link add mine type veth peer name yours
+        ip -n d.ns1 addr add 10.9.9.1/24 dev mine
+        ip -n d.ns1 rule add from 10.9.9.9 lookup 99");
+    let added = || {
+        host.sh("ip -n d.ns1 addr show dev eth0 | grep -q 192.0.2.77/24
+            ip -n d.ns1 route | grep -q 198.18.0.0/15
+            ip -n d.ns1 addr show dev mine | grep -q 10.9.9.1/24
+            ip -n d.ns1 rule | grep -q 10.9.9.9");
+    };
+    breaks(
+        &host,
+        "d",
+        &[("ip -n d.ns1 link set eth0 mtu 1300", "ip -n d.ns1 link show eth0 | grep -q 'mtu 1500'")],
+        SOON,
+    );
+    added();
+    wait_until("get-lab shows what was added", LATER, || {
+        let extras = host.lab("d")["status"]["extras"].to_string();
+        ["192.0.2.77/24", "198.18.0.0/15", "mine"].iter().all(|extra| extras.contains(extra))
+    });
+    // A changed lab leaves them alone too, and a plan does not speak of them.
+    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    let changed = host.file("changed.yaml", LAB.replace("99", "98"));
+    host.ctl(&["apply-lab", &changed]).ok();
+    added();
+    host.ctl(&["delete-lab", "d"]).ok();
+    assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
+}
+
+fn paused() {
+    let (host, file) = with_lab();
+    host.ctl(&["pause-lab", "d"]).ok();
+    host.sh("ip -n d.ns1 link set eth0 down; ip -n d.ns2 addr flush dev eth0");
+    std::thread::sleep(Duration::from_secs(3));
+    host.sh("! ip -n d.ns1 link show up dev eth0 | grep -q eth0; ! ip -n d.ns2 addr | grep -q 203.0.113.1");
+    assert_eq!(host.lab("d")["status"]["paused"], true);
+    host.ctl(&["resume-lab", "d"]).ok();
+    wait_until("a resumed lab is repaired", SOON, || host.ctl(&["check-lab", "d"]).code == 0);
+    all_is_well(&host, "d", &file);
+}

@@ -1,0 +1,187 @@
+//! The example labs, end to end: made, proven, and deleted without a trace.
+
+use super::Test;
+use crate::{
+    capture::Capture,
+    feature::Feature,
+    host::{TestHost, example},
+    internet::Internet,
+    inventory::Inventory,
+    strangers,
+};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
+    Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
+    Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
+    Test::new("labs::internet", internet).needs(&[Feature::Nat]),
+    Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
+    Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
+    Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
+    Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
+];
+
+/// Creates an example lab on a host full of strangers' things and runs its checks; gives what was there
+/// before.
+fn up(host: &TestHost, name: &str) -> Inventory {
+    let before = host.inventory();
+    host.ctl(&["create-lab", &format!("labs/{name}.yaml")]).ok();
+    assert_eq!(host.lab(name)["status"]["phase"], "PHASE_READY", "after create-lab has waited");
+    let checks = host.ctl(&["check-lab", name, "-o", "json"]).ok();
+    assert_eq!(
+        checks.matches("\"passed\"").count(),
+        example(name).matches("  - { from:").count(),
+        "{checks}"
+    );
+    before
+}
+
+/// Deletes it and compares.
+fn down(host: &TestHost, name: &str, before: &Inventory) {
+    host.ctl(&["delete-lab", name]).ok();
+    before.assert_unchanged();
+    let _ = host.ctl(&["get-lab", name]).code(4);
+    strangers::assert_well(host);
+}
+
+fn crowded() -> TestHost {
+    let mut host = TestHost::here();
+    strangers::move_in(&host);
+    host.start();
+    host
+}
+
+fn crowded_with_internet() -> (TestHost, Internet) {
+    let host = TestHost::here();
+    let internet = Internet::connect(&host);
+    (crowded(), internet)
+}
+
+/// Fails the test unless a node reaches the internet, and the internet sees the host's address only.
+fn reaches_the_internet(host: &TestHost, internet: &Internet, lab: &str, nodes: &[&str]) {
+    for node in nodes {
+        let _ = host.ctl(&["ping", lab, node, Internet::SERVER]).code(0);
+        assert!(host.pings(&format!("{lab}.{node}"), Internet::SERVER), "{node} does not reach the internet");
+    }
+    assert_eq!(internet.pinged_by(host), [Internet::HOST], "the internet sees translated addresses only");
+}
+
+fn vxlan() {
+    let host = crowded();
+    let before = up(&host, "vxlan");
+    let _ = host.ctl(&["ping", "vxlan", "ns1", "198.51.100.2"]).code(0);
+    let _ = host
+        .exec("vxlan.ns1", "ip -d addr show vxlan0")
+        .says("vxlan id 100 remote 203.0.113.1 dev eth0 ")
+        .says(" dstport 4789 ")
+        .says(" mtu 1450 ")
+        .says("inet 198.51.100.1/24 ");
+    let _ = host
+        .exec("vxlan.ns2", "ip -d addr show vxlan0")
+        .says("vxlan id 100 remote 192.0.2.1 dev eth0 ")
+        .says("inet 198.51.100.2/24 ");
+    let outer = Capture::start(&host, "vxlan.ns2", "eth0", "udp port 4789");
+    let inner = Capture::start(&host, "vxlan.ns2", "vxlan0", "icmp");
+    assert!(host.pings("vxlan.ns1", "198.51.100.2"));
+    outer.sees(&["192.0.2.1.", "203.0.113.1.4789: VXLAN", "vni 100"]);
+    inner.sees(&["198.51.100.1 > 198.51.100.2: ICMP echo request"]);
+    // 1,450 bytes less 28 of IPv4 and ICMP is the largest echo that fits in one piece.
+    let _ = host.exec("vxlan.ns1", "ping -c 1 -W 5 -M do -s 1422 198.51.100.2").code(0);
+    let _ = host.exec("vxlan.ns1", "ping -c 1 -W 5 -M do -s 1423 198.51.100.2").code(1);
+    down(&host, "vxlan", &before);
+}
+
+fn vlan() {
+    let host = crowded();
+    let before = up(&host, "vlan");
+    let _ = host.exec("vlan.bridge", "ip -d link show br0").says("vlan_filtering 1 ");
+    for port in ["p1", "p2"] {
+        assert_eq!(vlans(&host, "vlan.bridge", port), "100 PVID Egress Untagged");
+    }
+    let capture = Capture::start(&host, "vlan.bridge", "br0", "vlan 100");
+    assert!(host.pings("vlan.ns1", "192.0.2.2"));
+    capture.sees(&["ethertype 802.1Q", "vlan 100", "192.0.2.1 > 192.0.2.2: ICMP echo request"]);
+    down(&host, "vlan", &before);
+}
+
+fn vlan_segments() {
+    let host = crowded();
+    let before = up(&host, "vlan-segments");
+    for (port, vlan) in [("p1", 100), ("p2", 100), ("p3", 200), ("p4", 200)] {
+        assert_eq!(vlans(&host, "vlan-segments.bridge", port), format!("{vlan} PVID Egress Untagged"));
+    }
+    assert!(host.pings("vlan-segments.ns1", "192.0.2.2"));
+    assert!(host.pings("vlan-segments.ns4", "192.0.2.3"));
+    assert!(!host.pings("vlan-segments.ns1", "192.0.2.3"));
+    let _ = host.ctl(&["ping", "vlan-segments", "ns1", "ns3"]).code(1);
+    down(&host, "vlan-segments", &before);
+}
+
+/// The VLANs of a bridge port as bridge(8) shows them, VLANs separated by commas.
+fn vlans(host: &TestHost, namespace: &str, port: &str) -> String {
+    let text = host.exec(namespace, &format!("bridge vlan show dev {port}")).ok();
+    let lines = text.lines().skip(1).map(|line| line.trim_start_matches(port).trim());
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(",")
+}
+
+fn internet() {
+    let (host, internet) = crowded_with_internet();
+    let before = up(&host, "internet");
+    assert_eq!(host.sh("sysctl -n net.ipv4.ip_forward"), "1\n");
+    reaches_the_internet(&host, &internet, "internet", &["ns1"]);
+    down(&host, "internet", &before);
+    assert_eq!(host.sh("sysctl -n net.ipv4.ip_forward"), "0\n");
+}
+
+fn internet_router() {
+    let (host, internet) = crowded_with_internet();
+    // A host that forwards already goes on doing so.
+    host.sh("sysctl -qw net.ipv4.ip_forward=1");
+    let before = up(&host, "internet-router");
+    reaches_the_internet(&host, &internet, "internet-router", &["ns1", "router"]);
+    let capture = Capture::start(&host, "internet-router.router", "eth1", "icmp");
+    assert!(host.pings("internet-router.ns1", Internet::SERVER));
+    capture.sees(&["198.51.100.1 > 198.19.8.8: ICMP echo request"]);
+    down(&host, "internet-router", &before);
+    assert_eq!(host.sh("sysctl -n net.ipv4.ip_forward"), "1\n");
+}
+
+fn macvlan() {
+    let host = crowded();
+    let before = up(&host, "macvlan");
+    let _ = host.ctl(&["ping", "macvlan", "net1", "192.168.1.60"]).code(0);
+    assert!(host.pings("macvlan.net2", "192.168.1.50"));
+    let _ = host
+        .exec("macvlan.net1", "ip -d addr show macvlan1")
+        .says("macvlan mode bridge")
+        .says("inet 192.168.1.50/24 ");
+    down(&host, "macvlan", &before);
+}
+
+fn internet_bridge() {
+    let (host, internet) = crowded_with_internet();
+    let before = up(&host, "internet-bridge");
+    assert!(host.pings("internet-bridge.ns1", "192.0.2.2"));
+    reaches_the_internet(&host, &internet, "internet-bridge", &["ns1", "ns2"]);
+    down(&host, "internet-bridge", &before);
+}
+
+/// Labs with the same addresses in their nodes do not meet, and each takes only its own things with it.
+fn side_by_side() {
+    let (host, internet) = crowded_with_internet();
+    let before = host.inventory();
+    let names = ["vxlan", "internet", "internet-router", "macvlan"];
+    for name in names {
+        host.ctl(&["create-lab", &format!("labs/{name}.yaml")]).ok();
+    }
+    for name in names {
+        host.ctl(&["check-lab", name]).ok();
+    }
+    host.ctl(&["delete-lab", "internet"]).ok();
+    // The host still forwards and translates for the other lab.
+    reaches_the_internet(&host, &internet, "internet-router", &["ns1"]);
+    host.ctl(&["delete-lab", "vxlan", "internet-router", "macvlan"]).ok();
+    before.assert_unchanged();
+    strangers::assert_well(&host);
+}

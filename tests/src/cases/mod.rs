@@ -1,0 +1,57 @@
+//! The tests, by subject.
+
+use crate::feature::Feature;
+
+mod apply;
+mod bad_input;
+mod client;
+mod concurrency;
+mod drift;
+mod harness;
+mod labs;
+mod restart;
+
+/// One test.
+#[derive(Debug, Clone, Copy)]
+pub struct Test {
+    /// Its name, `subject::what`.
+    pub name: &'static str,
+    /// What the kernel must have.
+    pub needs: &'static [Feature],
+    /// What the kernel must lack.
+    pub lacks: &'static [Feature],
+    /// The test. It runs in a private host of its own, and fails by panicking.
+    pub run: fn(),
+}
+
+impl Test {
+    /// A test that runs on every kernel.
+    const fn new(name: &'static str, run: fn()) -> Self {
+        Self { name, needs: &[], lacks: &[], run }
+    }
+
+    /// The same where the kernel has all these features.
+    const fn needs(self, needs: &'static [Feature]) -> Self {
+        Self { needs, ..self }
+    }
+
+    /// The same where the kernel has none of these features.
+    const fn lacks(self, lacks: &'static [Feature]) -> Self {
+        Self { lacks, ..self }
+    }
+}
+
+/// All tests, in the order in which they are reported.
+pub fn all() -> Vec<Test> {
+    [
+        harness::TESTS,
+        labs::TESTS,
+        bad_input::TESTS,
+        apply::TESTS,
+        drift::TESTS,
+        restart::TESTS,
+        concurrency::TESTS,
+        client::TESTS,
+    ]
+    .concat()
+}

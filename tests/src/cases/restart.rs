@@ -1,0 +1,125 @@
+//! Stopping, killing and starting netlabd: labs do not notice, and are taken up again.
+
+use std::time::Duration;
+
+use super::{Test, apply::SMALL};
+use crate::{
+    command::{run_within, wait_until},
+    daemon::{Folders, program},
+    feature::Feature,
+    host::TestHost,
+    traffic::Traffic,
+};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("restart::stop_leaves_labs_running", stop),
+    Test::new("restart::kill_leaves_labs_running", kill),
+    Test::new("restart::damage_meanwhile_is_repaired", damage),
+    Test::new("restart::everything_gone_comes_back_the_same", everything_gone),
+    Test::new("restart::deletes_leave_nothing_afterwards", deletes).needs(&[Feature::Nat]),
+    Test::new("restart::second_daemon_is_refused", second),
+];
+
+fn with_small() -> TestHost {
+    let host = TestHost::started();
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    host
+}
+
+/// What identifies the small lab and its links.
+fn identity(host: &TestHost) -> String {
+    let lab = host.lab("small");
+    let links = ["ns1", "router", "ns2"]
+        .map(|node| host.sh(&format!("ip -n small.{node} -br link | awk '{{ print $1, $3 }}'")));
+    format!("{} {} {} {}", lab["uid"], lab["generation"], lab["create_time"], links.concat())
+}
+
+fn stop() {
+    let mut host = with_small();
+    let before = identity(&host);
+    let traffic = Traffic::start(&host, "small.ns1", "203.0.113.1");
+    for _ in 0..3 {
+        host.stop();
+        traffic.continues(3);
+        let _ = host.ctl(&["get-lab", "small"]).code(3);
+        host.start();
+        host.wait_ready("small");
+        traffic.continues(3);
+    }
+    assert_eq!(identity(&host), before);
+    let file = host.file("small.yaml", SMALL);
+    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    traffic.lost_nothing();
+}
+
+fn kill() {
+    let mut host = with_small();
+    let before = identity(&host);
+    let traffic = Traffic::start(&host, "small.ns1", "203.0.113.1");
+    for _ in 0..5 {
+        host.kill();
+        host.start();
+        host.wait_ready("small");
+        traffic.continues(2);
+    }
+    assert_eq!(identity(&host), before);
+    let file = host.file("small.yaml", SMALL);
+    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    traffic.lost_nothing();
+}
+
+fn damage() {
+    let mut host = with_small();
+    host.kill();
+    host.sh("ip -n small.ns1 link del eth0; ip netns del small.ns2");
+    host.start();
+    wait_until("the lab is repaired", Duration::from_secs(30), || {
+        host.ctl(&["check-lab", "small"]).code == 0
+    });
+}
+
+/// As after a reboot: nothing of the lab is left but netlabd's state.
+fn everything_gone() {
+    let mut host = with_small();
+    let before = identity(&host);
+    host.stop();
+    host.sh(
+        "ip -all netns del; awk '$2 ~ \"^/run/test/runtime/\" { print $2 }' /proc/mounts | xargs -r umount",
+    );
+    std::fs::remove_dir_all(&host.folders().runtime).expect("removing the runtime folder");
+    host.start();
+    wait_until("the lab is back", Duration::from_secs(30), || host.ctl(&["check-lab", "small"]).code == 0);
+    host.wait_ready("small");
+    // Interfaces are the same by name, index, MAC address and state.
+    assert_eq!(identity(&host), before);
+}
+
+fn deletes() {
+    let mut host = TestHost::started();
+    let before = host.inventory();
+    host.ctl(&["create-lab", "labs/internet.yaml"]).ok();
+    host.kill();
+    host.start();
+    host.ctl(&["delete-lab", "internet"]).ok();
+    before.assert_unchanged();
+}
+
+fn second() {
+    let host = with_small();
+    let pid = host.daemon_pid().to_string();
+    let folders = host.folders();
+    let other = |runtime: &str, state: &str| {
+        let folders = Folders { runtime: runtime.into(), state: state.into(), ..folders.clone() };
+        run_within(&mut folders.command(), Duration::from_secs(20))
+    };
+    let runtime = folders.runtime.to_str().expect("a path of ours");
+    let state = folders.state.to_str().expect("a path of ours");
+    for (runtime, state) in [(runtime, state), (runtime, "/run/test/other"), ("/run/test/other", state)] {
+        let output = other(runtime, state).complains(&pid);
+        assert_ne!(output.code, 0, "a second daemon is refused");
+    }
+    assert!(program("netlabd").exists());
+    host.ctl(&["check-lab", "small"]).ok();
+}

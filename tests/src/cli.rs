@@ -1,0 +1,133 @@
+//! The command line of the test program.
+
+use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
+
+use crate::{
+    cases, pinger,
+    runner::{self, Ground, Part},
+};
+
+const HELP: &str = "\
+Usage: netlab-tests [--ground native|uml]... [FILTER]...
+
+Runs the end to end tests whose name has a FILTER in it (default: all) on each ground that has what
+they need, and ends with a table. Needs root, for namespaces; netlabd and netlabctl stand beside it.
+
+  --ground native|uml  only on this kernel, or only under User-mode Linux; default: both
+  --list               print the names of the tests
+  --help               print this
+
+Used by the program itself:
+  --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
+  --features                                          print what this kernel can do
+  --inside TEST, --body TEST                          run one test in the namespaces it was started in
+  --ping ADDRESS                                      send echo requests, print the answers' numbers
+";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Request {
+    Help,
+    List,
+    All { grounds: Vec<Ground>, filters: Vec<String> },
+    Here { ground: Ground, part: Part, report: PathBuf, filters: Vec<String> },
+    Features,
+    Inside(String),
+    Body(String),
+    Ping(Ipv4Addr),
+}
+
+/// Runs the program; 0 if all went well, 1 if a test failed or ran nowhere, 2 for a wrong command line.
+pub fn main() -> ExitCode {
+    let request = match parse(std::env::args().skip(1)) {
+        Ok(request) => request,
+        Err(wrong) => {
+            eprintln!("netlab-tests: {wrong}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    let well = match request {
+        Request::Help => {
+            print!("{HELP}");
+            true
+        }
+        Request::List => {
+            for test in cases::all() {
+                println!("{}", test.name);
+            }
+            true
+        }
+        Request::All { grounds, filters } => runner::run(&grounds, &filters),
+        Request::Here { ground, part, report, filters } => runner::here::run(ground, part, &report, &filters),
+        Request::Features => {
+            runner::private::print_features();
+            true
+        }
+        Request::Inside(test) => runner::private::init(&test),
+        Request::Ping(target) => pinger::run(target),
+        Request::Body(test) => runner::private::body(&test),
+    };
+    if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
+    let mut args = args;
+    let (mut grounds, mut filters) = (Vec::new(), Vec::new());
+    let (mut here, mut part, mut report) = (None, None, None);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--help" | "-h" => return Ok(Request::Help),
+            "--list" => return Ok(Request::List),
+            "--features" => return Ok(Request::Features),
+            "--inside" => return value().map(Request::Inside),
+            "--body" => return value().map(Request::Body),
+            "--ping" => {
+                let target = value()?;
+                return target
+                    .parse()
+                    .map(Request::Ping)
+                    .map_err(|_| format!("{target:?} is no IPv4 address"));
+            }
+            "--ground" => grounds.push(value()?.parse()?),
+            "--here" => here = Some(value()?.parse()?),
+            "--part" => part = Some(value()?.parse()?),
+            "--report" => report = Some(PathBuf::from(value()?)),
+            _ if arg.starts_with('-') => return Err(format!("no such option: {arg}")),
+            _ => filters.push(arg),
+        }
+    }
+    if grounds.is_empty() {
+        grounds = vec![Ground::Native, Ground::Uml];
+    }
+    match (here, part, report) {
+        (Some(ground), Some(part), Some(report)) => Ok(Request::Here { ground, part, report, filters }),
+        (None, None, None) => Ok(Request::All { grounds, filters }),
+        _ => Err("--here, --part and --report belong together".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Request, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn command_lines() {
+        let all = Request::All { grounds: vec![Ground::Native, Ground::Uml], filters: vec!["labs::".into()] };
+        assert_eq!(parsed("labs::"), Ok(all));
+        let here = Request::Here {
+            ground: Ground::Uml,
+            part: Part { index: 1, of: 2 },
+            report: "r".into(),
+            filters: vec![],
+        };
+        assert_eq!(parsed("--here uml --part 1/2 --report r"), Ok(here));
+        for wrong in ["--ground", "--ground moon", "--part 1/2", "--part 2/2", "--what"] {
+            assert!(parsed(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! netlabd under test.
+
+use std::{
+    fs::{self, File},
+    os::unix::net::UnixStream,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command::{exit_code, wait_until};
+
+/// How long netlabd may take to open its socket, or to stop.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A running netlabd. Dropping it leaves it to the end of the private host.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+}
+
+/// Where one netlabd keeps its things.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// `--runtime-dir`.
+    pub runtime: PathBuf,
+    /// `--state-dir`.
+    pub state: PathBuf,
+    /// `--netns-dir`.
+    pub netns: PathBuf,
+    /// The log of all daemons started here.
+    pub log: PathBuf,
+}
+
+impl Folders {
+    /// The daemon's socket.
+    pub fn socket(&self) -> PathBuf {
+        self.runtime.join("netlabd.sock")
+    }
+
+    /// netlabd with these folders, ready to be started.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(program("netlabd"));
+        command.arg("--runtime-dir").arg(&self.runtime);
+        command.arg("--state-dir").arg(&self.state);
+        command.arg("--netns-dir").arg(&self.netns);
+        command
+    }
+}
+
+impl Daemon {
+    /// Starts netlabd and waits until its socket answers.
+    pub fn start(folders: &Folders) -> Self {
+        let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");
+        let child = folders
+            .command()
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("cloning a descriptor"))
+            .stderr(log)
+            .spawn()
+            .expect("starting netlabd");
+        let mut daemon = Self { child };
+        wait_until("netlabd answers on its socket", LIMIT, || {
+            if let Some(status) = daemon.child.try_wait().expect("waiting for netlabd") {
+                let log = fs::read_to_string(&folders.log).unwrap_or_default();
+                panic!("netlabd ended at its start with {}:\n{log}", exit_code(status));
+            }
+            UnixStream::connect(folders.socket()).is_ok()
+        });
+        daemon
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to stop (SIGTERM) and fails the test unless it ends with 0.
+    pub fn stop(mut self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).expect("netlabd is there to be stopped");
+        let mut code = None;
+        wait_until("netlabd stops", LIMIT, || {
+            code = self.child.try_wait().expect("waiting for netlabd").map(exit_code);
+            code.is_some()
+        });
+        assert_eq!(code, Some(0), "netlabd's exit code after SIGTERM");
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(mut self) {
+        self.child.kill().expect("netlabd is there to be killed");
+        self.child.wait().expect("waiting for netlabd");
+    }
+}
+
+/// A program of the workspace: it stands beside this one.
+pub fn program(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("the path of this program");
+    own.parent().unwrap_or(Path::new(".")).join(name)
+}

@@ -1,0 +1,70 @@
+//! What a kernel can do, found out by trying it in a throw-away namespace.
+
+use std::fmt;
+
+use crate::host::TestHost;
+
+/// Something that a kernel may be built without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// VLAN-aware bridges.
+    BridgeVlan,
+    /// 802.1Q interfaces.
+    Vlan,
+    /// Dummy interfaces.
+    Dummy,
+    /// VXLAN.
+    Vxlan,
+    /// macvlan.
+    Macvlan,
+    /// NAT by nftables.
+    Nat,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: &[Self] =
+        &[Self::BridgeVlan, Self::Vlan, Self::Dummy, Self::Vxlan, Self::Macvlan, Self::Nat];
+
+    /// The kernel's configuration option.
+    pub fn option(self) -> &'static str {
+        match self {
+            Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
+            Self::Vlan => "CONFIG_VLAN_8021Q",
+            Self::Dummy => "CONFIG_DUMMY",
+            Self::Vxlan => "CONFIG_VXLAN",
+            Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Nat => "CONFIG_NFT_NAT",
+        }
+    }
+
+    /// The feature of a configuration option.
+    pub fn from_option(option: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|feature| feature.option() == option)
+    }
+
+    /// Whether the running kernel has it. Leaves interfaces behind: only in a private host.
+    pub fn works(self, host: &TestHost) -> bool {
+        let attempt = match self {
+            Self::BridgeVlan => {
+                "ip link add f0 type bridge vlan_filtering 1 && bridge vlan add vid 100 dev f0 self"
+            }
+            Self::Vlan => "ip link add link lo name f1 type vlan id 100",
+            Self::Dummy => "ip link add f2 type dummy",
+            Self::Vxlan => "ip link add f3 type vxlan id 100 dstport 4789",
+            Self::Macvlan => {
+                "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
+            }
+            Self::Nat => {
+                "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
+            }
+        };
+        host.run("sh", &["-c", attempt]).code == 0
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.option())
+    }
+}

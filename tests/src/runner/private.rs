@@ -1,0 +1,55 @@
+//! A test's own namespaces: how they are made, their first process, and the test itself.
+
+use std::{panic, process::Command};
+
+use rustix::process::{WaitOptions, wait};
+
+use crate::{cases, feature::Feature, host};
+
+/// This program in new network, mount and process namespaces; ending `unshare` ends all in them.
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]);
+    command.arg(std::env::current_exe().expect("the path of this program")).args(args);
+    command.env_remove("NETLAB_HOST").env("LC_ALL", "C.UTF-8").env("RUST_BACKTRACE", "0");
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/local/sbin:/usr/sbin:/sbin"));
+    command
+}
+
+/// The first process of the namespaces: starts the test and buries what others leave behind, so that a
+/// test sees no dead processes. True if the test passed.
+#[expect(clippy::zombie_processes, reason = "the loop waits for every child, this one among them")]
+pub fn init(test: &str) -> bool {
+    host::prepare();
+    let own = std::env::current_exe().expect("the path of this program");
+    let body = Command::new(own).args(["--body", test]).spawn().expect("starting the test");
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((pid, status))) if pid == rustix::process::Pid::from_child(&body) => {
+                return status.exit_status() == Some(0);
+            }
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => panic!("waiting for the test: {error}"),
+        }
+    }
+}
+
+/// The test. True if it passed; otherwise prints what netlabd has logged.
+pub fn body(name: &str) -> bool {
+    let test = cases::all().into_iter().find(|test| test.name == name).expect("a test of this name");
+    let passed = panic::catch_unwind(test.run).is_ok();
+    if !passed {
+        eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
+    }
+    passed
+}
+
+/// Prints the features of this kernel, one a line.
+pub fn print_features() {
+    host::prepare();
+    let host = host::TestHost::here();
+    for feature in Feature::ALL.iter().filter(|feature| feature.works(&host)) {
+        println!("{feature}");
+    }
+}

@@ -1,0 +1,68 @@
+//! Running tests under User-mode Linux, several kernels side by side: one has one processor.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use super::{Ground, Part};
+use crate::host::repository;
+
+/// How long a kernel may run, in seconds.
+const LIMIT: &str = "2400";
+
+/// Runs the tests in as many kernels as there are parts; gives the reports' paths.
+pub fn run(dir: &Path, parts: usize, filters: &[String]) -> Vec<PathBuf> {
+    let Some(kernel) = kernel() else { return Vec::new() };
+    let start = |index| {
+        let part = Part { index, of: parts };
+        let report = dir.join(format!("{}-{index}", Ground::Uml));
+        (start(&kernel, dir, part, &report, filters), report)
+    };
+    let running: Vec<_> = (0..parts).map(start).collect();
+    running.into_iter().map(|(child, report)| finish(child, report)).collect()
+}
+
+/// The kernel's path; builds it first where it is not cached.
+fn kernel() -> Option<String> {
+    let script = repository().join("tests/uml/kernel");
+    match Command::new(&script).stderr(Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => {
+            Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        }
+        Ok(output) => {
+            eprintln!("netlab-tests: {} ended with {}", script.display(), output.status);
+            None
+        }
+        Err(error) => {
+            eprintln!("netlab-tests: cannot run {}: {error}", script.display());
+            None
+        }
+    }
+}
+
+fn start(kernel: &str, dir: &Path, part: Part, report: &Path, filters: &[String]) -> std::io::Result<Child> {
+    let own = std::env::current_exe()?;
+    Command::new(repository().join("tests/uml/run"))
+        .args(["-k", kernel, "-t", LIMIT, "-w"])
+        .arg(dir)
+        .arg("--")
+        .arg(own)
+        .args(["--here", &Ground::Uml.to_string(), "--part", &part.to_string(), "--report"])
+        .arg(report)
+        .args(filters)
+        .stdin(Stdio::null())
+        .spawn()
+}
+
+fn finish(child: std::io::Result<Child>, report: PathBuf) -> PathBuf {
+    match child.and_then(|mut child| child.wait()) {
+        Ok(status) => match status.code() {
+            Some(0 | 1) => {}
+            Some(124) => eprintln!("netlab-tests: a kernel ran longer than {LIMIT} s and was ended"),
+            _ => eprintln!("netlab-tests: a kernel died ({status})"),
+        },
+        Err(error) => eprintln!("netlab-tests: cannot run tests/uml/run: {error}"),
+    }
+    report
+}
