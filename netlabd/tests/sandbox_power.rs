@@ -158,6 +158,9 @@ fn a_fork_bomb_is_bounded_and_ends_with_its_lab() {
     end_all(lab.pid_pin(), None, Duration::from_secs(5)).unwrap();
     assert_eq!(lab.count_processes(), 0);
 
+    if fs::read_to_string("/proc/cpuinfo").unwrap().contains("User Mode Linux") {
+        return println!("no real bomb: User Mode Linux itself panics under one now and then");
+    }
     let lab = TestLab::new();
     drop(lab.spawn(&["bash", "-c", "f() { f | f & }; f"], Streams::Detached));
     std::thread::sleep(Duration::from_millis(300));
