@@ -43,23 +43,20 @@ pub struct Cgroups {
 }
 
 impl Cgroups {
-    /// Prepares the parent of the labs' cgroups. Under systemd with `Delegate=yes` that is the daemon's
-    /// own cgroup, where the daemon moves itself aside into `netlabd` because a cgroup with children
-    /// may hold no process; otherwise `netlab` at the root. An `Err` says why there are no cgroups.
+    /// Chooses the parent of the labs' cgroups. An `Err` says why there are none.
+    ///
+    /// Under systemd with `Delegate=` and `DelegateSubgroup=netlabd` (systemd 254) it is the service's
+    /// cgroup, otherwise `netlab` at the root: without a subgroup, a service that restarts while its
+    /// cgroup has children cannot be put into it again.
     pub fn prepare() -> Result<Self, String> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|e| e.to_string())?;
         let root = mount_point(&mounts).ok_or("no writable cgroup v2 file system is mounted")?;
         let own = fs::read_to_string("/proc/self/cgroup").map_err(|e| e.to_string())?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-        let own = root.join(own.strip_suffix("/netlabd").unwrap_or(own));
-        let parent = if delegated(&own) {
-            move_aside(&own).map_err(|e| format!("cannot move into {}/netlabd: {e}", own.display()))?;
-            own
-        } else {
-            enable(&root)?;
-            root.join("netlab")
-        };
-        Ok(Self { parent })
+        match own.strip_suffix("/netlabd").map(|service| root.join(service)) {
+            Some(service) if delegated(&service) => Ok(Self { parent: service }),
+            _ => enable(&root).map(|()| Self { parent: root.join("netlab") }),
+        }
     }
 
     /// Makes (or finds) a lab's cgroup and sets its bounds.
@@ -135,12 +132,6 @@ fn delegated(cgroup: &Path) -> bool {
         let mut value = [0; 8];
         rustix::fs::getxattr(cgroup, *name, &mut value[..]).is_ok_and(|n| &value[..n] == b"1")
     })
-}
-
-/// Moves this process into `netlabd` below its cgroup.
-fn move_aside(cgroup: &Path) -> io::Result<()> {
-    make(&cgroup.join("netlabd"))?;
-    fs::write(cgroup.join("netlabd/cgroup.procs"), std::process::id().to_string())
 }
 
 /// Hands the two controllers down to a cgroup's children.

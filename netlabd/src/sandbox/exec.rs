@@ -6,13 +6,7 @@ use std::{
     path::Path,
 };
 
-use rustix::{
-    fs::{Gid, Uid, fchown},
-    io::Errno,
-    pipe::{PipeFlags, pipe_with},
-    pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
-    termios::{Winsize, tcsetwinsize},
-};
+use rustix::io::Errno;
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
@@ -24,30 +18,11 @@ use super::{
     init::LabInit,
     namespace::{IdRange, UserNamespace},
     spec::Spec,
+    streams::{self, Streams, WindowSize},
 };
 
 /// Where programs are looked for, as in `login.defs(5)` for root.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// Size of a terminal in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowSize {
-    /// Lines.
-    pub rows: u16,
-    /// Columns.
-    pub columns: u16,
-}
-
-/// What a command's standard streams are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Streams {
-    /// Three pipes. The command's process group ends with the [`Child`].
-    Pipes,
-    /// A terminal (`pty(7)`). The command's process group ends with the [`Child`].
-    Terminal(WindowSize),
-    /// `/dev/null`. The command runs on without the [`Child`], until the lab ends.
-    Detached,
-}
 
 /// A command to run in a node.
 #[derive(Debug, Clone)]
@@ -104,6 +79,7 @@ pub struct Child {
     pid: u32,
     failure: Option<Error>,
     exit: Option<Exit>,
+    window: Option<OwnedFd>,
     /// Write end of its standard input. With a terminal, absent.
     pub stdin: Option<OwnedFd>,
     /// Read end of its standard output. With a terminal, absent.
@@ -117,7 +93,8 @@ pub struct Child {
 
 /// Runs a command in a node. Blocks until it is about to be executed, a few milliseconds.
 pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
-    let (theirs, ours) = streams(command.streams, lab.ids).map_err(|errno| Step::Streams.errno(errno))?;
+    let (theirs, ours) =
+        streams::make(command.streams, lab.ids).map_err(|errno| Step::Streams.errno(errno))?;
     let spec = spec(lab, command).store().map_err(|errno| Step::StartHelper.errno(errno))?;
     let procs = lab.cgroup.map(Cgroup::procs).transpose()?;
     let mut helper = Helper::start(Task::Run)?;
@@ -128,8 +105,10 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
     helper.send(b"run", &fds)?;
     let (pid, _) = helper.done()?;
     let [stdin, stdout, stderr, terminal] = ours;
+    let window = terminal.as_ref().map(OwnedFd::try_clone).transpose();
+    let window = window.map_err(|_| Step::Streams.errno(Errno::MFILE))?;
     let pid = pid.unsigned_abs();
-    Ok(Child { helper, pid, failure: None, exit: None, stdin, stdout, stderr, terminal })
+    Ok(Child { helper, pid, failure: None, exit: None, window, stdin, stdout, stderr, terminal })
 }
 
 /// What the helper is told.
@@ -159,54 +138,11 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
     }
 }
 
-/// The daemon's ends: standard input, output, error, terminal.
-type Ours = [Option<OwnedFd>; 4];
-
-/// Makes both ends of the command's streams. The lab's root owns them, so that the command can open
-/// them again as /dev/stdout or /dev/tty.
-fn streams(kind: Streams, ids: IdRange) -> Result<([OwnedFd; 3], Ours), Errno> {
-    let give = |fd: &OwnedFd| fchown(fd, Some(Uid::from_raw(ids.base)), Some(Gid::from_raw(ids.base)));
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    match kind {
-        Streams::Pipes => {
-            let pipe = || pipe_with(PipeFlags::CLOEXEC);
-            let ((stdin, write), (out, stdout), (err, stderr)) = (pipe()?, pipe()?, pipe()?);
-            let theirs = [stdin, stdout, stderr];
-            theirs.iter().try_for_each(give)?;
-            Ok((theirs, [Some(write), Some(out), Some(err), None]))
-        }
-        Streams::Terminal(size) => {
-            let master = openpt(flags)?;
-            unlockpt(&master)?;
-            tcsetwinsize(&master, winsize(size))?;
-            let slave = ioctl_tiocgptpeer(&master, flags)?;
-            give(&slave)?;
-            let theirs = [
-                rustix::io::fcntl_dupfd_cloexec(&slave, 0)?,
-                rustix::io::fcntl_dupfd_cloexec(&slave, 0)?,
-                slave,
-            ];
-            Ok((theirs, [None, None, None, Some(master)]))
-        }
-        Streams::Detached => {
-            let null = || {
-                use rustix::fs::{Mode, OFlags, open};
-                open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
-            };
-            Ok(([null()?, null()?, null()?], [None, None, None, None]))
-        }
-    }
-}
-
 /// Lets tokio tell when a packet is there.
 #[allow(unsafe_code, reason = "tokio asks the caller to vouch for the descriptor")]
 fn watch(socket: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` always answers the one descriptor that it keeps open.
     Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
-}
-
-fn winsize(size: WindowSize) -> Winsize {
-    Winsize { ws_row: size.rows, ws_col: size.columns, ws_xpixel: 0, ws_ypixel: 0 }
 }
 
 impl Child {
@@ -223,10 +159,11 @@ impl Child {
         }
     }
 
-    /// Changes the terminal's size, and tells the command (SIGWINCH). Without a terminal, does nothing.
+    /// Changes the terminal's size, and tells the command (SIGWINCH), also after `terminal` was taken.
+    /// Without a terminal, does nothing.
     pub fn resize(&self, size: WindowSize) -> Result<()> {
-        let Some(terminal) = &self.terminal else { return Ok(()) };
-        tcsetwinsize(terminal, winsize(size)).map_err(|errno| Step::Streams.errno(errno))
+        let Some(terminal) = &self.window else { return Ok(()) };
+        streams::resize(terminal, size).map_err(|errno| Step::Streams.errno(errno))
     }
 
     /// Waits until the command has ended. May be cancelled and called again. Needs a tokio runtime.

@@ -199,6 +199,8 @@ fn pause() {
 pub(super) fn find(channel: &Channel) -> Result<(), Failure> {
     let (_, [namespace]) = request(channel)?;
     enter(&namespace, LinkNameSpaceType::ProcessID).at(Step::EnterProcessNamespace)?;
+    // The child's id must not lead the lab's processes to the host's network; see `monitor::run`.
+    unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
     let Some(child) = fork().at(Step::Fork)? else {
         let found = pidfd_open(Pid::INIT, PidfdFlags::empty())
             .at(Step::FindInit)

@@ -22,14 +22,16 @@ mod namespace;
 mod pin;
 mod seccomp;
 mod spec;
+mod streams;
 mod terminal;
 
 pub use cgroup::{Cgroup, Cgroups, Limits};
 pub use dispatch::dispatch;
 pub use error::{Error, Result, Step};
-pub use exec::{Child, Command, Exit, LabContext, Streams, WindowSize, spawn};
+pub use exec::{Child, Command, Exit, LabContext, spawn};
 pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, unpin};
+pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;

@@ -36,7 +36,6 @@ const GRACE: [(Signal, i64); 2] = [(Signal::HUP, 500), (Signal::TERM, 1500)];
 struct Request {
     spec: Spec,
     user: OwnedFd,
-    network: OwnedFd,
     streams: [OwnedFd; 3],
     procs: Option<OwnedFd>,
 }
@@ -44,25 +43,28 @@ struct Request {
 /// Helper's task: run a command and watch over it.
 pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
     let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
-    let (request, processes) = unpack(packet)?;
+    let (request, [network, processes]) = unpack(packet)?;
     let detached = request.spec.detached;
+    // Before the fork: kernels that lack a check on a veth's peer let anybody in the lab put a link
+    // wherever a process id leads, and the child has one from its first moment.
+    enter(&network, LinkNameSpaceType::Network).at(Step::EnterNetworkNamespace)?;
     enter(&processes, LinkNameSpaceType::ProcessID).at(Step::EnterProcessNamespace)?;
     let Some(child) = fork().at(Step::Fork)? else {
         let Err(failure) = become_command(channel, request);
         finish(channel, Err(failure));
         std::process::exit(exit_code(failure));
     };
-    drop((request, processes));
+    drop((request, network, processes));
     watch(channel, child, detached)
 }
 
-fn unpack(packet: Packet) -> Result<(Request, OwnedFd), Failure> {
+fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 2]), Failure> {
     let mut fds = packet.fds.into_iter();
     let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
     let spec = Spec::load(next()?).at(Step::Talk)?;
     let (user, processes, network) = (next()?, next()?, next()?);
     let streams = [next()?, next()?, next()?];
-    Ok((Request { spec, user, network, streams, procs: fds.next() }, processes))
+    Ok((Request { spec, user, streams, procs: fds.next() }, [network, processes]))
 }
 
 /// What a shell answers for the same failure.
@@ -76,10 +78,9 @@ fn exit_code((step, errno): Failure) -> i32 {
 
 /// Turns the forked child into the command. Returns only on failure.
 fn become_command(channel: &Channel, request: Request) -> Result<std::convert::Infallible, Failure> {
-    let Request { spec, user, network, streams, procs } = request;
+    let Request { spec, user, streams, procs } = request;
     prepare_process(&spec, &streams, procs)?;
     // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
-    enter(&network, LinkNameSpaceType::Network).at(Step::EnterNetworkNamespace)?;
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
     mounts::isolate(&spec)?;

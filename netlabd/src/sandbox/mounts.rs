@@ -3,7 +3,12 @@
 //!
 //! The mount namespace belongs to the host's user namespace, so the lab's root cannot mount in it.
 
-use std::{fs, io, os::fd::AsRawFd, path::Path};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    os::{fd::AsRawFd, unix::ffi::OsStrExt},
+    path::Path,
+};
 
 use rustix::{
     fs::{Mode, OFlags, open},
@@ -31,8 +36,9 @@ pub(super) fn isolate(spec: &Spec) -> Result<(), Failure> {
     let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
     mount_change("/", slave).at(Step::SlaveMounts)?;
     for path in &spec.unmount {
-        unmount_tree(path).at(Step::SlaveMounts)?;
+        unmount_tree(OsStr::new(path)).at(Step::SlaveMounts)?;
     }
+    unmount_namespaces().at(Step::SlaveMounts)?;
     node_files(spec).at(Step::NodeFiles)?;
     read_only().at(Step::ReadOnly)?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -44,9 +50,44 @@ pub(super) fn isolate(spec: &Spec) -> Result<(), Failure> {
     rustix::process::chdir("/").at(Step::WorkingDirectory)
 }
 
-/// Takes a mount and what is below it out of this view, so that a pin that the host removes does not
-/// live on here.
-fn unmount_tree(path: &str) -> Result<(), Errno> {
+/// Takes every pinned namespace out of this view. Not only would it live on here when the host unpins
+/// it: on kernels that lack a check on a veth's peer, who can open a namespace can put a link into it.
+fn unmount_namespaces() -> io::Result<()> {
+    let mounts = fs::read("/proc/self/mountinfo")?;
+    for line in mounts.split(|byte| *byte == b'\n').filter(|line| contains(line, b" - nsfs ")) {
+        let path = line.split(|byte| *byte == b' ').nth(4).map(unescape).unwrap_or_default();
+        unmount_tree(OsStr::from_bytes(&path))?;
+    }
+    Ok(())
+}
+
+fn contains(line: &[u8], words: &[u8]) -> bool {
+    line.windows(words.len()).any(|window| window == words)
+}
+
+/// Undoes mountinfo's octal escapes of white space and backslashes (`proc_pid_mountinfo(5)`).
+fn unescape(path: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((first, tail)) = rest.split_first() {
+        let code =
+            tail.get(..3).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        match code {
+            Some(code) if *first == b'\\' => {
+                plain.push(code);
+                rest = &tail[3..];
+            }
+            _ => {
+                plain.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    plain
+}
+
+/// Takes a mount and what is below it out of this view.
+fn unmount_tree(path: &OsStr) -> Result<(), Errno> {
     match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
         // Not a mount point, or not there at all.
         Err(Errno::INVAL | Errno::NOENT) => Ok(()),
@@ -103,4 +144,15 @@ fn read_only() -> Result<(), Errno> {
         )
     };
     if answer == 0 { Ok(()) } else { Err(last_errno()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_of_mountinfo_are_undone() {
+        assert_eq!(unescape(br"/run/a\040b\134c"), b"/run/a b\\c");
+        assert_eq!(unescape(br"/run/\9\"), br"/run/\9\");
+    }
 }

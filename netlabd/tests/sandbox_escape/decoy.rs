@@ -58,6 +58,8 @@ impl Decoys {
         run("ip link add victim0 type veth peer name victim1");
         run("ip link add uplink0 type veth peer name eth0 netns /srv/pins/node");
         run("ip link set uplink0 up && nsenter --net=/srv/pins/node ip link set eth0 up");
+        // A number that no process of a lab will have, or a probe might find itself.
+        run("for i in $(seq 1500); do (:); done");
         // Its secrets: an environment variable, and a descriptor that others may not open.
         let process = Command::new("sleep")
             .arg("1000")
@@ -76,7 +78,6 @@ impl Decoys {
     pub(crate) fn in_lab(&self, probe: &str) -> (u32, String) {
         let mut command = TestLab::command(&["/srv/probe", "probe", probe], Streams::Pipes);
         command.environment.extend(self.environment());
-        // The pins are left in sight, as they would be where an administrator put them elsewhere.
         let mut child = self.lab.context(|context| spawn(context, command)).unwrap();
         let mut text = String::new();
         fs::File::from(child.stdout.take().unwrap()).read_to_string(&mut text).unwrap();

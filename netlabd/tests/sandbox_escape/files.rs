@@ -28,7 +28,6 @@ pub(crate) const PROBES: &[Probe] = &[
     ("make a device", || shell("mknod /tmp/device c 1 5")),
     ("open a device that only root may", || open("/srv/zero")),
     ("open /dev/kmsg for writing", || open_to_write("/dev/kmsg")),
-    ("open /dev/net/tun", || open_to_write("/dev/net/tun")),
     ("open /proc/sysrq-trigger for writing", || open_to_write("/proc/sysrq-trigger")),
     ("open kernel.panic for writing", || open_to_write("/proc/sys/kernel/panic")),
     ("open kernel.core_pattern for writing", || open_to_write("/proc/sys/kernel/core_pattern")),

@@ -26,7 +26,6 @@ pub(crate) const PROBES: &[Probe] = &[
         )
     }),
     ("read a host link by nsid", || in_host(libc::RTM_GETLINK, 0, "uplink0")),
-    ("change a host link by nsid", || in_host(libc::RTM_SETLINK, 0, "uplink0")),
     ("create a host link by nsid", || in_host(libc::RTM_NEWLINK, libc::NLM_F_CREATE, "n10")),
     ("delete a host link by nsid", || in_host(libc::RTM_DELLINK, 0, "victim0")),
     ("macvlan on a host link by nsid", || {
@@ -41,7 +40,10 @@ pub(crate) const PROBES: &[Probe] = &[
 
 /// Index of the uplink's end in the host, which `eth0` shows to everybody.
 fn peer() -> io::Result<String> {
-    Ok(std::fs::read_to_string("/sys/class/net/eth0/iflink")?.trim().to_owned())
+    let output = std::process::Command::new("ip").args(["-o", "link", "show", "eth0"]).output()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let index = text.split_once("@if").and_then(|(_, rest)| Some(rest.split_once(':')?.0.to_owned()));
+    index.ok_or_else(|| io::Error::other(text))
 }
 
 /// A request about a link in the network namespace that this one knows as nsid 0, the host's
@@ -49,10 +51,8 @@ fn peer() -> io::Result<String> {
 fn in_host(kind: u16, flags: libc::c_int, name: &str) -> io::Result<()> {
     let mut attributes = attribute(46, &0_i32.to_ne_bytes());
     attributes.extend(attribute(libc::IFLA_IFNAME, &[name.as_bytes(), b"\0"].concat()));
-    if kind == libc::RTM_NEWLINK {
+    if flags == libc::NLM_F_CREATE {
         attributes.extend(attribute(libc::IFLA_LINKINFO, &attribute(libc::IFLA_INFO_KIND, b"bridge")));
-    } else if kind == libc::RTM_SETLINK {
-        attributes.extend(attribute(libc::IFLA_MTU, &1400_u32.to_ne_bytes()));
     }
     let flags = u16::try_from(flags | libc::NLM_F_REQUEST | libc::NLM_F_ACK).unwrap();
     let length = u32::try_from(32 + attributes.len()).unwrap();

@@ -5,6 +5,7 @@ use std::{fs, io};
 use crate::{Probe, check, decoy_pid};
 
 pub(crate) const PROBES: &[Probe] = &[
+    ("see a host process", || fs::metadata(format!("/proc/{}", decoy_pid())).map(drop)),
     ("signal a host process", || {
         // SAFETY: no pointers.
         check(unsafe { libc::syscall(libc::SYS_kill, decoy_pid(), libc::SIGCONT) }).map(drop)
