@@ -7,7 +7,6 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep_until},
 };
-use tonic::Code;
 
 use crate::{
     client::Client,
@@ -106,11 +105,7 @@ impl Wait {
                 return Err(Failure::new(INTERRUPTED, message));
             }
         };
-        let event = match event {
-            Ok(event) => event,
-            Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(status.into()),
-        };
+        let event = event?;
         match event.as_ref().and_then(|event| event.body.as_ref()) {
             Some(Body::StatusChanged(status)) => {
                 self.bar.show(status);

@@ -30,6 +30,8 @@ fn a_lab_that_fails_says_why() {
 #[test]
 fn a_lost_watch_goes_on_where_it_was() {
     let ground = Ground::new();
+    let ran = ground.run_with(&["create-lab", "-"], &lab("vanishes"));
+    ran.failed(1, "netlabctl: lab vanishes was deleted meanwhile");
     ground.run_with(&["create-lab", "-"], &lab("flaky")).wrote("lab flaky ready (generation 2)\n");
 }
 
