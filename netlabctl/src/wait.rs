@@ -61,7 +61,9 @@ impl Wait {
                 Some(Body::SpecChanged(change))
                     if change.generation > generation && change.reason.starts_with("put back") =>
                 {
-                    return Err(self.failed("failed to change and was put back to what it was"));
+                    let fallback =
+                        if self.failure.is_none() { " and was put back to what it was" } else { "" };
+                    return Err(self.failed(&format!("could not be changed{fallback}")));
                 }
                 Some(Body::StatusChanged(_)) if self.status.observed_generation >= generation => {
                     match self.status.phase() {
