@@ -43,7 +43,8 @@ impl Ground {
         let test = thread::current().name().unwrap_or_default().to_owned();
         thread::spawn(move || {
             if ended.recv_timeout(TEST_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
-                eprintln!("{test} hangs");
+                // Past the capture of test output.
+                let _ = writeln!(std::io::stderr(), "{test} hangs");
                 std::process::abort();
             }
         });
