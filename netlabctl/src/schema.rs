@@ -177,12 +177,29 @@ fn comment(path: &[i32], file: &prost_reflect::FileDescriptor) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn the_committed_schema_is_up_to_date() {
         let committed = include_str!("../../docs/lab.schema.json");
         assert!(committed == text(), "run: netlabctl schema > docs/lab.schema.json");
+    }
+
+    #[test]
+    fn the_reference_has_a_row_for_every_key() {
+        let reference = include_str!("../../docs/lab-file.md");
+        let schema = schema();
+        let messages = schema["$defs"].as_object().unwrap().values();
+        let mut keys: BTreeMap<&str, usize> = BTreeMap::new();
+        for key in messages.flat_map(|message| message["properties"].as_object().unwrap().keys()) {
+            *keys.entry(key).or_default() += 1;
+        }
+        for (key, messages) in keys {
+            let rows = reference.matches(&format!("\n| `{key}` |")).count();
+            assert_eq!(rows, messages, "rows of {key}, which so many messages have");
+        }
     }
 
     #[test]

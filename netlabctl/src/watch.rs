@@ -32,7 +32,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The next event; `None` after `deleted`.
+    /// The next event; `None` after `deleted`, or where the lab went while the daemon was away.
     pub(crate) async fn next(&mut self) -> Result<Option<LabEvent>, Status> {
         let mut lost: Option<Instant> = None;
         while !self.ended {
@@ -54,6 +54,7 @@ impl Watch {
                     }
                     sleep(PAUSE).await;
                 }
+                Code::NotFound => self.ended = true,
                 _ => return Err(problem),
             }
         }

@@ -198,7 +198,7 @@ links:
 fn a_path_of_the_daemon_leads_to_its_line() {
     let file = LabFile::parse("f", PLACES.as_bytes()).unwrap();
     let at = |path: &str| {
-        let fault::Position { line, column } = locate::locate(&file.root, path);
+        let (fault::Position { line, column }, _) = locate::locate(&file.root, path);
         (line, column)
     };
     assert_eq!(at("name"), (1, 7));
@@ -208,6 +208,10 @@ fn a_path_of_the_daemon_leads_to_its_line() {
     assert_eq!(at("nodes.sw.interfaces.br0.bridge"), (5, 14));
     assert_eq!(at("links[0].endpoints[1]"), (12, 20));
     assert_eq!(at("links[0].endpoints"), (12, 5));
+    let left = |path| locate::locate(&file.root, path).1;
+    assert_eq!(left("name"), "");
+    assert_eq!(left("nodes.sw.interfaces.eth0.mtu"), "mtu");
+    assert_eq!(left("nodes.sw.routes[0].to"), "routes[0].to");
     // Not in the file: the nearest thing around it.
     assert_eq!(at("nodes.sw.interfaces.eth0.mtu"), (7, 7));
     assert_eq!(at("nodes.sw.interfaces.eth0.addresses[7]"), (8, 9));
@@ -226,13 +230,17 @@ fn a_refusal_is_told_by_lines_and_keeps_its_exit_code() {
     let violations = vec![
         violation("links[0].endpoints[0]", "no such node"),
         violation("nodes.sw.interfaces.eth0.addresses[1]", "here twice"),
+        violation("nodes.sw.interfaces.eth0.mtu", "is missing"),
     ];
     let mut details = ErrorDetails::with_bad_request(violations);
     details.set_error_info("HOST_ADDRESS_OVERLAP", "netlab", HashMap::new());
     let with = |code| Status::with_error_details(code, "invalid", details.clone());
     let failure = file.explain(&with(Code::InvalidArgument)).unwrap();
     assert_eq!(failure.code, 2);
-    assert_eq!(failure.lines, ["f.yaml:10:13: here twice", "f.yaml:12:17: no such node"]);
+    assert_eq!(
+        failure.lines,
+        ["f.yaml:7:7: mtu: is missing", "f.yaml:10:13: here twice", "f.yaml:12:17: no such node"]
+    );
     assert_eq!(file.explain(&with(Code::FailedPrecondition)).unwrap().code, 5);
     assert_eq!(file.explain(&Status::new(Code::InvalidArgument, "x")), None);
 }

@@ -1,7 +1,8 @@
 //! A daemon without a kernel: what a lab does is told by its name.
 //!
 //! `ready` and most others come up; `fails` fails; `slow` never ends; `putback` is put back after a
-//! change; `flaky` loses its watch half-way; `exists`, `invalid`, `overlap`, `taken`, `denied`, `gone` and `stale` are
+//! change; `flaky` loses its watch half-way, and `vanishes` is gone
+//! then; `exists`, `invalid`, `overlap`, `taken`, `denied`, `gone` and `stale` are
 //! refused; `stuck` is never gone.
 
 use std::{collections::HashMap, path::Path, pin::Pin, sync::mpsc, thread};
@@ -164,6 +165,7 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
                 ready,
             ]
         }
+        ("vanishes", _) => vec![first, Err(Status::unavailable("connection lost"))],
         ("flaky", 0) => vec![first, working, Err(Status::unavailable("connection lost"))],
         ("flaky", 2) => vec![ready],
         ("flaky", _) => vec![Err(Status::internal("resumed at the wrong place"))],
@@ -228,8 +230,9 @@ impl LabService for Labs {
     async fn watch_lab(&self, request: Request<WatchLabRequest>) -> Answer<Self::WatchLabStream> {
         let request = request.into_inner();
         known(&request.name)?;
-        if request.name == "gone" {
-            return Err(refuse(Code::NotFound, "LAB_NOT_FOUND", "there is no lab gone"));
+        if request.name == "gone" || (request.name == "vanishes" && request.after_sequence > 0) {
+            let message = format!("there is no lab {}", request.name);
+            return Err(refuse(Code::NotFound, "LAB_NOT_FOUND", &message));
         }
         let events = history(&request.name, request.after_sequence);
         let ends =

@@ -16,7 +16,8 @@ fn refusals_have_their_exit_codes() {
 fn faults_that_the_daemon_sees_are_told_by_lines() {
     let ground = Ground::new();
     let file = ground.file("lab.yaml", &lab("invalid"));
-    let expected = format!("{file}:1:1: no links here\n{file}:1:7: the second\n{file}:6:21: the first fault");
+    let expected =
+        format!("{file}:1:1: links[0]: no links here\n{file}:1:7: the second\n{file}:6:21: the first fault");
     for verb in ["create-lab", "apply-lab", "show-commands"] {
         ground.run(&[verb, &file]).failed(2, &expected);
     }

@@ -6,7 +6,9 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::mpsc,
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -16,9 +18,14 @@ use crate::fake;
 /// Longest run of one command in seconds.
 const LIMIT: &str = "20";
 
+/// Longest test. One that hangs in a read ends the whole run, loudly.
+const TEST_LIMIT: Duration = Duration::from_secs(60);
+
 /// A daemon that answers, and a place for files.
 pub(crate) struct Ground {
     dir: TempDir,
+    /// Dropped with the ground, which the watchdog hears.
+    _alive: mpsc::Sender<()>,
 }
 
 /// What came of a run.
@@ -32,7 +39,16 @@ pub(crate) struct Ran {
 impl Ground {
     /// Starts a daemon of its own.
     pub(crate) fn new() -> Self {
-        let ground = Self { dir: tempfile::tempdir().unwrap() };
+        let (alive, ended) = mpsc::channel();
+        let test = thread::current().name().unwrap_or_default().to_owned();
+        thread::spawn(move || {
+            if ended.recv_timeout(TEST_LIMIT) == Err(mpsc::RecvTimeoutError::Timeout) {
+                // Past the capture of test output.
+                let _ = writeln!(std::io::stderr(), "{test} hangs");
+                std::process::abort();
+            }
+        });
+        let ground = Self { dir: tempfile::tempdir().unwrap(), _alive: alive };
         fake::serve(&ground.socket());
         ground
     }
