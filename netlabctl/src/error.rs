@@ -1,6 +1,6 @@
 //! What went wrong, as one line a fault and an exit code.
 
-use std::io;
+use std::{error::Error, io};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -49,6 +49,12 @@ impl Failure {
         Self { code, lines: lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect() }
     }
 
+    /// A connection that was there and broke.
+    pub(crate) fn lost(cause: &str) -> Self {
+        let message = format!("lost netlabd: {cause}; is it running? try: systemctl status netlabd");
+        Self::new(NO_DAEMON, message)
+    }
+
     /// An exit code alone: the output says it all.
     pub(crate) fn quiet(code: u8) -> Self {
         Self { code, lines: Vec::new() }
@@ -68,11 +74,11 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let code = exit_code(&status);
         let message = status.message();
+        if let Some(cause) = broken(&status) {
+            return Self::lost(&cause);
+        }
         match status.code() {
-            Code::Unavailable => Self::new(
-                code,
-                format!("lost netlabd: {message}; is it running? try: systemctl status netlabd"),
-            ),
+            Code::Unavailable => Self::new(code, format!("netlabd is not available: {message}; try again")),
             Code::PermissionDenied => Self::new(code, format!("not permitted: {message}")),
             // Without a message the service itself is not known there.
             Code::Unimplemented if message.is_empty() => {
@@ -86,6 +92,9 @@ impl From<Status> for Failure {
 
 /// The exit code that a status of the daemon stands for.
 pub(crate) fn exit_code(status: &Status) -> u8 {
+    if broken(status).is_some() {
+        return NO_DAEMON;
+    }
     match status.code() {
         Code::InvalidArgument => USAGE,
         Code::Unavailable => NO_DAEMON,
@@ -98,6 +107,21 @@ pub(crate) fn exit_code(status: &Status) -> u8 {
         },
         _ => FAILED,
     }
+}
+
+/// Why the connection broke, if that is what the status is about: its innermost cause.
+fn broken(status: &Status) -> Option<String> {
+    let transport = status.source().filter(|source| source.is::<tonic::transport::Error>())?;
+    Some(root_cause(transport))
+}
+
+/// What lies below all that an error wraps.
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// The machine-readable reason of a status; empty without one.

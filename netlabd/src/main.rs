@@ -4,7 +4,13 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server, config::Options, kernel::Linux, lock::Lock, reconcile::Manager, sandbox, store::Store,
+    api::server,
+    config::Options,
+    kernel::{Linux, Wake},
+    lock::Lock,
+    reconcile::Manager,
+    sandbox,
+    store::Store,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -64,6 +70,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store)?;
+    watch(&kernel, &manager)?;
     if opened.damaged.is_none() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -118,6 +125,16 @@ async fn run(options: &Options) -> Result<(), Error> {
     }
     // The socket goes with the daemon; a failure leaves a file that the next start replaces.
     let _ = fs::remove_file(options.runtime_dir.join("netlabd.sock"));
+    Ok(())
+}
+
+/// Wakes the actors of labs whose kernel state changes.
+fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
+    let manager = manager.clone();
+    kernel.watch(move |wake| match wake {
+        Wake::Lab(lab) => manager.wake(&lab),
+        Wake::All => manager.wake_all(),
+    })?;
     Ok(())
 }
 

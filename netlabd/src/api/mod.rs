@@ -4,6 +4,7 @@
 mod caller;
 mod check;
 pub mod convert;
+mod exec;
 mod host_service;
 mod lab_service;
 mod node_service;

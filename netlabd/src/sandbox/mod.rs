@@ -22,6 +22,7 @@ mod namespace;
 mod pin;
 mod seccomp;
 mod spec;
+mod terminal;
 
 pub use cgroup::{Cgroup, Cgroups, Limits};
 pub use dispatch::dispatch;
@@ -31,3 +32,4 @@ pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, unpin};
+pub use terminal::Terminal;
