@@ -183,6 +183,10 @@ fn bridges() {
                 "ip -n d.sw link add br9 type bridge; ip -n d.sw link set p1 master br9",
                 "ip -n d.sw link show p1 | grep -q 'master br0'",
             ),
+            (
+                "ip -n d.sw link set br0 type bridge stp_state 1",
+                "ip -n d.sw -d link show br0 | grep -q 'stp_state 0'",
+            ),
             ("ip -n d.sw link set br0 down", "ip -n d.sw link show up dev br0 | grep -q br0"),
             ("ip -n d.sw link del br0", "ip -n d.sw link show p2 | grep -q 'master br0'"),
         ],
