@@ -29,6 +29,10 @@ pub(super) struct Commands {
 impl Commands {
     /// Process namespaces are pinned as `labs_dir/LAB/pid`.
     pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
+        // A mount of its own, so that a command can let go of all pins at once.
+        if let Err(error) = sandbox::prepare_directory(&labs_dir) {
+            tracing::warn!(%error, "commands in nodes start slowly");
+        }
         let cgroups = Cgroups::prepare();
         if let Err(reason) = &cgroups {
             tracing::warn!(reason, "lab processes have no limits of memory and number");
