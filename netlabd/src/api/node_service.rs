@@ -12,11 +12,17 @@ use proto::{node_service_server::NodeService, ping_response::Event};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
-use super::{convert, lab_service::lab_name, status};
+use super::{
+    caller::{access, audit},
+    convert,
+    lab_service::lab_name,
+    status,
+};
 use crate::{
     capture,
     kernel::Linux,
     model::{Lab, LabName, Place},
+    policy::{Access, Policy, Session},
     probe,
     reconcile::Manager,
 };
@@ -25,12 +31,20 @@ use crate::{
 pub(super) struct Nodes {
     manager: Manager,
     kernel: Arc<Linux>,
+    policy: Policy,
 }
 
 impl Nodes {
-    /// Serves the nodes of `manager`'s labs, which are on `kernel`.
-    pub(super) fn new(manager: Manager, kernel: Arc<Linux>) -> Self {
-        Self { manager, kernel }
+    /// Serves the nodes of `manager`'s labs, which are on `kernel`, to whom `policy` allows it.
+    pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
+        Self { manager, kernel, policy }
+    }
+
+    /// A lab that the caller may use and that can be used; logs it.
+    fn lab(&self, act: &'static str, name: &str, access: &Access) -> Result<Arc<Lab>, Status> {
+        let name = lab_name(name)?;
+        let lab = self.manager.usable(&name, access).map_err(Status::from);
+        audit(access, act, &name, lab)
     }
 
     fn namespace(&self, lab: &LabName, place: &Place) -> Result<OwnedFd, Status> {
@@ -109,9 +123,10 @@ impl NodeService for Nodes {
     type PingStream = Pin<Box<dyn Stream<Item = Result<proto::PingResponse, Status>> + Send>>;
 
     async fn ping(&self, request: Request<proto::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let options = options(&request)?;
-        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let lab = self.lab("ping", &request.lab, &access)?;
         let from = convert::place(&request.from)
             .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
         let to = convert::target(&request.to)
@@ -138,8 +153,9 @@ impl NodeService for Nodes {
 
     async fn exec(
         &self,
-        _: Request<tonic::Streaming<proto::ExecRequest>>,
+        request: Request<tonic::Streaming<proto::ExecRequest>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
+        access(&self.policy, &request)?;
         Err(Status::unimplemented("this netlabd runs no commands in nodes; use: ip netns exec LAB.NODE"))
     }
 
@@ -149,8 +165,15 @@ impl NodeService for Nodes {
         &self,
         request: Request<proto::CaptureRequest>,
     ) -> Result<Response<Self::CaptureStream>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let lab = self.lab("capture", &request.lab, &access)?;
+        let session = audit(
+            &access,
+            "capture",
+            &lab.name,
+            self.policy.begin(&access, Session::Capture).map_err(Status::from),
+        )?;
         let sources = self.sources(&lab, &request.interfaces)?;
         let snapshot_length = match request.snapshot_length {
             0 => SNAPSHOT,
@@ -172,7 +195,9 @@ impl NodeService for Nodes {
             }
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
-        let chunks = ReceiverStream::new(chunks).map(|chunk| {
+        let chunks = ReceiverStream::new(chunks).map(move |chunk| {
+            // Counted until the stream is dropped.
+            let _held = &session;
             Ok(proto::CaptureResponse {
                 pcapng: chunk.pcapng,
                 captured: chunk.captured,
