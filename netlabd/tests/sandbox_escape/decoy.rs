@@ -38,8 +38,8 @@ impl Decoys {
         run("echo open > /srv/open && chmod 644 /srv/open && mknod -m 600 /srv/zero c 1 5");
         run("cp /usr/bin/id /srv/id && chown 12345 /srv/id && chmod 4755 /srv/id");
         run("ipcmk --shmem 4096 --mode 0600 && echo decoy > /proc/sys/kernel/domainname");
-        let exe = std::env::current_exe().unwrap();
-        fs::copy(exe, "/srv/probe").unwrap();
+        // Not by its path, which may lie below a directory that is covered now.
+        fs::copy("/proc/self/exe", "/srv/probe").unwrap();
         fs::set_permissions("/srv/probe", fs::Permissions::from_mode(0o755)).unwrap();
         let (lab, other) = (TestLab::new(), TestLab::new());
         let own = fs::File::open("/proc/self/ns/net").unwrap();
