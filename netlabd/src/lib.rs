@@ -15,6 +15,8 @@
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
+//! - [`health`]: what systemd's watchdog is told.
+//! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
@@ -23,6 +25,7 @@ pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod exec;
+pub mod health;
 pub mod kernel;
 pub mod lock;
 pub mod model;
@@ -31,3 +34,4 @@ pub mod probe;
 pub mod reconcile;
 pub mod sandbox;
 pub mod store;
+pub mod takedown;

@@ -4,9 +4,17 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server, config::Options, kernel::Linux, lock::Lock, reconcile::Manager, sandbox, store::Store,
+    api::server,
+    config::Options,
+    health::{self, Vitals, notify},
+    kernel::Linux,
+    lock::Lock,
+    reconcile::Manager,
+    sandbox,
+    store::Store,
+    takedown,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 type Error = Box<dyn std::error::Error>;
@@ -56,6 +64,9 @@ async fn run(options: &Options) -> Result<(), Error> {
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
     let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    if options.take_down {
+        return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
+    }
     let opened = Store::open(&options.state_dir)?;
     if let Some(aside) = &opened.damaged {
         tracing::error!(
@@ -63,7 +74,7 @@ async fn run(options: &Options) -> Result<(), Error> {
             "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
         );
     }
-    let (manager, looks) = Manager::start(kernel.clone(), opened.store)?;
+    let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
     if opened.damaged.is_none() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -73,7 +84,8 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
-    let listener = server::listen(&options.runtime_dir.join("netlabd.sock"))?;
+    let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let router = server::router(manager, kernel).await?;
     tokio::spawn(async move {
         let all = async {
@@ -87,7 +99,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         }
         tracing::info!("ready");
         notify(&[sd_notify::NotifyState::Ready]);
+        health::watchdog(vitals).await;
     });
+    tokio::spawn(reload(signal(SignalKind::hangup())?));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
@@ -116,14 +130,20 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // The socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = fs::remove_file(options.runtime_dir.join("netlabd.sock"));
+    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
+    let _ = own_socket.map(fs::remove_file);
     Ok(())
 }
 
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
+/// Reloads at every SIGHUP, as `systemctl reload` sends it; see `NotifyState::Reloading`.
+async fn reload(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::info!("reloading");
+        match sd_notify::NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!(%error, "the time is not known"),
+        }
+        notify(&[sd_notify::NotifyState::Ready]);
     }
 }
 

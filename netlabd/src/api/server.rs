@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, PermissionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -18,7 +18,7 @@ use tokio::net::UnixListener;
 use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::{Server, server::Router};
 
-use super::{host_service::Host, lab_service::Labs, node_service::Nodes};
+use super::{activation, host_service::Host, lab_service::Labs, node_service::Nodes};
 use crate::{kernel::Linux, reconcile::Manager};
 
 /// Largest request in bytes. The lab file's own limit is 8 MiB.
@@ -27,9 +27,20 @@ const MAX_REQUEST: usize = 16 << 20;
 /// The group that may talk to netlabd, where it exists.
 const GROUP: &str = "netlab";
 
+/// The socket, and the file that goes with netlabd, if it is not systemd's.
+pub fn open(path: &Path) -> io::Result<(UnixListener, Option<PathBuf>)> {
+    match activation::inherited()? {
+        Some(listener) => {
+            listener.set_nonblocking(true)?;
+            Ok((UnixListener::from_std(listener)?, None))
+        }
+        None => Ok((listen(path)?, Some(path.to_owned()))),
+    }
+}
+
 /// Makes the socket, mode 0660, group `netlab` where that exists. One that nobody listens at any
 /// more is replaced.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             if std::os::unix::net::UnixStream::connect(path).is_ok() {

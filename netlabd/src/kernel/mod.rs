@@ -3,6 +3,7 @@
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
 //! a node is done by a thread that enters it and ends afterwards ([`enter`]).
 
+mod busy;
 mod enter;
 mod look;
 pub mod nft;
@@ -18,6 +19,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
@@ -26,6 +28,7 @@ use crate::{
     plan::Plan,
 };
 
+use busy::Busy;
 use rtnl::RouteSocket;
 use spaces::Spaces;
 
@@ -35,6 +38,7 @@ pub struct Linux {
     /// The host: the network namespace in which netlabd was started.
     host: OwnedFd,
     spaces: Spaces,
+    busy: Busy,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
 }
 
@@ -43,7 +47,13 @@ impl Linux {
     /// `netns_dir` as `LAB.NODE`, what else a lab holds in `labs_dir/LAB`.
     pub fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> std::io::Result<Self> {
         let host = File::open("/proc/thread-self/ns/net")?.into();
-        Ok(Self { host, spaces: Spaces::new(netns_dir, labs_dir), features: Mutex::default() })
+        let spaces = Spaces::new(netns_dir, labs_dir);
+        Ok(Self { host, spaces, busy: Busy::default(), features: Mutex::default() })
+    }
+
+    /// For how long labs' work in the kernel has made no progress; zero where there is none under way.
+    pub fn busy_for(&self) -> Duration {
+        self.busy.longest()
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.
@@ -60,6 +70,7 @@ impl Linux {
 
 impl Kernel for Linux {
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        let _call = self.busy.call();
         let spaces = self.spaces.of(scope.lab)?;
         let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
         observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
@@ -67,7 +78,11 @@ impl Kernel for Linux {
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
-        work::execute(&self.spaces, scope, plan, done)
+        let call = self.busy.call();
+        work::execute(&self.spaces, scope, plan, &mut |steps| {
+            call.progress();
+            done(steps);
+        })
     }
 
     fn host(&self) -> Result<HostState, Failure> {
