@@ -35,7 +35,7 @@ impl Wait {
     /// Begins to watch a lab.
     ///
     /// # Errors
-    /// The daemon's, NOT_FOUND among them.
+    /// The daemon's, `NOT_FOUND` among them.
     pub(crate) async fn open(client: &Client, name: &str, timeout: Duration) -> Result<Self, tonic::Status> {
         Ok(Self {
             name: name.to_owned(),

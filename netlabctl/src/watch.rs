@@ -61,12 +61,11 @@ impl Watch {
     }
 
     async fn try_next(&mut self) -> Result<LabEvent, Status> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = self.connect().await?;
-                self.stream.insert(stream)
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let stream = self.connect().await?;
+            self.stream.insert(stream)
         };
         loop {
             let message = stream.message().await?;

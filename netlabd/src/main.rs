@@ -75,6 +75,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
+    watch(&kernel, &manager)?;
     if opened.damaged.is_none() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -132,6 +133,16 @@ async fn run(options: &Options) -> Result<(), Error> {
     }
     // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
     let _ = own_socket.map(fs::remove_file);
+    Ok(())
+}
+
+/// Wakes the actors of labs whose kernel state changes.
+fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
+    let manager = manager.clone();
+    kernel.watch(move |wake| match wake {
+        Wake::Lab(lab) => manager.wake(&lab),
+        Wake::All => manager.wake_all(),
+    })?;
     Ok(())
 }
 

@@ -3,6 +3,8 @@
 
 mod fault;
 mod locate;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 
@@ -46,7 +48,7 @@ impl LabFile {
             (path, File::open(path).and_then(limited))
         };
         let bytes = bytes.map_err(|error| Failure::new(USAGE, format!("{name}: {error}")))?;
-        Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, fault::lines(name, faults)))
+        Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
     }
 
     fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
@@ -78,7 +80,7 @@ impl LabFile {
         if faults.is_empty() {
             return None;
         }
-        Some(Failure::file(exit_code(status), fault::lines(&self.name, faults)))
+        Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The socket that systemd opened for us, sd_listen_fds(3).
+//! The socket that systemd opened for us, `sd_listen_fds(3)`.
 #![allow(unsafe_code)] // A number from the environment becomes a descriptor.
 
 use std::{

@@ -5,6 +5,7 @@ mod activation;
 mod caller;
 mod check;
 pub mod convert;
+mod exec;
 mod host_service;
 mod lab_service;
 mod node_service;

@@ -12,11 +12,11 @@ use proto::{node_service_server::NodeService, ping_response::Event};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
-use super::{convert, lab_service::lab_name, status};
+use super::{caller::Caller, convert, exec, lab_service::lab_name, status};
 use crate::{
     capture,
     kernel::Linux,
-    model::{Lab, LabName, Place},
+    model::{Lab, LabName, NodeName, Place},
     probe,
     reconcile::Manager,
 };
@@ -138,9 +138,32 @@ impl NodeService for Nodes {
 
     async fn exec(
         &self,
-        _: Request<tonic::Streaming<proto::ExecRequest>>,
+        request: Request<tonic::Streaming<proto::ExecRequest>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
-        Err(Status::unimplemented("this netlabd runs no commands in nodes; use: ip netns exec LAB.NODE"))
+        let caller = Caller::of(&request)?;
+        let mut input = request.into_inner();
+        let Some(proto::exec_request::Message::Start(start)) =
+            input.message().await?.and_then(|first| first.message)
+        else {
+            return Err(status::invalid("start", "must come first"));
+        };
+        let lab = self.manager.usable(&lab_name(&start.lab)?)?;
+        let node: NodeName = start
+            .node
+            .parse()
+            .map_err(|error| status::invalid("start.node", format!("{:?} {error}", start.node)))?;
+        self.namespace(&lab.name, &Place::Node(node.clone()))?;
+        let command = exec::command(start, lab.hosts_file(&node))?;
+        tracing::info!(uid = caller.uid, lab = %lab.name, node = %node, command = ?command.args, "exec");
+        let first_id = self.manager.first_id(&lab.name)?;
+        let (kernel, name) = (self.kernel.clone(), lab.name.clone());
+        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, command))
+            .await
+            .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
+            .map_err(crate::reconcile::Error::from)?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(exec::serve(child, input, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     type CaptureStream = Pin<Box<dyn Stream<Item = Result<proto::CaptureResponse, Status>> + Send>>;
