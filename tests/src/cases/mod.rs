@@ -7,6 +7,7 @@ mod bad_input;
 mod client;
 mod concurrency;
 mod drift;
+mod faults;
 mod harness;
 mod labs;
 mod restart;
@@ -50,6 +51,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         restart::TESTS,
+        faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
     ]
