@@ -3,6 +3,7 @@
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
 //! a node is done by a thread that enters it and ends afterwards ([`enter`]).
 
+mod commands;
 mod enter;
 mod look;
 pub mod nft;
@@ -25,8 +26,10 @@ use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::Plan,
+    sandbox::{Child, Command, IdRange},
 };
 
+use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
 pub use watch::Wake;
@@ -37,6 +40,7 @@ pub struct Linux {
     /// The host: the network namespace in which netlabd was started.
     host: OwnedFd,
     spaces: Spaces,
+    commands: Commands,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
     /// What labs want of the host, for the events there.
     wanted: watch::Wanted,
@@ -50,11 +54,24 @@ impl Linux {
         let host = File::open("/proc/thread-self/ns/net")?.into();
         Ok(Self {
             host,
+            commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
             spaces: Spaces::new(netns_dir, labs_dir),
             features: Mutex::default(),
             wanted: watch::Wanted::default(),
             pins: watch::Pins::new()?,
         })
+    }
+
+    /// Runs a command in a node of a lab whose ids begin at `first_id`.
+    pub fn run(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        first_id: u32,
+        command: Command,
+    ) -> Result<Child, Failure> {
+        let ids = IdRange { base: first_id, count: spaces::IDS };
+        self.commands.run(&self.spaces, lab, node, ids, command)
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.
@@ -83,6 +100,12 @@ impl Kernel for Linux {
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+        // Processes first: they would keep the namespaces alive.
+        if scope.target.nodes().is_empty()
+            && let Err(failure) = self.commands.end(scope.lab)
+        {
+            return vec![failure];
+        }
         work::execute(&self.spaces, scope, plan, done)
     }
 

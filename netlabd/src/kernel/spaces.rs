@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many user and group ids a lab has.
-const IDS: u32 = 65_536;
+pub(super) const IDS: u32 = 65_536;
 
 /// The namespaces of all labs.
 #[derive(Debug)]
@@ -56,6 +56,11 @@ impl NodeSpace {
 }
 
 impl LabSpaces {
+    /// The user namespace.
+    pub(super) fn user(&self) -> Option<&UserNamespace> {
+        self.user.as_deref()
+    }
+
     /// The nodes that exist.
     pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeSpace> {
         &self.nodes

@@ -115,6 +115,23 @@ impl Entry {
         self.history.add(store, Body::StatusChanged(message));
     }
 
+    /// User id of the lab's owner.
+    pub(super) fn owner(&self) -> u32 {
+        self.state().record.owner_uid
+    }
+
+    /// What others may see of the lab: name, owner, phase.
+    pub(super) fn existence(&self) -> proto::LabResource {
+        let state = self.state();
+        let status = proto::LabStatus { phase: state.status.phase().into(), ..proto::LabStatus::default() };
+        proto::LabResource {
+            name: self.name.to_string(),
+            owner_uid: state.record.owner_uid,
+            status: Some(status),
+            ..proto::LabResource::default()
+        }
+    }
+
     /// The lab as the API has it.
     pub(super) fn resource(&self) -> proto::LabResource {
         let state = self.state();
