@@ -137,7 +137,7 @@ fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
         for name in wanted.bottom_up() {
             let want = &wanted.links[name];
             let at = Endpoint { place: place.clone(), interface: name.clone() };
-            if doom.is_taken(&at) {
+            if doom.is_taken(&at, want) {
                 continue;
             }
             if let Some(seen) = doom.survivor(observed, &at) {
@@ -204,7 +204,7 @@ impl<'a> PlaceDiff<'a> {
     fn run(&mut self) {
         let names: Vec<_> = self.wanted.bottom_up();
         let mut pairs: Vec<_> = names.iter().map(|name| (self.at(name), &self.wanted.links[*name])).collect();
-        pairs.retain(|(at, _)| !self.doom.is_taken(at));
+        pairs.retain(|(at, want)| !self.doom.is_taken(at, want));
         self.stale_routes();
         for (at, want) in &pairs {
             self.stale_addresses(at, want);

@@ -172,9 +172,10 @@ impl Above {
 }
 
 impl Doom {
-    /// Whether somebody else has the name on the host.
-    pub(super) fn is_taken(&self, at: &Endpoint) -> bool {
-        at.place == Place::Host && self.taken.contains(at.interface.as_str())
+    /// Whether somebody else has the name on the host, of the interface or of its other end.
+    pub(super) fn is_taken(&self, at: &Endpoint, want: &LinkTarget) -> bool {
+        let taken = |at: &Endpoint| at.place == Place::Host && self.taken.contains(at.interface.as_str());
+        taken(at) || matches!(&want.kind, Kind::Veth { peer } if taken(peer))
     }
 
     /// What stands in the way, in words.

@@ -272,7 +272,7 @@ impl Lab<'_> {
         }
         let routes = &mut self.world.space(space).routes;
         routes.retain(|state| state.route.to != route.to || state.route.metric != route.metric);
-        routes.push(RouteState { route: route.clone(), ours: true });
+        routes.push(RouteState { route: route.clone(), ours: true, plain: true });
         Ok(())
     }
 }
