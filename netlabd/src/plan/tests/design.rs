@@ -89,21 +89,18 @@ fn lab(name: &str, host: u8, choices: &Choices) -> proto::Lab {
             routes[link.ends.0].push(json!({ "to": format!("203.0.{number}.0/24"), "via": via }));
         }
         interfaces[link.ends.0].insert(a_name.clone(), a);
-        let place = match b_node {
-            Some(_) => {
-                interfaces[place_b].insert(b_name.clone(), b);
-                format!("n{place_b}")
-            }
-            None => {
-                on_host.insert(b_name.clone(), b);
-                "host".to_owned()
-            }
+        let place = if b_node.is_some() {
+            interfaces[place_b].insert(b_name.clone(), b);
+            format!("n{place_b}")
+        } else {
+            on_host.insert(b_name.clone(), b);
+            "host".to_owned()
         };
         let a_place = link.ends.0;
         cables.push(json!({ "endpoints": [format!("n{a_place}:{a_name}"), format!("{place}:{b_name}")] }));
     }
     let nodes = choices.nodes.iter().enumerate().map(|(number, node)| {
-        (format!("n{number}"), node_fields(node, std::mem::take(&mut interfaces[number]), &routes[number]))
+        (format!("n{number}"), node_fields(node, &interfaces[number], &routes[number]))
     });
     let nodes: Map<_, _> = nodes.collect();
     let mut text = json!({ "name": name, "nodes": nodes, "links": cables });
@@ -158,7 +155,7 @@ fn end(usage: u8, side: u8, number: usize, bridge: u8) -> Value {
     }
 }
 
-fn node_fields(node: &Node, interfaces: Map<String, Value>, routes: &[Value]) -> Value {
+fn node_fields(node: &Node, interfaces: &Map<String, Value>, routes: &[Value]) -> Value {
     let mut fields = json!({ "interfaces": interfaces, "routes": routes });
     if node.router {
         fields["forwarding"] = json!(true);
