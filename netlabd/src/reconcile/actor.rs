@@ -166,8 +166,8 @@ impl Actor {
             }
             done.extend(plan.ops().map(ToString::to_string));
             let failures = self.execute(&wanted, &plan);
-            let lasting = failures.iter().find(|failure| !failure.is_transient());
-            if let Some(failure) = lasting {
+            // The first decides: those after it may follow from it.
+            if let Some(failure) = failures.first().filter(|failure| !failure.is_transient()) {
                 return self.fail(&wanted, failure);
             }
             last = failures.into_iter().next().or_else(|| {
