@@ -1,13 +1,18 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
+
+use crate::policy::config::DEFAULT_FILE;
 
 /// Makes network labs out of namespaces, links and nftables NAT, and keeps them true.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Options {
+    /// The configuration; it must exist if it is named.  [default: /etc/netlabd/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// Where the socket and what does not outlive a reboot are.
     #[arg(long, value_name = "DIR", default_value = "/run/netlabd")]
     pub runtime_dir: PathBuf,
@@ -17,4 +22,25 @@ pub struct Options {
     /// Where network namespaces are pinned, as LAB.NODE.
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
     pub netns_dir: PathBuf,
+    /// Also serve remote clients at this TCP address.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+impl Options {
+    /// The configuration file, and whether it was named.
+    pub fn config_file(&self) -> (PathBuf, bool) {
+        self.config.clone().map_or_else(|| (DEFAULT_FILE.into(), false), |file| (file, true))
+    }
+
+    /// Refuses what would be unsafe: whoever calls over TCP must have proven who they are.
+    pub fn check(&self) -> Result<(), String> {
+        match self.listen {
+            Some(address) => Err(format!(
+                "--listen {address} needs TLS, which is not configured: without it anybody could call. Leave out \
+                 --listen and reach this host over ssh (netlabctl --host ssh://USER@HOST)"
+            )),
+            None => Ok(()),
+        }
+    }
 }

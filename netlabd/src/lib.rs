@@ -15,6 +15,7 @@
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
+//! - [`policy`]: who may do what, and how much of it.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
@@ -27,6 +28,7 @@ pub mod kernel;
 pub mod lock;
 pub mod model;
 pub mod plan;
+pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod sandbox;

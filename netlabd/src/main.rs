@@ -4,9 +4,16 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server, config::Options, kernel::Linux, lock::Lock, reconcile::Manager, sandbox, store::Store,
+    api::server,
+    config::Options,
+    kernel::{Linux, Wake},
+    lock::Lock,
+    policy::Policy,
+    reconcile::Manager,
+    sandbox,
+    store::Store,
 };
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 type Error = Box<dyn std::error::Error>;
@@ -48,6 +55,10 @@ fn log() {
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
+    options.check()?;
+    let (file, named) = options.config_file();
+    let policy = Policy::open(file, named)?;
+    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -64,6 +75,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store)?;
+    watch(&kernel, &manager)?;
     if opened.damaged.is_none() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -74,7 +86,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         .await?;
     }
     let listener = server::listen(&options.runtime_dir.join("netlabd.sock"))?;
-    let router = server::router(manager, kernel).await?;
+    let services = server::services(manager, kernel, policy.clone()).await?;
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -99,7 +111,8 @@ async fn run(options: &Options) -> Result<(), Error> {
         notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
-    let serving = server::serve(router, listener, async move {
+    let limits = policy.config().limits;
+    let serving = server::serve(services, listener, &limits, async move {
         stop.await;
         // Nobody waits if serving has failed.
         let _ = stopped.send(());
@@ -119,6 +132,32 @@ async fn run(options: &Options) -> Result<(), Error> {
     // The socket goes with the daemon; a failure leaves a file that the next start replaces.
     let _ = fs::remove_file(options.runtime_dir.join("netlabd.sock"));
     Ok(())
+}
+
+/// Wakes the actors of labs whose kernel state changes.
+fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
+    let manager = manager.clone();
+    kernel.watch(move |wake| match wake {
+        Wake::Lab(lab) => manager.wake(&lab),
+        Wake::All => manager.wake_all(),
+    })?;
+    Ok(())
+}
+
+/// Reads the configuration again at each SIGHUP.
+async fn reload(mut hangup: Signal, policy: Policy) {
+    while hangup.recv().await.is_some() {
+        let limits = policy.config().limits;
+        match policy.reload() {
+            Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
+            Ok(()) => {
+                tracing::warn!("the configuration was read again; what changed in [limits] needs a restart");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
+            }
+        }
+    }
 }
 
 fn notify(states: &[sd_notify::NotifyState<'_>]) {

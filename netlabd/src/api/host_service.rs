@@ -6,20 +6,23 @@ use netlab_proto::v1 as proto;
 use proto::{finding::Severity, host_service_server::HostService};
 use tonic::{Request, Response, Status};
 
+use super::caller::access;
 use crate::{
     exec::{Feature, Kernel},
     kernel::Linux,
+    policy::Policy,
 };
 
 /// The service.
 pub(super) struct Host {
     kernel: Arc<Linux>,
+    policy: Policy,
 }
 
 impl Host {
     /// Speaks of the host that `kernel` runs.
-    pub(super) fn new(kernel: Arc<Linux>) -> Self {
-        Self { kernel }
+    pub(super) fn new(kernel: Arc<Linux>, policy: Policy) -> Self {
+        Self { kernel, policy }
     }
 }
 
@@ -27,8 +30,9 @@ impl Host {
 impl HostService for Host {
     async fn diagnose_host(
         &self,
-        _: Request<proto::DiagnoseHostRequest>,
+        request: Request<proto::DiagnoseHostRequest>,
     ) -> Result<Response<proto::DiagnoseHostResponse>, Status> {
+        access(&self.policy, &request)?;
         let kernel = self.kernel.clone();
         let findings = tokio::task::spawn_blocking(move || diagnose(&kernel))
             .await

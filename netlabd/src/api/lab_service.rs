@@ -7,11 +7,15 @@ use proto::{lab_event::Body, lab_service_server::LabService};
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
-use super::{caller::Caller, check, convert, plan, status};
+use super::{
+    caller::{access, audit},
+    check, convert, plan, status,
+};
 use crate::{
     clock,
     kernel::Linux,
     model::LabName,
+    policy::{Access, Policy},
     reconcile::{Error, HistoryOf, Manager},
 };
 
@@ -24,26 +28,38 @@ const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::f
 pub(super) struct Labs {
     manager: Manager,
     kernel: std::sync::Arc<Linux>,
+    policy: Policy,
 }
 
 impl Labs {
-    /// Serves the labs of `manager`, whose nodes are on `kernel`.
-    pub(super) fn new(manager: Manager, kernel: std::sync::Arc<Linux>) -> Self {
-        Self { manager, kernel }
+    /// Serves the labs of `manager`, whose nodes are on `kernel`, to whom `policy` allows it.
+    pub(super) fn new(manager: Manager, kernel: std::sync::Arc<Linux>, policy: Policy) -> Self {
+        Self { manager, kernel, policy }
     }
 
-    /// Runs what blocks where it may.
+    /// Runs what blocks where it may, and logs it.
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Manager) -> Result<T, Error> + Send + 'static,
+        act: &'static str,
+        lab: &LabName,
+        access: Access,
+        work: impl FnOnce(&Manager, &Access) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Status> {
-        let manager = self.manager.clone();
-        match tokio::task::spawn_blocking(move || work(&manager)).await {
-            Ok(done) => Ok(done?),
+        let (manager, caller) = (self.manager.clone(), access.clone());
+        let done = match tokio::task::spawn_blocking(move || work(&manager, &caller)).await {
+            Ok(done) => done.map_err(Status::from),
             Err(_) => {
                 Err(status::status(Code::Internal, "CRASHED", "the request crashed; the log says more"))
             }
-        }
+        };
+        audit(&access, act, lab, done)
+    }
+
+    async fn pause(&self, access: Access, name: &str, paused: bool) -> Result<proto::LabResource, Status> {
+        let lab = lab_name(name)?;
+        let act = if paused { "pause" } else { "resume" };
+        let name = lab.clone();
+        self.run(act, &lab, access, move |manager, access| manager.pause(&name, paused, access)).await
     }
 }
 
@@ -63,10 +79,12 @@ impl LabService for Labs {
         &self,
         request: Request<proto::CreateLabRequest>,
     ) -> Result<Response<proto::CreateLabResponse>, Status> {
-        let caller = Caller::of(&request)?;
+        let access = access(&self.policy, &request)?;
         let (lab, spec) = lab_of(request.into_inner().lab)?;
-        tracing::info!(uid = caller.uid, lab = %lab.name, "create lab");
-        let lab = self.run(move |manager| manager.create(lab, spec, caller.uid)).await?;
+        let name = lab.name.clone();
+        let lab = self
+            .run("create", &name, access, move |manager, access| manager.create(lab, spec, access))
+            .await?;
         Ok(Response::new(proto::CreateLabResponse { lab: Some(lab) }))
     }
 
@@ -74,16 +92,16 @@ impl LabService for Labs {
         &self,
         request: Request<proto::ApplyLabRequest>,
     ) -> Result<Response<proto::ApplyLabResponse>, Status> {
-        let caller = Caller::of(&request)?;
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let (lab, spec) = lab_of(request.lab)?;
         let name = lab.name.clone();
         if request.dry_run {
             let planned = name.clone();
             let (plan, lab) = self
-                .run(move |manager| {
-                    let plan = manager.plan(&lab, false)?;
-                    Ok((plan, manager.get(&planned).ok()))
+                .run("plan", &name, access, move |manager, access| {
+                    let plan = manager.plan(&lab, false, access)?;
+                    Ok((plan, manager.get(&planned, access).ok()))
                 })
                 .await?;
             return Ok(Response::new(proto::ApplyLabResponse {
@@ -91,9 +109,10 @@ impl LabService for Labs {
                 plan: Some(plan::message(&name, &plan)),
             }));
         }
-        tracing::info!(uid = caller.uid, lab = %name, "apply lab");
         let expected = request.expected_generation;
-        let (lab, plan) = self.run(move |manager| manager.apply(lab, spec, expected, caller.uid)).await?;
+        let (lab, plan) = self
+            .run("apply", &name, access, move |manager, access| manager.apply(lab, spec, expected, access))
+            .await?;
         Ok(Response::new(proto::ApplyLabResponse { lab: Some(lab), plan: Some(plan::message(&name, &plan)) }))
     }
 
@@ -101,10 +120,13 @@ impl LabService for Labs {
         &self,
         request: Request<proto::PlanLabRequest>,
     ) -> Result<Response<proto::PlanLabResponse>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let (lab, _) = lab_of(request.lab)?;
-        let name = lab.name.clone();
-        let plan = self.run(move |manager| manager.plan(&lab, request.from_scratch)).await?;
+        let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
+        let plan = self
+            .run("plan", &name, access, move |manager, access| manager.plan(&lab, from_scratch, access))
+            .await?;
         Ok(Response::new(proto::PlanLabResponse { plan: Some(plan::message(&name, &plan)) }))
     }
 
@@ -112,8 +134,9 @@ impl LabService for Labs {
         &self,
         request: Request<proto::GetLabRequest>,
     ) -> Result<Response<proto::GetLabResponse>, Status> {
+        let access = access(&self.policy, &request)?;
         let name = lab_name(&request.into_inner().name)?;
-        let lab = self.manager.get(&name)?;
+        let lab = self.manager.get(&name, &access)?;
         Ok(Response::new(proto::GetLabResponse { lab: Some(lab) }))
     }
 
@@ -121,6 +144,7 @@ impl LabService for Labs {
         &self,
         request: Request<proto::ListLabsRequest>,
     ) -> Result<Response<proto::ListLabsResponse>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let size = match request.page_size as usize {
             0 => PAGE.0,
@@ -128,7 +152,7 @@ impl LabService for Labs {
             _ => return Err(status::invalid("page_size", format!("at most {} are allowed", PAGE.1))),
         };
         let after = |lab: &proto::LabResource| request.page_token.is_empty() || lab.name > request.page_token;
-        let mut labs: Vec<_> = self.manager.list().into_iter().filter(after).take(size + 1).collect();
+        let mut labs: Vec<_> = self.manager.list(&access).into_iter().filter(after).take(size + 1).collect();
         let more = labs.len() > size;
         labs.truncate(size);
         for lab in &mut labs {
@@ -142,10 +166,11 @@ impl LabService for Labs {
         &self,
         request: Request<proto::DeleteLabRequest>,
     ) -> Result<Response<proto::DeleteLabResponse>, Status> {
-        let caller = Caller::of(&request)?;
-        let name = lab_name(&request.into_inner().name)?;
-        tracing::info!(uid = caller.uid, lab = %name, "delete lab");
-        let lab = self.run(move |manager| manager.delete(&name)).await?;
+        let access = access(&self.policy, &request)?;
+        let lab = lab_name(&request.into_inner().name)?;
+        let name = lab.clone();
+        let lab =
+            self.run("delete", &lab, access, move |manager, access| manager.delete(&name, access)).await?;
         Ok(Response::new(proto::DeleteLabResponse { lab: Some(lab) }))
     }
 
@@ -155,8 +180,11 @@ impl LabService for Labs {
         &self,
         request: Request<proto::WatchLabRequest>,
     ) -> Result<Response<Self::WatchLabStream>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let history = self.manager.history(&lab_name(&request.name)?)?;
+        let name = lab_name(&request.name)?;
+        let history = self.manager.history(&name, &access).map_err(Status::from);
+        let history = audit(&access, "watch", &name, history)?;
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
         if position == 0 {
@@ -181,6 +209,7 @@ impl LabService for Labs {
         &self,
         request: Request<proto::CheckLabRequest>,
     ) -> Result<Response<proto::CheckLabResponse>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let timeout = match request.timeout {
             None => CHECK_TIMEOUT.0,
@@ -189,7 +218,9 @@ impl LabService for Labs {
                 .filter(|timeout| *timeout <= CHECK_TIMEOUT.1)
                 .ok_or_else(|| status::invalid("timeout", "must be from 0 to 60 s"))?,
         };
-        let lab = self.manager.usable(&lab_name(&request.name)?)?;
+        let name = lab_name(&request.name)?;
+        let lab = self.manager.usable(&name, &access).map_err(Status::from);
+        let lab = audit(&access, "check", &name, lab)?;
         let results = check::run(&self.kernel, &lab, timeout).await?;
         Ok(Response::new(proto::CheckLabResponse { results }))
     }
@@ -198,8 +229,8 @@ impl LabService for Labs {
         &self,
         request: Request<proto::PauseLabRequest>,
     ) -> Result<Response<proto::PauseLabResponse>, Status> {
-        let name = lab_name(&request.into_inner().name)?;
-        let lab = self.run(move |manager| manager.pause(&name, true)).await?;
+        let access = access(&self.policy, &request)?;
+        let lab = self.pause(access, &request.into_inner().name, true).await?;
         Ok(Response::new(proto::PauseLabResponse { lab: Some(lab) }))
     }
 
@@ -207,8 +238,8 @@ impl LabService for Labs {
         &self,
         request: Request<proto::ResumeLabRequest>,
     ) -> Result<Response<proto::ResumeLabResponse>, Status> {
-        let name = lab_name(&request.into_inner().name)?;
-        let lab = self.run(move |manager| manager.pause(&name, false)).await?;
+        let access = access(&self.policy, &request)?;
+        let lab = self.pause(access, &request.into_inner().name, false).await?;
         Ok(Response::new(proto::ResumeLabResponse { lab: Some(lab) }))
     }
 }

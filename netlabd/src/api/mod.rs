@@ -3,7 +3,10 @@
 
 mod caller;
 mod check;
+mod connection;
 pub mod convert;
+mod exec;
+mod gate;
 mod host_service;
 mod lab_service;
 mod node_service;

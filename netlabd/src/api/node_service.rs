@@ -12,25 +12,40 @@ use proto::{node_service_server::NodeService, ping_response::Event};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
-use super::{convert, lab_service::lab_name, status};
+use super::{
+    caller::{access, audit},
+    convert, exec,
+    lab_service::lab_name,
+    status,
+};
 use crate::{
     capture,
     kernel::Linux,
-    model::{Lab, LabName, Place},
+    model::{Lab, LabName, NodeName, Place},
+    policy::{Access, Policy, Session},
     probe,
     reconcile::Manager,
+    sandbox::Child,
 };
 
 /// The service.
 pub(super) struct Nodes {
     manager: Manager,
     kernel: Arc<Linux>,
+    policy: Policy,
 }
 
 impl Nodes {
-    /// Serves the nodes of `manager`'s labs, which are on `kernel`.
-    pub(super) fn new(manager: Manager, kernel: Arc<Linux>) -> Self {
-        Self { manager, kernel }
+    /// Serves the nodes of `manager`'s labs, which are on `kernel`, to whom `policy` allows it.
+    pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
+        Self { manager, kernel, policy }
+    }
+
+    /// A lab that the caller may use and that can be used; logs it.
+    fn lab(&self, act: &'static str, name: &str, access: &Access) -> Result<Arc<Lab>, Status> {
+        let name = lab_name(name)?;
+        let lab = self.manager.usable(&name, access).map_err(Status::from);
+        audit(access, act, &name, lab)
     }
 
     fn namespace(&self, lab: &LabName, place: &Place) -> Result<OwnedFd, Status> {
@@ -40,6 +55,23 @@ impl Nodes {
             let message = format!("lab {lab} has no node {place}; get-lab {lab} lists its nodes");
             status::status(Code::NotFound, "NODE_NOT_FOUND", message)
         })
+    }
+
+    /// Starts a command in a node.
+    async fn start(&self, lab: &Lab, start: proto::ExecStart) -> Result<Child, Status> {
+        let node: NodeName = start
+            .node
+            .parse()
+            .map_err(|error| status::invalid("start.node", format!("{:?} {error}", start.node)))?;
+        self.namespace(&lab.name, &Place::Node(node.clone()))?;
+        let command = exec::command(start, lab.hosts_file(&node))?;
+        let first_id = self.manager.first_id(&lab.name)?;
+        let (kernel, name) = (self.kernel.clone(), lab.name.clone());
+        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, command))
+            .await
+            .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
+            .map_err(crate::reconcile::Error::from)?;
+        Ok(child)
     }
 
     /// The interfaces of a capture. On the host only those that the lab made there: what else passes
@@ -109,9 +141,10 @@ impl NodeService for Nodes {
     type PingStream = Pin<Box<dyn Stream<Item = Result<proto::PingResponse, Status>> + Send>>;
 
     async fn ping(&self, request: Request<proto::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let options = options(&request)?;
-        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let lab = self.lab("ping", &request.lab, &access)?;
         let from = convert::place(&request.from)
             .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
         let to = convert::target(&request.to)
@@ -138,9 +171,31 @@ impl NodeService for Nodes {
 
     async fn exec(
         &self,
-        _: Request<tonic::Streaming<proto::ExecRequest>>,
+        request: Request<tonic::Streaming<proto::ExecRequest>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
-        Err(Status::unimplemented("this netlabd runs no commands in nodes; use: ip netns exec LAB.NODE"))
+        let access = access(&self.policy, &request)?;
+        let mut input = request.into_inner();
+        let Some(proto::exec_request::Message::Start(start)) =
+            input.message().await?.and_then(|first| first.message)
+        else {
+            return Err(status::invalid("start", "must come first"));
+        };
+        let lab = self.lab("exec", &start.lab, &access)?;
+        let session = audit(
+            &access,
+            "exec",
+            &lab.name,
+            self.policy.begin(&access, Session::Exec).map_err(Status::from),
+        )?;
+        tracing::info!(uid = access.caller().uid, lab = %lab.name, node = start.node, command = ?start.args, "exec");
+        let child = self.start(&lab, start).await?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(async move {
+            exec::serve(child, input, sender).await;
+            // Counted until the command's stream is over.
+            drop(session);
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     type CaptureStream = Pin<Box<dyn Stream<Item = Result<proto::CaptureResponse, Status>> + Send>>;
@@ -149,8 +204,15 @@ impl NodeService for Nodes {
         &self,
         request: Request<proto::CaptureRequest>,
     ) -> Result<Response<Self::CaptureStream>, Status> {
+        let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let lab = self.manager.usable(&lab_name(&request.lab)?)?;
+        let lab = self.lab("capture", &request.lab, &access)?;
+        let session = audit(
+            &access,
+            "capture",
+            &lab.name,
+            self.policy.begin(&access, Session::Capture).map_err(Status::from),
+        )?;
         let sources = self.sources(&lab, &request.interfaces)?;
         let snapshot_length = match request.snapshot_length {
             0 => SNAPSHOT,
@@ -172,7 +234,9 @@ impl NodeService for Nodes {
             }
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
-        let chunks = ReceiverStream::new(chunks).map(|chunk| {
+        let chunks = ReceiverStream::new(chunks).map(move |chunk| {
+            // Counted until the stream is dropped.
+            let _held = &session;
             Ok(proto::CaptureResponse {
                 pcapng: chunk.pcapng,
                 captured: chunk.captured,

@@ -5,6 +5,7 @@ use std::{
     os::unix::fs::{FileTypeExt, PermissionsExt, chown},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use netlab_proto::{
@@ -15,17 +16,24 @@ use netlab_proto::{
     },
 };
 use tokio::net::UnixListener;
-use tokio_stream::wrappers::UnixListenerStream;
-use tonic::transport::{Server, server::Router};
+use tonic::{service::Routes, transport::Server};
+use tower::layer::layer_fn;
 
-use super::{host_service::Host, lab_service::Labs, node_service::Nodes};
-use crate::{kernel::Linux, reconcile::Manager};
+use super::{connection, gate::Gate, host_service::Host, lab_service::Labs, node_service::Nodes};
+use crate::{
+    kernel::Linux,
+    policy::{Counters, MEMBERS, Policy, config::Limits, group_id},
+    reconcile::Manager,
+};
 
-/// Largest request in bytes. The lab file's own limit is 8 MiB.
-const MAX_REQUEST: usize = 16 << 20;
+/// Largest request to a node in bytes: commands' input comes in small pieces.
+const MAX_NODE_REQUEST: usize = 1 << 20;
 
-/// The group that may talk to netlabd, where it exists.
-const GROUP: &str = "netlab";
+/// Bytes that a client may send ahead, in one call and in one connection.
+const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
+
+/// How often a silent client is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
 
 /// Makes the socket, mode 0660, group `netlab` where that exists. One that nobody listens at any
 /// more is replaced.
@@ -49,22 +57,19 @@ pub fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
-    if let Some(group) = group_id(GROUP) {
+    if let Some(group) = group_id(MEMBERS) {
         chown(path, None, Some(group))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     Ok(listener)
 }
 
-/// The id of a group in `/etc/group`, group(5).
-fn group_id(name: &str) -> Option<u32> {
-    let groups = fs::read_to_string("/etc/group").ok()?;
-    let mut lines = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    lines.find(|fields| fields.first() == Some(&name))?.get(2)?.parse().ok()
-}
-
-/// All services.
-pub async fn router(manager: Manager, kernel: Arc<Linux>) -> Result<Router, tonic_reflection::server::Error> {
+/// All services. Health and reflection are for everybody who can open the socket, the others ask `policy`.
+pub async fn services(
+    manager: Manager,
+    kernel: Arc<Linux>,
+    policy: Policy,
+) -> Result<Routes, tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<LabServiceServer<Labs>>().await;
     health.set_serving::<NodeServiceServer<Nodes>>().await;
@@ -74,23 +79,35 @@ pub async fn router(manager: Manager, kernel: Arc<Linux>) -> Result<Router, toni
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let labs = LabServiceServer::new(Labs::new(manager.clone(), kernel.clone()))
-        .max_decoding_message_size(MAX_REQUEST);
-    let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone()));
-    Ok(Server::builder()
-        .add_service(health_service)
+    let largest = policy.config().limits.max_message_bytes.get();
+    let labs = LabServiceServer::new(Labs::new(manager.clone(), kernel.clone(), policy.clone()))
+        .max_decoding_message_size(largest as usize);
+    let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone(), policy.clone()))
+        .max_decoding_message_size(MAX_NODE_REQUEST);
+    Ok(Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(labs)
         .add_service(nodes)
-        .add_service(HostServiceServer::new(Host::new(kernel))))
+        .add_service(HostServiceServer::new(Host::new(kernel, policy))))
 }
 
 /// Serves until `stop` is done; requests under way are then finished.
 pub async fn serve(
-    router: Router,
+    services: Routes,
     listener: UnixListener,
+    limits: &Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
-    router.serve_with_incoming_shutdown(UnixListenerStream::new(listener), stop).await
+    let (limits, calls) = (*limits, Counters::default());
+    Server::builder()
+        .max_concurrent_streams(limits.max_streams.get())
+        .initial_stream_window_size(WINDOWS.0)
+        .initial_connection_window_size(WINDOWS.1)
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
+        .add_routes(services)
+        .serve_with_incoming_shutdown(connection::accept(listener, &limits), stop)
+        .await
 }

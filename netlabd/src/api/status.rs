@@ -6,7 +6,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::convert::Faults;
-use crate::reconcile::{Error, Reason, Refusal};
+use crate::{
+    policy::Denied,
+    reconcile::{Error, Reason, Refusal},
+};
 
 /// Domain of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "netlab";
@@ -61,6 +64,7 @@ impl From<Error> for Status {
     fn from(error: Error) -> Self {
         let (code, reason) = match &error {
             Error::Refused(refusals) => return refused(refusals, &error),
+            Error::Denied(denied) => return denied.into(),
             Error::NotFound(_) => (Code::NotFound, "LAB_NOT_FOUND"),
             Error::Exists(_) => (Code::AlreadyExists, "LAB_EXISTS"),
             Error::Deleting(_) => (Code::Aborted, "LAB_DELETING"),
@@ -71,6 +75,29 @@ impl From<Error> for Status {
             Error::Stopping => (Code::Unavailable, "STOPPING"),
         };
         status(code, reason, error)
+    }
+}
+
+impl From<Denied> for Status {
+    fn from(denied: Denied) -> Self {
+        (&denied).into()
+    }
+}
+
+impl From<&Denied> for Status {
+    fn from(denied: &Denied) -> Self {
+        let (code, reason) = match denied {
+            Denied::Outsider { .. } => (Code::PermissionDenied, "NOT_A_MEMBER"),
+            Denied::NotOwner { .. } => (Code::PermissionDenied, "NOT_OWNER"),
+            Denied::Quota { .. } => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
+            Denied::Host(found) => {
+                let all = found.iter().map(|found| (found.path.as_str(), found.message.as_str()));
+                let mut details = ErrorDetails::with_bad_request(violations(all));
+                details.set_error_info("HOST_POLICY", DOMAIN, HashMap::new());
+                return Self::with_error_details(Code::PermissionDenied, denied.to_string(), details);
+            }
+        };
+        status(code, reason, denied)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Why a request about a lab is refused. Nothing was changed then.
 
-use crate::{exec::Failure, model::LabName, store};
+use crate::{exec::Failure, model::LabName, policy::Denied, store};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +29,9 @@ pub enum Error {
     /// It is not there to be used (yet).
     #[error("lab {0} is not ready: {1}")]
     NotReady(LabName, String),
+    /// The caller may not do it.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The host cannot have it.
     #[error("{}", .0.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Refusal>),

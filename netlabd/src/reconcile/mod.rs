@@ -9,6 +9,7 @@ mod error;
 mod history;
 mod host;
 mod preflight;
+mod sleep;
 mod status;
 
 use std::{
@@ -26,6 +27,7 @@ use crate::{
     exec::{Failure, Kernel, Scope},
     model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Plan, Target, diff},
+    policy::{Access, Usage},
     store::{Record, Store},
 };
 
@@ -149,14 +151,14 @@ impl Manager {
     /// Wakes a lab's actor: something of it may have changed. Does not block.
     pub fn wake(&self, name: &LabName) {
         if let Some(entry) = self.0.labs().get(name) {
-            entry.wake.notify_one();
+            entry.event.notify_one();
         }
     }
 
     /// Wakes all actors. Does not block.
     pub fn wake_all(&self) {
         for entry in self.0.labs().values() {
-            entry.wake.notify_one();
+            entry.event.notify_one();
         }
     }
 
@@ -164,8 +166,29 @@ impl Manager {
         self.0.labs().get(name).cloned().ok_or_else(|| Error::NotFound(name.clone()))
     }
 
-    /// Accepts a new lab; durable when this returns.
-    pub fn create(&self, lab: Lab, spec: proto::Lab, owner_uid: u32) -> Result<proto::LabResource, Error> {
+    /// A lab that the caller may use. What is then done to the entry is done to that very lab, whoever
+    /// takes its name meanwhile.
+    fn permitted(&self, name: &LabName, access: &Access) -> Result<Arc<Entry>, Error> {
+        let entry = self.entry(name)?;
+        access.may_use(name, entry.owner())?;
+        Ok(entry)
+    }
+
+    /// Whether the caller may have `lab` as it is to be: the host's protection and the quotas.
+    fn admit(&self, lab: &Lab, entry: Option<&Entry>, access: &Access) -> Result<(), Error> {
+        access.may_touch(lab)?;
+        let owner = entry.map_or(access.caller().uid, Entry::owner);
+        let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
+        let mut taken = Usage::default();
+        for other in others.iter().filter(|other| other.owner() == owner) {
+            taken += Usage::of(&other.state().lab);
+        }
+        let before = entry.map_or_else(Usage::default, |entry| Usage::of(&entry.state().lab));
+        Ok(access.room(taken, before, lab)?)
+    }
+
+    /// Accepts a new lab, the caller's own; durable when this returns.
+    pub fn create(&self, lab: Lab, spec: proto::Lab, access: &Access) -> Result<proto::LabResource, Error> {
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.entry(&lab.name).ok();
         if let Some(known) = known {
@@ -177,15 +200,18 @@ impl Manager {
                 return Err(Error::Exists(lab.name));
             }
             drop(state);
+            access.may_use(&lab.name, known.owner())?;
+            self.admit(&lab, Some(&known), access)?;
             return self.replace_failed(&known, lab, spec);
         }
+        self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
         self.preflight(&lab, &Target::new(&lab, &uid), &BTreeSet::new())?;
         let record = Record {
             uid,
             generation: 1,
             created_us: clock::now_us(),
-            owner_uid,
+            owner_uid: access.caller().uid,
             spec: Some(spec),
             first_id: self.free_ids()?,
             ..Record::default()
@@ -216,7 +242,7 @@ impl Manager {
             generation = record.generation;
         })?;
         self.tell(entry, generation, "created");
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
     }
 
@@ -232,15 +258,16 @@ impl Manager {
         lab: Lab,
         spec: proto::Lab,
         expected: u64,
-        owner_uid: u32,
+        access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
         let Ok(entry) = self.entry(&lab.name) else {
             if expected != 0 {
                 return Err(Error::Stale { lab: lab.name, expected, found: 0 });
             }
-            let plan = self.plan(&lab, false)?;
-            return Ok((self.create(lab, spec, owner_uid)?, plan));
+            let plan = self.plan(&lab, false, access)?;
+            return Ok((self.create(lab, spec, access)?, plan));
         };
+        access.may_use(&lab.name, entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let (found, deleting, unchanged) = {
             let state = entry.state();
@@ -252,6 +279,9 @@ impl Manager {
         }
         if expected != 0 && expected != found {
             return Err(Error::Stale { lab: lab.name, expected, found });
+        }
+        if !unchanged {
+            self.admit(&lab, Some(&entry), access)?;
         }
         let (plan, observed) = self.plan_for(&lab, &entry)?;
         if !unchanged {
@@ -272,20 +302,23 @@ impl Manager {
             })?;
             self.tell(&entry, generation, "applied");
         }
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok((entry.resource(), plan))
     }
 
     /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
-    pub fn plan(&self, lab: &Lab, from_scratch: bool) -> Result<Plan, Error> {
+    pub fn plan(&self, lab: &Lab, from_scratch: bool, access: &Access) -> Result<Plan, Error> {
         if from_scratch {
             let host = (Place::Host, crate::model::observed::PlaceState::default());
             let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
             return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
         }
         if let Ok(entry) = self.entry(&lab.name) {
+            access.may_use(&lab.name, entry.owner())?;
+            self.admit(lab, Some(&entry), access)?;
             Ok(self.plan_for(lab, &entry)?.0)
         } else {
+            self.admit(lab, None, access)?;
             let target = Target::new(lab, lab.name.as_str());
             self.preflight(lab, &target, &BTreeSet::new())?;
             let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
@@ -323,20 +356,20 @@ impl Manager {
         })
     }
 
-    /// One lab. Does not block.
-    pub fn get(&self, name: &LabName) -> Result<proto::LabResource, Error> {
-        Ok(self.entry(name)?.resource())
+    /// One lab; of another's no more than that it exists. Does not block.
+    pub fn get(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+        Ok(seen(&*self.entry(name)?, access))
     }
 
-    /// All labs by name. Does not block.
-    pub fn list(&self) -> Vec<proto::LabResource> {
+    /// All labs by name; of others' no more than that they exist. Does not block.
+    pub fn list(&self, access: &Access) -> Vec<proto::LabResource> {
         let entries: Vec<_> = self.0.labs().values().cloned().collect();
-        entries.iter().map(|entry| entry.resource()).collect()
+        entries.iter().map(|entry| seen(entry, access)).collect()
     }
 
     /// A lab as validated, and whether its nodes are there to be used. Does not block.
-    pub fn usable(&self, name: &LabName) -> Result<Arc<Lab>, Error> {
-        let entry = self.entry(name)?;
+    pub fn usable(&self, name: &LabName, access: &Access) -> Result<Arc<Lab>, Error> {
+        let entry = self.permitted(name, access)?;
         let state = entry.state();
         if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
             let phase = state.status.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
@@ -345,26 +378,31 @@ impl Manager {
         Ok(state.lab.clone())
     }
 
+    /// The first id of a lab's user namespace. Does not block.
+    pub fn first_id(&self, name: &LabName) -> Result<u32, Error> {
+        Ok(self.entry(name)?.state().record.first_id)
+    }
+
     /// A lab's events. Does not block.
-    pub fn history(&self, name: &LabName) -> Result<HistoryOf, Error> {
-        Ok(HistoryOf(self.entry(name)?))
+    pub fn history(&self, name: &LabName, access: &Access) -> Result<HistoryOf, Error> {
+        Ok(HistoryOf(self.permitted(name, access)?))
     }
 
     /// Marks a lab for deletion; durable when this returns.
-    pub fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
-        let entry = self.entry(name)?;
+    pub fn delete(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+        let entry = self.permitted(name, access)?;
         entry.change(&self.0.store, |record| record.deleting = true)?;
         entry.report(&self.0.store, status::Status::deleting);
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
     }
 
     /// Stops or starts drift repair; durable when this returns.
-    pub fn pause(&self, name: &LabName, paused: bool) -> Result<proto::LabResource, Error> {
-        let entry = self.entry(name)?;
+    pub fn pause(&self, name: &LabName, paused: bool, access: &Access) -> Result<proto::LabResource, Error> {
+        let entry = self.permitted(name, access)?;
         entry.change(&self.0.store, |record| record.paused = paused)?;
         entry.report(&self.0.store, |status| status.paused(paused));
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
     }
 
@@ -376,6 +414,11 @@ impl Manager {
         }
         phases
     }
+}
+
+/// A lab as the caller may see it.
+fn seen(entry: &Entry, access: &Access) -> proto::LabResource {
+    if access.owns(entry.owner()) { entry.resource() } else { entry.existence() }
 }
 
 /// The events of one lab.

@@ -1,0 +1,96 @@
+//! What one caller may do, by the configuration at the time of the request.
+
+use std::sync::Arc;
+
+use super::{
+    caller::{Caller, Role},
+    config::Config,
+    denied::Denied,
+    host, people,
+    quota::{Session, Usage},
+};
+use crate::model::{Lab, LabName};
+
+/// What one caller may do. An outsider has none.
+#[derive(Debug, Clone)]
+pub struct Access {
+    caller: Caller,
+    config: Arc<Config>,
+}
+
+impl Access {
+    pub(super) fn new(caller: Caller, config: Arc<Config>) -> Self {
+        Self { caller, config }
+    }
+
+    /// Who it is.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    fn admin(&self) -> bool {
+        self.caller.role == Role::Admin
+    }
+
+    /// Whether a lab's inside may be seen and changed.
+    pub fn owns(&self, owner: u32) -> bool {
+        self.admin() || self.caller.uid == owner
+    }
+
+    /// Refuses the use of another's lab.
+    ///
+    /// # Errors
+    /// [`Denied::NotOwner`].
+    pub fn may_use(&self, lab: &LabName, owner: u32) -> Result<(), Denied> {
+        if self.owns(owner) {
+            return Ok(());
+        }
+        Err(Denied::NotOwner { lab: lab.clone(), owner: people::shown(owner) })
+    }
+
+    /// Refuses a lab that touches more of the host than its author may.
+    ///
+    /// # Errors
+    /// [`Denied::Host`].
+    pub fn may_touch(&self, lab: &Lab) -> Result<(), Denied> {
+        if self.admin() {
+            return Ok(());
+        }
+        let violations = host::violations(lab, &self.config.policy);
+        if violations.is_empty() { Ok(()) } else { Err(Denied::Host(violations)) }
+    }
+
+    /// Refuses a lab for which there is no room: `others` is what the owner's other labs take, `before`
+    /// what this one takes already. Giving back is always allowed.
+    ///
+    /// # Errors
+    /// [`Denied::Quota`].
+    pub fn room(&self, others: Usage, before: Usage, lab: &Lab) -> Result<(), Denied> {
+        if self.admin() {
+            return Ok(());
+        }
+        let (quotas, after) = (&self.config.quotas, Usage::of(lab));
+        let all = [
+            ("labs", others.labs, before.labs, after.labs, quotas.labs),
+            ("nodes", others.nodes, before.nodes, after.nodes, quotas.nodes),
+            ("links", others.links, before.links, after.links, quotas.links),
+        ];
+        for (quota, others, before, after, limit) in all {
+            if after > before && others + after > u64::from(limit) {
+                return Err(Denied::Quota { quota, used: others + before, asked: after - before, limit });
+            }
+        }
+        Ok(())
+    }
+
+    /// How many sessions of a kind the caller may have at once.
+    pub(super) fn session_limit(&self, session: Session) -> u32 {
+        if self.admin() {
+            return u32::MAX;
+        }
+        match session {
+            Session::Exec => self.config.quotas.exec_sessions,
+            Session::Capture => self.config.quotas.captures,
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The administrator's configuration file, TOML.
+
+use std::{
+    fs, io,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::value::{Bytes, NamePattern, Pool};
+
+/// Where the configuration is looked for unless one is named.
+pub const DEFAULT_FILE: &str = "/etc/netlabd/config.toml";
+
+/// Why the configuration cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{file}: {error}")]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// The file says what cannot be.
+    #[error("{file}:{line}:{column}: {error}")]
+    Invalid {
+        /// The file.
+        file: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Column in characters, from 1.
+        column: usize,
+        /// What is wrong.
+        error: String,
+    },
+}
+
+/// The whole configuration. What a file leaves out has its default.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// What labs of ordinary users may touch of the host.
+    pub policy: HostPolicy,
+    /// How much each user may have.
+    pub quotas: Quotas,
+    /// What clients may ask of the daemon. Takes effect at the next start.
+    pub limits: Limits,
+    /// What the processes of each lab may use.
+    pub lab: LabLimits,
+}
+
+/// What labs of ordinary users may touch of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HostPolicy {
+    /// Interfaces of the host on which they may have macvlans. Default: none. What a lab itself makes on
+    /// the host it may always use.
+    pub macvlan_parents: Vec<NamePattern>,
+    /// Ranges from which they may take addresses on the host. Default: those for documentation (RFC 5737,
+    /// RFC 3849) and private use (RFC 1918, RFC 4193).
+    pub host_addresses: Vec<Pool>,
+    /// Whether they may forward ports of the host. Default: no.
+    pub host_port_forwards: bool,
+}
+
+impl Default for HostPolicy {
+    fn default() -> Self {
+        const POOLS: [&str; 8] = [
+            "192.0.2.0/24",
+            "198.51.100.0/24",
+            "203.0.113.0/24",
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "fd00::/8",
+            "2001:db8::/32",
+        ];
+        Self {
+            macvlan_parents: Vec::new(),
+            host_addresses: POOLS.into_iter().filter_map(|pool| pool.to_owned().try_into().ok()).collect(),
+            host_port_forwards: false,
+        }
+    }
+}
+
+/// How much each user may have; administrators may have as much as they like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quotas {
+    /// Labs. Default: 20.
+    pub labs: u32,
+    /// Nodes in all labs together. Default: 500.
+    pub nodes: u32,
+    /// Links in all labs together. Default: 1,000.
+    pub links: u32,
+    /// Commands in nodes at once. Default: 64.
+    pub exec_sessions: u32,
+    /// Captures at once. Default: 16.
+    pub captures: u32,
+}
+
+impl Default for Quotas {
+    fn default() -> Self {
+        Self { labs: 20, nodes: 500, links: 1_000, exec_sessions: 64, captures: 16 }
+    }
+}
+
+/// What clients may ask of the daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Largest request in bytes. Default: 16 MiB; the lab file's own limit is 8 MiB.
+    pub max_message_bytes: NonZeroU32,
+    /// Connections at once. Default: 1,024.
+    pub max_connections: NonZeroU32,
+    /// Connections of one user at once; administrators have no limit of their own. Default: 64.
+    pub max_connections_per_user: NonZeroU32,
+    /// Calls under way in one connection (HTTP/2 `SETTINGS_MAX_CONCURRENT_STREAMS`, RFC 9113). Default: 100.
+    pub max_streams: NonZeroU32,
+    /// Calls under way of one user, until the answer has been read; administrators have no limit of their
+    /// own. Default: 256.
+    pub max_calls_per_user: NonZeroU32,
+    /// Seconds until a call must have been answered, or, if it streams, begun. Default: 120.
+    pub request_timeout: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let number = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        Self {
+            max_message_bytes: number(16 << 20),
+            max_connections: number(1_024),
+            max_connections_per_user: number(64),
+            max_streams: number(100),
+            max_calls_per_user: number(256),
+            request_timeout: number(120),
+        }
+    }
+}
+
+/// What the processes of each lab may use, by its cgroup (cgroups(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LabLimits {
+    /// Memory, `memory.max`. Default: 2 GiB.
+    pub memory_max: Bytes,
+    /// Processes and threads, `pids.max`. Default: 4,096.
+    pub pids_max: NonZeroU32,
+}
+
+impl Default for LabLimits {
+    fn default() -> Self {
+        Self { memory_max: Bytes(2 << 30), pids_max: NonZeroU32::new(4_096).unwrap_or(NonZeroU32::MAX) }
+    }
+}
+
+impl Config {
+    /// Reads a file; one that does not exist is all defaults unless it was `named`.
+    pub fn read(file: &Path, named: bool) -> Result<Self, ConfigError> {
+        let text = match fs::read_to_string(file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Self::default()),
+            Err(error) => return Err(ConfigError::Read { file: file.into(), error: error.to_string() }),
+        };
+        Self::parse(&text, file)
+    }
+
+    /// Reads a file's text; `file` is named in errors.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or(text);
+            let last = before.rsplit_once('\n').map_or(before, |(_, last)| last);
+            ConfigError::Invalid {
+                file: file.into(),
+                line: before.matches('\n').count() + 1,
+                column: last.chars().count() + 1,
+                error: error.message().replace('\n', ", "),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(text: &str) -> String {
+        Config::parse(text, Path::new("c.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_example_says_what_the_defaults_are() {
+        let example = include_str!("../../../systemd/config.toml");
+        assert_eq!(Config::parse(example, Path::new("config.toml")), Ok(Config::default()));
+        // Each default stands there as a line to be changed, so what is left out is found here.
+        for section in ["[policy]", "[quotas]", "[limits]", "[lab]"] {
+            assert!(example.lines().any(|line| line == section), "{section}");
+        }
+        let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
+        assert_eq!(settings, 16, "every setting is in the example");
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let config = Config::parse("[quotas]\nlabs = 3\n", Path::new("c.toml")).unwrap();
+        assert_eq!(config.quotas, Quotas { labs: 3, ..Quotas::default() });
+        assert_eq!(config.policy.host_addresses.len(), 8);
+    }
+
+    #[test]
+    fn faults_have_their_place() {
+        assert!(error("[quotas]\nlabs = 3\nnods = 4\n").starts_with("c.toml:3:1: unknown field `nods`"));
+        assert!(error("[quota]\n").starts_with("c.toml:1:2: unknown field `quota`"));
+        assert!(error("[quotas]\n  labs = -1\n").starts_with("c.toml:2:10: invalid value"));
+        assert!(error("[quotas]\nlabs = \n").starts_with("c.toml:2:8: "));
+        assert!(error("[limits]\nmax_streams = 0\n").starts_with("c.toml:2:15: "));
+        // Of an entry in a list the place is the list's; the message names the entry.
+        let pool = error("[policy]\nhost_addresses = [\n  \"10.0.0.0/8\",\n  \"10.0.0.1/8\",\n]\n");
+        assert_eq!(pool, "c.toml:2:18: \"10.0.0.1/8\" has bits beyond its prefix; the range is 10.0.0.0/8");
+        assert!(
+            error("[lab]\nmemory_max = \"2T\"\n").starts_with("c.toml:2:14: \"2T\" is not a number of bytes")
+        );
+    }
+
+    #[test]
+    fn only_the_default_file_may_be_missing() {
+        let nowhere = Path::new("/nonexistent/config.toml");
+        assert_eq!(Config::read(nowhere, false), Ok(Config::default()));
+        let error = Config::read(nowhere, true).unwrap_err().to_string();
+        assert!(error.starts_with("/nonexistent/config.toml: No such file"), "{error}");
+    }
+}

@@ -1,0 +1,90 @@
+//! Who may do what: configuration, callers, ownership, the host's protection, quotas.
+//!
+//! ```text
+//! connection -> peer (the kernel's word) -> Caller and Role
+//! request    -> Policy::access -> Access: may_use (ownership), may_touch (host), room (quota)
+//! ```
+
+mod access;
+mod caller;
+pub mod config;
+mod counters;
+mod denied;
+mod host;
+mod peer;
+mod people;
+mod quota;
+mod value;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+pub use access::Access;
+pub use caller::{ADMINS, Caller, MEMBERS, Role};
+pub use config::{Config, ConfigError};
+pub use counters::{Counters, Held};
+pub use denied::{Denied, Violation};
+pub use people::{group_id, user_name};
+pub use quota::{Session, Usage};
+
+/// The administrator's policy, shared by all that ask; it may be read again while the daemon runs.
+#[derive(Debug, Clone)]
+pub struct Policy(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// The file that was named, or the default one.
+    file: PathBuf,
+    /// Whether the file must exist.
+    named: bool,
+    config: RwLock<Arc<Config>>,
+    sessions: Counters<(u32, Session)>,
+}
+
+impl Policy {
+    /// Reads the configuration: `file`, which must exist if it was `named`.
+    pub fn open(file: PathBuf, named: bool) -> Result<Self, ConfigError> {
+        let config = RwLock::new(Arc::new(Config::read(&file, named)?));
+        Ok(Self(Arc::new(Shared { file, named, config, sessions: Counters::default() })))
+    }
+
+    /// Reads the file again. On an error the present configuration stays.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let config = Arc::new(Config::read(&self.0.file, self.0.named)?);
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        Ok(())
+    }
+
+    /// The configuration as it is now.
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What a caller may do.
+    ///
+    /// # Errors
+    /// [`Denied::Outsider`].
+    pub fn access(&self, caller: Caller) -> Result<Access, Denied> {
+        if caller.role == Role::Outsider {
+            return Err(Denied::Outsider { uid: caller.uid });
+        }
+        Ok(Access::new(caller, self.config()))
+    }
+
+    /// Counts a session of a caller until the result is dropped.
+    ///
+    /// # Errors
+    /// [`Denied::Quota`].
+    pub fn begin(&self, access: &Access, session: Session) -> Result<Held<(u32, Session)>, Denied> {
+        let key = (access.caller().uid, session);
+        let limit = access.session_limit(session);
+        self.0.sessions.take(key, limit).ok_or_else(|| Denied::Quota {
+            quota: session.as_str(),
+            used: limit.into(),
+            asked: 1,
+            limit,
+        })
+    }
+}

@@ -1,0 +1,43 @@
+//! Users and groups by name: passwd(5) and group(5).
+
+use std::fs;
+
+/// The id of a group in `/etc/group`; `None` where there is no such group.
+pub fn group_id(name: &str) -> Option<u32> {
+    field(&fs::read_to_string("/etc/group").ok()?, 0, name, 2)?.parse().ok()
+}
+
+/// The name of a user in `/etc/passwd`; `None` for users from elsewhere.
+pub fn user_name(uid: u32) -> Option<String> {
+    field(&fs::read_to_string("/etc/passwd").ok()?, 2, &uid.to_string(), 0).map(ToOwned::to_owned)
+}
+
+/// A user for a message.
+pub(super) fn shown(uid: u32) -> String {
+    user_name(uid).map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
+}
+
+/// Field `wanted` of the first line whose field `key` is `value`.
+fn field<'a>(text: &'a str, key: usize, value: &str, wanted: usize) -> Option<&'a str> {
+    text.lines().find(|line| line.split(':').nth(key) == Some(value))?.split(':').nth(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_lines() {
+        let text = "root:x:0:\nnetlab:x:104:alice,bob\nnetlab-admin:x:105:\n";
+        assert_eq!(field(text, 0, "netlab", 2), Some("104"));
+        assert_eq!(field(text, 2, "105", 0), Some("netlab-admin"));
+        assert_eq!(field(text, 0, "net", 2), None);
+        assert_eq!(field("broken\n", 0, "broken", 2), None);
+    }
+
+    #[test]
+    fn root_has_a_name() {
+        assert_eq!(shown(0), "root (uid 0)");
+        assert_eq!(shown(3_999_999_999), "uid 3999999999");
+    }
+}
