@@ -5,6 +5,7 @@
 
 mod commands;
 mod enter;
+mod gone;
 mod look;
 pub mod nft;
 mod probe;
