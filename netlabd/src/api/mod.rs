@@ -1,6 +1,7 @@
 //! The gRPC side of the daemon: one service a file, requests converted into the model, errors into
 //! statuses.
 
+mod activation;
 mod caller;
 mod check;
 mod connection;

@@ -3,6 +3,7 @@
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
 //! a node is done by a thread that enters it and ends afterwards ([`enter`]).
 
+mod busy;
 mod commands;
 mod enter;
 mod gone;
@@ -21,6 +22,7 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
@@ -30,6 +32,7 @@ use crate::{
     sandbox::{Child, Command, IdRange},
 };
 
+use busy::Busy;
 use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
@@ -41,6 +44,7 @@ pub struct Linux {
     /// The host: the network namespace in which netlabd was started.
     host: OwnedFd,
     spaces: Spaces,
+    busy: Busy,
     commands: Commands,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
     /// What labs want of the host, for the events there.
@@ -57,10 +61,16 @@ impl Linux {
             host,
             commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
             spaces: Spaces::new(netns_dir, labs_dir),
+            busy: Busy::default(),
             features: Mutex::default(),
             wanted: watch::Wanted::default(),
             pins: watch::Pins::new()?,
         })
+    }
+
+    /// For how long labs' work in the kernel has made no progress; zero where there is none under way.
+    pub fn busy_for(&self) -> Duration {
+        self.busy.longest()
     }
 
     /// Runs a command in a node of a lab whose ids begin at `first_id`.
@@ -89,6 +99,7 @@ impl Linux {
 
 impl Kernel for Linux {
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        let _call = self.busy.call();
         // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
         if scope.first_id != 0 {
             self.wanted.note(scope.lab, scope.target);
@@ -101,13 +112,17 @@ impl Kernel for Linux {
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+        let call = self.busy.call();
         // Processes first: they would keep the namespaces alive.
         if scope.target.nodes().is_empty()
             && let Err(failure) = self.commands.end(scope.lab)
         {
             return vec![failure];
         }
-        work::execute(&self.spaces, scope, plan, done)
+        work::execute(&self.spaces, scope, plan, &mut |steps| {
+            call.progress();
+            done(steps);
+        })
     }
 
     fn host(&self) -> Result<HostState, Failure> {

@@ -406,6 +406,11 @@ impl Manager {
         Ok(entry.resource())
     }
 
+    /// The names of all labs. Does not block.
+    pub fn names(&self) -> Vec<LabName> {
+        self.0.labs().keys().cloned().collect()
+    }
+
     /// How many labs there are in each phase. Does not block.
     pub fn phases(&self) -> BTreeMap<Phase, usize> {
         let mut phases = BTreeMap::new();
