@@ -1,13 +1,14 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
 # Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test lint setup
+.PHONY: build demo test bench lint setup
 
 build: setup
 	cargo build --workspace
@@ -23,6 +24,11 @@ test: setup
 	cargo test --workspace --quiet
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
+
+bench: setup
+	cargo build --release -p netlabd -p netlabctl
+	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor docs
 
 lint: setup
 	cargo fmt --all --check
