@@ -53,7 +53,7 @@ mod tests {
         let (one, _other) = UnixStream::pair().unwrap();
         let mut seen = groups(&one).unwrap();
         let mut own: Vec<u32> =
-            rustix::process::getgroups().unwrap().into_iter().map(|group| group.as_raw()).collect();
+            rustix::process::getgroups().unwrap().into_iter().map(rustix::fs::Gid::as_raw).collect();
         seen.sort_unstable();
         own.sort_unstable();
         assert_eq!(seen, own);
