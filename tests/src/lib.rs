@@ -9,7 +9,7 @@
 //!
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
-//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`traffic`], [`capture`], [`inventory`]: what a test
+//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`traffic`], [`capture`], [`inventory`]: what a test
 //!   works with.
 //! - [`cases`]: the tests.
 
@@ -29,3 +29,4 @@ pub mod pinger;
 pub mod runner;
 pub mod strangers;
 pub mod traffic;
+pub mod users;

@@ -9,6 +9,7 @@ mod concurrency;
 mod drift;
 mod harness;
 mod labs;
+mod permissions;
 mod restart;
 
 /// One test.
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Test> {
         restart::TESTS,
         concurrency::TESTS,
         client::TESTS,
+        permissions::TESTS,
     ]
     .concat()
 }
