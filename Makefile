@@ -21,7 +21,7 @@ test: setup
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet
-	cargo build --workspace
+	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
 
 lint: setup

@@ -15,9 +15,10 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// The daemon: unix:///path or ssh://[user@]host[:port].
+    /// Where the daemon is.
     #[arg(
         long,
+        help = "The daemon: unix:///path or ssh://[user@]host[:port]",
         global = true,
         env = "NETLAB_HOST",
         value_name = "URL",
@@ -42,7 +43,7 @@ pub(crate) enum Output {
     Json,
     /// The same as YAML.
     Yaml,
-    /// JUnit XML, check-lab only.
+    /// XML for test reports, check-lab only.
     Junit,
 }
 
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Capture(Capture),
     /// Run a lab's checks; exit code 7 if one fails.
     CheckLab(CheckLab),
+    /// Draw a lab's topology.
+    Graph(Graph),
     /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
     ShowCommands(LabFileArg),
     /// Stop a lab's drift repair.
@@ -84,6 +87,8 @@ pub(crate) enum Command {
         /// The shell.
         shell: Shell,
     },
+    /// Print the JSON Schema of lab files, for editors.
+    Schema,
     /// Splice stdin and stdout to the daemon's socket; what ssh:// runs on the far side.
     #[command(hide = true)]
     DialStdio,

@@ -1,6 +1,6 @@
 //! What went wrong, as one line a fault and an exit code.
 
-use std::io;
+use std::{error::Error, io};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -45,8 +45,14 @@ impl Failure {
     }
 
     /// Faults of a file; each line names the place already.
-    pub(crate) fn file(code: u8, lines: Vec<String>) -> Self {
+    pub(crate) fn file(code: u8, lines: &[String]) -> Self {
         Self { code, lines: lines.iter().map(|line| line.replace(['\n', '\r'], " ")).collect() }
+    }
+
+    /// A connection that was there and broke.
+    pub(crate) fn lost(cause: &str) -> Self {
+        let message = format!("lost netlabd: {cause}; is it running? try: systemctl status netlabd");
+        Self::new(NO_DAEMON, message)
     }
 
     /// An exit code alone: the output says it all.
@@ -68,16 +74,16 @@ impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let code = exit_code(&status);
         let message = status.message();
+        if let Some(cause) = broken(&status) {
+            return Self::lost(&cause);
+        }
         match status.code() {
-            Code::Unavailable => Self::new(
-                code,
-                format!("lost netlabd: {message}; is it running? try: systemctl status netlabd"),
-            ),
+            Code::Unavailable => Self::new(code, format!("netlabd is not available: {message}; try again")),
             Code::PermissionDenied => Self::new(code, format!("not permitted: {message}")),
-            Code::Unimplemented => Self::new(
-                code,
-                format!("this netlabd cannot do that ({message}): upgrade it to netlabctl's version"),
-            ),
+            // Without a message the service itself is not known there.
+            Code::Unimplemented if message.is_empty() => {
+                Self::new(code, "this netlabd cannot do that: upgrade it to netlabctl's version")
+            }
             _ if message.is_empty() => Self::new(code, format!("netlabd answered {:?}", status.code())),
             _ => Self::new(code, message),
         }
@@ -86,6 +92,9 @@ impl From<Status> for Failure {
 
 /// The exit code that a status of the daemon stands for.
 pub(crate) fn exit_code(status: &Status) -> u8 {
+    if broken(status).is_some() {
+        return NO_DAEMON;
+    }
     match status.code() {
         Code::InvalidArgument => USAGE,
         Code::Unavailable => NO_DAEMON,
@@ -98,6 +107,21 @@ pub(crate) fn exit_code(status: &Status) -> u8 {
         },
         _ => FAILED,
     }
+}
+
+/// Why the connection broke, if that is what the status is about: its innermost cause.
+fn broken(status: &Status) -> Option<String> {
+    let transport = status.source().filter(|source| source.is::<tonic::transport::Error>())?;
+    Some(root_cause(transport))
+}
+
+/// What lies below all that an error wraps.
+pub(crate) fn root_cause(error: &(dyn Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
 }
 
 /// The machine-readable reason of a status; empty without one.

@@ -7,7 +7,6 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep_until},
 };
-use tonic::Code;
 
 use crate::{
     client::Client,
@@ -35,7 +34,7 @@ impl Wait {
     /// Begins to watch a lab.
     ///
     /// # Errors
-    /// The daemon's, NOT_FOUND among them.
+    /// The daemon's, `NOT_FOUND` among them.
     pub(crate) async fn open(client: &Client, name: &str, timeout: Duration) -> Result<Self, tonic::Status> {
         Ok(Self {
             name: name.to_owned(),
@@ -62,7 +61,9 @@ impl Wait {
                 Some(Body::SpecChanged(change))
                     if change.generation > generation && change.reason.starts_with("put back") =>
                 {
-                    return Err(self.failed("failed to change and was put back to what it was"));
+                    let fallback =
+                        if self.failure.is_none() { " and was put back to what it was" } else { "" };
+                    return Err(self.failed(&format!("could not be changed{fallback}")));
                 }
                 Some(Body::StatusChanged(_)) if self.status.observed_generation >= generation => {
                     match self.status.phase() {
@@ -106,11 +107,7 @@ impl Wait {
                 return Err(Failure::new(INTERRUPTED, message));
             }
         };
-        let event = match event {
-            Ok(event) => event,
-            Err(status) if status.code() == Code::NotFound => None,
-            Err(status) => return Err(status.into()),
-        };
+        let event = event?;
         match event.as_ref().and_then(|event| event.body.as_ref()) {
             Some(Body::StatusChanged(status)) => {
                 self.bar.show(status);

@@ -32,7 +32,7 @@ impl Watch {
         Ok(watch)
     }
 
-    /// The next event; `None` after `deleted`.
+    /// The next event; `None` after `deleted`, or where the lab went while the daemon was away.
     pub(crate) async fn next(&mut self) -> Result<Option<LabEvent>, Status> {
         let mut lost: Option<Instant> = None;
         while !self.ended {
@@ -54,6 +54,7 @@ impl Watch {
                     }
                     sleep(PAUSE).await;
                 }
+                Code::NotFound => self.ended = true,
                 _ => return Err(problem),
             }
         }
@@ -61,12 +62,11 @@ impl Watch {
     }
 
     async fn try_next(&mut self) -> Result<LabEvent, Status> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = self.connect().await?;
-                self.stream.insert(stream)
-            }
+        let stream = if let Some(stream) = &mut self.stream {
+            stream
+        } else {
+            let stream = self.connect().await?;
+            self.stream.insert(stream)
         };
         loop {
             let message = stream.message().await?;

@@ -22,6 +22,10 @@ pub struct Options {
     /// Where network namespaces are pinned, as LAB.NODE.
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
     pub netns_dir: PathBuf,
+    /// Takes all labs off this host and exits. What is wanted stays in the store: the next start
+    /// makes the labs again. For who removes netlabd.
+    #[arg(long)]
+    pub take_down: bool,
     /// Also serve remote clients at this TCP address.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,

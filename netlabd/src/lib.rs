@@ -16,6 +16,8 @@
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`policy`]: who may do what, and how much of it.
+//! - [`health`]: what systemd's watchdog is told.
+//! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
@@ -24,6 +26,7 @@ pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod exec;
+pub mod health;
 pub mod kernel;
 pub mod lock;
 pub mod model;
@@ -33,3 +36,4 @@ pub mod probe;
 pub mod reconcile;
 pub mod sandbox;
 pub mod store;
+pub mod takedown;

@@ -4,8 +4,16 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server, config::Options, kernel::Linux, lock::Lock, policy::Policy, reconcile::Manager, sandbox,
+    api::server,
+    config::Options,
+    health::{self, Vitals, notify},
+    kernel::{Linux, Wake},
+    lock::Lock,
+    policy::Policy,
+    reconcile::Manager,
+    sandbox,
     store::Store,
+    takedown,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
@@ -61,6 +69,9 @@ async fn run(options: &Options) -> Result<(), Error> {
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
     let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    if options.take_down {
+        return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
+    }
     let opened = Store::open(&options.state_dir)?;
     if let Some(aside) = &opened.damaged {
         tracing::error!(
@@ -68,7 +79,8 @@ async fn run(options: &Options) -> Result<(), Error> {
             "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
         );
     }
-    let (manager, looks) = Manager::start(kernel.clone(), opened.store)?;
+    let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
+    watch(&kernel, &manager)?;
     if opened.damaged.is_none() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -78,7 +90,8 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
-    let listener = server::listen(&options.runtime_dir.join("netlabd.sock"))?;
+    let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let services = server::services(manager, kernel, policy.clone()).await?;
     tokio::spawn(async move {
         let all = async {
@@ -92,6 +105,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         }
         tracing::info!("ready");
         notify(&[sd_notify::NotifyState::Ready]);
+        health::watchdog(vitals).await;
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -122,14 +136,28 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // The socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = fs::remove_file(options.runtime_dir.join("netlabd.sock"));
+    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
+    let _ = own_socket.map(fs::remove_file);
     Ok(())
 }
 
-/// Reads the configuration again at each SIGHUP.
+/// Wakes the actors of labs whose kernel state changes.
+fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
+    let manager = manager.clone();
+    kernel.watch(move |wake| match wake {
+        Wake::Lab(lab) => manager.wake(&lab),
+        Wake::All => manager.wake_all(),
+    })?;
+    Ok(())
+}
+
+/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
 async fn reload(mut hangup: Signal, policy: Policy) {
     while hangup.recv().await.is_some() {
+        match sd_notify::NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
+            Err(error) => tracing::warn!(%error, "the time is not known"),
+        }
         let limits = policy.config().limits;
         match policy.reload() {
             Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
@@ -140,12 +168,7 @@ async fn reload(mut hangup: Signal, policy: Policy) {
                 tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
             }
         }
-    }
-}
-
-fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
+        notify(&[sd_notify::NotifyState::Ready]);
     }
 }
 

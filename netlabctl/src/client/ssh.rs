@@ -15,7 +15,7 @@ use tokio::{
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use crate::error::{Failure, NO_DAEMON};
+use crate::error::{Failure, NO_DAEMON, root_cause};
 
 /// `[user@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,17 +66,16 @@ impl Target {
     }
 }
 
-/// Connects a channel through ssh. ssh itself tells on stderr why it could not.
+/// Connects a channel through ssh. Why ssh cannot reach the other machine it says itself, on stderr.
 pub(super) async fn connect(endpoint: &Endpoint, target: Target) -> Result<Channel, Failure> {
-    let shown = target.destination.clone();
+    let mut first = Some(target.spawn().map_err(|error| {
+        Failure::new(NO_DAEMON, format!("cannot run ssh: {error}; install the OpenSSH client"))
+    })?);
     let connector = service_fn(move |_: Uri| {
-        let pipe = target.spawn().map(TokioIo::new);
+        let pipe = first.take().map_or_else(|| target.spawn(), Ok).map(TokioIo::new);
         async move { pipe }
     });
-    endpoint.connect_with_connector(connector).await.map_err(|_| {
-        let message = format!("no netlabd reached at {shown} through ssh; try: ssh {shown} netlabctl doctor");
-        Failure::new(NO_DAEMON, message)
-    })
+    endpoint.connect_with_connector(connector).await.map_err(|error| Failure::lost(&root_cause(&error)))
 }
 
 /// The pipes of a running ssh, as one stream. ssh ends with it.

@@ -1,7 +1,7 @@
 //! `capture`.
 
 use std::{
-    io::{self, IsTerminal as _},
+    io::{self, IsTerminal as _, Write as _},
     process::Stdio,
 };
 
@@ -21,6 +21,15 @@ use crate::{
     error::{FAILED, Failure, USAGE},
     hint,
 };
+
+/// How much was captured.
+struct Counts {
+    captured: u64,
+    dropped: u64,
+}
+
+/// How a capture ended: well, or as the daemon says.
+type Ended = Result<Counts, tonic::Status>;
 
 /// Captures until Ctrl-C or `-c` packets.
 pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
@@ -50,13 +59,18 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
         None => decode(stream).await?,
     };
     match ended {
-        Ok(()) => Ok(DONE),
+        Ok(Counts { captured, dropped }) => {
+            let mut stderr = io::stderr().lock();
+            let lost = "lost because the reader was too slow";
+            let _ = writeln!(stderr, "{captured} packets captured, {dropped} {lost}");
+            Ok(DONE)
+        }
         Err(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),
     }
 }
 
 /// Shows packets by a local tcpdump.
-async fn decode(stream: Streaming<CaptureResponse>) -> Result<Result<(), tonic::Status>, Failure> {
+async fn decode(stream: Streaming<CaptureResponse>) -> Result<Ended, Failure> {
     let mut tcpdump = spawn()?;
     let mut input = tcpdump.stdin.take().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
     let copied = copy(stream, &mut input).await;
@@ -67,7 +81,7 @@ async fn decode(stream: Streaming<CaptureResponse>) -> Result<Result<(), tonic::
         Err(_) if status.code().is_some_and(|code| code != 0) => {
             Err(Failure::new(FAILED, format!("tcpdump ended with {status}; use -w FILE to keep the packets")))
         }
-        Err(_) => Ok(Ok(())),
+        Err(_) => Err(Failure::quiet(DONE)),
         Ok(ended) => Ok(ended),
     }
 }
@@ -84,11 +98,11 @@ fn spawn() -> Result<Child, Failure> {
     })
 }
 
-/// Copies the capture until it ends or Ctrl-C, and tells how much it was.
+/// Copies the capture until it ends or Ctrl-C.
 async fn copy(
     mut stream: Streaming<CaptureResponse>,
     output: &mut (impl AsyncWrite + Unpin),
-) -> Result<Result<(), tonic::Status>, Failure> {
+) -> Result<Ended, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (mut captured, mut dropped) = (0, 0);
@@ -109,8 +123,5 @@ async fn copy(
         }
     };
     output.shutdown().await?;
-    if ended.is_ok() {
-        eprintln!("{captured} packets captured, {dropped} lost because the reader was too slow");
-    }
-    Ok(ended)
+    Ok(ended.map(|()| Counts { captured, dropped }))
 }

@@ -149,7 +149,7 @@ fn feed(sender: &Sender<ExecRequest>) {
         match stdin.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => {
-                if sender.blocking_send(request(Request::Stdin(buffer[..read].to_vec().into()))).is_err() {
+                if sender.blocking_send(request(Request::Stdin(buffer[..read].to_vec()))).is_err() {
                     return;
                 }
             }

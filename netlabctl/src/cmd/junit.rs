@@ -1,4 +1,4 @@
-//! Check results as JUnit XML, which test runners and forges read.
+//! Check results as `JUnit` XML, which test runners and forges read.
 
 use std::fmt::Write as _;
 

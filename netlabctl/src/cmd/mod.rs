@@ -8,6 +8,7 @@ mod delete;
 mod doctor;
 pub(crate) mod exec;
 mod get;
+mod graph;
 mod junit;
 mod list;
 mod pause;
@@ -23,7 +24,7 @@ use crate::{
     cli::{Cli, Command, Output},
     client::{self, Client},
     error::{Failure, USAGE},
-    output,
+    output, schema,
 };
 
 /// The exit code of a command that did what it was asked.
@@ -41,6 +42,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::CreateLab(args) => create::run(connect, format, &args).await,
         Command::ApplyLab(args) => apply::run(connect, format, &args).await,
         Command::ShowCommands(args) => show_commands::run(connect, format, &args).await,
+        Command::Graph(args) => graph::run(connect, &args).await,
         Command::DeleteLab(args) => delete::run(&connect().await?, format, &args).await,
         Command::ListLabs => list::run(&connect().await?, format).await,
         Command::GetLab(args) => get::run(&connect().await?, format, &args.name).await,
@@ -58,6 +60,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "netlabctl", &mut script);
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
+        Command::Schema => output::print(&schema::text()).map(|()| DONE),
         Command::DialStdio => client::dial_stdio(&host).await.map(|()| DONE),
     }
 }

@@ -1,5 +1,7 @@
 //! `ping`, with the lines of ping(8).
 
+use std::fmt::Write as _;
+
 use netlab_proto::v1::{PingRequest, PingResponse, PingSummary, ping_response::Event};
 
 use super::DONE;
@@ -124,7 +126,7 @@ fn summary_text(to: &str, summary: &PingSummary) -> String {
     );
     if received > 0 {
         let [min, avg, max] = [rtt_min_us, rtt_avg_us, rtt_max_us].map(ms);
-        text += &format!("rtt min/avg/max = {min}/{avg}/{max} ms\n");
+        let _ = writeln!(text, "rtt min/avg/max = {min}/{avg}/{max} ms");
     }
     text
 }

@@ -1,5 +1,7 @@
 //! A plan in words.
 
+use std::fmt::Write as _;
+
 use netlab_proto::v1::{Plan, planned_change::Action};
 
 use crate::output::table::clean;
@@ -17,8 +19,9 @@ pub(super) fn table(plan: &Plan) -> String {
             Action::Update => '~',
             Action::Delete => '-',
         };
-        text.push_str(&format!("{sign} {}\n", clean(&change.description)));
+        let _ = writeln!(text, "{sign} {}", clean(&change.description));
     }
     let s = if plan.changes.len() == 1 { "" } else { "s" };
-    text + &format!("{} change{s}\n", plan.changes.len())
+    let _ = writeln!(text, "{} change{s}", plan.changes.len());
+    text
 }

@@ -46,6 +46,6 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         // Nothing can be done where the terminal itself is gone.
-        let _ = tcsetattr(stdin(), OptionalActions::Drain, &self.0);
+        let _ = tcsetattr(stdin(), OptionalActions::Now, &self.0);
     }
 }

@@ -1,6 +1,6 @@
 //! `watch-lab`.
 
-use std::time::Duration;
+use std::{fmt::Write as _, time::Duration};
 
 use netlab_proto::v1::{LabEvent, LabStatus, Phase, lab_event::Body};
 
@@ -56,10 +56,10 @@ fn status_text(status: &LabStatus) -> String {
     let mut text = summary(status);
     let moving = matches!(status.phase(), Phase::Converging | Phase::Degraded | Phase::Deleting);
     if let Some(progress) = status.progress.as_ref().filter(|progress| moving && progress.total > 0) {
-        text += &format!(" {}/{} {}", progress.done, progress.total, clean(&progress.step));
+        let _ = write!(text, " {}/{} {}", progress.done, progress.total, clean(&progress.step));
     }
     if let Some(failure) = status.last_error.as_ref().filter(|_| status.phase() != Phase::Ready) {
-        text += &format!(": {}", failure_text(failure));
+        let _ = write!(text, ": {}", failure_text(failure));
     }
     text
 }

@@ -5,12 +5,12 @@ use super::{
     tree::{Entry, Node, Value},
 };
 
-/// Finds the place of a path such as `nodes.ns1.interfaces.eth0.addresses[0]`; where the file does
-/// not hold it, the place of the nearest thing around it.
+/// Finds the place of a path such as `nodes.ns1.interfaces.eth0.addresses[0]`. Where the file does
+/// not hold it: the place of the nearest thing around it, and what is left of the path.
 ///
 /// Map keys stand as they are or, with other characters, as `["br0.100"]`; an unquoted key that
 /// holds dots is found too, as the longest key that fits.
-pub(crate) fn locate(root: &Node, path: &str) -> Position {
+pub(crate) fn locate<'a>(root: &Node, path: &'a str) -> (Position, &'a str) {
     let mut place = root.at;
     let mut node = root;
     let mut rest = path;
@@ -34,7 +34,7 @@ pub(crate) fn locate(root: &Node, path: &str) -> Position {
             Value::Scalar { .. } => break,
         }
     }
-    place
+    (place, rest.trim_start_matches('.'))
 }
 
 fn key<'a, 'p>(entries: &'a [Entry], rest: &'p str) -> Option<(&'a Entry, &'p str)> {

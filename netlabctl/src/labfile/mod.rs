@@ -3,6 +3,8 @@
 
 mod fault;
 mod locate;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod walk;
 
@@ -46,7 +48,7 @@ impl LabFile {
             (path, File::open(path).and_then(limited))
         };
         let bytes = bytes.map_err(|error| Failure::new(USAGE, format!("{name}: {error}")))?;
-        Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, fault::lines(name, faults)))
+        Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
     }
 
     fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
@@ -73,12 +75,21 @@ impl LabFile {
         let faults: Vec<Fault> = request
             .field_violations
             .into_iter()
-            .map(|fault| Fault::new(locate::locate(&self.root, &fault.field), fault.description))
+            .map(|fault| self.place(&fault.field, fault.description))
             .collect();
         if faults.is_empty() {
             return None;
         }
-        Some(Failure::file(exit_code(status), fault::lines(&self.name, faults)))
+        Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
+    }
+
+    /// A fault of the daemon at its line. What the file does not hold, is named: "is missing" alone
+    /// would not tell what.
+    fn place(&self, path: &str, message: String) -> Fault {
+        match locate::locate(&self.root, path) {
+            (at, "") => Fault::new(at, message),
+            (at, rest) => Fault::new(at, format!("{rest}: {message}")),
+        }
     }
 }
 

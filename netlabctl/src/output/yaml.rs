@@ -95,7 +95,7 @@ mod tests {
         let value = json!({
             "name": "vxlan",
             "nodes": { "ns1": { "addresses": ["192.0.2.1/24", "x"], "up": true } },
-            "links": [ { "endpoints": ["a:b", "c:d"], "n": 1 }, [[1, 2], {}], {} ],
+            "links": [ { "endpoints": ["a:b", "c:d"], "count": 1 }, [[1, 2], {}], {} ],
             "empty": [],
         });
         let expected = "\
@@ -110,7 +110,7 @@ links:
   - endpoints:
       - \"a:b\"
       - \"c:d\"
-    n: 1
+    count: 1
   - - - 1
       - 2
     - {}

@@ -1,10 +1,12 @@
 //! The gRPC side of the daemon: one service a file, requests converted into the model, errors into
 //! statuses.
 
+mod activation;
 mod caller;
 mod check;
 mod connection;
 pub mod convert;
+mod exec;
 mod gate;
 mod host_service;
 mod lab_service;

@@ -14,17 +14,18 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{
     caller::{access, audit},
-    convert,
+    convert, exec,
     lab_service::lab_name,
     status,
 };
 use crate::{
     capture,
     kernel::Linux,
-    model::{Lab, LabName, Place},
+    model::{Lab, LabName, NodeName, Place},
     policy::{Access, Policy, Session},
     probe,
     reconcile::Manager,
+    sandbox::Child,
 };
 
 /// The service.
@@ -54,6 +55,23 @@ impl Nodes {
             let message = format!("lab {lab} has no node {place}; get-lab {lab} lists its nodes");
             status::status(Code::NotFound, "NODE_NOT_FOUND", message)
         })
+    }
+
+    /// Starts a command in a node.
+    async fn start(&self, lab: &Lab, start: proto::ExecStart) -> Result<Child, Status> {
+        let node: NodeName = start
+            .node
+            .parse()
+            .map_err(|error| status::invalid("start.node", format!("{:?} {error}", start.node)))?;
+        self.namespace(&lab.name, &Place::Node(node.clone()))?;
+        let command = exec::command(start, lab.hosts_file(&node))?;
+        let first_id = self.manager.first_id(&lab.name)?;
+        let (kernel, name) = (self.kernel.clone(), lab.name.clone());
+        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, command))
+            .await
+            .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
+            .map_err(crate::reconcile::Error::from)?;
+        Ok(child)
     }
 
     /// The interfaces of a capture. On the host only those that the lab made there: what else passes
@@ -155,8 +173,29 @@ impl NodeService for Nodes {
         &self,
         request: Request<tonic::Streaming<proto::ExecRequest>>,
     ) -> Result<Response<Self::ExecStream>, Status> {
-        access(&self.policy, &request)?;
-        Err(Status::unimplemented("this netlabd runs no commands in nodes; use: ip netns exec LAB.NODE"))
+        let access = access(&self.policy, &request)?;
+        let mut input = request.into_inner();
+        let Some(proto::exec_request::Message::Start(start)) =
+            input.message().await?.and_then(|first| first.message)
+        else {
+            return Err(status::invalid("start", "must come first"));
+        };
+        let lab = self.lab("exec", &start.lab, &access)?;
+        let session = audit(
+            &access,
+            "exec",
+            &lab.name,
+            self.policy.begin(&access, Session::Exec).map_err(Status::from),
+        )?;
+        tracing::info!(uid = access.caller().uid, lab = %lab.name, node = start.node, command = ?start.args, "exec");
+        let child = self.start(&lab, start).await?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(4);
+        tokio::spawn(async move {
+            exec::serve(child, input, sender).await;
+            // Counted until the command's stream is over.
+            drop(session);
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
     type CaptureStream = Pin<Box<dyn Stream<Item = Result<proto::CaptureResponse, Status>> + Send>>;

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::unix::fs::{FileTypeExt, PermissionsExt, chown},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -19,7 +19,7 @@ use tokio::net::UnixListener;
 use tonic::{service::Routes, transport::Server};
 use tower::layer::layer_fn;
 
-use super::{connection, gate::Gate, host_service::Host, lab_service::Labs, node_service::Nodes};
+use super::{activation, connection, gate::Gate, host_service::Host, lab_service::Labs, node_service::Nodes};
 use crate::{
     kernel::Linux,
     policy::{Counters, MEMBERS, Policy, config::Limits, group_id},
@@ -35,9 +35,20 @@ const WINDOWS: (u32, u32) = (256 << 10, 1 << 20);
 /// How often a silent client is asked whether it lives, and how long it may take to answer.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(20), Duration::from_secs(20));
 
+/// The socket, and the file that goes with netlabd, if it is not systemd's.
+pub fn open(path: &Path) -> io::Result<(UnixListener, Option<PathBuf>)> {
+    match activation::inherited()? {
+        Some(listener) => {
+            listener.set_nonblocking(true)?;
+            Ok((UnixListener::from_std(listener)?, None))
+        }
+        None => Ok((listen(path)?, Some(path.to_owned()))),
+    }
+}
+
 /// Makes the socket, mode 0660, group `netlab` where that exists. One that nobody listens at any
 /// more is replaced.
-pub fn listen(path: &Path) -> io::Result<UnixListener> {
+fn listen(path: &Path) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             if std::os::unix::net::UnixStream::connect(path).is_ok() {

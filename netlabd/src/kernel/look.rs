@@ -28,7 +28,12 @@ const ALIAS: &str = "netlab:";
 
 /// The lab whose mark an interface of the host bears.
 pub(super) fn marked_by(link: &LinkDump) -> Option<&str> {
-    link.alias.as_deref()?.strip_prefix(ALIAS).filter(|_| link.state.ours)
+    lab_of_alias(link.alias.as_deref()?).filter(|_| link.state.ours)
+}
+
+/// The lab that an alias names, if it is a mark of ours.
+pub(super) fn lab_of_alias(alias: &str) -> Option<&str> {
+    alias.strip_prefix(ALIAS)
 }
 
 /// One place as dumped; other ends still by number.

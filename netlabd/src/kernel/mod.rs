@@ -3,6 +3,8 @@
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
 //! a node is done by a thread that enters it and ends afterwards ([`enter`]).
 
+mod busy;
+mod commands;
 mod enter;
 mod look;
 pub mod nft;
@@ -10,6 +12,7 @@ mod probe;
 mod rtnl;
 mod spaces;
 mod sysctl;
+mod watch;
 mod work;
 
 use std::{
@@ -18,16 +21,21 @@ use std::{
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::Plan,
+    sandbox::{Child, Command, IdRange},
 };
 
+use busy::Busy;
+use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
+pub use watch::Wake;
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
@@ -35,7 +43,12 @@ pub struct Linux {
     /// The host: the network namespace in which netlabd was started.
     host: OwnedFd,
     spaces: Spaces,
+    busy: Busy,
+    commands: Commands,
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// What labs want of the host, for the events there.
+    wanted: watch::Wanted,
+    pins: watch::Pins,
 }
 
 impl Linux {
@@ -43,7 +56,32 @@ impl Linux {
     /// `netns_dir` as `LAB.NODE`, what else a lab holds in `labs_dir/LAB`.
     pub fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> std::io::Result<Self> {
         let host = File::open("/proc/thread-self/ns/net")?.into();
-        Ok(Self { host, spaces: Spaces::new(netns_dir, labs_dir), features: Mutex::default() })
+        Ok(Self {
+            host,
+            commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
+            spaces: Spaces::new(netns_dir, labs_dir),
+            busy: Busy::default(),
+            features: Mutex::default(),
+            wanted: watch::Wanted::default(),
+            pins: watch::Pins::new()?,
+        })
+    }
+
+    /// For how long labs' work in the kernel has made no progress; zero where there is none under way.
+    pub fn busy_for(&self) -> Duration {
+        self.busy.longest()
+    }
+
+    /// Runs a command in a node of a lab whose ids begin at `first_id`.
+    pub fn run(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        first_id: u32,
+        command: Command,
+    ) -> Result<Child, Failure> {
+        let ids = IdRange { base: first_id, count: spaces::IDS };
+        self.commands.run(&self.spaces, lab, node, ids, command)
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.
@@ -60,6 +98,12 @@ impl Linux {
 
 impl Kernel for Linux {
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        let _call = self.busy.call();
+        // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
+        if scope.first_id != 0 {
+            self.wanted.note(scope.lab, scope.target);
+            self.pins.watch(self.spaces.netns_dir());
+        }
         let spaces = self.spaces.of(scope.lab)?;
         let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
         observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
@@ -67,7 +111,17 @@ impl Kernel for Linux {
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
-        work::execute(&self.spaces, scope, plan, done)
+        let call = self.busy.call();
+        // Processes first: they would keep the namespaces alive.
+        if scope.target.nodes().is_empty()
+            && let Err(failure) = self.commands.end(scope.lab)
+        {
+            return vec![failure];
+        }
+        work::execute(&self.spaces, scope, plan, &mut |steps| {
+            call.progress();
+            done(steps);
+        })
     }
 
     fn host(&self) -> Result<HostState, Failure> {
@@ -104,7 +158,9 @@ impl Kernel for Linux {
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
-        self.spaces.release(lab)
+        self.spaces.release(lab)?;
+        self.wanted.forget(lab);
+        Ok(())
     }
 }
 

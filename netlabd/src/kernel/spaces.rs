@@ -8,8 +8,8 @@ use std::{
     collections::BTreeMap,
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use super::rtnl::{self, RouteSocket};
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How many user and group ids a lab has.
-const IDS: u32 = 65_536;
+pub(super) const IDS: u32 = 65_536;
 
 /// The namespaces of all labs.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(super) struct Spaces {
     netns_dir: PathBuf,
     labs_dir: PathBuf,
     labs: Mutex<BTreeMap<LabName, LabSpaces>>,
+    /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
+    /// must not wait.
+    owners: Mutex<BTreeMap<i32, LabName>>,
 }
 
 /// The namespaces of one lab.
@@ -53,6 +56,11 @@ impl NodeSpace {
 }
 
 impl LabSpaces {
+    /// The user namespace.
+    pub(super) fn user(&self) -> Option<&UserNamespace> {
+        self.user.as_deref()
+    }
+
     /// The nodes that exist.
     pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeSpace> {
         &self.nodes
@@ -70,7 +78,7 @@ impl LabSpaces {
 impl Spaces {
     /// Namespaces pinned below `netns_dir`, user namespaces below `labs_dir`.
     pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
-        Self { netns_dir, labs_dir, labs: Mutex::default() }
+        Self { netns_dir, labs_dir, labs: Mutex::default(), owners: Mutex::default() }
     }
 
     /// The namespaces of a lab; those of an earlier run are found by their pins.
@@ -80,7 +88,10 @@ impl Spaces {
             return Ok(known.clone());
         }
         let found = self.find(lab).map_err(|error| Failure::os(lab, "looking for its namespaces", &error))?;
-        labs.insert(lab.clone(), found.clone());
+        // Labs that are only asked about must not pile up.
+        if found.user.is_some() {
+            labs.insert(lab.clone(), found.clone());
+        }
         Ok(found)
     }
 
@@ -98,6 +109,7 @@ impl Spaces {
             };
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
                 let id = rtnl::namespace_id(&mut socket, fd.as_fd())?;
+                self.owners().insert(id, lab.clone());
                 spaces.nodes.insert(node, NodeSpace { fd: Arc::new(fd), id });
             }
         }
@@ -163,6 +175,7 @@ impl Spaces {
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
         let id = rtnl::namespace_id(socket, fd.as_fd())
             .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
+        self.owners().insert(id, lab.clone());
         Ok(NodeSpace { fd: Arc::new(fd), id })
     }
 
@@ -200,7 +213,9 @@ impl Spaces {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         }
         self.edit(lab, |spaces| {
-            spaces.nodes.remove(node);
+            if let Some(space) = spaces.nodes.remove(node) {
+                self.owners().remove(&space.id);
+            }
         });
         Ok(())
     }
@@ -216,7 +231,22 @@ impl Spaces {
             _ => {}
         }
         self.labs.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+        self.owners().retain(|_, owner| owner != lab);
         Ok(())
+    }
+
+    /// The lab that a namespace is of, by the host's identifier of it.
+    pub(super) fn lab_of(&self, id: i32) -> Option<LabName> {
+        self.owners().get(&id).cloned()
+    }
+
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, LabName>> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The folder of pins.
+    pub(super) fn netns_dir(&self) -> &Path {
+        &self.netns_dir
     }
 
     /// Names in the folder of network namespaces.

@@ -150,6 +150,8 @@ pub struct VlanFlags {
 pub struct RouteState {
     /// The route.
     pub route: Route,
+    /// Whether it has nothing that we do not give it: metrics, a preferred source, a type of service.
+    pub plain: bool,
     /// Whether it carries our mark (`rtm_protocol`).
     pub ours: bool,
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Endpoint, Lab, Place, Target};
+use super::{Endpoint, Lab, NodeName, Place, Target};
 
 impl Lab {
     /// The address at which `from` best reaches `to`: one on a range that both have, else the
@@ -26,6 +26,21 @@ impl Lab {
             || theirs.iter().find(|net| own.iter().any(|own| own.addr().is_ipv4() == net.addr().is_ipv4()));
         let best = shared.or_else(kin).or(theirs.first());
         best.map(IpNet::addr).ok_or_else(|| format!("{to} has no address in the lab; give one"))
+    }
+
+    /// A node's hosts(5): every node of the lab by name, at the address that suits this one.
+    pub fn hosts_file(&self, node: &NodeName) -> String {
+        let from = Place::Node(node.clone());
+        let mut lines = String::from("127.0.0.1 localhost\n::1 localhost\n");
+        for name in self.nodes.keys() {
+            let address = self.address_for(&from, &Target::Place(Place::Node(name.clone())));
+            // A node without an address is only known to itself.
+            let own = (name == node).then_some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+            if let Some(address) = address.ok().or(own) {
+                lines.extend([address.to_string().as_str(), " ", name.as_str(), "\n"]);
+            }
+        }
+        lines
     }
 
     /// All addresses of a place, those of `lo` last; `None` if there is no such node.

@@ -336,7 +336,9 @@ impl<'a> PlaceDiff<'a> {
 
     fn routes(&mut self) {
         for want in &self.wanted.routes {
-            let stands = |state: &RouteState| state.route == *want && !self.is_doomed(want.dev.as_str());
+            let stands = |state: &RouteState| {
+                state.route == *want && state.plain && !self.is_doomed(want.dev.as_str())
+            };
             if !self.seen.is_some_and(|seen| seen.routes.iter().any(stands)) {
                 self.ops.push(Op::AddRoute { place: self.place.clone(), route: want.clone() });
             }

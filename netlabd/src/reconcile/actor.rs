@@ -9,9 +9,9 @@ use std::{
 use netlab_proto::v1 as proto;
 use proto::{Phase, SpecChanged, lab_event::Body};
 
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::timeout};
 
-use super::{Shared, entry::Entry, host};
+use super::{Shared, entry::Entry, host, sleep::Sleep};
 use crate::{
     api::convert,
     clock,
@@ -20,14 +20,8 @@ use crate::{
     store::Record,
 };
 
-/// How often a lab is looked at when nothing wakes its actor.
-const RESYNC: Duration = Duration::from_secs(30);
-/// After a wake, more of the same is waited for: a command of others is many events.
-const DEBOUNCE: Duration = Duration::from_millis(10);
 /// Rounds of observing and executing before giving up for now.
 const ROUNDS: u32 = 6;
-/// First and longest time before something that failed is tried again.
-const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(30));
 /// More repairs than this within [`STORM_WINDOW`] is a storm: repairs then wait for [`STORM_PAUSE`].
 const STORM: usize = 10;
 /// See [`STORM`].
@@ -59,7 +53,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::
     let mut actor =
         Some(Actor { shared: shared.clone(), entry: entry.clone(), repaired: VecDeque::new(), seen_repairs });
     let mut first = Some(first);
-    let mut retry = RETRY.0;
+    let mut sleep = Sleep::default();
     loop {
         let Some(mut working) = actor.take() else { return };
         let Ok(permit) = shared.workers.clone().acquire_owned().await else { return };
@@ -79,22 +73,13 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::
         match next {
             Next::Gone => return,
             Next::Again => {}
-            Next::Rest => {
-                retry = RETRY.0;
-                wait(&entry, RESYNC).await;
+            Next::Rest => sleep.rest(&entry).await,
+            Next::Retry => sleep.before_retry(&entry).await,
+            Next::Hold => {
+                // Whoever is annoyed by the damage may want to delete or change the lab.
+                let _ = timeout(STORM_PAUSE, entry.command.notified()).await;
             }
-            Next::Retry => {
-                wait(&entry, retry).await;
-                retry = (retry * 2).min(RETRY.1);
-            }
-            Next::Hold => tokio::time::sleep(STORM_PAUSE).await,
         }
-    }
-}
-
-async fn wait(entry: &Entry, at_most: Duration) {
-    if tokio::time::timeout(at_most, entry.wake.notified()).await.is_ok() {
-        tokio::time::sleep(DEBOUNCE).await;
     }
 }
 
@@ -155,6 +140,7 @@ impl Actor {
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
         for round in 0..ROUNDS {
+            self.entry.forget_events();
             let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
                 Ok(observed) => observed,
                 Err(failure) => return self.fail(&wanted, &failure),

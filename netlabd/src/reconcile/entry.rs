@@ -20,8 +20,10 @@ pub(super) struct Entry {
     pub(super) name: LabName,
     pub(super) uid: String,
     pub(super) history: History,
-    /// Wakes the lab's actor.
-    pub(super) wake: Notify,
+    /// Wakes the lab's actor: something else is wanted.
+    pub(super) command: Notify,
+    /// Wakes the lab's actor: something may have changed in the kernel.
+    pub(super) event: Notify,
     state: Mutex<State>,
 }
 
@@ -49,7 +51,8 @@ impl Entry {
             name: lab.name.clone(),
             uid: record.uid.clone(),
             history: History::load(store, &record.uid),
-            wake: Notify::new(),
+            command: Notify::new(),
+            event: Notify::new(),
             state: Mutex::new(State {
                 target: Arc::new(Target::new(&lab, &record.uid)),
                 lab: Arc::new(lab),
@@ -63,6 +66,13 @@ impl Entry {
     /// changed record.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes back the wake of events that came until now. Only right before looking at the kernel: the
+    /// look sees all that these events told of, our own changes among them; a later event wakes again.
+    pub(super) fn forget_events(&self) {
+        // Takes the permit if there is one; if not, dropping it hands on what has come meanwhile.
+        std::pin::pin!(self.event.notified()).as_mut().enable();
     }
 
     /// Changes the record: on the disk first, then in memory.

@@ -9,6 +9,7 @@ mod error;
 mod history;
 mod host;
 mod preflight;
+mod sleep;
 mod status;
 
 use std::{
@@ -150,14 +151,14 @@ impl Manager {
     /// Wakes a lab's actor: something of it may have changed. Does not block.
     pub fn wake(&self, name: &LabName) {
         if let Some(entry) = self.0.labs().get(name) {
-            entry.wake.notify_one();
+            entry.event.notify_one();
         }
     }
 
     /// Wakes all actors. Does not block.
     pub fn wake_all(&self) {
         for entry in self.0.labs().values() {
-            entry.wake.notify_one();
+            entry.event.notify_one();
         }
     }
 
@@ -241,7 +242,7 @@ impl Manager {
             generation = record.generation;
         })?;
         self.tell(entry, generation, "created");
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
     }
 
@@ -301,7 +302,7 @@ impl Manager {
             })?;
             self.tell(&entry, generation, "applied");
         }
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok((entry.resource(), plan))
     }
 
@@ -377,6 +378,11 @@ impl Manager {
         Ok(state.lab.clone())
     }
 
+    /// The first id of a lab's user namespace. Does not block.
+    pub fn first_id(&self, name: &LabName) -> Result<u32, Error> {
+        Ok(self.entry(name)?.state().record.first_id)
+    }
+
     /// A lab's events. Does not block.
     pub fn history(&self, name: &LabName, access: &Access) -> Result<HistoryOf, Error> {
         Ok(HistoryOf(self.permitted(name, access)?))
@@ -387,7 +393,7 @@ impl Manager {
         let entry = self.permitted(name, access)?;
         entry.change(&self.0.store, |record| record.deleting = true)?;
         entry.report(&self.0.store, status::Status::deleting);
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
     }
 
@@ -396,8 +402,13 @@ impl Manager {
         let entry = self.permitted(name, access)?;
         entry.change(&self.0.store, |record| record.paused = paused)?;
         entry.report(&self.0.store, |status| status.paused(paused));
-        entry.wake.notify_one();
+        entry.command.notify_one();
         Ok(entry.resource())
+    }
+
+    /// The names of all labs. Does not block.
+    pub fn names(&self) -> Vec<LabName> {
+        self.0.labs().keys().cloned().collect()
     }
 
     /// How many labs there are in each phase. Does not block.

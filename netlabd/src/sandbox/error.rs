@@ -88,6 +88,29 @@ steps! {
     Pin = 12 "pin a namespace at",
     Unpin = 13 "remove the pin",
     OpenPin = 14 "open the pin",
+    ProcessNamespace = 15 "create the lab's process namespace",
+    EnterProcessNamespace = 16 "enter the lab's process namespace",
+    EnterNetworkNamespace = 17 "enter the node's network namespace",
+    Fork = 18 "fork",
+    FindInit = 19 "find the lab's init",
+    EndInit = 20 "end the lab's processes",
+    JoinCgroup = 21 "join the lab's cgroup",
+    Session = 22 "start a session",
+    Unshare = 23 "create the command's own namespaces",
+    HostName = 24 "set the host name",
+    SlaveMounts = 25 "separate the command's mounts from the host's",
+    NodeFiles = 26 "put the node's /etc/hosts and /etc/resolv.conf in place",
+    ReadOnly = 27 "make the command's mounts read-only",
+    Mount = 28 "mount the command's own /sys, /proc and temporary directories",
+    Identity = 29 "become the lab's root",
+    Capabilities = 30 "drop capabilities",
+    Seccomp = 31 "set the system call filter",
+    Limits = 32 "set the command's resource limits",
+    WorkingDirectory = 33 "change to the working directory",
+    Execute = 34 "execute the command",
+    Wait = 35 "wait for the command",
+    Streams = 36 "make the command's streams",
+    Kill = 37 "send a signal to the command",
 }
 
 impl Step {
@@ -122,6 +145,15 @@ fn advice(step: Step, errno: Errno) -> &'static str {
         (Step::NetworkNamespace | Step::Pin | Step::Unpin | Step::PinDirectory, Errno::PERM) => {
             ": netlabd needs CAP_SYS_ADMIN"
         }
+        (Step::Fork | Step::FindInit, Errno::NOMEM) => ": the lab's init has ended, try again",
+        (Step::Fork, Errno::AGAIN) => ": a limit on processes (pids.max, RLIMIT_NPROC) is reached",
+        (Step::ProcessNamespace, Errno::NOSPC | Errno::USERS) => {
+            ": the limit user.max_pid_namespaces is reached, raise it with sysctl"
+        }
+        (Step::Unshare, Errno::NOSPC | Errno::USERS) => {
+            ": a limit user.max_{mnt,ipc,uts}_namespaces is reached, raise it with sysctl"
+        }
+        (Step::ReadOnly, Errno::NOSYS) => ": the kernel lacks mount_setattr(2), Linux 5.12",
         (_, Errno::MFILE) => ": netlabd has too many open files, raise its limit (LimitNOFILE=)",
         (_, Errno::NOMEM) => ": the kernel is out of memory",
         _ => "",
@@ -134,7 +166,7 @@ mod tests {
 
     #[test]
     fn every_step_survives_the_wire() {
-        for code in 1..=14 {
+        for code in 1..=37 {
             assert_eq!(Step::from_code(code).map(|step| step as i32), Some(code));
         }
         assert_eq!(Step::from_code(0), None);

@@ -1,17 +1,37 @@
-//! Namespaces for labs, made so that a lab's root is not the host's.
+//! Namespaces for labs, and commands in them, made so that a lab's root is not the host's.
 //!
-//! A lab has one user namespace ([`UserNamespace`]) that owns the network namespaces of its nodes;
-//! [`pin()`] keeps them when no process is inside. What needs a process with one thread is done by a
-//! helper: the daemon's own program, which calls [`dispatch`] first in `main`. All functions block
-//! for the time they state: call them from a thread that may.
+//! A lab has one user namespace ([`UserNamespace`]) that owns the network namespaces of its nodes, and
+//! one process namespace, which ends with its init ([`LabInit`]); [`pin()`] keeps namespaces when no
+//! process is inside. [`spawn`] runs a command in a node. [`Cgroups`] bound a lab's memory and processes.
+//!
+//! What needs a process with one thread is done by a helper: the daemon's own program, which calls
+//! [`dispatch()`] first in `main`. All functions block for the time they state: call them from a thread
+//! that may.
 
+mod cgroup;
 mod channel;
+mod confine;
+mod dispatch;
 mod error;
+mod exec;
 mod helper;
+mod init;
+mod monitor;
+mod mounts;
 mod namespace;
 mod pin;
+mod seccomp;
+mod spec;
+mod streams;
+mod terminal;
 
+pub use cgroup::{Cgroup, Cgroups, Limits};
+pub use dispatch::dispatch;
 pub use error::{Error, Result, Step};
-pub use helper::{dispatch, set_helper_program};
+pub use exec::{Child, Command, Exit, LabContext, spawn};
+pub use helper::set_helper_program;
+pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, unpin};
+pub use streams::{Streams, WindowSize};
+pub use terminal::Terminal;

@@ -19,8 +19,9 @@ use rustix::{
 
 use super::{
     channel::{Channel, MAX_FDS},
+    dispatch::{At, Failure, Task, done, request},
     error::{Error, Result, Step},
-    helper::{Helper, receive, send_ok},
+    helper::Helper,
     pin,
 };
 
@@ -40,8 +41,8 @@ pub struct UserNamespace(OwnedFd);
 impl UserNamespace {
     /// Creates one that maps `ids` and allows no user namespace within. Blocks for about 2 ms.
     pub fn create(ids: IdRange) -> Result<Self> {
-        let mut helper = Helper::start("user-namespace")?;
-        let fd = one(helper.receive()?)?;
+        let mut helper = Helper::start(Task::User)?;
+        let fd = one(helper.done()?.1)?;
         // Mapped before anything else happens inside: a process there has ids only from here on.
         for file in ["uid_map", "gid_map"] {
             let path = format!("/proc/{}/{file}", helper.pid());
@@ -49,7 +50,7 @@ impl UserNamespace {
                 .map_err(|errno| Step::MapIds.errno(errno))?;
         }
         helper.send(b"mapped", &[])?;
-        helper.receive()?;
+        helper.done()?;
         Ok(Self(fd))
     }
 
@@ -65,11 +66,11 @@ impl UserNamespace {
             return Ok(Vec::new());
         }
         let wanted = u32::try_from(n).map_err(|_| Step::NetworkNamespace.errno(Errno::INVAL))?;
-        let mut helper = Helper::start("network-namespaces")?;
+        let mut helper = Helper::start(Task::Networks)?;
         helper.send(&wanted.to_le_bytes(), &[self.as_fd()])?;
         let mut made = Vec::with_capacity(n);
         while made.len() < n {
-            let fds = helper.receive()?;
+            let (_, fds) = helper.done()?;
             if fds.is_empty() {
                 return Err(Error::HelperEnded("sent no namespace".into()));
             }
@@ -160,44 +161,45 @@ pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 
 /// Helper's task: become the first process of a new user namespace, hand it out, wait until ids are
 /// mapped, then close the door to further ones.
-pub(super) fn helper_create(channel: &Channel) -> Result<(), (Step, Errno)> {
-    unshare(UnshareFlags::NEWUSER).map_err(|errno| (Step::UserNamespace, errno))?;
+pub(super) fn create(channel: &Channel) -> Result<(), Failure> {
+    unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
     let own = open_own("user")?;
-    send_ok(channel, &[own.as_fd()])?;
-    receive(channel)?;
+    done(channel, 0, &[own.as_fd()])?;
+    request::<0>(channel)?;
     // Read back, because what the kernel clamps or ignores is not an error of the write.
     let limit = "/proc/sys/user/max_user_namespaces";
-    let forbid = |errno| (Step::ForbidUserNamespaces, errno);
-    write_once(limit, "0").map_err(forbid)?;
-    if fs::read_to_string(limit).map_err(|_| forbid(Errno::IO))?.trim() != "0" {
-        return Err(forbid(Errno::PERM));
+    write_once(limit, "0").at(Step::ForbidUserNamespaces)?;
+    match fs::read_to_string(limit).at(Step::ForbidUserNamespaces)?.trim() {
+        "0" => done(channel, 0, &[]),
+        _ => Err((Step::ForbidUserNamespaces, Errno::PERM)),
     }
-    send_ok(channel, &[])
 }
 
 /// Helper's task: enter the user namespace it is given and make as many network namespaces as asked.
-pub(super) fn helper_networks(channel: &Channel) -> Result<(), (Step, Errno)> {
-    let request = receive(channel)?;
-    let (Ok(wanted), Some(user)) = (<[u8; 4]>::try_from(request.bytes), request.fds.first()) else {
-        return Err((Step::Talk, Errno::INVAL));
-    };
-    move_into_link_name_space(user.as_fd(), Some(LinkNameSpaceType::User))
-        .map_err(|errno| (Step::EnterUserNamespace, errno))?;
+pub(super) fn create_networks(channel: &Channel) -> Result<(), Failure> {
+    let (bytes, [user]) = request(channel)?;
+    let wanted = <[u8; 4]>::try_from(bytes).map_err(|_| (Step::Talk, Errno::INVAL))?;
+    enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
     let mut left = u32::from_le_bytes(wanted) as usize;
     while left > 0 {
         let mut made = Vec::new();
         for _ in 0..left.min(MAX_FDS) {
-            unshare(UnshareFlags::NEWNET).map_err(|errno| (Step::NetworkNamespace, errno))?;
+            unshare(UnshareFlags::NEWNET).at(Step::NetworkNamespace)?;
             made.push(open_own("net")?);
         }
         left -= made.len();
-        send_ok(channel, &made.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
+        done(channel, 0, &made.iter().map(AsFd::as_fd).collect::<Vec<_>>())?;
     }
     Ok(())
 }
 
+/// `setns(2)`, only into a namespace of the kind that is expected.
+pub(super) fn enter(namespace: &OwnedFd, kind: LinkNameSpaceType) -> Result<(), Errno> {
+    move_into_link_name_space(namespace.as_fd(), Some(kind))
+}
+
 /// Opens a namespace of this process by its name below `/proc/self/ns`.
-pub(super) fn open_own(kind: &str) -> Result<OwnedFd, (Step, Errno)> {
+pub(super) fn open_own(kind: &str) -> Result<OwnedFd, Failure> {
     open(format!("/proc/self/ns/{kind}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|errno| (Step::OpenNamespace, errno))
+        .at(Step::OpenNamespace)
 }

@@ -9,6 +9,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use netlab_proto::v1::LabEvent;
@@ -62,10 +63,10 @@ pub enum Error {
 
 type Result<T> = std::result::Result<T, Error>;
 
-/// The store.
-#[derive(Debug)]
+/// The store. Clones are the same store.
+#[derive(Debug, Clone)]
 pub struct Store {
-    database: Database,
+    database: Arc<Database>,
     path: PathBuf,
 }
 
@@ -110,7 +111,7 @@ impl Store {
             }
             damaged => OpenError::Damaged(damaged.to_string()),
         })?;
-        let store = Self { database, path: path.to_owned() };
+        let store = Self { database: Arc::new(database), path: path.to_owned() };
         match store.prepare()? {
             found if found > FORMAT => Err(OpenError::Other(Error::TooNew { path: path.to_owned(), found })),
             _ => Ok(store),
@@ -178,6 +179,12 @@ impl Store {
                 }),
             })
             .collect()
+    }
+
+    /// Waits for its turn to write, and writes nothing: returns if the store responds.
+    pub fn pulse(&self) -> Result<()> {
+        let run = || -> std::result::Result<(), redb::Error> { Ok(self.database.begin_write()?.abort()?) };
+        run().map_err(|error| self.failed(&error))
     }
 
     /// Keeps a lab; on the disk when this returns.

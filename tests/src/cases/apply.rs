@@ -75,10 +75,14 @@ fn unchanged() {
     }
 }
 
+/// All of a node's links and addresses but what the kernel itself changes in the first seconds: duplicate
+/// address detection and the operational state.
+const SETTINGS: &str = r#"ip -d -j addr | sed -E 's/"(operstate":"[A-Z]*|tentative":true)"?,?//g'"#;
+
 fn dry_run() {
     let (host, _) = with_small();
     let before = host.inventory();
-    let links = host.exec("small.ns2", "ip -d -j addr").ok();
+    let links = host.exec("small.ns2", SETTINGS).ok();
     let file = host.file("changed.yaml", changed());
     let _ = host
         .ctl(&["apply-lab", "--dry-run", &file])
@@ -88,7 +92,7 @@ fn dry_run() {
         .says("1400")
         .says("ns3");
     before.assert_unchanged();
-    assert_eq!(host.exec("small.ns2", "ip -d -j addr").ok(), links);
+    assert_eq!(host.exec("small.ns2", SETTINGS).ok(), links);
     assert_eq!(host.lab("small")["generation"], "1");
 }
 

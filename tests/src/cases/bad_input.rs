@@ -30,17 +30,17 @@ const SLIPS: &[(&str, &str, &[&str])] = &[
     ("[192.0.2.1/24]", "[192.0.2.1]", &["192.0.2.1", "192.0.2.1/24"]),
     ("[192.0.2.1/24]", "[192.0.2.1/33]", &["192.0.2.1/33"]),
     ("[192.0.2.1/24]", "[192.0.2.0/24]", &["192.0.2.0/24"]),
-    ("[192.0.2.1/24]", "[192.0.2.1/24, 192.0.2.1/24]", &["192.0.2.1/24"]),
+    ("[192.0.2.1/24]", "[192.0.2.1/24, 192.0.2.1/24]", &["192.0.2.1 is on eth0 already"]),
     ("[203.0.113.254/24]", "[192.0.2.99/24]", &["192.0.2.99/24", "eth0"]),
     ("[192.0.2.1/24]", "[192.0.2.254/24]", &["192.0.2.254"]),
     ("router:eth1\", \"ns2:eth0", "router:eth0\", \"ns2:eth0", &["router:eth0", "links[0]"]),
     ("ns2:eth0", "ns9:eth0", &["ns9"]),
     ("addresses: [192.0.2.1/24]", "dummy: {}, bridge: {}", &["bridge", "dummy"]),
-    ("name: small", "name: a2345678901234567890123456789012345678901", &["name", "40"]),
+    ("name: small", "name: a2345678901234567890123456789012345678901", &["41 bytes", "40"]),
     ("name: small", "name: Small", &["Small"]),
     ("  ns2:\n", "  a23456789012345678901:\n", &["a23456789012345678901", "20"]),
     ("ns1:eth0", "ns1:eth4567890123456", &["eth4567890123456", "15"]),
-    ("via: 203.0.113.254", "via: 198.51.100.254", &["198.51.100.254", "routes"]),
+    ("via: 203.0.113.254", "via: 198.51.100.254", &["198.51.100.254", "on no link of ns2", "203.0.113.1/24"]),
     ("  router:\n", "  host:\n", &["host", "reserved"]),
     ("eth1: { addresses", "eth1: { vlan: { parent: eth0, id: 0 }, addresses", &["0", "VLAN", "4094"]),
     ("eth1: { addresses", "eth1: { vlan: { parent: eth0, id: 4095 }, addresses", &["4095", "VLAN", "4094"]),
@@ -86,9 +86,16 @@ fn readable(output: &Output) {
 fn fields() {
     let host = TestHost::started();
     let before = host.inventory();
+    let mut wrong = String::new();
     for (from, to, words) in SLIPS {
-        refused(&host, slipped(from, to), 2, words);
+        let file = host.file("bad.yaml", slipped(from, to));
+        let output = host.ctl(&["create-lab", &file]);
+        readable(&output);
+        if output.code != 2 || !words.iter().all(|word| output.stderr.contains(word)) {
+            let _ = writeln!(wrong, "{to:?} must be refused with {words:?}: {output}");
+        }
     }
+    assert!(wrong.is_empty(), "{wrong}");
     before.assert_unchanged();
     assert!(!host.ctl(&["list-labs"]).ok().contains("small"), "no lab was accepted");
 }
@@ -157,7 +164,12 @@ fn host_conflicts() {
     let before = host.inventory();
     let internet = example("internet");
     refused(&host, internet.replace("192.0.2.254/24", "198.18.0.99/24"), 5, &["198.18.0", "wan0"]);
-    refused(&host, internet.replace("192.0.2.254/24", "198.18.0.129/25"), 5, &["198.18.0.128/25", "wan0"]);
+    refused(
+        &host,
+        internet.replace("192.0.2.254/24", "198.18.0.129/25"),
+        5,
+        &["198.18.0.129/25", "overlaps", "wan0"],
+    );
     refused(&host, internet.replace("lab0", "wan0"), 5, &["wan0"]);
     let no_parent = example("macvlan").replace("parent: lab3", "parent: eth9");
     refused(&host, no_parent, 1, &["eth9"]);
@@ -168,7 +180,7 @@ fn host_conflicts() {
     let _ = host
         .ctl(&["create-lab", "labs/internet-bridge.yaml"])
         .code(5)
-        .complains("192.0.2.0/24")
+        .complains("overlaps 192.0.2.254/24")
         .complains("lab0");
     with_lab.assert_unchanged();
 }

@@ -86,7 +86,7 @@ fn everything_gone() {
     let before = identity(&host);
     host.stop();
     host.sh(
-        "ip -all netns del; awk '$2 ~ \"^/run/test/runtime/\" { print $2 }' /proc/mounts | xargs -r umount",
+        "ip -all netns del; awk '$2 ~ \"^/run/test/runtime/\" { print $2 }' /proc/mounts | tac | xargs -r -n 1 umount -l",
     );
     std::fs::remove_dir_all(&host.folders().runtime).expect("removing the runtime folder");
     host.start();

@@ -9,7 +9,7 @@ const FIXED: usize = HEADER + 4;
 const TYPE_MASK: u16 = 0x3fff;
 
 /// Types of attributes (`linux/netfilter/nf_tables.h`), under the kernel's own names.
-pub(super) mod attr {
+pub(in crate::kernel) mod attr {
     pub(crate) const TABLE_NAME: u16 = 1;
     pub(crate) const TABLE_FLAGS: u16 = 2;
     pub(crate) const CHAIN_TABLE: u16 = 1;
@@ -25,7 +25,7 @@ pub(super) mod attr {
 }
 
 /// The type of a message of the nftables subsystem, for example `libc::NFT_MSG_NEWRULE`.
-pub(super) fn nf_tables(kind: i32) -> u16 {
+pub(in crate::kernel) fn nf_tables(kind: i32) -> u16 {
     let kind = u16::try_from(kind).expect("NFT_MSG_* are small");
     u16::try_from(libc::NFNL_SUBSYS_NFTABLES << 8).expect("a subsystem is one byte") | kind
 }
@@ -56,7 +56,7 @@ pub(super) fn build(kind: u16, flags: i32, seq: u32, res_id: u16, attributes: &[
 
 /// One whole netlink message, header included.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Message<'a>(&'a [u8]);
+pub(in crate::kernel) struct Message<'a>(&'a [u8]);
 
 impl<'a> Message<'a> {
     /// All bytes.
@@ -65,7 +65,7 @@ impl<'a> Message<'a> {
     }
 
     /// The subsystem and type.
-    pub(super) fn kind(self) -> u16 {
+    pub(in crate::kernel) fn kind(self) -> u16 {
         u16::from_ne_bytes([self.0[4], self.0[5]])
     }
 
@@ -80,17 +80,17 @@ impl<'a> Message<'a> {
     }
 
     /// What follows the netlink header.
-    pub(super) fn payload(self) -> &'a [u8] {
+    pub(in crate::kernel) fn payload(self) -> &'a [u8] {
         &self.0[HEADER..]
     }
 
     /// The value of an attribute.
-    pub(super) fn attribute(self, kind: u16) -> Option<&'a [u8]> {
+    pub(in crate::kernel) fn attribute(self, kind: u16) -> Option<&'a [u8]> {
         attribute(self.0.get(FIXED..)?, kind)
     }
 
     /// The value of a text attribute, without its closing NUL.
-    pub(super) fn text(self, kind: u16) -> Option<&'a str> {
+    pub(in crate::kernel) fn text(self, kind: u16) -> Option<&'a str> {
         let bytes = self.attribute(kind)?;
         std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
     }
@@ -102,7 +102,7 @@ impl<'a> Message<'a> {
 }
 
 /// The value of the attribute of this type among those in `bytes`.
-pub(super) fn attribute(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
+pub(in crate::kernel) fn attribute(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
     loop {
         let head: [u8; 4] = *bytes.first_chunk()?;
         let length = usize::from(u16::from_ne_bytes([head[0], head[1]]));
@@ -120,7 +120,7 @@ pub(super) fn number(bytes: &[u8]) -> Option<u32> {
 }
 
 /// Walks over the messages of a datagram; stops at the first one that is cut short.
-pub(super) fn split(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
+pub(in crate::kernel) fn split(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
     std::iter::from_fn(move || {
         let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
         let message = bytes.get(..length).filter(|message| message.len() >= HEADER)?;

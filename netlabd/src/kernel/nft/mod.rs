@@ -9,7 +9,7 @@ mod chain;
 mod comment;
 mod error;
 mod expr;
-mod message;
+pub(super) mod message;
 mod observe;
 mod probe;
 mod socket;
@@ -20,6 +20,7 @@ use std::ffi::CString;
 use nftnl::{Batch, MsgType, ProtoFamily, Table};
 
 pub use error::Error;
+pub(super) use observe::lab_of_chain;
 pub use observe::{list_labs_on_host, read};
 pub use probe::probe_features;
 pub use socket::event_socket;
@@ -30,7 +31,7 @@ use message::attr;
 use socket::Socket;
 
 /// The name of our table, whose family is inet.
-const TABLE: &str = "netlab";
+pub(super) const TABLE: &str = "netlab";
 /// A message flag of deletes (linux/netlink.h): refuse to delete what still holds something.
 const NONREC: i32 = 0x100;
 /// Whose chains.

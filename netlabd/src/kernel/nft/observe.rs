@@ -4,7 +4,7 @@ use nftnl::{Batch, MsgType};
 
 use super::{
     Error, Scope, Socket, TABLE, bytes,
-    chain::{self, KINDS, Kind},
+    chain::{self, KINDS},
     comment, expr,
     message::{self, Message, attr},
     table, text,
@@ -51,14 +51,16 @@ pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
         Err(error) if error.is_no_nf_tables() => Vec::new(),
         found => found?,
     };
-    let lab = |name: &str| {
-        let strip = |kind: Kind| name.strip_suffix(kind.suffix)?.strip_suffix('-').map(str::to_owned);
-        KINDS.into_iter().find_map(strip)
-    };
-    let mut labs: Vec<String> = found.iter().filter_map(|chain| lab(&chain.name)).collect();
+    let mut labs: Vec<String> =
+        found.iter().filter_map(|chain| lab_of_chain(&chain.name).map(str::to_owned)).collect();
     labs.sort();
     labs.dedup();
     Ok(labs)
+}
+
+/// The lab that a chain of the host's table is of, by its name.
+pub(in crate::kernel) fn lab_of_chain(chain: &str) -> Option<&str> {
+    KINDS.into_iter().find_map(|kind| chain.strip_suffix(kind.suffix)?.strip_suffix('-'))
 }
 
 fn is_dormant(socket: &Socket) -> Result<bool, Error> {

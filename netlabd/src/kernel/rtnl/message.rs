@@ -68,7 +68,11 @@ pub(in crate::kernel) fn messages<'a>(
             vec![(RouteNetlinkMessage::SetLink(link.name(to.as_str()).build()), 0)]
         }
         Op::SetLink { at, change } => {
-            vec![(RouteNetlinkMessage::SetLink(set_link(&at.interface, change, &index)?), 0)]
+            let link = set_link(&at.interface, change, &index)?;
+            // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
+            let of_kind = matches!(change, LinkChange::VlanFiltering(_) | LinkChange::Stp(_));
+            let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
+            vec![(message(link), 0)]
         }
         Op::AddVlan { at, vlan, flags, on_bridge } => {
             let link = bridge_vlan(index(at.interface.as_str())?, vlan.get(), *flags, *on_bridge);

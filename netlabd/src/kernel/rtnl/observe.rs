@@ -236,19 +236,22 @@ fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<RouteS
     let any: IpAddr =
         if ipv6 { std::net::Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
     let (mut to, mut via, mut dev, mut metric) = (any, None, None, 0);
+    let mut plain = header.tos == 0;
     for attribute in &message.attributes {
         match attribute {
             RouteAttribute::Destination(address) => to = ip(address)?,
             RouteAttribute::Gateway(address) => via = ip(address),
             RouteAttribute::Oif(index) => dev = names.get(index),
             RouteAttribute::Priority(priority) => metric = *priority,
+            RouteAttribute::Metrics(metrics) => plain &= metrics.is_empty(),
+            RouteAttribute::PrefSource(_) => plain = false,
             _ => {}
         }
     }
     let to = IpNet::new(to, header.destination_prefix_length).ok()?;
     let dev: IfName = dev?.parse().ok()?;
     let ours = header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
-    Some(RouteState { route: Route { to, via, dev, metric }, ours })
+    Some(RouteState { route: Route { to, via, dev, metric }, plain, ours })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {

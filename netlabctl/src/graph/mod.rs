@@ -1,0 +1,207 @@
+//! A lab's topology, and its pictures. Nothing here needs a daemon.
+
+mod dot;
+mod html;
+mod layout;
+mod mermaid;
+mod svg;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use netlab_proto::v1::{Interface, Lab, interface::Kind};
+
+use crate::cli::GraphFormat;
+
+/// The host's name in links and checks.
+const HOST: &str = "host";
+
+/// What there is to draw.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Topology {
+    name: String,
+    description: String,
+    boxes: Vec<Box>,
+    edges: Vec<Edge>,
+}
+
+/// A node, or the host.
+#[derive(Debug, PartialEq, Eq)]
+struct Box {
+    name: String,
+    /// Its interfaces' names.
+    interfaces: Vec<String>,
+    /// One line an interface.
+    lines: Vec<String>,
+    host: bool,
+}
+
+/// A link, or what carries one: places in `boxes`.
+#[derive(Debug, PartialEq, Eq)]
+struct Edge {
+    from: usize,
+    to: usize,
+    /// Names of the interfaces at both ends.
+    ends: [String; 2],
+    /// What it is, where it is no cable.
+    label: String,
+}
+
+impl Edge {
+    /// Whether it is a cable; else it is drawn dashed.
+    fn cable(&self) -> bool {
+        self.label.is_empty()
+    }
+}
+
+/// Draws a lab.
+pub(crate) fn draw(lab: &Lab, format: GraphFormat) -> String {
+    let topology = Topology::of(lab);
+    match format {
+        GraphFormat::Mermaid => mermaid::write(&topology),
+        GraphFormat::Dot => dot::write(&topology),
+        GraphFormat::Svg => svg::write(&topology),
+        GraphFormat::Html => html::write(&topology),
+    }
+}
+
+impl Topology {
+    fn of(lab: &Lab) -> Self {
+        let places = places(lab);
+        let index: BTreeMap<&str, usize> = places.keys().enumerate().map(|(i, name)| (*name, i)).collect();
+        let boxes = places
+            .iter()
+            .map(|(name, interfaces)| Box {
+                name: (*name).to_owned(),
+                interfaces: interfaces.keys().map(|name| (*name).to_owned()).collect(),
+                lines: interfaces.iter().map(|(name, interface)| line(name, *interface)).collect(),
+                host: *name == HOST,
+            })
+            .collect();
+        let mut edges = cables(lab, &index);
+        edges.extend(tunnels(&places, &index));
+        edges.extend(macvlans(&places, &index));
+        Self { name: lab.name.clone(), description: lab.description.clone(), boxes, edges }
+    }
+}
+
+/// Interfaces of each place by name; `None` for those that only a link names.
+type Places<'a> = BTreeMap<&'a str, BTreeMap<&'a str, Option<&'a Interface>>>;
+
+fn places(lab: &Lab) -> Places<'_> {
+    let mut places = Places::new();
+    for (name, node) in &lab.nodes {
+        let interfaces = node.interfaces.iter().map(|(name, interface)| (name.as_str(), Some(interface)));
+        places.insert(name, interfaces.collect());
+    }
+    if let Some(host) = &lab.host {
+        let interfaces = host.interfaces.iter().map(|(name, interface)| (name.as_str(), Some(interface)));
+        places.insert(HOST, interfaces.collect());
+    }
+    for (place, interface) in
+        lab.links.iter().flat_map(|link| &link.endpoints).filter_map(|end| end.split_once(':'))
+    {
+        places.entry(place).or_default().entry(interface).or_insert(None);
+    }
+    let on_host = |interface: &Interface| matches!(interface.kind, Some(Kind::Macvlan(_)));
+    if lab.nodes.values().flat_map(|node| node.interfaces.values()).any(on_host) {
+        places.entry(HOST).or_default();
+    }
+    places
+}
+
+fn line(name: &str, interface: Option<&Interface>) -> String {
+    let Some(interface) = interface else { return name.to_owned() };
+    let kind = match &interface.kind {
+        None => String::new(),
+        Some(Kind::Bridge(bridge)) if bridge.vlan_filtering => " (bridge, VLANs)".to_owned(),
+        Some(Kind::Bridge(_)) => " (bridge)".to_owned(),
+        Some(Kind::Vlan(vlan)) => format!(" (VLAN {} on {})", vlan.id, vlan.parent),
+        Some(Kind::Vxlan(vxlan)) => format!(" (VXLAN {})", vxlan.vni.unwrap_or_default()),
+        Some(Kind::Macvlan(macvlan)) => format!(" (macvlan on {})", macvlan.parent),
+        Some(Kind::Dummy(_)) => " (dummy)".to_owned(),
+    };
+    let port = interface.port.as_ref().map_or_else(String::new, |port| {
+        let trunk: Vec<String> = port.trunk.iter().map(u32::to_string).collect();
+        let vlans = match (port.access, trunk.is_empty()) {
+            (Some(vlan), _) => format!(", VLAN {vlan}"),
+            (None, false) => format!(", VLANs {}", trunk.join(" ")),
+            (None, true) => String::new(),
+        };
+        format!(" (port of {}{vlans})", port.bridge)
+    });
+    let first = format!("{name}{kind}{port}");
+    let words = std::iter::once(first.as_str()).chain(interface.addresses.iter().map(String::as_str));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+fn cables(lab: &Lab, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
+    let cable = |ends: &[String]| {
+        let [from, to] = ends else { return None };
+        let ((from, from_end), (to, to_end)) = (from.split_once(':')?, to.split_once(':')?);
+        let ends = [from_end.to_owned(), to_end.to_owned()];
+        Some(Edge { from: *index.get(from)?, to: *index.get(to)?, ends, label: String::new() })
+    };
+    lab.links.iter().filter_map(|link| cable(&link.endpoints)).collect()
+}
+
+/// A VXLAN end point whose remote is an address of another place, once for each pair.
+fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
+    let owners: BTreeMap<&str, &str> = places
+        .iter()
+        .flat_map(|(place, interfaces)| {
+            let addresses = interfaces.values().flatten().flat_map(|interface| &interface.addresses);
+            addresses.filter_map(|address| Some((address.split('/').next()?, *place)))
+        })
+        .collect();
+    let mut seen = BTreeSet::new();
+    let mut edges = Vec::new();
+    for (place, interfaces) in places {
+        for (name, interface) in interfaces {
+            let Some(Kind::Vxlan(vxlan)) = interface.as_ref().and_then(|interface| interface.kind.as_ref())
+            else {
+                continue;
+            };
+            let vni = vxlan.vni.unwrap_or_default();
+            let Some(other) = owners.get(vxlan.remote.as_str()).filter(|other| *other != place) else {
+                continue;
+            };
+            if seen.insert((vni, *place.min(other), *place.max(other))) {
+                let ends = [(*name).to_owned(), String::new()];
+                let label = format!("VXLAN {vni}");
+                edges.push(Edge { from: index[place], to: index[other], ends, label });
+            }
+        }
+    }
+    edges
+}
+
+fn macvlans(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (place, interfaces) in places {
+        for (name, interface) in interfaces {
+            if let Some(Kind::Macvlan(macvlan)) =
+                interface.as_ref().and_then(|interface| interface.kind.as_ref())
+            {
+                let ends = [(*name).to_owned(), macvlan.parent.clone()];
+                edges.push(Edge { from: index[place], to: index[HOST], ends, label: "macvlan".to_owned() });
+            }
+        }
+    }
+    edges
+}
+
+/// Text that XML and Mermaid alike take for nothing but text.
+fn escape(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '&' => "&amp;".to_owned(),
+            '<' => "&lt;".to_owned(),
+            '>' => "&gt;".to_owned(),
+            '"' => "&quot;".to_owned(),
+            c if c.is_control() => ' '.to_string(),
+            c => c.to_string(),
+        })
+        .collect()
+}

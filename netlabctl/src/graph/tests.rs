@@ -1,0 +1,92 @@
+//! What is drawn of a lab.
+
+use netlab_proto::v1::{Link, Node, Vxlan};
+
+use super::*;
+
+/// Two nodes with a tunnel over a router, whose interfaces only the links name.
+fn lab() -> Lab {
+    let end = |address: &str, remote: &str| {
+        let eth0 = Interface { addresses: vec![format!("{address}/24")], ..Interface::default() };
+        let vxlan = Vxlan { vni: Some(7), remote: remote.to_owned(), ..Vxlan::default() };
+        let vxlan0 = Interface { kind: Some(Kind::Vxlan(vxlan)), ..Interface::default() };
+        let interfaces = BTreeMap::from([("eth0".to_owned(), eth0), ("vxlan0".to_owned(), vxlan0)]);
+        Node { interfaces, ..Node::default() }
+    };
+    let link = |a: &str, b: &str| Link { endpoints: vec![a.to_owned(), b.to_owned()] };
+    let nodes = [("a", end("192.0.2.1", "203.0.113.1")), ("b", end("203.0.113.1", "192.0.2.1"))];
+    let mut nodes: BTreeMap<String, Node> =
+        nodes.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
+    nodes.insert("r".to_owned(), Node::default());
+    Lab {
+        name: "<x&\">".to_owned(),
+        nodes,
+        links: vec![link("a:eth0", "r:e1"), link("r:e2", "b:eth0"), link("a:x", "host:lab0")],
+        ..Lab::default()
+    }
+}
+
+#[test]
+fn mermaid_shows_places_links_and_tunnels() {
+    let expected = r#"graph LR
+  n0["<b>a</b><br/>eth0 192.0.2.1/24<br/>vxlan0 (VXLAN 7)<br/>x"]
+  n1["<b>b</b><br/>eth0 203.0.113.1/24<br/>vxlan0 (VXLAN 7)"]
+  n2[["<b>host</b><br/>lab0"]]
+  n3["<b>r</b><br/>e1<br/>e2"]
+  n0 ---|"eth0 - e1"| n3
+  n3 ---|"e2 - eth0"| n1
+  n0 ---|"x - lab0"| n2
+  n0 -.-|"VXLAN 7"| n1
+"#;
+    assert_eq!(draw(&lab(), GraphFormat::Mermaid), expected);
+}
+
+#[test]
+fn dot_quotes_what_it_is_given() {
+    let dot = draw(&lab(), GraphFormat::Dot);
+    assert!(dot.starts_with("graph \"<x&\\\">\" {\n"), "{dot}");
+    assert!(dot.contains("n3 -- n1 [taillabel=\"e2\", headlabel=\"eth0\"];"), "{dot}");
+    assert!(
+        dot.contains("n0 -- n1 [taillabel=\"vxlan0\", headlabel=\"\", style=dashed, label=\"VXLAN 7\"];"),
+        "{dot}"
+    );
+}
+
+#[test]
+fn a_chain_is_a_row_and_what_is_not_joined_stands_below() {
+    let mut lab = lab();
+    lab.nodes.insert("z".to_owned(), Node::default());
+    let topology = Topology::of(&lab);
+    let places = layout::places(&topology);
+    let place = |name: &str| {
+        let place = places[topology.boxes.iter().position(|each| each.name == name).unwrap()];
+        (place.part, place.column)
+    };
+    let chain = ["b", "r", "a", "host"].map(place);
+    assert_eq!(chain, [(0, 0), (0, 1), (0, 2), (0, 3)]);
+    assert_eq!(place("z"), (1, 0));
+}
+
+#[test]
+fn svg_and_html_hold_every_name_escaped() {
+    for format in [GraphFormat::Svg, GraphFormat::Html] {
+        let picture = draw(&lab(), format);
+        assert!(picture.contains("<title>&lt;x&amp;&quot;&gt;</title>"), "{picture}");
+        assert!(picture.contains(">eth0 192.0.2.1/24</text>"), "{picture}");
+        assert_eq!(picture.matches("<path ").count(), 4, "three links and a tunnel");
+        assert_eq!(picture.matches("<path ").count(), picture.matches(" C ").count());
+        assert!(!picture.contains("http-equiv") && !picture.contains("src="), "nothing from elsewhere");
+    }
+}
+
+#[test]
+fn a_lab_that_makes_no_sense_is_drawn_all_the_same() {
+    let link = |ends: &[&str]| Link { endpoints: ends.iter().map(|end| (*end).to_owned()).collect() };
+    let links =
+        vec![link(&["a"]), link(&["a", "b"]), link(&["a:x", "a:x"]), link(&["a:x", "b:y", "c:z"]), link(&[])];
+    let lab = Lab { links, ..Lab::default() };
+    for format in [GraphFormat::Mermaid, GraphFormat::Dot, GraphFormat::Svg, GraphFormat::Html] {
+        draw(&lab, format);
+    }
+    draw(&Lab::default(), GraphFormat::Svg);
+}

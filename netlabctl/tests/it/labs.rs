@@ -1,0 +1,147 @@
+//! Commands about labs that answer at once.
+
+use crate::run::{Ground, lab};
+
+#[test]
+fn refusals_have_their_exit_codes() {
+    let ground = Ground::new();
+    let create = |name: &str| ground.run_with(&["create-lab", "-"], &lab(name));
+    create("exists").failed(5, "netlabctl: there is a lab exists already");
+    create("taken").failed(5, "netlabctl: lab0 is taken");
+    create("denied").failed(6, "netlabctl: not permitted: uid 7 may not");
+    create("overlap").failed(5, "stdin:6:21: overlaps");
+}
+
+#[test]
+fn faults_that_the_daemon_sees_are_told_by_lines() {
+    let ground = Ground::new();
+    let file = ground.file("lab.yaml", &lab("invalid"));
+    let expected =
+        format!("{file}:1:1: links[0]: no links here\n{file}:1:7: the second\n{file}:6:21: the first fault");
+    for verb in ["create-lab", "apply-lab", "show-commands"] {
+        ground.run(&[verb, &file]).failed(2, &expected);
+    }
+}
+
+#[test]
+fn a_file_at_fault_is_not_sent() {
+    let ground = Ground::new();
+    let nowhere = ["--host", "unix:///nonexistent/sock"];
+    let file = ground.file("bad.yaml", "name: x\nnodse: {}\n");
+    for verb in ["create-lab", "apply-lab", "show-commands", "graph"] {
+        let ran = ground.run(&[nowhere[0], nowhere[1], verb, &file]);
+        ran.failed(2, &format!("{file}:2:1: unknown field \"nodse\", did you mean \"nodes\"?"));
+    }
+    let ran = ground.run(&["create-lab", "/nonexistent.yaml"]);
+    ran.failed(2, "netlabctl: /nonexistent.yaml: No such file or directory (os error 2)");
+}
+
+#[test]
+fn list_labs_reads_every_page() {
+    let ground = Ground::new();
+    ground.run(&["list-labs"]).wrote(
+        "NAME   PHASE   GENERATION  AGE  REPAIRED  MESSAGE\n\
+         fails  Failed  2           -    3         ns1:vxlan0: Operation not supported; load the module vxlan\n\
+         vxlan  Ready   2           -    3\n",
+    );
+    let json = ground.run(&["list-labs", "-o", "json"]).json();
+    let names: Vec<&str> =
+        json["labs"].as_array().unwrap().iter().map(|lab| lab["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["fails", "vxlan"]);
+}
+
+#[test]
+fn get_lab_shows_what_is_wrong() {
+    let ground = Ground::new();
+    let ran = ground.run(&["get-lab", "fails"]);
+    for line in [
+        "Name:        fails\n",
+        "Phase:       Failed\n",
+        "Nodes:       ns1 router\n",
+        "Repaired:    3\n",
+        "Last error:  ns1:vxlan0: Operation not supported; load the module vxlan (-)\n",
+        "Ready      False   Verified  -    looked at by the test\n",
+        "  ns1: address 192.0.2.77/24 on eth0\n",
+    ] {
+        assert!(ran.out.contains(line), "{line:?} is not in\n{}", ran.out);
+    }
+    let yaml = ground.run(&["get-lab", "vxlan", "-o", "yaml"]);
+    assert!(yaml.out.starts_with("name: vxlan\ngeneration: \"2\"\nspec:\n  name: vxlan\n"), "{}", yaml.out);
+    ground.run(&["get-lab", "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
+    ground.run(&["get-lab", "nope"]).failed(4, "netlabctl: there is no lab nope");
+}
+
+#[test]
+fn watch_lab_prints_until_the_lab_is_deleted() {
+    let ground = Ground::new();
+    ground.run(&["watch-lab", "vxlan"]).wrote("- Deleting\n- deleted\n");
+    let json = ground.run(&["watch-lab", "vxlan", "-o", "json"]);
+    let lines: Vec<serde_json::Value> =
+        json.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1]["sequence"], "9");
+    ground
+        .run(&["watch-lab", "vxlam"])
+        .failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
+}
+
+#[test]
+fn a_failed_check_is_exit_code_7() {
+    let ground = Ground::new();
+    ground.run(&["check-lab", "vxlan"]).wrote(
+        "RESULT  FROM  TO               EXPECTED   SEEN                   DETAIL\n\
+         pass    ns1   ns2 (192.0.2.2)  reachable  reachable in 1.042 ms\n\
+         1 of 1 passed\n",
+    );
+    let ran = ground.run(&["check-lab", "fails"]);
+    assert_eq!(ran.code, 7);
+    let failed = "FAIL    ns1   192.0.2.3        unreachable  reachable in 0.070 ms\n1 of 2 passed\n";
+    assert!(ran.out.ends_with(failed), "{}", ran.out);
+    let junit = ground.run(&["check-lab", "fails", "-o", "junit"]);
+    assert_eq!(junit.code, 7);
+    assert!(junit.out.contains(r#"<testsuite name="fails" tests="2" failures="1">"#), "{}", junit.out);
+    assert_eq!(ground.run(&["check-lab", "fails", "-o", "json"]).json()["results"][0]["passed"], true);
+    ground
+        .run(&["list-labs", "-o", "junit"])
+        .failed(2, "netlabctl: -o junit is for check-lab; use table, json or yaml");
+}
+
+#[test]
+fn graph_draws_a_file_without_a_daemon_and_a_lab_with_one() {
+    let ground = Ground::new();
+    let file = ground.file("lab.yaml", &lab("x"));
+    let nowhere = ["--host", "unix:///nonexistent/sock", "graph"];
+    ground
+        .run(&[&nowhere[..], &[&file]].concat())
+        .wrote("graph LR\n  n0[\"<b>ns1</b><br/>eth0 192.0.2.1/24\"]\n");
+    ground.run(&["graph", "vxlan"]).wrote("graph LR\n  n0[\"<b>ns1</b>\"]\n  n1[\"<b>router</b>\"]\n");
+    for (format, start) in [("dot", "graph \"x\" {"), ("svg", "<svg "), ("html", "<!DOCTYPE html>")] {
+        let ran = ground.run(&["graph", &file, "-f", format]);
+        assert!(ran.code == 0 && ran.out.starts_with(start), "{ran:?}");
+    }
+    ground.run(&["graph", "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
+}
+
+#[test]
+fn show_commands_prints_lines_for_a_shell() {
+    let ground = Ground::new();
+    ground
+        .run_with(&["show-commands", "-"], &lab("x"))
+        .wrote("ip netns add lab.ns1\nip -n lab.ns1 link delete eth9\n");
+}
+
+#[test]
+fn pause_resume_and_doctor() {
+    let ground = Ground::new();
+    ground.run(&["pause-lab", "vxlan"]).wrote("lab vxlan paused: drift is not repaired (generation 2)\n");
+    ground.run(&["resume-lab", "vxlan"]).wrote("lab vxlan resumed: drift is repaired (generation 2)\n");
+    for verb in ["pause-lab", "resume-lab", "check-lab"] {
+        ground.run(&[verb, "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
+    }
+    let ran = ground.run(&["doctor"]);
+    let expected = "netlabd 9.9.9, Linux 6.1.0\n\
+        STATUS  AREA     NAME            MESSAGE\n\
+        ok      feature  CONFIG_VETH     works\n\
+        error   feature  CONFIG_USER_NS  missing; boot another kernel\n";
+    assert_eq!((ran.code, ran.out.as_str()), (1, expected));
+}

@@ -1,0 +1,110 @@
+//! create-lab, apply-lab and delete-lab: what is waited for.
+
+use std::{
+    process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use crate::run::{Ground, Ran, lab};
+
+const BROKEN: &str = "ns1:vxlan0: Operation not supported; load the module vxlan";
+
+#[test]
+fn create_waits_until_ready() {
+    let ground = Ground::new();
+    let file = ground.file("lab.yaml", &lab("ready"));
+    ground.run(&["create-lab", &file]).wrote("lab ready ready (generation 2)\n");
+    ground.run_with(&["create-lab", "-"], &lab("ready")).wrote("lab ready ready (generation 2)\n");
+    ground.run(&["create-lab", &file, "--no-wait"]).wrote("lab ready accepted (generation 2)\n");
+    assert_eq!(ground.run(&["create-lab", &file, "-o", "json"]).json()["status"]["phase"], "PHASE_READY");
+}
+
+#[test]
+fn a_lab_that_fails_says_why() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["create-lab", "-"], &lab("fails"));
+    ran.failed(1, &format!("netlabctl: lab fails failed: {BROKEN}"));
+}
+
+#[test]
+fn a_lost_watch_goes_on_where_it_was() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["create-lab", "-"], &lab("vanishes"));
+    ran.failed(1, "netlabctl: lab vanishes was deleted meanwhile");
+    ground.run_with(&["create-lab", "-"], &lab("flaky")).wrote("lab flaky ready (generation 2)\n");
+}
+
+#[test]
+fn an_apply_that_was_put_back_is_a_failure() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["apply-lab", "-"], &lab("putback"));
+    ran.failed(1, &format!("netlabctl: lab putback could not be changed: {BROKEN}"));
+}
+
+#[test]
+fn apply_creates_a_lab_that_is_not_there() {
+    let ground = Ground::new();
+    ground.run_with(&["apply-lab", "-"], &lab("ready")).wrote("lab ready ready (generation 2)\n");
+    // The watch of `gone` is refused before and after.
+    ground.run_with(&["apply-lab", "-"], &lab("gone")).failed(4, "netlabctl: there is no lab gone");
+}
+
+#[test]
+fn a_wait_ends_in_time_and_the_lab_goes_on() {
+    let ground = Ground::new();
+    let began = Instant::now();
+    let ran = ground.run_with(&["create-lab", "-", "--timeout", "500ms"], &lab("slow"));
+    ran.failed(
+        1,
+        "netlabctl: lab slow: still converging after 0.5s; it goes on converging: netlabctl watch-lab slow",
+    );
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    let ran = ground.run(&["delete-lab", "stuck", "--timeout", "300ms"]);
+    ran.failed(
+        1,
+        "netlabctl: lab stuck: still deleting after 0.3s; it goes on being deleted: netlabctl watch-lab stuck",
+    );
+}
+
+#[test]
+fn ctrl_c_stops_the_waiting_only() {
+    let ground = Ground::new();
+    let file = ground.file("lab.yaml", &lab("slow"));
+    let child = ground.command(&["create-lab", &file]).stderr(Stdio::piped()).spawn().unwrap();
+    sleep(Duration::from_millis(700));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.failed(130, "netlabctl: lab slow: stopped waiting; it goes on converging");
+}
+
+#[test]
+fn delete_waits_for_each_and_goes_on_past_errors() {
+    let ground = Ground::new();
+    ground.run(&["delete-lab", "vxlan", "other", "vxlan"]).wrote("lab other deleted\nlab vxlan deleted\n");
+    ground.run(&["delete-lab", "gone"]).wrote("lab gone deleted\n");
+    let ran = ground.run(&["delete-lab", "vxlan", "nope", "vxlam"]);
+    ran.failed(
+        4,
+        "netlabctl: there is no lab nope\nnetlabctl: there is no lab vxlam; did you mean \"vxlan\"?",
+    );
+    assert_eq!(ran.out, "lab vxlan deleted\n");
+}
+
+#[test]
+fn a_dry_run_prints_the_plan() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["apply-lab", "-", "--dry-run"], &lab("ready"));
+    assert_eq!((ran.code, ran.out.as_str()), (8, "+ make ns1\n- remove eth9 of ns1\n2 changes\n"));
+    ground.run_with(&["apply-lab", "-", "--dry-run"], &lab("same")).wrote("no changes\n");
+    let ran = ground.run_with(&["apply-lab", "-", "--dry-run", "-o", "json"], &lab("ready"));
+    assert_eq!((ran.code, &ran.json()["changes"][0]["action"]), (8, &"ACTION_CREATE".into()));
+}
+
+#[test]
+fn a_stale_generation_is_a_conflict() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["apply-lab", "-", "--expected-generation", "99"], &lab("ready"));
+    ran.failed(5, "netlabctl: the lab is of generation 2, not 99");
+}

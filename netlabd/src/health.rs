@@ -1,0 +1,93 @@
+//! Systemd's watchdog, `WatchdogSec=` in systemd.service(5): it is told that netlabd is well only while it
+//! is. Otherwise systemd kills netlabd and starts it anew, which harms no lab.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{kernel::Linux, reconcile::Manager, store::Store};
+
+/// Longest time that a lab's work in the kernel may make no progress.
+const STUCK: Duration = Duration::from_secs(120);
+
+/// What is asked how it is.
+#[derive(Clone)]
+pub struct Vitals {
+    /// The labs: each must be free to be looked at.
+    pub manager: Manager,
+    /// The store must take a writer.
+    pub store: Store,
+    /// The kernel must get on with what it was asked.
+    pub kernel: Arc<Linux>,
+}
+
+impl Vitals {
+    /// Whether all is well, found out within `limit`; otherwise what is not.
+    async fn check(&self, limit: Duration) -> Result<(), String> {
+        let busy = self.kernel.busy_for();
+        if busy > STUCK {
+            return Err(format!("a lab's work in the kernel is stuck for {} s", busy.as_secs()));
+        }
+        let (manager, store) = (self.manager.clone(), self.store.clone());
+        responds("the store", limit / 2, move || store.pulse().map_err(|error| error.to_string())).await?;
+        responds("a lab", limit / 2, move || {
+            manager.phases();
+            Ok(())
+        })
+        .await
+    }
+}
+
+/// Runs what may block for ever.
+async fn responds(
+    what: &str,
+    limit: Duration,
+    ask: impl FnOnce() -> Result<(), String> + Send + 'static,
+) -> Result<(), String> {
+    match tokio::time::timeout(limit, tokio::task::spawn_blocking(ask)).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(panic)) => Err(format!("{what}: {panic}")),
+        Err(_) => Err(format!("{what} has not responded for {} s", limit.as_secs())),
+    }
+}
+
+/// Tells systemd three times a period that netlabd is well, for as long as it is. Returns at once where
+/// systemd does not ask.
+pub async fn watchdog(vitals: Vitals) {
+    let Some(period) = sd_notify::watchdog_enabled() else { return };
+    let mut turns = tokio::time::interval(period / 3);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        turns.tick().await;
+        match vitals.check(period / 2).await {
+            Ok(()) => notify(&[sd_notify::NotifyState::Watchdog]),
+            Err(reason) => tracing::error!(reason, "not well; the watchdog is not told that all is"),
+        }
+    }
+}
+
+/// Tells systemd, if it listens.
+pub fn notify(states: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "systemd is not told");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_lock_an_error_and_a_panic_are_noticed() {
+        let limit = Duration::from_millis(200);
+        assert_eq!(responds("it", limit, || Ok(())).await, Ok(()));
+        let failed = responds("it", limit, || Err("no".to_owned())).await;
+        assert_eq!(failed, Err("no".to_owned()));
+        assert!(responds("it", limit, || panic!("in a test")).await.unwrap_err().contains("panicked"));
+        let (held, release) = std::sync::mpsc::channel::<()>();
+        let hangs = responds("it", limit, move || {
+            let _ = release.recv();
+            Ok(())
+        });
+        assert_eq!(hangs.await, Err("it has not responded for 0 s".to_owned()));
+        drop(held);
+    }
+}

@@ -1,0 +1,97 @@
+//! Commands in nodes: the lab's init and cgroup are made with the first one, and end with the lab.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::spaces::Spaces;
+use crate::{
+    exec::Failure,
+    model::{LabName, NodeName},
+    sandbox::{self, Cgroup, Cgroups, Child, Command, IdRange, LabContext, LabInit, Limits},
+};
+
+/// How long a lab's processes may take to die of SIGKILL.
+const END: Duration = Duration::from_secs(10);
+
+/// Runs commands in the nodes of labs.
+#[derive(Debug)]
+pub(super) struct Commands {
+    netns_dir: PathBuf,
+    labs_dir: PathBuf,
+    cgroups: Option<Cgroups>,
+    inits: Mutex<BTreeMap<LabName, Arc<Mutex<Option<LabInit>>>>>,
+}
+
+impl Commands {
+    /// Process namespaces are pinned as `labs_dir/LAB/pid`.
+    pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
+        // A mount of its own, so that a command can let go of all pins at once.
+        if let Err(error) = sandbox::prepare_directory(&labs_dir) {
+            tracing::warn!(%error, "commands in nodes start slowly");
+        }
+        let cgroups = Cgroups::prepare();
+        if let Err(reason) = &cgroups {
+            tracing::warn!(reason, "lab processes have no limits of memory and number");
+        }
+        Self { netns_dir, labs_dir, cgroups: cgroups.ok(), inits: Mutex::default() }
+    }
+
+    fn pin(&self, lab: &LabName) -> PathBuf {
+        self.labs_dir.join(lab.as_str()).join("pid")
+    }
+
+    /// Runs a command in a node. `ids` are those of the lab's user namespace.
+    pub(super) fn run(
+        &self,
+        spaces: &Spaces,
+        lab: &LabName,
+        node: &NodeName,
+        ids: IdRange,
+        command: Command,
+    ) -> Result<Child, Failure> {
+        let failed = |error: sandbox::Error| Failure::new(node, error);
+        let open = spaces.of(lab)?;
+        let (Some(space), Some(user)) = (open.nodes().get(node), open.user()) else {
+            return Err(Failure::new(node, "its namespace is gone"));
+        };
+        let cgroup =
+            match self.cgroups.as_ref().map(|cgroups| cgroups.create(lab.as_str(), Limits::default())) {
+                Some(Err(reason)) => return Err(Failure::new(lab, reason)),
+                made => made.and_then(Result::ok),
+            };
+        let slot = self.slot(lab);
+        let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if !init.as_ref().is_some_and(LabInit::runs) {
+            *init = Some(LabInit::ensure(&self.pin(lab), user, cgroup.as_ref()).map_err(failed)?);
+        }
+        let Some(init) = init.as_ref() else { return Err(Failure::new(lab, "it has no init")) };
+        let context = LabContext {
+            user,
+            ids,
+            init,
+            network: space.fd(),
+            cgroup: cgroup.as_ref(),
+            pins: &[&self.netns_dir, &self.labs_dir],
+        };
+        sandbox::spawn(&context, command).map_err(failed)
+    }
+
+    fn slot(&self, lab: &LabName) -> Arc<Mutex<Option<LabInit>>> {
+        self.inits.lock().unwrap_or_else(PoisonError::into_inner).entry(lab.clone()).or_default().clone()
+    }
+
+    /// Ends all processes of a lab.
+    pub(super) fn end(&self, lab: &LabName) -> Result<(), Failure> {
+        let slot = self.slot(lab);
+        let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        *init = None;
+        let cgroup: Option<Cgroup> = self.cgroups.as_ref().map(|cgroups| cgroups.find(lab.as_str()));
+        sandbox::end_all(&self.pin(lab), cgroup.as_ref(), END).map_err(|error| Failure::new(lab, error))?;
+        self.inits.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! From host root to a lab's root, with no way back: identity, capabilities, resource limits.
+
+use rustix::{
+    io::Errno,
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
+    thread::{
+        CapabilitySet, CapabilitySets, Gid, Uid, clear_ambient_capability_set,
+        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+        set_thread_res_gid, set_thread_res_uid,
+    },
+};
+
+use super::{
+    dispatch::{At, Failure},
+    error::Step,
+};
+
+/// What the lab's root keeps: full power over the node's network and over its own files and processes.
+const KEPT: CapabilitySet = CapabilitySet::NET_ADMIN
+    .union(CapabilitySet::NET_RAW)
+    .union(CapabilitySet::NET_BIND_SERVICE)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SYS_CHROOT);
+
+/// Most processes of one user id in a lab, also where no cgroup bounds them.
+const PROCESSES: u64 = 512;
+/// Most open files of a process; few programs expect more than the soft limit.
+const FILES: (u64, u64) = (1024, 65_536);
+
+/// Becomes user and group 0 of the lab's user namespace, which was entered before. Clears the parent
+/// death signal.
+pub(super) fn become_lab_root() -> Result<(), Failure> {
+    set_thread_groups(&[]).at(Step::Identity)?;
+    set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).at(Step::Identity)?;
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).at(Step::Identity)?;
+    // A change of identity may have made this process readable again; it still holds the daemon's fds.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Identity)
+}
+
+/// Drops all capabilities but those that the lab's root keeps, and any way to gain more.
+pub(super) fn drop_capabilities() -> Result<(), Failure> {
+    keep(KEPT)
+}
+
+/// Drops all capabilities.
+pub(super) fn drop_all_capabilities() -> Result<(), Failure> {
+    keep(CapabilitySet::empty())
+}
+
+fn keep(kept: CapabilitySet) -> Result<(), Failure> {
+    // Also those that this program does not know: up to the first that the kernel does not know.
+    for bit in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << bit);
+        if kept.contains(capability) {
+            continue;
+        }
+        match remove_capability_from_bounding_set(capability) {
+            Ok(()) => {}
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err((Step::Capabilities, errno)),
+        }
+    }
+    clear_ambient_capability_set().at(Step::Capabilities)?;
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets).at(Step::Capabilities)?;
+    set_no_new_privs(true).at(Step::Capabilities)
+}
+
+/// Bounds what a single command may take.
+pub(super) fn limit_resources() -> Result<(), Failure> {
+    let set = |resource, soft: u64, hard: u64| {
+        let hard = getrlimit(resource).maximum.map_or(hard, |now| hard.min(now));
+        setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).at(Step::Limits)
+    };
+    set(Resource::Nproc, PROCESSES, PROCESSES)?;
+    set(Resource::Nofile, FILES.0, FILES.1)?;
+    // Not 0: with 1 the kernel does not even start a core_pattern program, which is host root's.
+    set(Resource::Core, 1, 1)
+}

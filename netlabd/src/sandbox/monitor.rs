@@ -1,0 +1,180 @@
+//! The helper that runs a command in a node: it goes into the lab's process namespace, forks the
+//! command, and stays outside the cage to pass on signals and report the end.
+//!
+//! The order of [`become_command`] is what keeps the host safe; see each step's comment.
+
+use std::os::{
+    fd::{AsFd, OwnedFd},
+    unix::process::CommandExt,
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    process::{
+        Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, pidfd_open,
+        set_parent_process_death_signal, waitid,
+    },
+    thread::{LinkNameSpaceType, UnshareFlags},
+};
+
+use super::{
+    channel::{Channel, Packet, Report},
+    confine,
+    dispatch::{At, Failure, close_range, done, finish, fork},
+    error::Step,
+    mounts,
+    namespace::{enter, unshare},
+    seccomp,
+    spec::Spec,
+};
+
+/// How long a command whose user has gone may take to end by itself, in ms: after SIGHUP, after SIGTERM.
+const GRACE: [(Signal, i64); 2] = [(Signal::HUP, 500), (Signal::TERM, 1500)];
+
+/// What the daemon passes along with a command.
+struct Request {
+    spec: Spec,
+    user: OwnedFd,
+    streams: [OwnedFd; 3],
+    procs: Option<OwnedFd>,
+}
+
+/// Helper's task: run a command and watch over it.
+pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
+    let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
+    let (request, [network, processes]) = unpack(packet)?;
+    let detached = request.spec.detached;
+    // Before the fork: kernels that lack a check on a veth's peer let anybody in the lab put a link
+    // wherever a process id leads, and the child has one from its first moment.
+    enter(&network, LinkNameSpaceType::Network).at(Step::EnterNetworkNamespace)?;
+    enter(&processes, LinkNameSpaceType::ProcessID).at(Step::EnterProcessNamespace)?;
+    let Some(child) = fork().at(Step::Fork)? else {
+        let Err(failure) = become_command(channel, request);
+        finish(channel, Err(failure));
+        std::process::exit(exit_code(failure));
+    };
+    drop((request, network, processes));
+    watch(channel, child, detached)
+}
+
+fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 2]), Failure> {
+    let mut fds = packet.fds.into_iter();
+    let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
+    let spec = Spec::load(next()?).at(Step::Talk)?;
+    let (user, processes, network) = (next()?, next()?, next()?);
+    let streams = [next()?, next()?, next()?];
+    Ok((Request { spec, user, streams, procs: fds.next() }, [network, processes]))
+}
+
+/// What a shell answers for the same failure.
+fn exit_code((step, errno): Failure) -> i32 {
+    match (step, errno) {
+        (Step::Execute, Errno::NOENT | Errno::NOTDIR) => 127,
+        (Step::Execute, _) => 126,
+        _ => 125,
+    }
+}
+
+/// Turns the forked child into the command. Returns only on failure.
+fn become_command(channel: &Channel, request: Request) -> Result<std::convert::Infallible, Failure> {
+    let Request { spec, user, streams, procs } = request;
+    prepare_process(&spec, &streams, procs)?;
+    // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
+    unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
+    rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
+    mounts::isolate(&spec)?;
+    // From here on without power over the host. Entering refills the bounding set, so it comes first.
+    enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
+    confine::become_lab_root()?;
+    if !spec.detached {
+        // The change of identity has cleared it.
+        set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Identity)?;
+    }
+    confine::limit_resources()?;
+    confine::drop_capabilities()?;
+    seccomp::install()?;
+    rustix::process::chdir(spec.working_directory.as_str()).at(Step::WorkingDirectory)?;
+    done(channel, rustix::process::getpid().as_raw_nonzero().get(), &[])?;
+    // At exec, so that a failing exec can still be reported.
+    close_range(3, libc::CLOSE_RANGE_CLOEXEC).at(Step::Execute)?;
+    let program = spec.args.first().ok_or((Step::Execute, Errno::INVAL))?;
+    let mut command = std::process::Command::new(program);
+    command.args(&spec.args[1..]).env_clear();
+    command.envs(spec.environment.iter().filter_map(|entry| entry.split_once('=')));
+    Err(command.exec()).at(Step::Execute)
+}
+
+/// Session, streams, cgroup: what needs no namespace.
+fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<OwnedFd>) -> Result<(), Failure> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    // Lab processes go first when memory is short. Not vital.
+    std::fs::write("/proc/self/oom_score_adj", "500").ok();
+    if let Some(procs) = procs {
+        rustix::io::write(procs, b"0").at(Step::JoinCgroup)?;
+    }
+    rustix::process::setsid().at(Step::Session)?;
+    rustix::stdio::dup2_stdin(&streams[0]).at(Step::Streams)?;
+    rustix::stdio::dup2_stdout(&streams[1]).at(Step::Streams)?;
+    rustix::stdio::dup2_stderr(&streams[2]).at(Step::Streams)?;
+    if spec.terminal {
+        rustix::process::ioctl_tiocsctty(&streams[0]).at(Step::Session)?;
+    }
+    Ok(())
+}
+
+/// Passes signals on until the command ends, and reports how. Once the daemon has closed the channel,
+/// the command has to end, unless it is detached. Even then the monitor stays to reap it: orphans of
+/// another process namespace go to the host's init, and in a container that may be one that does not reap.
+fn watch(channel: &Channel, child: Pid, detached: bool) -> Result<(), Failure> {
+    let process = pidfd_open(child, PidfdFlags::empty()).at(Step::Wait)?;
+    let mut listening = true;
+    loop {
+        let mut ready = [PollFd::new(&process, PollFlags::IN), PollFd::new(channel, PollFlags::IN)];
+        let watched = if listening { 2 } else { 1 };
+        rustix::io::retry_on_intr(|| poll(&mut ready[..watched], None)).at(Step::Wait)?;
+        if !ready[0].revents().is_empty() {
+            break;
+        }
+        match channel.receive() {
+            Ok(Some(packet)) => {
+                let number = packet.bytes.try_into().map_or(0, i32::from_le_bytes);
+                if let Some(signal) = Signal::from_named_raw(number) {
+                    // The group may be gone already.
+                    kill_process_group(child, signal).ok();
+                }
+            }
+            _ if detached => listening = false,
+            _ => {
+                hang_up(child, &process);
+                break;
+            }
+        }
+    }
+    let status = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED).at(Step::Wait)?;
+    let report = match status {
+        Some(status) => match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => Report::Exited(code),
+            (None, signal) => Report::Signaled(signal.unwrap_or_default()),
+        },
+        None => Report::Failed(Step::Wait, Errno::CHILD),
+    };
+    // Fails when the daemon has closed the channel.
+    channel.report(report, &[]).ok();
+    Ok(())
+}
+
+/// Ends the command's process group: politely first, then for sure.
+fn hang_up(child: Pid, process: &OwnedFd) {
+    for (signal, ms) in GRACE {
+        kill_process_group(child, signal).ok();
+        kill_process_group(child, Signal::CONT).ok();
+        let wait = Timespec { tv_sec: ms / 1000, tv_nsec: ms % 1000 * 1_000_000 };
+        if poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&wait)).is_ok_and(|ready| ready > 0) {
+            break;
+        }
+    }
+    // Not reaped yet, so the number still is the group's: what is left of it goes too.
+    kill_process_group(child, Signal::KILL).ok();
+    kill_process(child, Signal::KILL).ok();
+}

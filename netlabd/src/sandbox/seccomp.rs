@@ -1,0 +1,119 @@
+//! The system call filter of everything that runs in a lab.
+//!
+//! It is the second wall: capabilities and the user namespace refuse most of this already. What it
+//! adds is that kernel code behind rarely used calls cannot be reached at all.
+
+use std::collections::BTreeMap;
+
+use rustix::io::Errno;
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+    TargetArch,
+};
+
+use super::{
+    dispatch::{At, Failure},
+    error::Step,
+};
+
+/// Answered with EPERM: namespaces, mounts, and doors to much kernel code that no network tool needs.
+const DENIED: &[libc::c_long] = &[
+    libc::SYS_setns,
+    libc::SYS_unshare,
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_move_mount,
+    libc::SYS_open_tree,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_bpf,
+    libc::SYS_keyctl,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_userfaultfd,
+    libc::SYS_perf_event_open,
+    libc::SYS_open_by_handle_at,
+];
+
+/// Every namespace flag of `clone(2)`; `CLONE_NEWTIME` shares its bit with the exit signal there.
+const NEW_NAMESPACE: &[libc::c_int] = &[
+    libc::CLONE_NEWNS,
+    libc::CLONE_NEWCGROUP,
+    libc::CLONE_NEWUTS,
+    libc::CLONE_NEWIPC,
+    libc::CLONE_NEWUSER,
+    libc::CLONE_NEWPID,
+    libc::CLONE_NEWNET,
+];
+
+/// x86-64's second table of the same calls (`__X32_SYSCALL_BIT`), which a filter by number must name too.
+#[cfg(target_arch = "x86_64")]
+const TABLES: &[libc::c_long] = &[0, 0x4000_0000];
+#[cfg(not(target_arch = "x86_64"))]
+const TABLES: &[libc::c_long] = &[0];
+
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// Installs the filters for this process and all it starts. They cannot be taken off.
+pub(super) fn install() -> Result<(), Failure> {
+    let filters = filters().map_err(|_| (Step::Seccomp, Errno::INVAL))?;
+    filters.iter().try_for_each(|filter| match seccompiler::apply_filter(filter) {
+        Ok(()) => Ok(()),
+        Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {
+            Err(error).at(Step::Seccomp)
+        }
+        Err(_) => Err((Step::Seccomp, Errno::INVAL)),
+    })
+}
+
+fn filters() -> Result<[BpfProgram; 2], seccompiler::BackendError> {
+    // clone3's flags lie in memory, out of a filter's reach: without it, libc falls back to clone.
+    let absent = everywhere(&[libc::SYS_clone3]).collect();
+    Ok([program(absent, Errno::NOSYS)?, program(denied()?, Errno::PERM)?])
+}
+
+/// Rules for calls whatever their arguments.
+fn everywhere(calls: &[libc::c_long]) -> impl Iterator<Item = (i64, Vec<SeccompRule>)> {
+    TABLES.iter().flat_map(move |table| calls.iter().map(move |call| (call | table, Vec::new())))
+}
+
+fn denied() -> Result<Rules, seccompiler::BackendError> {
+    let mut rules: Rules = everywhere(DENIED).collect();
+    for table in TABLES {
+        let flags: Result<Vec<_>, _> = NEW_NAMESPACE.iter().map(|flag| asks_for(*flag)).collect();
+        rules.insert(libc::SYS_clone | table, flags?);
+    }
+    Ok(rules)
+}
+
+/// A rule for a first argument that has all bits of `flag`.
+fn asks_for(flag: libc::c_int) -> Result<SeccompRule, seccompiler::BackendError> {
+    let flag = u64::from(flag.cast_unsigned());
+    let has = SeccompCmpOp::MaskedEq(flag);
+    SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Dword, has, flag)?])
+}
+
+/// Compiles rules whose match answers `errno`. Calls of another architecture end the process.
+fn program(rules: Rules, errno: Errno) -> Result<BpfProgram, seccompiler::BackendError> {
+    let answer = SeccompAction::Errno(errno.raw_os_error().cast_unsigned());
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    SeccompFilter::new(rules, SeccompAction::Allow, answer, arch)?.try_into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_filters_compile() {
+        assert!(!program(denied().unwrap(), Errno::PERM).unwrap().is_empty());
+        assert_eq!(denied().unwrap().len(), (DENIED.len() + 1) * TABLES.len());
+    }
+}

@@ -1,0 +1,116 @@
+//! What the probes aim at, made by the suite for itself.
+
+use std::{
+    fs,
+    io::Read,
+    os::{fd::AsFd, unix::fs::PermissionsExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use netlabd::sandbox::{Streams, pin, spawn};
+
+use crate::sandbox_common::{TestLab, block_on, run};
+
+/// A decoy host: links, files, a process, System V memory; and two labs.
+pub(crate) struct Decoys {
+    lab: TestLab,
+    other: TestLab,
+    process: Child,
+    links: String,
+}
+
+/// Names of all links on the decoy host and in the other lab.
+fn links() -> String {
+    let names = "ip -o link | cut -d: -f2";
+    run(&format!("({names}; nsenter --net=/srv/pins/other sh -c '{names}') | sort"))
+}
+
+impl Decoys {
+    pub(crate) fn new() -> Self {
+        for directory in ["/srv", "/tmp", "/dev/shm", "/var/tmp"] {
+            run(&format!("mount -t tmpfs -o size=128m decoy {directory}"));
+        }
+        run("mkdir /srv/pins /srv/mount /srv/umount && mount -t tmpfs decoy /srv/umount");
+        run(
+            "for f in /srv/secret /dev/shm/secret /tmp/secret /run/netns/secret; do echo secret > $f; chmod 600 $f; done",
+        );
+        run("echo open > /srv/open && chmod 644 /srv/open && mknod -m 600 /srv/zero c 1 5");
+        run("cp /usr/bin/id /srv/id && chown 12345 /srv/id && chmod 4755 /srv/id");
+        run("ipcmk --shmem 4096 --mode 0600 && echo decoy > /proc/sys/kernel/domainname");
+        // Not by its path, which may lie below a directory that is covered now.
+        fs::copy("/proc/self/exe", "/srv/probe").unwrap();
+        fs::set_permissions("/srv/probe", fs::Permissions::from_mode(0o755)).unwrap();
+        let (lab, other) = (TestLab::new(), TestLab::new());
+        let own = fs::File::open("/proc/self/ns/net").unwrap();
+        for (fd, name) in [
+            (lab.network.as_fd(), "node"),
+            (own.as_fd(), "host"),
+            (other.network.as_fd(), "other"),
+            (other.user.as_fd(), "other-user"),
+            (other.init.namespace(), "other-pid"),
+            (fs::File::open("/proc/self/ns/uts").unwrap().as_fd(), "uts"),
+            (fs::File::open("/proc/self/ns/ipc").unwrap().as_fd(), "ipc"),
+        ] {
+            pin(fd, format!("/srv/pins/{name}").as_ref()).unwrap();
+        }
+        // An uplink like a lab's, which also gives the host an nsid in the node and back.
+        run("ip link add victim0 type veth peer name victim1");
+        run("ip link add uplink0 type veth peer name eth0 netns /srv/pins/node");
+        run("ip link set uplink0 up && nsenter --net=/srv/pins/node ip link set eth0 up");
+        // A number that no process of a lab will have, or a probe might find itself.
+        run("for i in $(seq 1500); do (:); done");
+        // Its secrets: an environment variable, and a descriptor that others may not open.
+        let process = Command::new("sleep")
+            .arg("1000")
+            .env("SECRET", "secret")
+            .stdin(fs::File::open("/srv/secret").unwrap())
+            .spawn()
+            .unwrap();
+        Self { lab, other, process, links: links() }
+    }
+
+    fn environment(&self) -> [(String, String); 1] {
+        [("DECOY_PID".into(), self.process.id().to_string())]
+    }
+
+    /// Runs a probe as the lab's root: its exit code and what it says.
+    pub(crate) fn in_lab(&self, probe: &str) -> (u32, String) {
+        let mut command = TestLab::command(&["/srv/probe", "probe", probe], Streams::Pipes);
+        command.environment.extend(self.environment());
+        let mut child = self.lab.context(|context| spawn(context, command)).unwrap();
+        let mut text = String::new();
+        fs::File::from(child.stdout.take().unwrap()).read_to_string(&mut text).unwrap();
+        (block_on(child.wait()).unwrap().code, text.trim().to_owned())
+    }
+
+    /// Runs a probe as host root in the node's network namespace.
+    pub(crate) fn as_host_root(&self, probe: &str) -> (u32, String) {
+        let output = Command::new("nsenter")
+            .args(["--net=/srv/pins/node", "/srv/probe", "probe", probe])
+            .envs(self.environment())
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        let code = output.status.code().map_or(255, i32::unsigned_abs);
+        (code, String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Checks that the decoys still are what they were.
+    pub(crate) fn unharmed(&self) {
+        assert!(self.other.init.runs() && self.lab.init.runs(), "inits run");
+        assert_eq!(fs::read_to_string("/srv/open").unwrap(), "open\n");
+        assert!(Path::new("/srv/umount").is_dir() && !Path::new("/srv/created").exists());
+        // Process 1 of a lab is its init, in a network namespace that belongs to the lab alone.
+        self.lab.output("ip link add x type veth peer name y netns 1");
+        assert_eq!(links(), self.links, "links of the host and of the other lab");
+    }
+}
+
+impl Drop for Decoys {
+    fn drop(&mut self) {
+        self.process.kill().ok();
+        self.process.wait().ok();
+    }
+}
