@@ -49,7 +49,7 @@ pub fn move_in(host: &TestHost) {
         mount_bind(&own, path).unwrap_or_else(|error| panic!("mounting over {path}: {error}"));
     }
     // The folder in which the programs were built may be closed to others.
-    for name in ["netlabctl"] {
+    for name in ["netlabctl", "netlab-tests"] {
         let own = host.file(name, "");
         mount_bind(program(name), &own).unwrap_or_else(|error| panic!("mounting {own}: {error}"));
     }

@@ -2,6 +2,7 @@
 
 use crate::feature::Feature;
 
+mod abuse;
 mod apply;
 mod bad_input;
 mod client;
@@ -54,6 +55,7 @@ pub fn all() -> Vec<Test> {
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
+        abuse::TESTS,
     ]
     .concat()
 }

@@ -69,6 +69,7 @@ fn others() {
     ] {
         let _ = BOB.ctl(&host, args).code(6).complains("belongs to alice (uid 4001)");
     }
+    let _ = BOB.ctl(&host, &["exec", "small", "ns1", "--", "true"]).code(125).complains("belongs to alice");
     let _ = BOB.ctl(&host, &["create-lab", &file]).code(5);
     before.assert_unchanged();
     let forged = host.file("forged.yaml", format!("owner_uid: 0\n{SMALL}"));
