@@ -85,6 +85,8 @@ fn never_read() {
     let host = with_lab();
     let before = memory(&host);
     let (child, seen) = flood(&host, 200, 100, "silent", "LabService/GetLab");
+    // Connections are accepted in their order: when Bob is served, Alice's have been.
+    let _ = BOB.ctl(&host, &["list-labs"]).code(0);
     let sockets = fs::read_dir(format!("/proc/{}/fd", host.daemon_pid())).expect("netlabd runs");
     let open = sockets.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
     let open = open.filter(|target| target.to_string_lossy().starts_with("socket:")).count();
