@@ -190,7 +190,7 @@ impl LabService for Labs {
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
         if position == 0 {
-            position = *history.newest().borrow();
+            position = history.position();
             // The present status; its sequence number is that of the newest event.
             let lab = history.resource();
             let event = proto::LabEvent {

@@ -15,6 +15,7 @@ use std::{
 use super::rtnl::{self, RouteSocket};
 use crate::{
     exec::Failure,
+    fault,
     model::{LabName, NodeName, Place},
     sandbox::{self, IdRange, UserNamespace},
 };
@@ -152,7 +153,9 @@ impl Spaces {
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failure)?;
+        fault::step("before the user namespace is pinned");
         sandbox::pin(user.as_fd(), &path).map_err(failure)?;
+        fault::step("after the user namespace is pinned");
         Ok(user)
     }
 
@@ -173,6 +176,7 @@ impl Spaces {
         }
         sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
+        fault::step("after a node is pinned");
         let id = rtnl::namespace_id(socket, fd.as_fd())
             .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
         self.owners().insert(id, lab.clone());
@@ -211,6 +215,7 @@ impl Spaces {
         let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
         if ours {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+            fault::step("after a node is unpinned");
         }
         self.edit(lab, |spaces| {
             if let Some(space) = spaces.nodes.remove(node) {
@@ -223,6 +228,7 @@ impl Spaces {
     /// Gives back a lab's user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::new(lab, error))?;
+        fault::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     exec::{Failure, Scope},
+    fault,
     model::{Kind, LabName, Place},
     plan::{Op, Plan},
 };
@@ -39,6 +40,7 @@ pub(super) fn execute(
         if !failures.is_empty() {
             return failures;
         }
+        fault::step(stage.name);
         count += stage.ops.len();
         done(count);
     }
@@ -223,7 +225,9 @@ impl<'a> Runner<'a> {
             return;
         }
         let (ops, requests): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending).into_iter().unzip();
-        match self.socket.batch(requests) {
+        let sent = self.socket.batch(requests);
+        fault::step("after a batch");
+        match sent {
             Ok(answers) => {
                 for (op, answer) in ops.into_iter().zip(answers) {
                     match answer {

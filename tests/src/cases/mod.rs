@@ -8,6 +8,7 @@ mod bad_input;
 mod client;
 mod concurrency;
 mod drift;
+mod faults;
 mod harness;
 mod labs;
 mod permissions;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         restart::TESTS,
+        faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
