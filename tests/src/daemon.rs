@@ -72,9 +72,15 @@ impl Daemon {
 
     /// Starts netlabd and waits until its socket answers.
     pub fn start(folders: &Folders) -> Self {
+        Self::start_with(folders, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(folders: &Folders, args: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");
         let child = folders
             .command()
+            .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("cloning a descriptor"))
             .stderr(log)

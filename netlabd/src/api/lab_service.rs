@@ -183,8 +183,10 @@ impl LabService for Labs {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let name = lab_name(&request.name)?;
-        let history = self.manager.history(&name, &access).map_err(Status::from);
-        let history = audit(&access, "watch", &name, history)?;
+        let history = match self.manager.history(&name, &access) {
+            Ok(history) => history,
+            Err(error) => return audit(&access, "watch", &name, Err(error.into())),
+        };
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
         if position == 0 {

@@ -2,6 +2,7 @@
 
 use crate::feature::Feature;
 
+mod abuse;
 mod apply;
 mod bad_input;
 mod client;
@@ -10,6 +11,7 @@ mod drift;
 mod faults;
 mod harness;
 mod labs;
+mod permissions;
 mod restart;
 
 /// One test.
@@ -54,6 +56,8 @@ pub fn all() -> Vec<Test> {
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
+        permissions::TESTS,
+        abuse::TESTS,
     ]
     .concat()
 }
