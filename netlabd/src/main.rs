@@ -7,7 +7,7 @@ use netlabd::{
     api::server,
     config::Options,
     health::{self, Vitals, notify},
-    kernel::Linux,
+    kernel::{Linux, Wake},
     lock::Lock,
     reconcile::Manager,
     sandbox,
