@@ -1,13 +1,15 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make test-vm the packages on a booted Debian 12: install, upgrade, reboot, remove
+# make deb     Debian packages, in target/deb
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
 # Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test lint setup
+.PHONY: build demo test test-vm deb lint setup
 
 build: setup
 	cargo build --workspace
@@ -23,6 +25,15 @@ test: setup
 	cargo test --workspace --quiet
 	cargo build --workspace
 	tests/as-root $(TARGET)/debug/netlab-tests
+
+test-vm: build
+	dpkg-query -W mmdebstrap e2fsprogs >/dev/null 2>&1 || \
+		tests/as-root apt-get -q install -y --no-install-recommends mmdebstrap e2fsprogs
+	tests/as-root tests/vm/test $(TARGET)/debug
+
+deb: setup
+	cargo build --release --package netlabd --package netlabctl
+	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 
 lint: setup
 	cargo fmt --all --check
