@@ -28,7 +28,7 @@ pub(super) const IDS: u32 = 65_536;
 pub(super) struct Spaces {
     netns_dir: PathBuf,
     labs_dir: PathBuf,
-    labs: Mutex<BTreeMap<LabName, LabSpaces>>,
+    labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
     /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
     /// must not wait.
     owners: Mutex<BTreeMap<i32, LabName>>,
@@ -83,12 +83,13 @@ impl Spaces {
     }
 
     /// The namespaces of a lab; those of an earlier run are found by their pins.
-    pub(super) fn of(&self, lab: &LabName) -> Result<LabSpaces, Failure> {
+    pub(super) fn of(&self, lab: &LabName) -> Result<Arc<LabSpaces>, Failure> {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = labs.get(lab) {
             return Ok(known.clone());
         }
         let found = self.find(lab).map_err(|error| Failure::os(lab, "looking for its namespaces", &error))?;
+        let found = Arc::new(found);
         // Labs that are only asked about must not pile up.
         if found.user.is_some() {
             labs.insert(lab.clone(), found.clone());
@@ -137,8 +138,8 @@ impl Spaces {
     }
 
     fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
-        let user = match self.of(lab)?.user {
-            Some(user) => user,
+        let user = match &self.of(lab)?.user {
+            Some(user) => user.clone(),
             None => Arc::new(self.make_user(lab, first_id)?),
         };
         self.edit(lab, |spaces| spaces.user = Some(user.clone()));
@@ -278,7 +279,8 @@ impl Spaces {
 
     fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
-        change(labs.entry(lab.clone()).or_default());
+        // Whoever holds what was there keeps that; it is copied at most once for each of them.
+        change(Arc::make_mut(labs.entry(lab.clone()).or_default()));
     }
 
     fn user_pin(&self, lab: &LabName) -> PathBuf {
