@@ -1,6 +1,6 @@
 //! The daemon.
 
-use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
@@ -46,11 +46,12 @@ fn failed(error: &Error) -> ExitCode {
 /// Logs to standard error; under systemd the journal adds the time.
 fn log() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let layer = fmt::layer().with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::stderr().is_terminal();
+    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
     let journal = std::env::var_os("JOURNAL_STREAM").is_some();
     let registry = tracing_subscriber::registry().with(filter);
     if journal {
-        registry.with(layer.without_time().with_ansi(false)).init();
+        registry.with(layer.without_time()).init();
     } else {
         registry.with(layer).init();
     }

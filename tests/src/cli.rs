@@ -3,7 +3,9 @@
 use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use crate::{
-    cases, pinger,
+    cases,
+    flood::Flood,
+    pinger,
     runner::{self, Ground, Part},
 };
 
@@ -21,6 +23,8 @@ Used by the program itself:
   --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
+  --flood CONNECTIONS CALLS SOCKET read|silent METHOD LAB
+                                                      ask netlabd for too much
   --ping ADDRESS                                      send echo requests, print the answers' numbers
 ";
 
@@ -35,6 +39,7 @@ enum Request {
     Inside(String),
     Body(String),
     Ping(Ipv4Addr),
+    Flood(Flood),
 }
 
 /// Runs the program; 0 if all went well, 1 if a test failed or ran nowhere, 2 for a wrong command line.
@@ -65,6 +70,7 @@ pub fn main() -> ExitCode {
         }
         Request::Inside(test) => runner::private::init(&test),
         Request::Ping(target) => pinger::run(target),
+        Request::Flood(flood) => flood.run(),
         Request::Body(test) => runner::private::body(&test),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -88,6 +94,17 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
                     .parse()
                     .map(Request::Ping)
                     .map_err(|_| format!("{target:?} is no IPv4 address"));
+            }
+            "--flood" => {
+                let number = |text: String| text.parse().map_err(|_| format!("{text:?} is no number"));
+                return Ok(Request::Flood(Flood {
+                    connections: number(value()?)?,
+                    calls: number(value()?)?,
+                    socket: value()?.into(),
+                    reads: value()? == "read",
+                    method: value()?,
+                    lab: value()?,
+                }));
             }
             "--ground" => grounds.push(value()?.parse()?),
             "--here" => here = Some(value()?.parse()?),

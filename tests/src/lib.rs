@@ -9,7 +9,7 @@
 //!
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
-//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`traffic`], [`capture`], [`inventory`]: what a test
+//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`], [`inventory`]: what a test
 //!   works with.
 //! - [`cases`]: the tests.
 
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod command;
 pub mod daemon;
 pub mod feature;
+pub mod flood;
 pub mod host;
 pub mod internet;
 pub mod inventory;
@@ -29,3 +30,4 @@ pub mod pinger;
 pub mod runner;
 pub mod strangers;
 pub mod traffic;
+pub mod users;

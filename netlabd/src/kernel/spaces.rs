@@ -15,6 +15,7 @@ use std::{
 use super::rtnl::{self, RouteSocket};
 use crate::{
     exec::Failure,
+    fault,
     model::{LabName, NodeName, Place},
     sandbox::{self, IdRange, UserNamespace},
 };
@@ -108,8 +109,9 @@ impl Spaces {
                 continue;
             };
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
+                let mut owners = self.owners();
                 let id = rtnl::namespace_id(&mut socket, fd.as_fd())?;
-                self.owners().insert(id, lab.clone());
+                owners.insert(id, lab.clone());
                 spaces.nodes.insert(node, NodeSpace { fd: Arc::new(fd), id });
             }
         }
@@ -152,7 +154,9 @@ impl Spaces {
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failure)?;
+        fault::step("before the user namespace is pinned");
         sandbox::pin(user.as_fd(), &path).map_err(failure)?;
+        fault::step("after the user namespace is pinned");
         Ok(user)
     }
 
@@ -173,9 +177,11 @@ impl Spaces {
         }
         sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
+        fault::step("after a node is pinned");
+        let mut owners = self.owners();
         let id = rtnl::namespace_id(socket, fd.as_fd())
             .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
-        self.owners().insert(id, lab.clone());
+        owners.insert(id, lab.clone());
         Ok(NodeSpace { fd: Arc::new(fd), id })
     }
 
@@ -205,24 +211,35 @@ impl Spaces {
             .map_err(|error| Failure::new(node, error))
     }
 
-    /// Lets a node's namespace go; the kernel frees it once nobody is in it.
-    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
+    /// Lets a node's namespace go, and returns the identifier that it had; the kernel frees it once
+    /// nobody is in it.
+    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<Option<i32>, Failure> {
         let path = self.pin_path(lab, node);
         let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
         if ours {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+            fault::step("after a node is unpinned");
         }
+        let mut id = None;
         self.edit(lab, |spaces| {
-            if let Some(space) = spaces.nodes.remove(node) {
-                self.owners().remove(&space.id);
-            }
+            id = spaces.nodes.remove(node).map(|space| space.id);
+            id.map(|id| self.owners().remove(&id));
         });
-        Ok(())
+        Ok(id)
+    }
+
+    /// Deletes our interfaces in those namespaces without owner that somebody still holds.
+    pub(super) fn empty(&self, ids: &[i32]) -> io::Result<()> {
+        // Locked, so that no new namespace is given one of the identifiers meanwhile.
+        let owners = self.owners();
+        let held = ids.iter().filter(|id| !owners.contains_key(id)).copied();
+        rtnl::empty_namespaces(&mut RouteSocket::open()?, held)
     }
 
     /// Gives back a lab's user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::new(lab, error))?;
+        fault::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

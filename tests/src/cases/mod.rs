@@ -2,13 +2,16 @@
 
 use crate::feature::Feature;
 
+mod abuse;
 mod apply;
 mod bad_input;
 mod client;
 mod concurrency;
 mod drift;
+mod faults;
 mod harness;
 mod labs;
+mod permissions;
 mod restart;
 
 /// One test.
@@ -50,8 +53,11 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         restart::TESTS,
+        faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
+        permissions::TESTS,
+        abuse::TESTS,
     ]
     .concat()
 }
