@@ -129,6 +129,10 @@ impl Entry {
         let message = {
             let mut state = self.state();
             change(&mut state.status);
+            // Work that was under way when the delete was accepted may just have ended.
+            if state.record.deleting && state.status.phase() != proto::Phase::Deleting {
+                state.status.deleting();
+            }
             state.status.message(&state.record)
         };
         self.history.add(store, Body::StatusChanged(message));
