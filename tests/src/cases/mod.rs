@@ -11,6 +11,7 @@ mod drift;
 mod faults;
 mod harness;
 mod labs;
+mod nodes;
 mod permissions;
 mod restart;
 
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Test> {
         bad_input::TESTS,
         apply::TESTS,
         drift::TESTS,
+        nodes::TESTS,
         restart::TESTS,
         faults::TESTS,
         concurrency::TESTS,
