@@ -54,6 +54,8 @@ pub(crate) enum Command {
     CreateLab(CreateLab),
     /// Create a lab or change a running one to what the file says; only what differs is touched.
     ApplyLab(ApplyLab),
+    /// Keep a change that was applied with --rollback-after.
+    ConfirmLab(LabName),
     /// Delete labs and wait until nothing of them is left.
     DeleteLab(DeleteLab),
     /// List the labs.
@@ -141,6 +143,9 @@ pub(crate) struct ApplyLab {
     /// Only print what would be done: exit code 0 without changes, 8 with.
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Put back what the lab was before unless confirm-lab comes within this time, for example 60s.
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
+    pub(crate) rollback_after: Option<std::time::Duration>,
     /// Refuse unless the lab is of this generation.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) expected_generation: Option<u64>,

@@ -41,6 +41,7 @@ pub(super) async fn run(
         lab: Some(file.lab.clone()),
         expected_generation: args.expected_generation.unwrap_or_default(),
         dry_run: args.dry_run,
+        rollback_after: args.rollback_after.map(Into::into),
     };
     let answer = client.labs().apply_lab(request).await;
     let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;

@@ -53,6 +53,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Ping(args) => ping::run(&connect().await?, format, args).await,
         Command::Capture(args) => capture::run(&connect().await?, args).await,
         Command::CheckLab(args) => check::run(&connect().await?, format, &args).await,
+        Command::ConfirmLab(args) => pause::confirm(&connect().await?, format, &args.name).await,
         Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,
         Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args.name).await,
         Command::Doctor => doctor::run(&connect().await?, format).await,

@@ -1,6 +1,6 @@
-//! `pause-lab` and `resume-lab`.
+//! `pause-lab`, `resume-lab` and `confirm-lab`.
 
-use netlab_proto::v1::{PauseLabRequest, ResumeLabRequest};
+use netlab_proto::v1::{ConfirmLabRequest, PauseLabRequest, ResumeLabRequest};
 
 use super::{
     DONE,
@@ -12,6 +12,15 @@ use crate::{cli::Output, client::Client, error::Failure, hint};
 pub(super) async fn pause(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
     match client.labs().pause_lab(PauseLabRequest { name: name.to_owned() }).await {
         Ok(answer) => print(format, &accepted(answer.into_inner().lab)?, "paused: drift is not repaired"),
+        Err(status) => Err(hint::explain(client, status, name, &[]).await),
+    }
+    .map(|_| DONE)
+}
+
+/// Keeps a change that waits to be confirmed.
+pub(super) async fn confirm(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
+    match client.labs().confirm_lab(ConfirmLabRequest { name: name.to_owned() }).await {
+        Ok(answer) => print(format, &accepted(answer.into_inner().lab)?, "confirmed"),
         Err(status) => Err(hint::explain(client, status, name, &[]).await),
     }
     .map(|_| DONE)

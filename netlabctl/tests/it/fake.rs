@@ -267,6 +267,12 @@ impl LabService for Labs {
         Ok(Response::new(CheckLabResponse { results }))
     }
 
+    async fn confirm_lab(&self, request: Request<ConfirmLabRequest>) -> Answer<ConfirmLabResponse> {
+        let name = request.into_inner().name;
+        known(&name)?;
+        Ok(Response::new(ConfirmLabResponse { lab: Some(resource(&name, Phase::Ready)) }))
+    }
+
     async fn pause_lab(&self, request: Request<PauseLabRequest>) -> Answer<PauseLabResponse> {
         let name = request.into_inner().name;
         known(&name)?;

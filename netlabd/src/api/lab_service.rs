@@ -68,6 +68,13 @@ pub(super) fn lab_name(name: &str) -> Result<LabName, Status> {
     name.parse().map_err(|error| status::invalid("name", format!("{name:?} {error}")))
 }
 
+/// How long a change waits to be confirmed.
+fn rollback_after(asked: pbjson_types::Duration) -> Result<Duration, Status> {
+    const RANGE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
+    let asked = Duration::try_from(asked).ok().filter(|asked| RANGE.contains(asked));
+    asked.ok_or_else(|| status::invalid("rollback_after", "must be from 1 s to 24 h"))
+}
+
 fn lab_of(lab: Option<proto::Lab>) -> Result<(crate::model::Lab, proto::Lab), Status> {
     let spec = lab.ok_or_else(|| status::invalid("lab", "is missing"))?;
     Ok((convert::lab(&spec)?, spec))
@@ -110,10 +117,26 @@ impl LabService for Labs {
             }));
         }
         let expected = request.expected_generation;
+        let rollback_after = request.rollback_after.map(rollback_after).transpose()?;
         let (lab, plan) = self
-            .run("apply", &name, access, move |manager, access| manager.apply(lab, spec, expected, access))
+            .run("apply", &name, access, move |manager, access| {
+                manager.apply(lab, spec, expected, rollback_after, access)
+            })
             .await?;
         Ok(Response::new(proto::ApplyLabResponse { lab: Some(lab), plan: Some(plan::message(&name, &plan)) }))
+    }
+
+    async fn confirm_lab(
+        &self,
+        request: Request<proto::ConfirmLabRequest>,
+    ) -> Result<Response<proto::ConfirmLabResponse>, Status> {
+        let access = access(&self.policy, &request)?;
+        let name = lab_name(&request.into_inner().name)?;
+        let confirmed = name.clone();
+        let lab = self
+            .run("confirm", &name, access, move |manager, access| manager.confirm(&confirmed, access))
+            .await?;
+        Ok(Response::new(proto::ConfirmLabResponse { lab: Some(lab) }))
     }
 
     async fn plan_lab(

@@ -69,6 +69,7 @@ impl From<Error> for Status {
             Error::Exists(_) => (Code::AlreadyExists, "LAB_EXISTS"),
             Error::Deleting(_) => (Code::Aborted, "LAB_DELETING"),
             Error::Stale { .. } => (Code::Aborted, "STALE_GENERATION"),
+            Error::NothingToConfirm(_) => (Code::FailedPrecondition, "NOTHING_TO_CONFIRM"),
             Error::NotReady(..) => (Code::FailedPrecondition, "LAB_NOT_READY"),
             Error::Store(_) => (Code::Internal, "STORE_FAILED"),
             Error::Kernel(_) => (Code::Internal, "KERNEL_REFUSED"),

@@ -11,7 +11,7 @@ use proto::{Phase, SpecChanged, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, sleep::Sleep};
+use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep};
 use crate::{
     api::convert,
     clock,
@@ -120,6 +120,9 @@ impl Actor {
                 Ok(()) => Next::Rest,
                 Err(_) => Next::Retry,
             };
+        }
+        if rollback::is_due(&self.entry.state().record) {
+            return self.roll_back();
         }
         if paused && self.wanted().verified { Next::Rest } else { self.converge() }
     }
@@ -350,6 +353,7 @@ impl Actor {
             record.generation += 1;
             record.spec = Some(previous.clone());
             record.previous_spec = None;
+            rollback::confirm(record);
             generation = record.generation;
             Ok(())
         });
@@ -363,6 +367,34 @@ impl Actor {
         self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
         self.entry.history.add(store, Body::Failed(message));
         let reason = "put back after a failure".to_owned();
+        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
+        Next::Again
+    }
+
+    /// A change that nobody confirmed in time: the desired state before it comes back.
+    fn roll_back(&self) -> Next {
+        let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
+        let store = &self.shared.store;
+        let Ok(lab) = convert::lab(&spec) else { return Next::Retry };
+        let mut generation = 0;
+        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+            // A confirmation, or another change, may have come meanwhile.
+            if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
+                return Err(Error::NothingToConfirm(self.entry.name.clone()));
+            }
+            record.generation += 1;
+            record.spec = record.rollback_spec.take();
+            record.previous_spec = None;
+            rollback::confirm(record);
+            generation = record.generation;
+            Ok(())
+        });
+        match kept {
+            Ok(()) => {}
+            Err(Error::NothingToConfirm(_)) => return Next::Again,
+            Err(_) => return Next::Retry,
+        }
+        let reason = "put back: nobody confirmed the change in time".to_owned();
         self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
         Next::Again
     }

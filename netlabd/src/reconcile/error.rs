@@ -26,6 +26,9 @@ pub enum Error {
         /// What is.
         found: u64,
     },
+    /// No change of it waits to be confirmed.
+    #[error("no change of lab {0} waits to be confirmed; it may have been put back already: see get-lab")]
+    NothingToConfirm(LabName),
     /// It is not there to be used (yet).
     #[error("lab {0} is not ready: {1}")]
     NotReady(LabName, String),

@@ -9,6 +9,7 @@ mod error;
 mod history;
 mod host;
 mod preflight;
+mod rollback;
 mod sleep;
 mod status;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use netlab_proto::v1 as proto;
@@ -127,6 +129,7 @@ impl Manager {
     }
 
     fn spawn(&self, entry: Arc<Entry>) -> oneshot::Receiver<()> {
+        self.await_rollback(&entry);
         let (first, looked) = oneshot::channel();
         self.0.runtime.spawn(actor::run(self.0.clone(), entry, first));
         looked
@@ -266,6 +269,7 @@ impl Manager {
         lab: Lab,
         spec: proto::Lab,
         expected: u64,
+        rollback_after: Option<Duration>,
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
         let Ok(entry) = self.entry(&lab.name) else {
@@ -305,11 +309,13 @@ impl Manager {
                 if expected != 0 && expected != record.generation {
                     return Err(Error::Stale { lab: name, expected, found: record.generation });
                 }
+                rollback::note(record, rollback_after);
                 respecify(record, spec);
                 generation = record.generation;
                 Ok(())
             })?;
             self.tell(&entry, generation, "applied");
+            self.await_rollback(&entry);
         }
         entry.command.notify_one();
         Ok((entry.resource(), plan))
@@ -404,6 +410,27 @@ impl Manager {
         entry.report(&self.0.store, status::Status::deleting);
         entry.command.notify_one();
         Ok(entry.resource())
+    }
+
+    /// Keeps a change that waits to be confirmed; durable when this returns.
+    pub fn confirm(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+        let entry = self.permitted(name, access)?;
+        let mut waited = false;
+        entry.change(&self.0.store, |record| {
+            waited = record.rollback_us != 0;
+            rollback::confirm(record);
+        })?;
+        if waited { Ok(entry.resource()) } else { Err(Error::NothingToConfirm(name.clone())) }
+    }
+
+    /// Wakes the lab's actor when its last change is to be put back.
+    fn await_rollback(&self, entry: &Arc<Entry>) {
+        let Some(wait) = rollback::wait(&entry.state().record) else { return };
+        let entry = entry.clone();
+        self.0.runtime.spawn(async move {
+            tokio::time::sleep(wait).await;
+            entry.command.notify_one();
+        });
     }
 
     /// Stops or starts drift repair; durable when this returns.

@@ -153,6 +153,7 @@ impl Status {
             repairs: record.repairs.clone(),
             extras: self.extras.clone(),
             paused: record.paused,
+            rollback_time: (record.rollback_us != 0).then(|| clock::timestamp(record.rollback_us)),
         }
     }
 }

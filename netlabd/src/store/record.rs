@@ -44,6 +44,12 @@ pub struct Record {
     /// The newest repairs, newest first.
     #[prost(message, repeated, tag = "13")]
     pub repairs: Vec<proto::Repair>,
+    /// When the last change is put back, in microseconds since 1970; 0: it stays.
+    #[prost(int64, tag = "14")]
+    pub rollback_us: i64,
+    /// The desired state that is then put back.
+    #[prost(message, optional, tag = "15")]
+    pub rollback_spec: Option<proto::Lab>,
 }
 
 /// A sysctl of the host before any lab changed it.

@@ -16,6 +16,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("apply::creates_what_is_missing", creates),
     Test::new("apply::touches_only_what_differs", touches_only_what_differs),
     Test::new("apply::takes_away_what_is_no_longer_wanted", takes_away),
+    Test::new("apply::unconfirmed_change_is_put_back", unconfirmed),
+    Test::new("apply::confirmed_change_stays", confirmed),
 ];
 
 /// Two nodes at a router, and nothing that a kernel may lack.
@@ -143,4 +145,28 @@ fn takes_away() {
     let _ = host.exec("small.ns1", "ip link show eth1").code(1);
     let _ = host.exec("small.ns2", "ip link show eth0").says("mtu 1500");
     host.ctl(&["apply-lab", "--dry-run", &file]).ok();
+}
+
+fn unconfirmed() {
+    let (mut host, file) = with_small();
+    let changed = host.file("changed.yaml", changed());
+    host.ctl(&["apply-lab", &changed, "--rollback-after", "3s"]).ok();
+    let _ = host.ctl(&["apply-lab", "--dry-run", &changed]).code(0);
+    // Neither a restart nor a crash forgets it.
+    host.kill();
+    host.start();
+    wait_until("the change is put back", Duration::from_secs(20), || {
+        host.ctl(&["apply-lab", "--dry-run", &file]).code == 0
+    });
+    host.wait_ready("small");
+    let _ = host.ctl(&["confirm-lab", "small"]).code(1).complains("put back");
+}
+
+fn confirmed() {
+    let (host, _) = with_small();
+    let changed = host.file("changed.yaml", changed());
+    host.ctl(&["apply-lab", &changed, "--rollback-after", "3s"]).ok();
+    host.ctl(&["confirm-lab", "small"]).ok();
+    std::thread::sleep(Duration::from_secs(4));
+    let _ = host.ctl(&["apply-lab", "--dry-run", &changed]).code(0);
 }

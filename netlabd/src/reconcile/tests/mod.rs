@@ -50,7 +50,7 @@ impl Bed {
 
     fn apply(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
         let lab = convert::lab(spec).unwrap();
-        self.manager.apply(lab, spec.clone(), 0, &self.access).map(|(resource, _)| resource)
+        self.manager.apply(lab, spec.clone(), 0, None, &self.access).map(|(resource, _)| resource)
     }
 
     fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
