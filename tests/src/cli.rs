@@ -5,6 +5,7 @@ use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 use crate::{
     cases, pinger,
     runner::{self, Ground, Part},
+    service,
 };
 
 const HELP: &str = "\
@@ -22,6 +23,7 @@ Used by the program itself:
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
   --ping ADDRESS                                      send echo requests, print the answers' numbers
+  --serve PORT SENTENCE, --fetch ADDRESS:PORT         a TCP service of one sentence, and its client
 ";
 
 /// What the command line asks for.
@@ -35,6 +37,8 @@ enum Request {
     Inside(String),
     Body(String),
     Ping(Ipv4Addr),
+    Serve(u16, String),
+    Fetch(String),
 }
 
 /// Runs the program; 0 if all went well, 1 if a test failed or ran nowhere, 2 for a wrong command line.
@@ -65,6 +69,8 @@ pub fn main() -> ExitCode {
         }
         Request::Inside(test) => runner::private::init(&test),
         Request::Ping(target) => pinger::run(target),
+        Request::Serve(port, sentence) => service::serve(port, &sentence),
+        Request::Fetch(at) => service::fetch(&at),
         Request::Body(test) => runner::private::body(&test),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -89,6 +95,12 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
                     .map(Request::Ping)
                     .map_err(|_| format!("{target:?} is no IPv4 address"));
             }
+            "--serve" => {
+                let number = value()?;
+                let at = number.parse().map_err(|_| format!("{number:?} is no port"))?;
+                return Ok(Request::Serve(at, args.next().unwrap_or_default()));
+            }
+            "--fetch" => return value().map(Request::Fetch),
             "--ground" => grounds.push(value()?.parse()?),
             "--here" => here = Some(value()?.parse()?),
             "--part" => part = Some(value()?.parse()?),

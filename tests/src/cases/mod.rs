@@ -4,11 +4,15 @@ use crate::feature::Feature;
 
 mod apply;
 mod bad_input;
+mod by_hand;
 mod client;
 mod concurrency;
 mod drift;
+mod failure;
 mod harness;
+mod kinds;
 mod labs;
+mod node;
 mod restart;
 
 /// One test.
@@ -46,9 +50,13 @@ pub fn all() -> Vec<Test> {
     [
         harness::TESTS,
         labs::TESTS,
+        kinds::TESTS,
         bad_input::TESTS,
         apply::TESTS,
         drift::TESTS,
+        failure::TESTS,
+        by_hand::TESTS,
+        node::TESTS,
         restart::TESTS,
         concurrency::TESTS,
         client::TESTS,
