@@ -1,13 +1,16 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
+# make test-vm the packages on a booted Debian 12: install, upgrade, reboot, remove
+# make deb     Debian packages, in target/deb
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
 # Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test lint setup
+.PHONY: build demo test test-vm bench deb lint setup
 
 build: setup
 	cargo build --workspace
@@ -23,6 +26,20 @@ test: setup
 	cargo test --workspace --quiet
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
+
+bench: setup
+	cargo build --release -p netlabd -p netlabctl
+	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor docs
+
+test-vm: build
+	dpkg-query -W mmdebstrap e2fsprogs >/dev/null 2>&1 || \
+		tests/as-root apt-get -q install -y --no-install-recommends mmdebstrap e2fsprogs
+	tests/as-root tests/vm/test $(TARGET)/debug
+
+deb: setup
+	cargo build --release --package netlabd --package netlabctl
+	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 
 lint: setup
 	cargo fmt --all --check

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -89,6 +89,12 @@ pub(crate) enum Command {
     },
     /// Print the JSON Schema of lab files, for editors.
     Schema,
+    /// Write the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Splice stdin and stdout to the daemon's socket; what ssh:// runs on the far side.
     #[command(hide = true)]
     DialStdio,

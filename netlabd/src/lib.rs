@@ -16,6 +16,7 @@
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`policy`]: who may do what, and how much of it.
+//! - [`fault`]: where tests kill the daemon.
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
@@ -26,6 +27,7 @@ pub mod capture;
 pub mod clock;
 pub mod config;
 pub mod exec;
+pub mod fault;
 pub mod health;
 pub mod kernel;
 pub mod lock;

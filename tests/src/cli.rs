@@ -3,7 +3,9 @@
 use std::{net::Ipv4Addr, path::PathBuf, process::ExitCode};
 
 use crate::{
-    cases, pinger,
+    cases,
+    flood::Flood,
+    pinger,
     runner::{self, Ground, Part},
     service,
 };
@@ -22,6 +24,8 @@ Used by the program itself:
   --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
+  --flood CONNECTIONS CALLS SOCKET read|silent METHOD LAB
+                                                      ask netlabd for too much
   --ping ADDRESS                                      send echo requests, print the answers' numbers
   --serve PORT SENTENCE, --fetch ADDRESS:PORT         a TCP service of one sentence, and its client
 ";
@@ -39,6 +43,7 @@ enum Request {
     Ping(Ipv4Addr),
     Serve(u16, String),
     Fetch(String),
+    Flood(Flood),
 }
 
 /// Runs the program; 0 if all went well, 1 if a test failed or ran nowhere, 2 for a wrong command line.
@@ -71,6 +76,7 @@ pub fn main() -> ExitCode {
         Request::Ping(target) => pinger::run(target),
         Request::Serve(port, sentence) => service::serve(port, &sentence),
         Request::Fetch(at) => service::fetch(&at),
+        Request::Flood(flood) => flood.run(),
         Request::Body(test) => runner::private::body(&test),
     };
     if well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -101,6 +107,17 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
                 return Ok(Request::Serve(at, args.next().unwrap_or_default()));
             }
             "--fetch" => return value().map(Request::Fetch),
+            "--flood" => {
+                let number = |text: String| text.parse().map_err(|_| format!("{text:?} is no number"));
+                return Ok(Request::Flood(Flood {
+                    connections: number(value()?)?,
+                    calls: number(value()?)?,
+                    socket: value()?.into(),
+                    reads: value()? == "read",
+                    method: value()?,
+                    lab: value()?,
+                }));
+            }
             "--ground" => grounds.push(value()?.parse()?),
             "--here" => here = Some(value()?.parse()?),
             "--part" => part = Some(value()?.parse()?),

@@ -51,11 +51,36 @@ impl Folders {
 }
 
 impl Daemon {
+    /// Starts a netlabd that kills itself at a step of its work (`netlabd/src/fault.rs`); it may never
+    /// answer.
+    pub fn start_to_die(folders: &Folders, step: u32) -> Self {
+        let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");
+        let mut command = folders.command();
+        command.env("NETLABD_KILL_AT", step.to_string());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let mut daemon = Self { child: command.spawn().expect("starting netlabd") };
+        wait_until("netlabd answers on its socket or dies", LIMIT, || {
+            !daemon.runs() || UnixStream::connect(folders.socket()).is_ok()
+        });
+        daemon
+    }
+
+    /// Whether it still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().expect("waiting for netlabd").is_none()
+    }
+
     /// Starts netlabd and waits until its socket answers.
     pub fn start(folders: &Folders) -> Self {
+        Self::start_with(folders, &[])
+    }
+
+    /// The same with more arguments.
+    pub fn start_with(folders: &Folders, args: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");
         let child = folders
             .command()
+            .args(args)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("cloning a descriptor"))
             .stderr(log)

@@ -68,8 +68,13 @@ impl TestHost {
 
     /// Starts netlabd.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts netlabd with more arguments.
+    pub fn start_with(&mut self, args: &[&str]) {
         assert!(self.daemon.is_none(), "netlabd runs already");
-        self.daemon = Some(Daemon::start(&self.folders));
+        self.daemon = Some(Daemon::start_with(&self.folders, args));
     }
 
     /// Stops netlabd in good order.

@@ -9,8 +9,8 @@
 //!
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
-//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`traffic`], [`capture`], [`service`],
-//!   [`inventory`]: what a test works with.
+//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
+//!   [`service`], [`inventory`]: what a test works with.
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -22,6 +22,7 @@ pub mod cli;
 pub mod command;
 pub mod daemon;
 pub mod feature;
+pub mod flood;
 pub mod host;
 pub mod internet;
 pub mod inventory;
@@ -30,3 +31,4 @@ pub mod runner;
 pub mod service;
 pub mod strangers;
 pub mod traffic;
+pub mod users;

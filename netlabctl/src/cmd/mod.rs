@@ -11,6 +11,7 @@ mod get;
 mod graph;
 mod junit;
 mod list;
+mod man;
 mod pause;
 mod ping;
 mod plan;
@@ -61,6 +62,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),
+        Command::Man { dir } => man::run(&dir),
         Command::DialStdio => client::dial_stdio(&host).await.map(|()| DONE),
     }
 }

@@ -183,12 +183,14 @@ impl LabService for Labs {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let name = lab_name(&request.name)?;
-        let history = self.manager.history(&name, &access).map_err(Status::from);
-        let history = audit(&access, "watch", &name, history)?;
+        let history = match self.manager.history(&name, &access) {
+            Ok(history) => history,
+            Err(error) => return audit(&access, "watch", &name, Err(error.into())),
+        };
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
         if position == 0 {
-            position = *history.newest().borrow();
+            position = history.position();
             // The present status; its sequence number is that of the newest event.
             let lab = history.resource();
             let event = proto::LabEvent {

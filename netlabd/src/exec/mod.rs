@@ -1,5 +1,8 @@
 //! What the reconciler asks of the kernel: to look, and to carry out a plan.
 
+#[cfg(test)]
+pub(crate) mod fake;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
@@ -91,6 +94,8 @@ impl Failure {
             libc::ENODEV,
             libc::ENOENT,
             libc::ENOMEM,
+            // A VLAN's MTU, while its parent has less.
+            libc::ERANGE,
             libc::ESRCH,
         ];
         self.errno.is_some_and(|errno| transient.contains(&errno))

@@ -6,6 +6,7 @@
 mod busy;
 mod commands;
 mod enter;
+mod gone;
 mod look;
 pub mod nft;
 mod probe;

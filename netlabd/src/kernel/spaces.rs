@@ -15,6 +15,7 @@ use std::{
 use super::rtnl::{self, RouteSocket};
 use crate::{
     exec::Failure,
+    fault,
     model::{LabName, NodeName, Place},
     sandbox::{self, IdRange, UserNamespace},
 };
@@ -27,7 +28,7 @@ pub(super) const IDS: u32 = 65_536;
 pub(super) struct Spaces {
     netns_dir: PathBuf,
     labs_dir: PathBuf,
-    labs: Mutex<BTreeMap<LabName, LabSpaces>>,
+    labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
     /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
     /// must not wait.
     owners: Mutex<BTreeMap<i32, LabName>>,
@@ -82,12 +83,13 @@ impl Spaces {
     }
 
     /// The namespaces of a lab; those of an earlier run are found by their pins.
-    pub(super) fn of(&self, lab: &LabName) -> Result<LabSpaces, Failure> {
+    pub(super) fn of(&self, lab: &LabName) -> Result<Arc<LabSpaces>, Failure> {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = labs.get(lab) {
             return Ok(known.clone());
         }
         let found = self.find(lab).map_err(|error| Failure::os(lab, "looking for its namespaces", &error))?;
+        let found = Arc::new(found);
         // Labs that are only asked about must not pile up.
         if found.user.is_some() {
             labs.insert(lab.clone(), found.clone());
@@ -108,8 +110,9 @@ impl Spaces {
                 continue;
             };
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
+                let mut owners = self.owners();
                 let id = rtnl::namespace_id(&mut socket, fd.as_fd())?;
-                self.owners().insert(id, lab.clone());
+                owners.insert(id, lab.clone());
                 spaces.nodes.insert(node, NodeSpace { fd: Arc::new(fd), id });
             }
         }
@@ -135,8 +138,8 @@ impl Spaces {
     }
 
     fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
-        let user = match self.of(lab)?.user {
-            Some(user) => user,
+        let user = match &self.of(lab)?.user {
+            Some(user) => user.clone(),
             None => Arc::new(self.make_user(lab, first_id)?),
         };
         self.edit(lab, |spaces| spaces.user = Some(user.clone()));
@@ -152,7 +155,9 @@ impl Spaces {
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failure)?;
+        fault::step("before the user namespace is pinned");
         sandbox::pin(user.as_fd(), &path).map_err(failure)?;
+        fault::step("after the user namespace is pinned");
         Ok(user)
     }
 
@@ -173,9 +178,11 @@ impl Spaces {
         }
         sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
+        fault::step("after a node is pinned");
+        let mut owners = self.owners();
         let id = rtnl::namespace_id(socket, fd.as_fd())
             .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
-        self.owners().insert(id, lab.clone());
+        owners.insert(id, lab.clone());
         Ok(NodeSpace { fd: Arc::new(fd), id })
     }
 
@@ -205,24 +212,35 @@ impl Spaces {
             .map_err(|error| Failure::new(node, error))
     }
 
-    /// Lets a node's namespace go; the kernel frees it once nobody is in it.
-    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
+    /// Lets a node's namespace go, and returns the identifier that it had; the kernel frees it once
+    /// nobody is in it.
+    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<Option<i32>, Failure> {
         let path = self.pin_path(lab, node);
         let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
         if ours {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+            fault::step("after a node is unpinned");
         }
+        let mut id = None;
         self.edit(lab, |spaces| {
-            if let Some(space) = spaces.nodes.remove(node) {
-                self.owners().remove(&space.id);
-            }
+            id = spaces.nodes.remove(node).map(|space| space.id);
+            id.map(|id| self.owners().remove(&id));
         });
-        Ok(())
+        Ok(id)
+    }
+
+    /// Deletes our interfaces in those namespaces without owner that somebody still holds.
+    pub(super) fn empty(&self, ids: &[i32]) -> io::Result<()> {
+        // Locked, so that no new namespace is given one of the identifiers meanwhile.
+        let owners = self.owners();
+        let held = ids.iter().filter(|id| !owners.contains_key(id)).copied();
+        rtnl::empty_namespaces(&mut RouteSocket::open()?, held)
     }
 
     /// Gives back a lab's user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::new(lab, error))?;
+        fault::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -261,7 +279,8 @@ impl Spaces {
 
     fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
-        change(labs.entry(lab.clone()).or_default());
+        // Whoever holds what was there keeps that; it is copied at most once for each of them.
+        change(Arc::make_mut(labs.entry(lab.clone()).or_default()));
     }
 
     fn user_pin(&self, lab: &LabName) -> PathBuf {

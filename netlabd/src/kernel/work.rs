@@ -1,20 +1,16 @@
 //! Execution: a plan, stage by stage.
 
-use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
-
-use netlink_packet_route::{
-    RouteNetlinkMessage,
-    link::{LinkAttribute, LinkMessage},
-};
+use std::collections::BTreeMap;
 
 use super::{
-    enter, look, nft,
-    rtnl::{self, Indexes, LINK_GROUP, Refusal, Request, RouteSocket, Unknown},
+    enter, gone, look, nft,
+    rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
     sysctl,
 };
 use crate::{
     exec::{Failure, Scope},
+    fault,
     model::{Kind, LabName, Place},
     plan::{Op, Plan},
 };
@@ -39,6 +35,7 @@ pub(super) fn execute(
         if !failures.is_empty() {
             return failures;
         }
+        fault::step(stage.name);
         count += stage.ops.len();
         done(count);
     }
@@ -61,34 +58,25 @@ fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
     failures
 }
 
-/// Takes namespaces away, their interfaces first and in bulk: that is what frees the other ends of
-/// links at once; the kernel frees the namespaces themselves later.
+/// Takes namespaces away: lets all go, waits until the kernel has taken them apart, and deletes the
+/// interfaces of those that somebody else holds, such as a process inside.
 fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     let gone: Vec<_> =
         ops.iter().filter_map(|op| if let Op::DeleteNode(node) = op { Some(node) } else { None }).collect();
-    let open = match spaces.of(lab) {
-        Ok(open) => open,
-        Err(failure) => return vec![failure],
-    };
-    let emptied = enter::for_each(&gone, |node| {
-        let space = open.nodes().get(*node)?;
-        empty(space.fd()).err().map(|error| Failure::os(node, "deleting its interfaces", &error))
-    });
-    let mut failures: Vec<_> = emptied.into_iter().flatten().collect();
+    if gone.is_empty() {
+        return Vec::new();
+    }
+    let mut failures = Vec::new();
+    let mut ids = Vec::with_capacity(gone.len());
     for node in gone {
-        failures.extend(spaces.remove(lab, node).err());
+        match spaces.remove(lab, node) {
+            Ok(id) => ids.extend(id),
+            Err(failure) => failures.push(failure),
+        }
     }
+    let emptied = gone::wait().and_then(|()| spaces.empty(&ids));
+    failures.extend(emptied.err().map(|error| Failure::os(lab, "deleting its interfaces", &error)));
     failures
-}
-
-fn empty(space: BorrowedFd<'_>) -> io::Result<()> {
-    enter::enter(space)?;
-    let mut request = LinkMessage::default();
-    request.attributes.push(LinkAttribute::Group(LINK_GROUP));
-    match RouteSocket::open()?.request(RouteNetlinkMessage::DelLink(request), 0)? {
-        Err(refusal) if refusal.errno != libc::ENODEV => Err(io::Error::from_raw_os_error(refusal.errno)),
-        _ => Ok(()),
-    }
 }
 
 /// Where an operation's messages are sent from: links that leave their namespace are made from the
@@ -223,7 +211,9 @@ impl<'a> Runner<'a> {
             return;
         }
         let (ops, requests): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending).into_iter().unzip();
-        match self.socket.batch(requests) {
+        let sent = self.socket.batch(requests);
+        fault::step("after a batch");
+        match sent {
             Ok(answers) => {
                 for (op, answer) in ops.into_iter().zip(answers) {
                     match answer {

@@ -30,6 +30,10 @@ impl fmt::Display for Route {
         if let Some(via) = self.via {
             write!(f, " via {via}")?;
         }
-        write!(f, " dev {}", self.dev)
+        write!(f, " dev {}", self.dev)?;
+        match (self.to, self.metric) {
+            (IpNet::V4(_), 0) | (IpNet::V6(_), 1024) => Ok(()),
+            (_, metric) => write!(f, " metric {metric}"),
+        }
     }
 }

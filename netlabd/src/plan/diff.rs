@@ -26,7 +26,7 @@ pub fn diff(target: &Target, observed: &Observed) -> Plan {
         Stage { name: "settings", ops: settings(target, &observed, &doom) },
     ];
     stages.retain(|stage| !stage.ops.is_empty());
-    Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts }
+    Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts() }
 }
 
 /// Finds marked interfaces that somebody renamed, known by MAC address and kind, and returns the
@@ -124,6 +124,11 @@ fn namespaces(target: &Target, observed: &Observed) -> Vec<Op> {
     made.chain(pinned).collect()
 }
 
+/// An interface of the host gets a larger MTU early: macvlans made on it may not have more.
+fn raise(place: &Place, want: &LinkTarget, seen: &LinkState) -> Option<LinkChange> {
+    want.mtu.filter(|mtu| *place == Place::Host && seen.mtu < *mtu).map(LinkChange::Mtu)
+}
+
 /// What is made through the host: its own interfaces, veth pairs wherever they go, macvlans.
 fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
     let (mut first, mut pairs, mut last, mut macvlans) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -132,17 +137,21 @@ fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
         for name in wanted.bottom_up() {
             let want = &wanted.links[name];
             let at = Endpoint { place: place.clone(), interface: name.clone() };
-            if doom.survivor(observed, &at).is_some() || conflicts(observed, doom, &at) {
+            if doom.is_taken(&at, want) {
+                continue;
+            }
+            if let Some(seen) = doom.survivor(observed, &at) {
+                first.extend(raise(place, want, seen).map(|change| Op::SetLink { at, change }));
                 continue;
             }
             match &want.kind {
                 Kind::Veth { peer } if paired.insert(at.clone()) && paired.insert(peer.clone()) => {
                     pairs.extend(veth(target, &at, peer));
                 }
-                Kind::Macvlan { .. } => macvlans.push(add(at, want)),
+                Kind::Macvlan { .. } => macvlans.extend(add(at, want, wanted)),
                 Kind::Loopback => {}
-                _ if *place == Place::Host && want.lower().is_some() => last.push(add(at, want)),
-                _ if *place == Place::Host => first.push(add(at, want)),
+                _ if *place == Place::Host && want.lower().is_some() => last.extend(add(at, want, wanted)),
+                _ if *place == Place::Host => first.extend(add(at, want, wanted)),
                 _ => {}
             }
         }
@@ -150,14 +159,16 @@ fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
     [first, pairs, last, macvlans].concat()
 }
 
-/// Whether something of somebody else has the name on the host.
-fn conflicts(observed: &Observed, doom: &Doom, at: &Endpoint) -> bool {
-    let spot = Spot { place: at.place.clone(), name: at.interface.as_str().to_owned() };
-    at.place == Place::Host && observed.link(at).is_some() && !doom.all.contains(&spot)
-}
-
-fn add(at: Endpoint, want: &LinkTarget) -> Op {
-    Op::AddLink { at, kind: want.kind.clone(), mac: want.mac, mtu: want.mtu }
+/// Makes an interface. A VLAN takes its MTU from its parent, whatever that is at that moment: asked for
+/// more, the kernel would refuse it, and a bridge's may be less until it has its ports.
+fn add(at: Endpoint, want: &LinkTarget, place: &PlaceTarget) -> Vec<Op> {
+    let (kind, mac) = (want.kind.clone(), want.mac);
+    let Kind::Vlan { parent, .. } = &want.kind else {
+        return vec![Op::AddLink { at, kind, mac, mtu: want.mtu }];
+    };
+    let own = want.mtu.filter(|_| place.links.get(parent).is_some_and(|parent| parent.mtu != want.mtu));
+    let change = own.map(|mtu| Op::SetLink { at: at.clone(), change: LinkChange::Mtu(mtu) });
+    [Op::AddLink { at, kind, mac, mtu: None }].into_iter().chain(change).collect()
 }
 
 fn veth(target: &Target, a: &Endpoint, b: &Endpoint) -> Option<Op> {
@@ -192,16 +203,19 @@ impl<'a> PlaceDiff<'a> {
     /// is carried, interfaces up before the routes through them.
     fn run(&mut self) {
         let names: Vec<_> = self.wanted.bottom_up();
-        let pairs: Vec<_> = names.iter().map(|name| (self.at(name), &self.wanted.links[*name])).collect();
+        let mut pairs: Vec<_> = names.iter().map(|name| (self.at(name), &self.wanted.links[*name])).collect();
+        pairs.retain(|(at, want)| !self.doom.is_taken(at, want));
         self.stale_routes();
         for (at, want) in &pairs {
             self.stale_addresses(at, want);
         }
+        // Bottom-up: no VLAN may have a larger MTU than its parent.
         for (at, want) in &pairs {
             self.missing(at, want);
+            self.shape(at, want);
         }
         for (at, want) in &pairs {
-            self.shape(at, want);
+            self.master(at, want);
         }
         for (at, want) in &pairs {
             self.vlans(at, want);
@@ -257,33 +271,35 @@ impl<'a> PlaceDiff<'a> {
         let inside =
             matches!(want.kind, Kind::Bridge { .. } | Kind::Vlan { .. } | Kind::Vxlan(_) | Kind::Dummy);
         if inside && *self.place != Place::Host && self.link(at).is_none() {
-            self.ops.push(add(at.clone(), want));
+            self.ops.extend(add(at.clone(), want, self.wanted));
         }
     }
 
     fn shape(&mut self, at: &Endpoint, want: &LinkTarget) {
-        let link = self.link(at);
+        let Some(link) = self.link(at) else { return };
         let mut changes = Vec::new();
-        if let Some(link) = link {
-            changes.extend(want.mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
-            changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu).map(LinkChange::Mtu));
-            if let (
-                Kind::Bridge { vlan_filtering, stp },
-                LinkKind::Bridge { vlan_filtering: filters, stp: spans },
-            ) = (&want.kind, &link.kind)
-            {
-                changes.extend(
-                    (vlan_filtering != filters).then_some(LinkChange::VlanFiltering(*vlan_filtering)),
-                );
-                changes.extend((stp != spans).then_some(LinkChange::Stp(*stp)));
-            }
+        changes.extend(want.mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
+        let raised = raise(self.place, want, link).is_some();
+        changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
+        if let (
+            Kind::Bridge { vlan_filtering, stp },
+            LinkKind::Bridge { vlan_filtering: filters, stp: spans },
+        ) = (&want.kind, &link.kind)
+        {
+            changes.extend((vlan_filtering != filters).then_some(LinkChange::VlanFiltering(*vlan_filtering)));
+            changes.extend((stp != spans).then_some(LinkChange::Stp(*stp)));
         }
+        self.ops.extend(changes.into_iter().map(|change| Op::SetLink { at: at.clone(), change }));
+    }
+
+    fn master(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let link = self.link(at);
         // The master may be missed because it is about to be made anew.
         let master = link.and_then(|link| link.master.as_deref()).filter(|master| !self.is_doomed(master));
         if master != want.master.as_ref().map(IfName::as_str) {
-            changes.push(LinkChange::Master(want.master.clone()));
+            let change = LinkChange::Master(want.master.clone());
+            self.ops.push(Op::SetLink { at: at.clone(), change });
         }
-        self.ops.extend(changes.into_iter().map(|change| Op::SetLink { at: at.clone(), change }));
     }
 
     fn vlans(&mut self, at: &Endpoint, want: &LinkTarget) {

@@ -15,8 +15,8 @@ pub(super) struct Doom {
     pub(super) roots: BTreeSet<Spot>,
     /// All that will be gone: the roots, other ends of veth pairs, and what stands on any of them.
     pub(super) all: BTreeSet<Spot>,
-    /// Interfaces of others on the host under names that the lab wants.
-    pub(super) conflicts: Vec<String>,
+    /// Interfaces of others on the host under names that the lab wants: not to be touched.
+    taken: BTreeSet<String>,
 }
 
 impl Doom {
@@ -31,9 +31,7 @@ impl Doom {
                 let want = wanted.and_then(|place| place.links.get(name.as_str()));
                 match verdict(place, wanted.is_some(), want, link, observed) {
                     Verdict::Stays => {}
-                    Verdict::Conflict => doom.conflicts.push(format!(
-                        "the host already has an interface {name} that is not the lab's; rename one of the two"
-                    )),
+                    Verdict::Conflict => drop(doom.taken.insert(name.clone())),
                     Verdict::Goes => {
                         doom.roots.insert(spot.clone());
                         reached.push(spot);
@@ -174,6 +172,20 @@ impl Above {
 }
 
 impl Doom {
+    /// Whether somebody else has the name on the host, of the interface or of its other end.
+    pub(super) fn is_taken(&self, at: &Endpoint, want: &LinkTarget) -> bool {
+        let taken = |at: &Endpoint| at.place == Place::Host && self.taken.contains(at.interface.as_str());
+        taken(at) || matches!(&want.kind, Kind::Veth { peer } if taken(peer))
+    }
+
+    /// What stands in the way, in words.
+    pub(super) fn conflicts(&self) -> Vec<String> {
+        let conflict = |name: &String| {
+            format!("the host already has an interface {name} that is not the lab's; rename one of the two")
+        };
+        self.taken.iter().map(conflict).collect()
+    }
+
     /// The interface at an end point, unless it is doomed.
     pub(super) fn survivor<'a>(&self, observed: &'a Observed, at: &Endpoint) -> Option<&'a LinkState> {
         let spot = Spot { place: at.place.clone(), name: at.interface.as_str().to_owned() };

@@ -8,6 +8,8 @@ mod diff;
 mod doom;
 mod op;
 mod target;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use command::command;
 pub use diff::diff;

@@ -11,13 +11,13 @@ use proto::{Phase, SpecChanged, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Shared, entry::Entry, host, sleep::Sleep};
+use super::{Error, Shared, entry::Entry, host, sleep::Sleep};
 use crate::{
     api::convert,
     clock,
     exec::{Failure, Scope},
     plan::{Plan, Target, diff},
-    store::Record,
+    store::{self, Record},
 };
 
 /// Rounds of observing and executing before giving up for now.
@@ -143,6 +143,11 @@ impl Actor {
             self.entry.forget_events();
             let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
                 Ok(observed) => observed,
+                Err(failure) if failure.is_transient() => {
+                    last = Some(failure);
+                    pause(round);
+                    continue;
+                }
                 Err(failure) => return self.fail(&wanted, &failure),
             };
             let plan = diff(&wanted.target, &observed);
@@ -161,8 +166,8 @@ impl Actor {
             }
             done.extend(plan.ops().map(ToString::to_string));
             let failures = self.execute(&wanted, &plan);
-            let lasting = failures.iter().find(|failure| !failure.is_transient());
-            if let Some(failure) = lasting {
+            // The first decides: those after it may follow from it.
+            if let Some(failure) = failures.first().filter(|failure| !failure.is_transient()) {
                 return self.fail(&wanted, failure);
             }
             last = failures.into_iter().next().or_else(|| {
@@ -174,7 +179,7 @@ impl Actor {
                 return Next::Again;
             }
             if round > 0 {
-                std::thread::sleep(Duration::from_millis(5 << round));
+                pause(round);
             }
         }
         let failure = last.unwrap_or_else(|| Failure::new(&self.entry.name, "it does not settle"));
@@ -183,11 +188,9 @@ impl Actor {
 
     fn execute(&self, wanted: &Wanted, plan: &Plan) -> Vec<Failure> {
         let store = &self.shared.store;
-        let guard = self.shared.host_values();
-        if let Err(error) = host::claim(store, &*self.shared.kernel, &wanted.target) {
+        if let Err(error) = self.claim_host(&wanted.target) {
             return vec![Failure::new("host", error)];
         }
-        drop(guard);
         let phase = if wanted.verified { Phase::Degraded } else { Phase::Converging };
         let total = plan.len();
         let step = |done: usize| {
@@ -240,7 +243,7 @@ impl Actor {
             tracing::error!(lab = %self.entry.name, %error, "the lab's state is not kept");
             return Next::Retry;
         }
-        let settled = self.settle_host();
+        let settled = self.settle_host(&wanted.target);
         let news = {
             let state = self.entry.state();
             state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
@@ -303,11 +306,23 @@ impl Actor {
     fn take_back(&self, wanted: &Wanted, failure: &Failure) -> Next {
         let mut message = message(failure, false);
         message.message += "; what had been made was taken away again";
-        let kept = self.entry.change(&self.shared.store, |record| record.failure = Some(message.clone()));
+        let mut outdated = false;
+        let kept = self.entry.change(&self.shared.store, |record| {
+            outdated = record.deleting || record.generation != wanted.generation;
+            if !outdated {
+                record.failure = Some(message.clone());
+            }
+        });
+        if outdated {
+            return Next::Again;
+        }
         if kept.is_err() {
             return Next::Retry;
         }
         let removed = self.take_away();
+        if self.is_outdated(wanted) {
+            return Next::Again;
+        }
         self.entry
             .report(&self.shared.store, |s| s.failed(Phase::Failed, wanted.generation, message.clone()));
         self.entry.history.add(&self.shared.store, Body::Failed(message));
@@ -320,13 +335,24 @@ impl Actor {
         let store = &self.shared.store;
         let mut generation = 0;
         let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+            let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
+            // An apply or delete that was accepted meanwhile counts.
+            if record.deleting {
+                return Err(Error::Deleting(name.clone()));
+            }
+            if found != expected {
+                return Err(Error::Stale { lab: name.clone(), expected, found });
+            }
             record.generation += 1;
             record.spec = Some(previous.clone());
             record.previous_spec = None;
             generation = record.generation;
+            Ok(())
         });
-        if kept.is_err() {
-            return Next::Retry;
+        match kept {
+            Ok(()) => {}
+            Err(Error::Deleting(_) | Error::Stale { .. }) => return Next::Again,
+            Err(_) => return Next::Retry,
         }
         let mut message = message(failure, false);
         message.message += "; the lab is put back to what it was before the change";
@@ -360,22 +386,38 @@ impl Actor {
             let plan = diff(&nothing, &self.shared.kernel.observe(scope)?);
             if plan.is_empty() {
                 self.shared.kernel.release(&self.entry.name)?;
-                return self.settle_host().map_err(|error| Failure::new("host", error));
+                return self.settle_host(&nothing).map_err(|error| Failure::new("host", error));
             }
             let failures = self.shared.kernel.execute(scope, &plan, &mut |_| ());
             if let Some(failure) = failures.into_iter().next() {
                 last = failure;
-                std::thread::sleep(Duration::from_millis(5 << round));
+                pause(round);
             }
         }
         Err(last)
     }
 
-    /// Puts back what no lab wants of the host any more.
-    fn settle_host(&self) -> Result<(), super::Error> {
-        let _guard = self.shared.host_values();
-        host::release(&self.shared.store, &*self.shared.kernel, &self.shared.wanted_of_host())
+    /// Keeps what the host's sysctls are before they are changed. From then on they are this lab's,
+    /// whatever is wanted meanwhile, until it has settled: what is under way may set them.
+    fn claim_host(&self, target: &Target) -> Result<(), store::Error> {
+        let mut claims = self.shared.host_values();
+        claims.entry(self.entry.name.clone()).or_default().extend(host::wanted(target).cloned());
+        host::claim(&self.shared.store, &*self.shared.kernel, target)
     }
+
+    /// Puts back what no lab wants of the host any more, now that of this one there is `target`.
+    fn settle_host(&self, target: &Target) -> Result<(), Error> {
+        let mut claims = self.shared.host_values();
+        claims.insert(self.entry.name.clone(), host::wanted(target).cloned().collect());
+        claims.retain(|_, keys| !keys.is_empty());
+        let wanted = self.shared.wanted_of_host(&claims);
+        host::release(&self.shared.store, &*self.shared.kernel, &wanted)
+    }
+}
+
+/// Waits before the next round, longer each time.
+fn pause(round: u32) {
+    std::thread::sleep(Duration::from_millis(5 << round));
 }
 
 /// A failure as the API has it.

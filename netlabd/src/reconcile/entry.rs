@@ -6,12 +6,12 @@ use netlab_proto::v1 as proto;
 use proto::lab_event::Body;
 use tokio::sync::Notify;
 
-use super::{history::History, status::Status};
+use super::{error::Error, history::History, status::Status};
 use crate::{
     clock,
     model::{Lab, LabName},
     plan::Target,
-    store::{self, Record, Store},
+    store::{Record, Store},
 };
 
 /// One lab.
@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) lab: Arc<Lab>,
     pub(super) target: Arc<Target>,
     pub(super) status: Status,
+    /// Whether the record is gone from the disk.
+    forgotten: bool,
 }
 
 impl Entry {
@@ -58,6 +60,7 @@ impl Entry {
                 lab: Arc::new(lab),
                 record,
                 status,
+                forgotten: false,
             }),
         }
     }
@@ -75,9 +78,16 @@ impl Entry {
         std::pin::pin!(self.event.notified()).as_mut().enable();
     }
 
+    /// The state of a lab that is still kept. A record written after the lab was forgotten would come
+    /// back with the next start, or in the place of a new lab of that name.
+    fn kept(&self) -> Result<MutexGuard<'_, State>, Error> {
+        let state = self.state();
+        if state.forgotten { Err(Error::NotFound(self.name.clone())) } else { Ok(state) }
+    }
+
     /// Changes the record: on the disk first, then in memory.
-    pub(super) fn change(&self, store: &Store, change: impl FnOnce(&mut Record)) -> Result<(), store::Error> {
-        let mut state = self.state();
+    pub(super) fn change(&self, store: &Store, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
+        let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record);
         if record != state.record {
@@ -87,16 +97,17 @@ impl Entry {
         Ok(())
     }
 
-    /// Changes the desired state: on the disk first, then in memory.
+    /// Changes the desired state, unless `change` finds that the record does not allow it any more: on
+    /// the disk first, then in memory.
     pub(super) fn respecify(
         &self,
         store: &Store,
         lab: Lab,
-        change: impl FnOnce(&mut Record),
-    ) -> Result<(), store::Error> {
-        let mut state = self.state();
+        change: impl FnOnce(&mut Record) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut state = self.kept()?;
         let mut record = state.record.clone();
-        change(&mut record);
+        change(&mut record)?;
         store.put(&self.name, &record)?;
         state.target = Arc::new(Target::new(&lab, &record.uid));
         state.lab = Arc::new(lab);
@@ -105,11 +116,23 @@ impl Entry {
         Ok(())
     }
 
+    /// Removes the record from the disk; from then on nothing is kept of the lab.
+    pub(super) fn forget(&self, store: &Store) -> Result<(), Error> {
+        let mut state = self.kept()?;
+        store.remove(&self.name, &self.uid)?;
+        state.forgotten = true;
+        Ok(())
+    }
+
     /// Changes what is known, and tells the watchers.
     pub(super) fn report(&self, store: &Store, change: impl FnOnce(&mut Status)) {
         let message = {
             let mut state = self.state();
             change(&mut state.status);
+            // Work that was under way when the delete was accepted may just have ended.
+            if state.record.deleting && state.status.phase() != proto::Phase::Deleting {
+                state.status.deleting();
+            }
             state.status.message(&state.record)
         };
         self.history.add(store, Body::StatusChanged(message));

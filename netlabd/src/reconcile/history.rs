@@ -56,6 +56,16 @@ impl History {
         self.newest.subscribe()
     }
 
+    /// Where a new watch begins: after the newest event, but not after the one that ends every watch.
+    pub fn position(&self) -> u64 {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        match events.back().map(|event| (&event.body, event.sequence)) {
+            Some((Some(Body::Deleted(_)), sequence)) => sequence - 1,
+            Some((_, sequence)) => sequence,
+            None => *self.newest.borrow(),
+        }
+    }
+
     /// All events after a position.
     pub fn after(&self, sequence: u64) -> Result<Vec<Arc<LabEvent>>, Gone> {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fs};
 
 use crate::{
     exec::{Failure, Kernel},
+    fault,
     model::{Place, SysctlKey},
     plan::Target,
     store::{self, HostValue, Store},
@@ -83,6 +84,7 @@ pub(super) fn release(
         // The interface of an exception may be gone.
         if value.boot_id == boot_id && kernel.host_sysctl(&key).is_some() {
             kernel.set_host_sysctl(&key, &value.value)?;
+            fault::step("after a sysctl of the host is put back");
         }
         store.set_host_value(key.as_str(), None)?;
     }

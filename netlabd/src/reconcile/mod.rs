@@ -11,6 +11,8 @@ mod host;
 mod preflight;
 mod sleep;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,13 +60,14 @@ struct Shared {
     workers: Arc<Semaphore>,
     /// One request at a time claims names and addresses of the host.
     admission: Mutex<()>,
-    /// One lab at a time deals with the host's shared sysctls.
-    host_values: Mutex<()>,
+    /// The host's shared sysctls that actors have set or may be about to set, by lab. One lab at a time
+    /// deals with them.
+    host_values: Mutex<BTreeMap<LabName, BTreeSet<SysctlKey>>>,
     runtime: tokio::runtime::Handle,
 }
 
 impl Shared {
-    fn host_values(&self) -> MutexGuard<'_, ()> {
+    fn host_values(&self) -> MutexGuard<'_, BTreeMap<LabName, BTreeSet<SysctlKey>>> {
         self.host_values.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -72,10 +75,10 @@ impl Shared {
         self.labs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The sysctls of the host that labs want.
-    fn wanted_of_host(&self) -> BTreeSet<SysctlKey> {
+    /// The sysctls of the host that labs want, or that `claims` says an actor may still be setting.
+    fn wanted_of_host(&self, claims: &BTreeMap<LabName, BTreeSet<SysctlKey>>) -> BTreeSet<SysctlKey> {
         let labs: Vec<_> = self.labs().values().cloned().collect();
-        let mut wanted = BTreeSet::new();
+        let mut wanted: BTreeSet<_> = claims.values().flatten().cloned().collect();
         for entry in labs {
             let state = entry.state();
             if !state.record.deleting && state.record.failure.is_none() {
@@ -87,7 +90,7 @@ impl Shared {
 
     /// Forgets a lab of which nothing is left.
     fn forget(&self, entry: &Entry) -> Result<(), Error> {
-        self.store.remove(&entry.name, &entry.uid)?;
+        entry.forget(&self.store)?;
         self.labs().remove(&entry.name);
         entry.history.close();
         Ok(())
@@ -234,12 +237,17 @@ impl Manager {
     ) -> Result<proto::LabResource, Error> {
         self.preflight(&lab, &Target::new(&lab, &entry.uid), &BTreeSet::new())?;
         let mut generation = 0;
+        let name = lab.name.clone();
         entry.respecify(&self.0.store, lab, |record| {
+            if record.deleting {
+                return Err(Error::Deleting(name));
+            }
             record.generation += 1;
             record.failure = None;
             record.spec = Some(spec);
             record.created_us = clock::now_us();
             generation = record.generation;
+            Ok(())
         })?;
         self.tell(entry, generation, "created");
         entry.command.notify_one();
@@ -288,17 +296,18 @@ impl Manager {
             let own = own_nodes(&observed);
             self.preflight(&lab, &Target::new(&lab, &entry.uid), &own)?;
             let mut generation = 0;
+            let name = lab.name.clone();
             entry.respecify(&self.0.store, lab, |record| {
-                if record.verified_generation == record.generation {
-                    record.previous_spec = record.spec.take();
+                // Both may have changed since they were looked at above.
+                if record.deleting {
+                    return Err(Error::Deleting(name));
                 }
-                if record.failure.take().is_some() {
-                    record.verified_generation = 0;
-                    record.previous_spec = None;
+                if expected != 0 && expected != record.generation {
+                    return Err(Error::Stale { lab: name, expected, found: record.generation });
                 }
-                record.generation += 1;
-                record.spec = Some(spec);
+                respecify(record, spec);
                 generation = record.generation;
+                Ok(())
             })?;
             self.tell(&entry, generation, "applied");
         }
@@ -442,6 +451,22 @@ impl HistoryOf {
     pub fn resource(&self) -> proto::LabResource {
         self.0.resource()
     }
+}
+
+/// Puts a new specification into a record, and keeps the one before for as long as the new one is not
+/// verified.
+fn respecify(record: &mut Record, spec: proto::Lab) {
+    let verified = record.verified_generation == record.generation;
+    let put_back = record.previous_spec.is_none() && record.verified_generation != 0;
+    if verified || put_back {
+        record.previous_spec = record.spec.take();
+    }
+    if record.failure.take().is_some() {
+        record.verified_generation = 0;
+        record.previous_spec = None;
+    }
+    record.generation += 1;
+    record.spec = Some(spec);
 }
 
 fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {

@@ -18,7 +18,7 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 
 pub use record::{HostValue, Record};
 
-use crate::model::LabName;
+use crate::{fault, model::LabName};
 
 /// Name to [`Record`].
 const LABS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("labs");
@@ -152,7 +152,9 @@ impl Store {
             let mut write = self.database.begin_write()?;
             write.set_durability(durability)?;
             let result = change(&write)?;
+            fault::step("before a commit");
             write.commit()?;
+            fault::step("after a commit");
             Ok(result)
         };
         run().map_err(|error| self.failed(&error))

@@ -2,6 +2,7 @@
 
 use crate::feature::Feature;
 
+mod abuse;
 mod apply;
 mod bad_input;
 mod by_hand;
@@ -9,10 +10,12 @@ mod client;
 mod concurrency;
 mod drift;
 mod failure;
+mod faults;
 mod harness;
 mod kinds;
 mod labs;
 mod node;
+mod permissions;
 mod restart;
 
 /// One test.
@@ -58,8 +61,11 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         node::TESTS,
         restart::TESTS,
+        faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
+        permissions::TESTS,
+        abuse::TESTS,
     ]
     .concat()
 }

@@ -1,9 +1,11 @@
 //! rtnetlink(7): links, addresses, routes. Blocking, from the calling thread's network namespace.
 
+mod empty;
 mod message;
 mod observe;
 mod socket;
 
+pub(super) use empty::empty_namespaces;
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, namespace_id, routes, vlans};
 pub(super) use socket::{Refusal, Request, RouteSocket};

@@ -216,7 +216,7 @@ fn route_defaults() {
     let expected = [
         ("default dev d1", 0),
         ("default (IPv6) via fe80::1 dev d1", 1024),
-        ("default (IPv6) via 2001:db8::2 dev eth0", 5),
+        ("default (IPv6) via 2001:db8::2 dev eth0 metric 5", 5),
         ("203.0.113.0/24 via 192.0.2.9 dev eth0", 0),
     ];
     assert_eq!(routes, expected.map(|(route, metric)| (route.to_owned(), metric)));

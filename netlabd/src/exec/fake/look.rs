@@ -1,0 +1,117 @@
+//! Looking at the world, as the real kernel is looked at.
+
+use std::collections::BTreeMap;
+
+use super::world::{FakeKind, HOST, Link, SpaceId, World};
+use crate::{
+    exec::Scope,
+    model::{
+        LabName, Place,
+        observed::{LinkKind, LinkState, NatState, Observed, ObservedRule, ObservedVxlan, PlaceState},
+    },
+};
+
+impl World {
+    /// What is there of a lab, and what stands in its way.
+    pub(super) fn observe(&self, scope: Scope<'_>) -> Observed {
+        let nodes = self.labs.get(scope.lab).cloned().unwrap_or_default();
+        let mut ids: BTreeMap<SpaceId, Place> =
+            nodes.iter().map(|(node, id)| (*id, Place::Node(node.clone()))).collect();
+        ids.insert(HOST, Place::Host);
+        let places =
+            ids.iter().map(|(id, place)| (place.clone(), self.place(*id, place, scope, &ids))).collect();
+        let pinned = |node: &_, id: &SpaceId| self.pins.get(&format!("{}.{node}", scope.lab)) == Some(id);
+        let unpinned = nodes.iter().filter(|(node, id)| !pinned(*node, id)).map(|(node, _)| node.clone());
+        Observed { places, unpinned: unpinned.collect() }
+    }
+
+    fn place(
+        &self,
+        id: SpaceId,
+        place: &Place,
+        scope: Scope<'_>,
+        ids: &BTreeMap<SpaceId, Place>,
+    ) -> PlaceState {
+        let space = &self.spaces[&id];
+        let wanted = scope.target.places.get(place);
+        let concerns = |link: &&Link| {
+            id != HOST
+                || link.mark.as_ref() == Some(scope.lab)
+                || wanted.is_some_and(|place| place.links.contains_key(link.name.as_str()))
+        };
+        let links = space.links.iter().filter(|(_, link)| concerns(link)).map(|(index, link)| {
+            let ours = if id == HOST { link.mark.as_ref() == Some(scope.lab) } else { link.mark.is_some() };
+            (link.name.clone(), self.state(id, *index, link, ours, ids))
+        });
+        let asked = wanted.into_iter().flat_map(|place| place.sysctls.keys());
+        PlaceState {
+            links: links.collect(),
+            routes: if id == HOST { Vec::new() } else { space.routes.clone() },
+            sysctls: asked.filter_map(|key| Some((key.clone(), self.sysctl(id, key)?))).collect(),
+            nat: nat(space.nat.get(scope.lab)),
+        }
+    }
+
+    fn state(
+        &self,
+        space: SpaceId,
+        index: u32,
+        link: &Link,
+        ours: bool,
+        ids: &BTreeMap<SpaceId, Place>,
+    ) -> LinkState {
+        let name = |space: SpaceId, index: u32| self.spaces[&space].links.get(&index).map(|l| l.name.clone());
+        let kind = match &link.kind {
+            FakeKind::Loopback => LinkKind::Loopback,
+            FakeKind::Veth { peer: (at, index) } => {
+                LinkKind::Veth { peer: ids.get(at).map(|place| (place.clone(), *index)) }
+            }
+            FakeKind::Bridge { vlan_filtering, stp, .. } => {
+                LinkKind::Bridge { vlan_filtering: *vlan_filtering, stp: *stp }
+            }
+            FakeKind::Vlan { parent, id } => LinkKind::Vlan { parent: name(space, *parent), id: id.get() },
+            FakeKind::Vxlan { settings, dev } => LinkKind::Vxlan(ObservedVxlan {
+                vni: settings.vni,
+                remote: settings.remote,
+                port: settings.port,
+                dev: dev.and_then(|dev| name(space, dev)),
+                local: settings.local,
+                learning: settings.learning,
+            }),
+            FakeKind::Macvlan { parent, mode } => {
+                LinkKind::Macvlan { parent: name(HOST, *parent), mode: Some(*mode) }
+            }
+            FakeKind::Dummy => LinkKind::Dummy,
+        };
+        LinkState {
+            index,
+            ours,
+            kind,
+            mac: link.mac,
+            mtu: link.mtu,
+            up: link.up,
+            carrier: link.up,
+            master: link.master.and_then(|master| name(space, master)),
+            addresses: link.addresses.clone(),
+            // Not asked for where no bridge filters.
+            vlans: if self.filters(space) { link.vlans.clone() } else { BTreeMap::new() },
+        }
+    }
+
+    fn filters(&self, space: SpaceId) -> bool {
+        let filters = |link: &Link| matches!(link.kind, FakeKind::Bridge { vlan_filtering: true, .. });
+        self.spaces[&space].links.values().any(filters)
+    }
+
+    /// The labs that have left a mark on the host.
+    pub(super) fn marked(&self) -> impl Iterator<Item = &LabName> {
+        let host = &self.spaces[&HOST];
+        let links = host.links.values().filter_map(|link| link.mark.as_ref());
+        self.labs.keys().chain(links).chain(host.nat.keys())
+    }
+}
+
+fn nat(rules: Option<&Vec<crate::model::NatRule>>) -> NatState {
+    let ours = |rules: &Vec<_>| rules.iter().cloned().map(ObservedRule::Ours).collect();
+    NatState { present: rules.is_some(), rules: rules.map(ours).unwrap_or_default() }
+}

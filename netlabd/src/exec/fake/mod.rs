@@ -1,0 +1,186 @@
+//! A kernel in memory, for tests: it refuses, cascades and forgets as Linux does, and fails when told.
+
+mod damage;
+mod look;
+mod ops;
+mod world;
+
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{Failure, Feature, HostLink, HostState, Kernel, Scope};
+use crate::{
+    model::{LabName, Place, SysctlKey, observed::Observed},
+    plan::{Op, Plan},
+};
+use ops::Lab;
+use world::{HOST, World};
+
+/// The fake.
+#[derive(Debug)]
+pub(crate) struct FakeKernel(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    world: World,
+    fault: Option<Fault>,
+    /// Operations tried so far.
+    tried: usize,
+    /// What keeps failing once it has failed.
+    broken: BTreeSet<String>,
+}
+
+/// A failure to come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fault {
+    /// How many operations from now go well before one fails.
+    pub(crate) after: usize,
+    /// The error number.
+    pub(crate) errno: i32,
+    /// Whether the same operation fails again whenever it is tried, or only once.
+    pub(crate) lasting: bool,
+}
+
+/// The host as it is, to be compared later; numbers that only grow are left out.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Snapshot(String);
+
+impl FakeKernel {
+    /// A host with nothing but `lo`.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(State { world: World::new(), fault: None, tried: 0, broken: BTreeSet::new() }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes an operation fail, counted from now on; `None`: all goes well again.
+    pub(crate) fn fail(&self, fault: Option<Fault>) {
+        let mut state = self.state();
+        state.fault = fault;
+        state.tried = 0;
+        state.broken.clear();
+    }
+
+    /// Whether the failure that was asked for has come.
+    pub(crate) fn has_failed(&self) -> bool {
+        let state = self.state();
+        state.fault.is_some_and(|fault| state.tried > fault.after)
+    }
+
+    /// All there is: labs, pins, and the host with what others have on it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let world = &self.state().world;
+        let mut spaces: Vec<_> = world.spaces.values().map(|space| format!("{space:?}")).collect();
+        spaces[1..].sort();
+        Snapshot(format!("{:?}\n{:?}\n{}", world.labs, world.pins, spaces.join("\n")))
+    }
+}
+
+impl State {
+    /// Counts an operation, and fails it if its time has come.
+    fn attempt(&mut self, object: &str, what: &str) -> Result<(), Failure> {
+        let number = self.tried;
+        self.tried += 1;
+        let Some(fault) = self.fault else { return Ok(()) };
+        if number == fault.after && fault.lasting {
+            self.broken.insert(what.to_owned());
+        }
+        if number == fault.after || self.broken.contains(what) {
+            return Err(Failure::os(object, what, &std::io::Error::from_raw_os_error(fault.errno)));
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, lab: &LabName, op: &Op) -> Result<(), Failure> {
+        self.attempt(&op.object(), &op.to_string())?;
+        Lab { name: lab, world: &mut self.world }.run(op)
+    }
+}
+
+impl Kernel for FakeKernel {
+    fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure> {
+        let mut state = self.state();
+        state.attempt(scope.lab.as_str(), "looking")?;
+        Ok(state.world.observe(scope))
+    }
+
+    fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+        let mut count = 0;
+        for stage in &plan.stages {
+            let is_new = |op: &&Op| matches!(op, Op::AddNode(_) | Op::PinNode(_));
+            let is_gone = |op: &&Op| matches!(op, Op::DeleteNode(_));
+            let run = |op: &Op| self.state().run(scope.lab, op).err();
+            let mut failures: Vec<_> = stage.ops.iter().filter(is_new).filter_map(run).collect();
+            if failures.is_empty() {
+                // The host first, then place by place; each goes on past its failures.
+                let mut settings: Vec<_> =
+                    stage.ops.iter().filter(|op| !is_new(op) && !is_gone(op)).collect();
+                settings.sort_by_key(
+                    |op| if matches!(op, Op::AddVeth { .. }) { Place::Host } else { op.place() },
+                );
+                failures.extend(settings.into_iter().filter_map(run));
+            }
+            failures.extend(stage.ops.iter().filter(is_gone).filter_map(run));
+            if !failures.is_empty() {
+                return failures;
+            }
+            count += stage.ops.len();
+            done(count);
+        }
+        Vec::new()
+    }
+
+    fn host(&self) -> Result<HostState, Failure> {
+        let state = self.state();
+        let links = state.world.spaces[&HOST].links.values().map(|link| {
+            let addresses = link.addresses.iter().map(|state| state.address).collect();
+            (link.name.clone(), HostLink { lab: link.mark.as_ref().map(ToString::to_string), addresses })
+        });
+        Ok(HostState {
+            links: links.collect(),
+            ipv6_by_advertisement: false,
+            pins: state.world.pins.keys().cloned().collect(),
+        })
+    }
+
+    fn probe(&self, _: Feature) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {
+        self.state().world.sysctl(HOST, key)
+    }
+
+    fn host_sysctl_folder(&self, path: &str) -> Vec<String> {
+        if !path.ends_with("/conf") {
+            return Vec::new();
+        }
+        let state = self.state();
+        state.world.spaces[&HOST].links.values().map(|link| link.name.clone()).collect()
+    }
+
+    fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
+        let mut state = self.state();
+        let what = format!("setting {key} = {value}");
+        state.attempt("host", &what)?;
+        let set = state.world.set_sysctl(HOST, key, value);
+        set.map_err(|errno| Failure::os("host", what, &std::io::Error::from_raw_os_error(errno)))
+    }
+
+    fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
+        Ok(self.state().world.marked().cloned().collect())
+    }
+
+    fn release(&self, lab: &LabName) -> Result<(), Failure> {
+        let mut state = self.state();
+        state.attempt(lab.as_str(), "releasing")?;
+        if let Some(nodes) = state.world.labs.remove(lab) {
+            assert!(nodes.is_empty(), "{lab} is released with nodes left");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,321 @@
+//! Operations on the world, refused as the kernel would refuse them.
+
+use std::net::IpAddr;
+
+use super::world::{At, FakeKind, HOST, Link, SpaceId, World};
+use crate::{
+    exec::Failure,
+    model::{
+        Endpoint, Kind, LabName, Mac, NodeName, Place, Route, SysctlKey,
+        observed::{AddressState, RouteState},
+    },
+    plan::{LinkChange, Op, VethEnd},
+};
+
+/// One lab's view of the world.
+pub(super) struct Lab<'a> {
+    pub(super) name: &'a LabName,
+    pub(super) world: &'a mut World,
+}
+
+impl Lab<'_> {
+    /// Does one operation.
+    pub(super) fn run(&mut self, op: &Op) -> Result<(), Failure> {
+        self.try_run(op)
+            .map_err(|errno| Failure::os(op.object(), op, &std::io::Error::from_raw_os_error(errno)))
+    }
+
+    fn try_run(&mut self, op: &Op) -> Result<(), i32> {
+        match op {
+            Op::AddNode(node) => self.add_node(node),
+            Op::DeleteNode(node) => {
+                if let Some(id) = self.world.labs.get_mut(self.name).and_then(|nodes| nodes.remove(node)) {
+                    self.world.delete_space(id);
+                }
+                Ok(())
+            }
+            Op::PinNode(node) => {
+                let id = self.space(&Place::Node(node.clone()))?;
+                self.world.pins.insert(format!("{}.{node}", self.name), id);
+                Ok(())
+            }
+            Op::AddVeth { a, b } => self.add_veth(a, b),
+            Op::AddLink { at, kind, mac, mtu } => self.add_link(at, kind, *mac, *mtu),
+            Op::DeleteLink(spot) => {
+                let space = self.space(&spot.place)?;
+                if let Some(index) = self.world.find(space, &spot.name) {
+                    self.world.delete((space, index));
+                }
+                Ok(())
+            }
+            Op::Rename { from, to } => {
+                let space = self.space(&from.place)?;
+                self.rename(space, &from.name, to.as_str())
+            }
+            Op::SetLink { at, change } => self.change(at, change),
+            Op::AddVlan { at, vlan, flags, on_bridge } => {
+                let link = self.vlan_port(at, *on_bridge)?;
+                if flags.pvid {
+                    link.vlans.values_mut().for_each(|other| other.pvid = false);
+                }
+                link.vlans.insert(*vlan, *flags);
+                Ok(())
+            }
+            Op::DeleteVlan { at, vlan, on_bridge } => {
+                self.vlan_port(at, *on_bridge)?.vlans.remove(vlan);
+                Ok(())
+            }
+            Op::AddAddress { at, address } => {
+                let at = self.at(at)?;
+                let link = self.world.link(at).ok_or(libc::ENODEV)?;
+                if link.addresses.iter().any(|state| state.address == *address) {
+                    return Err(libc::EEXIST);
+                }
+                link.addresses.push(AddressState { address: *address, ours: true });
+                Ok(())
+            }
+            Op::DeleteAddress { at, address } => {
+                let at = self.at(at)?;
+                self.world.delete_address(at, *address);
+                Ok(())
+            }
+            Op::AddRoute { place, route } => self.add_route(place, route),
+            Op::DeleteRoute { place, route } => {
+                let space = self.space(place)?;
+                self.world.space(space).routes.retain(|state| state.route != *route);
+                Ok(())
+            }
+            Op::SetSysctl { place, key, value } => {
+                let space = self.space(place)?;
+                self.world.set_sysctl(space, key, value)
+            }
+            Op::SetNat { place, rules } => {
+                let space = self.space(place)?;
+                let nat = &mut self.world.space(space).nat;
+                if rules.is_empty() {
+                    nat.remove(self.name)
+                } else {
+                    nat.insert(self.name.clone(), rules.clone())
+                };
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn space(&self, place: &Place) -> Result<SpaceId, i32> {
+        match place {
+            Place::Host => Ok(HOST),
+            Place::Node(node) => {
+                self.world.labs.get(self.name).and_then(|nodes| nodes.get(node)).copied().ok_or(libc::ENOENT)
+            }
+        }
+    }
+
+    pub(super) fn at(&self, at: &Endpoint) -> Result<At, i32> {
+        let space = self.space(&at.place)?;
+        Ok((space, self.world.find(space, at.interface.as_str()).ok_or(libc::ENODEV)?))
+    }
+
+    fn free(&self, at: &Endpoint) -> Result<SpaceId, i32> {
+        let space = self.space(&at.place)?;
+        if self.world.find(space, at.interface.as_str()).is_some() { Err(libc::EEXIST) } else { Ok(space) }
+    }
+
+    fn add_node(&mut self, node: &NodeName) -> Result<(), i32> {
+        let pin = format!("{}.{node}", self.name);
+        if self.world.pins.contains_key(&pin) {
+            return Err(libc::EADDRINUSE);
+        }
+        let id = self.world.add_space();
+        // A new namespace takes over the host's forwarding.
+        let forwarding: SysctlKey = "net.ipv4.ip_forward".parse().expect("a sysctl");
+        let value = self.world.space(HOST).sysctls[&forwarding].clone();
+        self.world.space(id).sysctls.insert(forwarding, value);
+        self.world.labs.entry(self.name.clone()).or_default().insert(node.clone(), id);
+        self.world.pins.insert(pin, id);
+        Ok(())
+    }
+
+    fn add_veth(&mut self, a: &VethEnd, b: &VethEnd) -> Result<(), i32> {
+        let (space_a, space_b) = (self.free(&a.at)?, self.free(&b.at)?);
+        if a.at == b.at {
+            return Err(libc::EEXIST);
+        }
+        let make = |end: &VethEnd, peer| Link {
+            mark: Some(self.name.clone()),
+            mac: end.mac,
+            mtu: end.mtu.unwrap_or(1500),
+            ..Link::new(end.at.interface.as_str(), FakeKind::Veth { peer })
+        };
+        let (link_a, link_b) = (make(a, (HOST, 0)), make(b, (HOST, 0)));
+        let first = self.world.add(space_a, link_a);
+        let second = self.world.add(space_b, Link { kind: FakeKind::Veth { peer: first }, ..link_b });
+        self.world.link(first).ok_or(libc::ENODEV)?.kind = FakeKind::Veth { peer: second };
+        Ok(())
+    }
+
+    fn add_link(
+        &mut self,
+        at: &Endpoint,
+        kind: &Kind,
+        mac: Option<Mac>,
+        mtu: Option<u32>,
+    ) -> Result<(), i32> {
+        let space = self.free(at)?;
+        let lower = |name: &str, space| self.world.find(space, name).ok_or(libc::ENODEV);
+        let (mut mac, mut mtu) = (mac, mtu);
+        let kind = match kind {
+            Kind::Bridge { vlan_filtering, stp } => {
+                FakeKind::Bridge { vlan_filtering: *vlan_filtering, stp: *stp, mtu_set: false }
+            }
+            Kind::Vlan { parent, id } => {
+                let parent = lower(parent.as_str(), space)?;
+                let carrier = &self.world.spaces[&space].links[&parent];
+                mac = mac.or(carrier.mac);
+                if mtu.is_some_and(|mtu| mtu > carrier.mtu) {
+                    return Err(libc::EINVAL);
+                }
+                mtu = mtu.or(Some(carrier.mtu));
+                FakeKind::Vlan { parent, id: *id }
+            }
+            Kind::Vxlan(settings) => {
+                let dev = settings.dev.as_ref().map(|dev| lower(dev.as_str(), space)).transpose()?;
+                FakeKind::Vxlan { settings: settings.clone(), dev }
+            }
+            Kind::Macvlan { parent, mode } => {
+                let parent = lower(parent.as_str(), HOST)?;
+                let most = self.world.spaces[&HOST].links[&parent].mtu;
+                if mtu.is_some_and(|mtu| mtu > most) {
+                    return Err(libc::EINVAL);
+                }
+                mtu = mtu.or(Some(most));
+                FakeKind::Macvlan { parent, mode: *mode }
+            }
+            Kind::Dummy => FakeKind::Dummy,
+            Kind::Loopback | Kind::Veth { .. } => return Err(libc::EOPNOTSUPP),
+        };
+        let taken = self.world.spaces[&space].links.values().any(|other| clash(&other.kind, &kind));
+        if taken {
+            return Err(libc::EEXIST);
+        }
+        let link = Link::new(at.interface.as_str(), kind);
+        let mark = Some(self.name.clone());
+        self.world.add(space, Link { mark, mac, mtu: mtu.unwrap_or(1500), ..link });
+        Ok(())
+    }
+
+    pub(super) fn rename(&mut self, space: SpaceId, from: &str, to: &str) -> Result<(), i32> {
+        if self.world.find(space, to).is_some() {
+            return Err(libc::EEXIST);
+        }
+        let index = self.world.find(space, from).ok_or(libc::ENODEV)?;
+        let link = self.world.link((space, index)).ok_or(libc::ENODEV)?;
+        to.clone_into(&mut link.name);
+        for state in &mut self.world.space(space).routes {
+            if state.route.dev.as_str() == from
+                && let Ok(name) = to.parse()
+            {
+                state.route.dev = name;
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, at: &Endpoint, change: &LinkChange) -> Result<(), i32> {
+        let at = self.at(at)?;
+        match change {
+            LinkChange::Up(up) => self.world.set_up(at, *up),
+            LinkChange::Mtu(mtu) => self.world.set_mtu(at, *mtu),
+            LinkChange::Mac(mac) => self.world.set_mac(at, *mac),
+            LinkChange::Master(master) => {
+                let find = |name: &str| self.world.find(at.0, name).ok_or(libc::ENODEV);
+                let master = master.as_ref().map(|name| find(name.as_str())).transpose()?;
+                self.world.set_master(at, master)
+            }
+            LinkChange::VlanFiltering(on) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.kind {
+                FakeKind::Bridge { vlan_filtering, .. } => {
+                    *vlan_filtering = *on;
+                    Ok(())
+                }
+                _ => Err(libc::EOPNOTSUPP),
+            },
+            LinkChange::Stp(on) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.kind {
+                FakeKind::Bridge { stp, .. } => {
+                    *stp = *on;
+                    Ok(())
+                }
+                _ => Err(libc::EOPNOTSUPP),
+            },
+        }
+    }
+
+    fn vlan_port(&mut self, at: &Endpoint, on_bridge: bool) -> Result<&mut Link, i32> {
+        let at = self.at(at)?;
+        let link = self.world.link(at).ok_or(libc::ENODEV)?;
+        let is_bridge = matches!(link.kind, FakeKind::Bridge { .. });
+        if is_bridge == on_bridge && (is_bridge || link.master.is_some()) {
+            Ok(link)
+        } else {
+            Err(libc::EOPNOTSUPP)
+        }
+    }
+
+    fn add_route(&mut self, place: &Place, route: &Route) -> Result<(), i32> {
+        let space = self.space(place)?;
+        let index = self.world.find(space, route.dev.as_str()).ok_or(libc::ENODEV)?;
+        let link = self.world.link((space, index)).ok_or(libc::ENODEV)?;
+        if !link.up {
+            return Err(libc::ENETDOWN);
+        }
+        if !route.via.is_none_or(|via| is_on(link, via)) {
+            return Err(if route.to.addr().is_ipv4() { libc::ENETUNREACH } else { libc::EHOSTUNREACH });
+        }
+        let routes = &mut self.world.space(space).routes;
+        routes.retain(|state| state.route.to != route.to || state.route.metric != route.metric);
+        routes.push(RouteState { route: route.clone(), ours: true, plain: true });
+        Ok(())
+    }
+}
+
+/// Whether an address is on an interface's own network.
+fn is_on(link: &Link, address: IpAddr) -> bool {
+    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    link_local || link.addresses.iter().any(|state| state.address.contains(&address))
+}
+
+/// Whether the kernel takes two interfaces for the same thing.
+fn clash(a: &FakeKind, b: &FakeKind) -> bool {
+    match (a, b) {
+        (FakeKind::Vlan { parent, id }, FakeKind::Vlan { parent: p, id: i }) => (parent, id) == (p, i),
+        (FakeKind::Vxlan { settings, .. }, FakeKind::Vxlan { settings: other, .. }) => {
+            (settings.vni, settings.port) == (other.vni, other.port)
+        }
+        _ => false,
+    }
+}
+
+impl World {
+    /// Writes a sysctl; one of an interface exists with it.
+    pub(super) fn set_sysctl(&mut self, space: SpaceId, key: &SysctlKey, value: &str) -> Result<(), i32> {
+        if !self.has_sysctl(space, key) {
+            return Err(libc::ENOENT);
+        }
+        self.space(space).sysctls.insert(key.clone(), value.to_owned());
+        Ok(())
+    }
+
+    /// Reads a sysctl.
+    pub(super) fn sysctl(&self, space: SpaceId, key: &SysctlKey) -> Option<String> {
+        let values = &self.spaces.get(&space)?.sysctls;
+        self.has_sysctl(space, key).then(|| values.get(key).cloned().unwrap_or_else(|| "0".to_owned()))
+    }
+
+    fn has_sysctl(&self, space: SpaceId, key: &SysctlKey) -> bool {
+        let path = key.path();
+        let mut parts = path.split('/').skip_while(|part| *part != "conf").skip(1);
+        match parts.next() {
+            Some("all" | "default") | None => true,
+            Some(name) => self.find(space, name).is_some(),
+        }
+    }
+}

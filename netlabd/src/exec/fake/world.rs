@@ -1,0 +1,320 @@
+//! What there is: namespaces with their interfaces, as the kernel would have them.
+
+use std::collections::BTreeMap;
+
+use ipnet::IpNet;
+
+use crate::model::{
+    LabName, Mac, MacvlanMode, NatRule, NodeName, SysctlKey, VlanId, Vxlan,
+    observed::{AddressState, RouteState, VlanFlags},
+};
+
+/// A namespace's number; the host is 0.
+pub(super) type SpaceId = u32;
+
+/// The host.
+pub(super) const HOST: SpaceId = 0;
+
+/// An interface: its namespace and index.
+pub(super) type At = (SpaceId, u32);
+
+/// All there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct World {
+    pub(super) spaces: BTreeMap<SpaceId, Space>,
+    pub(super) labs: BTreeMap<LabName, BTreeMap<NodeName, SpaceId>>,
+    pub(super) pins: BTreeMap<String, SpaceId>,
+    next: u32,
+}
+
+/// One network namespace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Space {
+    pub(super) links: BTreeMap<u32, Link>,
+    pub(super) routes: Vec<RouteState>,
+    pub(super) sysctls: BTreeMap<SysctlKey, String>,
+    /// Chains by lab; those of a node are under the lab's own name too.
+    pub(super) nat: BTreeMap<LabName, Vec<NatRule>>,
+}
+
+/// One interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) name: String,
+    pub(super) mark: Option<LabName>,
+    pub(super) kind: FakeKind,
+    pub(super) mac: Option<Mac>,
+    pub(super) mtu: u32,
+    pub(super) up: bool,
+    pub(super) master: Option<u32>,
+    pub(super) addresses: Vec<AddressState>,
+    pub(super) vlans: BTreeMap<VlanId, VlanFlags>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum FakeKind {
+    Loopback,
+    Veth {
+        peer: At,
+    },
+    /// `mtu_set`: somebody set its MTU; until then it follows its ports.
+    Bridge {
+        vlan_filtering: bool,
+        stp: bool,
+        mtu_set: bool,
+    },
+    Vlan {
+        parent: u32,
+        id: VlanId,
+    },
+    Vxlan {
+        settings: Vxlan,
+        dev: Option<u32>,
+    },
+    Macvlan {
+        parent: u32,
+        mode: MacvlanMode,
+    },
+    Dummy,
+}
+
+impl World {
+    /// A host with a loopback interface, and with what a host has.
+    pub(super) fn new() -> Self {
+        let mut world = Self {
+            spaces: BTreeMap::from([(HOST, Space::default())]),
+            labs: BTreeMap::new(),
+            pins: BTreeMap::new(),
+            next: 1,
+        };
+        world.furnish(HOST);
+        world
+    }
+
+    /// A new namespace.
+    pub(super) fn add_space(&mut self) -> SpaceId {
+        let id = self.number();
+        self.spaces.insert(id, Space::default());
+        self.furnish(id);
+        id
+    }
+
+    fn furnish(&mut self, id: SpaceId) {
+        let loopback = Link::new("lo", FakeKind::Loopback);
+        self.add(id, Link { mtu: 65_536, up: id == HOST, ..loopback });
+        for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter"] {
+            let key = key.parse().expect("a sysctl");
+            self.space(id).sysctls.insert(key, "0".to_owned());
+        }
+    }
+
+    /// A number that nothing has had before.
+    pub(super) fn number(&mut self) -> u32 {
+        self.next += 1;
+        self.next
+    }
+
+    pub(super) fn space(&mut self, id: SpaceId) -> &mut Space {
+        self.spaces.get_mut(&id).expect("the namespace is there")
+    }
+
+    pub(super) fn add(&mut self, space: SpaceId, link: Link) -> At {
+        let index = self.number();
+        self.space(space).links.insert(index, link);
+        (space, index)
+    }
+
+    pub(super) fn link(&mut self, at: At) -> Option<&mut Link> {
+        self.spaces.get_mut(&at.0)?.links.get_mut(&at.1)
+    }
+
+    /// The interface of a name.
+    pub(super) fn find(&self, space: SpaceId, name: &str) -> Option<u32> {
+        let links = &self.spaces.get(&space)?.links;
+        links.iter().find(|(_, link)| link.name == name).map(|(index, _)| *index)
+    }
+
+    /// Who stands on an interface, or is its other end.
+    fn dependents(&self, at: At) -> Vec<At> {
+        let depends = |space: SpaceId, link: &Link| match &link.kind {
+            FakeKind::Veth { peer } => *peer == at,
+            FakeKind::Vlan { parent, .. } => (space, *parent) == at,
+            FakeKind::Vxlan { dev: Some(dev), .. } => (space, *dev) == at,
+            FakeKind::Macvlan { parent, .. } => (HOST, *parent) == at,
+            _ => false,
+        };
+        let all = self.spaces.iter().flat_map(|(id, space)| space.links.iter().map(|(i, l)| (*id, *i, l)));
+        all.filter(|(space, _, link)| depends(*space, link)).map(|(space, index, _)| (space, index)).collect()
+    }
+
+    /// Deletes an interface with all that goes along.
+    pub(super) fn delete(&mut self, at: At) {
+        let dependents = self.dependents(at);
+        let Some(link) = self.spaces.get_mut(&at.0).and_then(|space| space.links.remove(&at.1)) else {
+            return;
+        };
+        let space = self.space(at.0);
+        space.routes.retain(|state| state.route.dev.as_str() != link.name);
+        for port in space.links.values_mut().filter(|port| port.master == Some(at.1)) {
+            port.leave_bridge();
+        }
+        self.follow_ports(at.0, link.master);
+        for other in dependents {
+            self.delete(other);
+        }
+    }
+
+    /// Deletes a namespace with all that is in it.
+    pub(super) fn delete_space(&mut self, id: SpaceId) {
+        let Some(space) = self.spaces.get(&id) else { return };
+        for index in space.links.keys().copied().collect::<Vec<_>>() {
+            self.delete((id, index));
+        }
+        self.spaces.remove(&id);
+        self.pins.retain(|_, pinned| *pinned != id);
+    }
+
+    /// Sets an interface up or down. Down loses routes and IPv6 addresses; VLANs follow.
+    pub(super) fn set_up(&mut self, at: At, up: bool) -> Result<(), i32> {
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        let (name, kind, was) = (link.name.clone(), link.kind.clone(), link.up);
+        if let FakeKind::Vlan { parent, .. } = kind
+            && up
+            && !self.link((at.0, parent)).is_some_and(|parent| parent.up)
+        {
+            return Err(libc::ENETDOWN);
+        }
+        if was == up {
+            return Ok(());
+        }
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        link.up = up;
+        if !up {
+            link.addresses.retain(|state| state.address.addr().is_ipv4());
+            self.space(at.0).routes.retain(|state| state.route.dev.as_str() != name);
+        }
+        for (space, index) in self.dependents(at) {
+            let on_top = self.link((space, index)).is_some_and(|l| matches!(l.kind, FakeKind::Vlan { .. }));
+            if on_top {
+                self.set_up((space, index), up)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes an address off. With the last of its family, the routes of that family go.
+    pub(super) fn delete_address(&mut self, at: At, address: IpNet) {
+        let Some(link) = self.link(at) else { return };
+        let name = link.name.clone();
+        let before = link.addresses.len();
+        link.addresses.retain(|state| state.address != address);
+        let gone = link.addresses.len() < before;
+        let last = !link.addresses.iter().any(|state| state.address.addr().is_ipv4());
+        if gone && last && address.addr().is_ipv4() {
+            self.space(at.0)
+                .routes
+                .retain(|state| state.route.to.addr().is_ipv6() || state.route.dev.as_str() != name);
+        }
+    }
+
+    pub(super) fn set_mtu(&mut self, at: At, mtu: u32) -> Result<(), i32> {
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        if link.mtu == mtu {
+            return Ok(());
+        }
+        let kind = link.kind.clone();
+        let too_large = |parent: Option<&mut Link>| parent.is_some_and(|parent| parent.mtu < mtu);
+        match kind {
+            FakeKind::Vlan { parent, .. } if too_large(self.link((at.0, parent))) => {
+                return Err(libc::ERANGE);
+            }
+            FakeKind::Macvlan { parent, .. } if too_large(self.link((HOST, parent))) => {
+                return Err(libc::EINVAL);
+            }
+            _ => {}
+        }
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        link.mtu = mtu;
+        if let FakeKind::Bridge { mtu_set, .. } = &mut link.kind {
+            *mtu_set = true;
+        }
+        let master = link.master;
+        self.follow_ports(at.0, master);
+        for above in self.dependents(at) {
+            let link = self.link(above).expect("a dependent is there");
+            if matches!(link.kind, FakeKind::Vlan { .. } | FakeKind::Macvlan { .. }) {
+                link.mtu = link.mtu.min(mtu);
+            }
+        }
+        Ok(())
+    }
+
+    /// A new MAC address; VLANs that shared the old one follow.
+    pub(super) fn set_mac(&mut self, at: At, mac: Mac) -> Result<(), i32> {
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        let old = link.mac.replace(mac);
+        for above in self.dependents(at) {
+            let link = self.link(above).expect("a dependent is there");
+            if matches!(link.kind, FakeKind::Vlan { .. }) && link.mac == old {
+                link.mac = Some(mac);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn set_master(&mut self, at: At, master: Option<u32>) -> Result<(), i32> {
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        let old = link.master;
+        link.leave_bridge();
+        if let Some(bridge) = master {
+            if matches!(link.kind, FakeKind::Bridge { .. } | FakeKind::Loopback) {
+                return Err(libc::ELOOP);
+            }
+            link.master = Some(bridge);
+            link.vlans = Link::first_vlans();
+        }
+        self.follow_ports(at.0, old);
+        self.follow_ports(at.0, master);
+        Ok(())
+    }
+
+    /// A bridge whose MTU nobody set has that of its smallest port.
+    fn follow_ports(&mut self, space: SpaceId, bridge: Option<u32>) {
+        let Some(bridge) = bridge else { return };
+        let links = &mut self.space(space).links;
+        let ports = links.values().filter(|link| link.master == Some(bridge)).map(|link| link.mtu);
+        let smallest = ports.min().unwrap_or(1500);
+        if let Some(Link { kind: FakeKind::Bridge { mtu_set: false, .. }, mtu, .. }) = links.get_mut(&bridge)
+        {
+            *mtu = smallest;
+        }
+    }
+}
+
+impl Link {
+    pub(super) fn new(name: &str, kind: FakeKind) -> Self {
+        let vlans =
+            if matches!(kind, FakeKind::Bridge { .. }) { Self::first_vlans() } else { BTreeMap::new() };
+        Self {
+            name: name.to_owned(),
+            mark: None,
+            kind,
+            mac: None,
+            mtu: 1500,
+            up: false,
+            master: None,
+            addresses: Vec::new(),
+            vlans,
+        }
+    }
+
+    fn first_vlans() -> BTreeMap<VlanId, VlanFlags> {
+        BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })])
+    }
+
+    fn leave_bridge(&mut self) {
+        if self.master.take().is_some() {
+            self.vlans.clear();
+        }
+    }
+}

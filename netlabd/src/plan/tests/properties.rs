@@ -1,0 +1,133 @@
+//! What holds for all labs, whatever became of them.
+
+use proptest::prelude::*;
+
+use super::{alike, converge, design, observe};
+use crate::{
+    api::convert,
+    exec::{Kernel, fake::FakeKernel},
+    model::{Lab, LabName},
+    plan::{Target, diff},
+};
+use netlab_proto::v1 as proto;
+
+fn lab(message: &proto::Lab) -> Lab {
+    convert::lab(message).unwrap_or_else(|faults| panic!("{faults}\n{message:?}"))
+}
+
+fn name() -> LabName {
+    "a".parse().unwrap()
+}
+
+/// A host with an interface of others, the parent of macvlans.
+fn host() -> FakeKernel {
+    let kernel = FakeKernel::new();
+    assert!(kernel.damage(&name(), "strange host:eth9"));
+    assert!(kernel.damage(&name(), "address host:eth9 10.9.9.9/24"));
+    kernel
+}
+
+/// Takes a lab away, and puts the host's forwarding back as the reconciler would.
+fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
+    converge(kernel, &name(), &Target::default()).map_err(TestCaseError::fail)?;
+    kernel.release(&name()).unwrap();
+    kernel.set_host_sysctl(&"net.ipv4.ip_forward".parse().unwrap(), "0").unwrap();
+    Ok(())
+}
+
+/// A few things done to a lab; numbers choose among its interfaces.
+fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
+    const VERBS: [&str; 13] = [
+        "delete",
+        "down",
+        "mtu",
+        "mac",
+        "nomaster",
+        "rename",
+        "novlans",
+        "unaddress",
+        "address",
+        "unroute",
+        "unpin",
+        "kill",
+        "flush-nat",
+    ];
+    let spots: Vec<_> = target
+        .places
+        .iter()
+        .flat_map(|(place, state)| state.links.keys().map(move |name| (place, name)))
+        .filter(|(_, name)| name.as_str() != "lo")
+        .collect();
+    let damage = |(number, (verb, spot)): (usize, &(usize, usize))| {
+        let (place, name) = spots.get(spot % spots.len().max(1))?;
+        Some(match VERBS[verb % VERBS.len()] {
+            "mtu" => format!("mtu {place}:{name} 1300"),
+            "mac" => format!("mac {place}:{name} 02:00:00:00:00:07"),
+            "rename" => format!("rename {place}:{name} stray{number}"),
+            "address" => format!("address {place}:{name} 10.0.{number}.1/24"),
+            verb @ ("unpin" | "kill" | "flush-nat") => format!("{verb} {place}"),
+            verb => format!("{verb} {place}:{name}"),
+        })
+    };
+    choices.iter().enumerate().filter_map(damage).collect()
+}
+
+fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
+    prop::collection::vec((0..13_usize, 0..32_usize), 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_new_lab_is_there_after_one_plan_and_deleting_leaves_what_was(message in design("a", 1)) {
+        let (kernel, name) = (host(), name());
+        let before = kernel.snapshot();
+        let target = Target::new(&lab(&message), "uid");
+        let plans = converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        // What a bridge's MTU becomes, and that a VLAN comes up with its parent, shows afterwards.
+        prop_assert!(plans.len() <= 2, "{:#?}", plans);
+        delete(&kernel)?;
+        prop_assert_eq!(kernel.snapshot(), before);
+    }
+
+    #[test]
+    fn a_changed_lab_becomes_what_a_new_one_would_be(a in design("a", 1), b in design("a", 1)) {
+        let (kernel, fresh, name) = (host(), host(), name());
+        let target = Target::new(&lab(&b), "uid");
+        converge(&kernel, &name, &Target::new(&lab(&a), "uid")).map_err(TestCaseError::fail)?;
+        let plans = converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        converge(&fresh, &name, &target).map_err(TestCaseError::fail)?;
+        let (changed, new) = (alike(observe(&kernel, &name, &target)), alike(observe(&fresh, &name, &target)));
+        prop_assert_eq!(changed, new, "{:#?}", plans);
+    }
+
+    #[test]
+    fn whatever_is_damaged_is_repaired(message in design("a", 1), choices in choices()) {
+        let (kernel, name) = (host(), name());
+        let target = Target::new(&lab(&message), "uid");
+        converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        let damages = damages(&target, &choices);
+        let done: Vec<_> = damages.iter().filter(|damage| kernel.damage(&name, damage)).collect();
+        let plans = converge(&kernel, &name, &target)
+            .map_err(|error| TestCaseError::fail(format!("{done:?}: {error}")))?;
+        prop_assert!(plans.len() <= 3, "{:?}: {:#?}", done, plans);
+        prop_assert!(diff(&target, &observe(&kernel, &name, &target)).is_empty());
+    }
+
+    #[test]
+    fn labs_and_strangers_are_left_alone(a in design("a", 1), b in design("b", 2), c in design("a", 1)) {
+        let (kernel, other) = (host(), "b".parse().unwrap());
+        let target_b = Target::new(&lab(&b), "other");
+        converge(&kernel, &other, &target_b).map_err(TestCaseError::fail)?;
+        let before = kernel.snapshot();
+        for message in [a, c] {
+            let target = Target::new(&lab(&message), "uid");
+            converge(&kernel, &name(), &target).map_err(TestCaseError::fail)?;
+            prop_assert!(diff(&target_b, &observe(&kernel, &other, &target_b)).is_empty());
+        }
+        delete(&kernel)?;
+        converge(&kernel, &other, &target_b).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(kernel.snapshot(), before);
+    }
+}

@@ -1,0 +1,133 @@
+//! The reconciler on the fake kernel: failures at every step, and requests that race.
+
+mod faults;
+mod races;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+use super::*;
+use crate::{
+    exec::fake::FakeKernel,
+    policy::{Caller, Policy, Role},
+};
+
+/// How long anything may take on a busy machine.
+const LONG: Duration = Duration::from_secs(30);
+
+/// A host with a manager of its own.
+struct Bed {
+    kernel: Arc<FakeKernel>,
+    manager: Manager,
+    access: Access,
+    // The actors end before the store's folder goes.
+    _runtime: Runtime,
+    _dir: TempDir,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let _context = runtime.enter();
+        let kernel = Arc::new(FakeKernel::new());
+        let opened = Store::open(dir.path()).unwrap();
+        let (manager, _) = Manager::start(kernel.clone(), opened.store).unwrap();
+        let policy = Policy::open(dir.path().join("config.toml"), false).unwrap();
+        let access = policy.access(Caller { uid: 0, pid: None, user: None, role: Role::Admin }).unwrap();
+        Self { kernel, manager, access, _runtime: runtime, _dir: dir }
+    }
+
+    fn create(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
+        self.manager.create(convert::lab(spec).unwrap(), spec.clone(), &self.access)
+    }
+
+    fn apply(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
+        let lab = convert::lab(spec).unwrap();
+        self.manager.apply(lab, spec.clone(), 0, &self.access).map(|(resource, _)| resource)
+    }
+
+    fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
+        self.manager.delete(name, &self.access)
+    }
+
+    fn get(&self, name: &LabName) -> Option<proto::LabResource> {
+        self.manager.get(name, &self.access).ok()
+    }
+
+    /// Waits until a lab is as `enough` wants it.
+    #[track_caller]
+    fn wait(&self, name: &LabName, enough: impl Fn(Option<&proto::LabResource>) -> bool) {
+        let end = Instant::now() + LONG;
+        loop {
+            let lab = self.get(name);
+            if enough(lab.as_ref()) {
+                return;
+            }
+            assert!(Instant::now() < end, "it stays {lab:#?}");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    #[track_caller]
+    fn wait_for_phase(&self, name: &LabName, phase: Phase) {
+        self.wait(name, |lab| lab.is_some_and(|lab| phase_of(lab) == phase && is_current(lab)));
+    }
+
+    /// Checks that what is there of a lab is what its specification says.
+    #[track_caller]
+    fn check(&self, name: &LabName) {
+        let lab = self.get(name).expect("it is there");
+        let target = Target::new(&convert::lab(&lab.spec.unwrap()).unwrap(), &lab.uid);
+        let scope = Scope { lab: name, first_id: 1, target: &target };
+        let plan = diff(&target, &self.kernel.observe(scope).unwrap());
+        assert!(plan.is_empty(), "{name} is Ready and differs: {plan:#?}");
+    }
+}
+
+fn status(lab: &proto::LabResource) -> &proto::LabStatus {
+    lab.status.as_ref().unwrap()
+}
+
+fn phase_of(lab: &proto::LabResource) -> Phase {
+    status(lab).phase()
+}
+
+/// Whether the status is about the newest specification.
+fn is_current(lab: &proto::LabResource) -> bool {
+    status(lab).observed_generation == lab.generation
+}
+
+/// A lab of the planner's examples.
+fn example(text: &str) -> proto::Lab {
+    serde_json::from_str(text).unwrap()
+}
+
+/// Examples that change into one another: before and after.
+fn changes() -> [(proto::Lab, proto::Lab); 3] {
+    let pair = |a, b| (example(a), example(b));
+    [
+        pair(
+            include_str!("../../../tests/golden/vxlan/lab.json"),
+            include_str!("../../../tests/golden/vxlan/node-less.next.json"),
+        ),
+        pair(
+            include_str!("../../../tests/golden/vlan-segments/lab.json"),
+            include_str!("../../../tests/golden/vlan-segments/trunk-and-vlan.next.json"),
+        ),
+        pair(
+            include_str!("../../../tests/golden/internet-router/lab.json"),
+            include_str!("../../../tests/golden/internet-router/nat.next.json"),
+        ),
+    ]
+}
+
+fn name_of(spec: &proto::Lab) -> LabName {
+    spec.name.parse().unwrap()
+}

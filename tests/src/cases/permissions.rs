@@ -1,0 +1,166 @@
+//! Who may do what: outsiders, owners, administrators, the host's protection, quotas.
+
+use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+use super::{Test, apply::SMALL};
+use crate::{
+    command::{run, wait_until},
+    host::TestHost,
+    users::{self, ALICE, BOB, CAROL, MALLORY},
+};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("permissions::outsiders_are_refused", outsiders),
+    Test::new("permissions::labs_of_others", others),
+    Test::new("permissions::administrators", administrators),
+    Test::new("permissions::the_host_is_protected", host_policy),
+    Test::new("permissions::quotas", quotas),
+    Test::new("permissions::bad_starts", bad_starts),
+];
+
+/// A host with users, netlabd with this configuration, and its file.
+fn with_users(config: &str) -> (TestHost, String) {
+    let mut host = TestHost::here();
+    users::move_in(&host);
+    let file = host.file("config.toml", config);
+    host.start_with(&["--config", &file]);
+    (host, file)
+}
+
+fn outsiders() {
+    let (host, _) = with_users("");
+    let file = host.file("small.yaml", SMALL);
+    let _ = MALLORY.ctl(&host, &["list-labs"]).code(6).complains("netlab");
+    // Even with the socket open to all.
+    fs::set_permissions(host.folders().socket(), fs::Permissions::from_mode(0o666))
+        .expect("opening the socket");
+    for args in [&["list-labs"][..], &["create-lab", &file], &["get-lab", "small"], &["doctor"]] {
+        let _ = MALLORY.ctl(&host, args).code(6).complains("join group netlab");
+    }
+    let _ = host.ctl(&["get-lab", "small"]).code(4);
+    assert!(host.log().contains("4004"), "the refusal is logged: {}", host.log());
+}
+
+fn others() {
+    let (host, _) = with_users("");
+    let file = host.file("small.yaml", SMALL);
+    ALICE.ctl(&host, &["create-lab", &file]).ok();
+    let seen: Value = serde_json::from_str(&BOB.ctl(&host, &["get-lab", "small", "-o", "json"]).ok())
+        .expect("get-lab speaks JSON");
+    assert_eq!((&seen["name"], &seen["owner_uid"]), (&"small".into(), &4001.into()));
+    assert_eq!(seen["status"]["phase"], "PHASE_READY");
+    assert!(seen["spec"].is_null() && !seen.to_string().contains("192.0.2"), "no more than that: {seen}");
+    let _ = BOB.ctl(&host, &["list-labs"]).code(0).says("small");
+    let before = host.inventory();
+    for args in [
+        &["delete-lab", "small"][..],
+        &["apply-lab", &file],
+        &["apply-lab", "--dry-run", &file],
+        &["pause-lab", "small"],
+        &["resume-lab", "small"],
+        &["check-lab", "small"],
+        &["watch-lab", "small"],
+        &["ping", "small", "ns1", "ns2"],
+        &["capture", "small", "ns1:eth0", "-c", "1"],
+    ] {
+        let _ = BOB.ctl(&host, args).code(6).complains("belongs to alice (uid 4001)");
+    }
+    let _ = BOB.ctl(&host, &["exec", "small", "ns1", "--", "true"]).code(125).complains("belongs to alice");
+    let _ = BOB.ctl(&host, &["create-lab", &file]).code(5);
+    before.assert_unchanged();
+    let forged = host.file("forged.yaml", format!("owner_uid: 0\n{SMALL}"));
+    let _ = BOB.ctl(&host, &["create-lab", &forged]).code(2).complains("owner_uid");
+    ALICE.ctl(&host, &["check-lab", "small"]).ok();
+    ALICE.ctl(&host, &["delete-lab", "small"]).ok();
+}
+
+fn administrators() {
+    let (host, _) = with_users("");
+    let file = host.file("small.yaml", SMALL);
+    ALICE.ctl(&host, &["create-lab", &file]).ok();
+    let _ = CAROL.ctl(&host, &["get-lab", "small", "-o", "json"]).code(0).says("192.0.2.1/24");
+    let changed = host.file("changed.yaml", SMALL.replace("203.0.113.1/24", "203.0.113.9/24"));
+    CAROL.ctl(&host, &["apply-lab", &changed]).ok();
+    assert_eq!(host.lab("small")["owner_uid"], 4001, "the owner stays");
+    CAROL.ctl(&host, &["delete-lab", "small"]).ok();
+    let log = host.log();
+    for part in ["4003", "carol", "delete"] {
+        assert!(log.contains(part), "the log says who did what: {part}");
+    }
+}
+
+/// A lab with a cable to the host.
+fn uplink(address: &str, more: &str) -> String {
+    format!(
+        "name: up\nnodes:\n  n: {{ interfaces: {{ eth0: {{}} }} }}\nhost:\n  interfaces: \
+         {{ lab0: {{ addresses: [{address}] }} }}\n{more}links:\n  - endpoints: [\"n:eth0\", \"host:lab0\"]\n"
+    )
+}
+
+fn host_policy() {
+    let (host, config) = with_users("");
+    let before = host.inventory();
+    let forward = "  forwarding: true\n  nat: { port_forwards: [ { protocol: tcp, port: 80, to: \"10.9.0.2:80\" } ] }\n";
+    let wide = "  forwarding: true\n  nat: { masquerade: [ { source: 10.0.0.0/8 } ] }\n";
+    let public = uplink("8.8.8.1/24", "");
+    for (lab, says) in [
+        (&public, "8.8.8.1/24 on the host needs an administrator"),
+        (&uplink("10.9.0.1/24", forward), "tcp port 80 needs an administrator"),
+        (&uplink("10.9.0.1/24", wide), "masquerading on the host"),
+        (
+            &SMALL.replace(
+                "ns2:\n    interfaces:\n",
+                "ns2:\n    interfaces:\n      mv: { macvlan: { parent: lo9 } }\n",
+            ),
+            "macvlan on the host's lo9 needs an administrator",
+        ),
+    ] {
+        let file = host.file("lab.yaml", lab);
+        let _ = ALICE.ctl(&host, &["create-lab", &file]).code(6).complains(says);
+    }
+    before.assert_unchanged();
+    let file = host.file("lab.yaml", &public);
+    let reload = |text: &str, logged: &str| {
+        fs::write(&config, text).expect("writing the configuration");
+        let pid = Pid::from_raw(host.daemon_pid().cast_signed()).expect("a process id");
+        kill_process(pid, Signal::HUP).expect("netlabd is there");
+        wait_until(logged, Duration::from_secs(30), || host.log().contains(logged));
+    };
+    reload("[policy\n", "stays as it was");
+    let _ = ALICE.ctl(&host, &["create-lab", &file]).code(6);
+    reload("[policy]\nhost_addresses = [\"8.8.8.0/24\"]\n", "was read again");
+    ALICE.ctl(&host, &["create-lab", &file]).ok();
+    ALICE.ctl(&host, &["delete-lab", "up"]).ok();
+    before.assert_unchanged();
+}
+
+fn quotas() {
+    let (host, _) = with_users("[quotas]\nlabs = 2\nnodes = 6\n");
+    let named = |name: &str| host.file(&format!("{name}.yaml"), SMALL.replace("small", name));
+    ALICE.ctl(&host, &["create-lab", &named("a1")]).ok();
+    ALICE.ctl(&host, &["create-lab", &named("a2")]).ok();
+    let _ = ALICE.ctl(&host, &["create-lab", &named("a3")]).code(1).complains("quota labs: 2 of 2");
+    let text = SMALL.replace("small", "a2").replace("links:\n", "  ns3: {}\nlinks:\n");
+    let larger = host.file("larger.yaml", text);
+    let _ = ALICE.ctl(&host, &["apply-lab", &larger]).code(1).complains("quota nodes: 6 of 6");
+    BOB.ctl(&host, &["create-lab", &named("b1")]).ok();
+    host.ctl(&["create-lab", &named("root1")]).ok();
+    ALICE.ctl(&host, &["delete-lab", "a1"]).ok();
+    ALICE.ctl(&host, &["apply-lab", &larger]).ok();
+}
+
+fn bad_starts() {
+    let host = TestHost::here();
+    let bad = host.file("bad.toml", "[quotas]\nlabs = 3\nnods = 4\n");
+    for (args, says) in [
+        (["--config", &bad], "bad.toml:3:1: unknown field `nods`"),
+        (["--config", "/nonexistent/c.toml"], "/nonexistent/c.toml: No such file"),
+        (["--listen", "127.0.0.1:7000"], "needs TLS"),
+    ] {
+        let _ = run(host.folders().command().args(args)).code(1).complains(says);
+    }
+}
