@@ -49,23 +49,22 @@ enum Next {
 ///
 /// `first` is told when the lab has been looked at once.
 pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::Sender<()>) {
-    let seen_repairs = entry.state().record.drift_repaired;
-    let mut actor =
-        Some(Actor { shared: shared.clone(), entry: entry.clone(), repaired: VecDeque::new(), seen_repairs });
+    let mut actor = None;
     let mut first = Some(first);
     let mut sleep = Sleep::default();
     loop {
-        let Some(mut working) = actor.take() else { return };
+        let mut working = actor.take().unwrap_or_else(|| Actor::new(&shared, &entry));
         let Ok(permit) = shared.workers.clone().acquire_owned().await else { return };
         let round = tokio::task::spawn_blocking(move || {
             let next = working.reconcile();
             drop(permit);
             (working, next)
         });
-        // A panic in there is a bug; the lab is left as it is and the daemon goes on.
+        // A panic in there is a bug; it must cost neither the daemon nor the lab's care.
         let Ok((done, next)) = round.await else {
-            tracing::error!(lab = %entry.name, "the lab's actor crashed; restart netlabd");
-            return;
+            tracing::error!(lab = %entry.name, "the lab's actor crashed; it begins anew");
+            sleep.before_retry(&entry).await;
+            continue;
         };
         actor = Some(done);
         // Nobody may be waiting any more.
@@ -102,6 +101,11 @@ struct Wanted {
 }
 
 impl Actor {
+    fn new(shared: &Arc<Shared>, entry: &Arc<Entry>) -> Self {
+        let seen_repairs = entry.state().record.drift_repaired;
+        Self { shared: shared.clone(), entry: entry.clone(), repaired: VecDeque::new(), seen_repairs }
+    }
+
     fn reconcile(&mut self) -> Next {
         let (deleting, failed, paused) = {
             let state = self.entry.state();

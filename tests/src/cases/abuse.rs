@@ -108,6 +108,8 @@ fn one_connection() {
     let host = with_lab();
     let before = memory(&host);
     let (child, seen) = flood(&host, 1, 10_000, "read", "LabService/WatchLab");
-    assert!((1..=100).contains(&count(&seen, "begun")), "calls under way in one connection: {seen}");
+    assert!(count(&seen, "begun") <= 100, "calls under way in one connection: {seen}");
+    // Whoever does not heed the limit that the server announced may be cut off before any call begins.
+    assert!(count(&seen, "begun") + count(&seen, "closed") > 0, "the flood was served or cut off: {seen}");
     stands(&host, child, before, &seen);
 }

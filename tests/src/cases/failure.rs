@@ -1,13 +1,7 @@
 //! What happens when something goes wrong halfway.
 
-use std::{process::Stdio, thread, time::Duration};
-
 use super::{Test, apply::SMALL};
-use crate::{
-    command::wait_until,
-    host::{TestHost, example},
-    strangers,
-};
+use crate::{host::TestHost, strangers};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -15,15 +9,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("failure::failed_change_says_so_and_can_be_mended", change),
     Test::new("failure::stale_generation_is_refused", stale),
     Test::new("failure::half_of_a_lab_gone_before_delete", half_gone),
-    Test::new("failure::killed_while_creating", killed_creating),
-    Test::new("failure::killed_while_changing", killed_changing),
-    Test::new("failure::killed_while_deleting", killed_deleting),
 ];
-
-/// How long netlabd may take to finish interrupted work.
-const SOON: Duration = Duration::from_secs(30);
-/// How often netlabd is killed in each test; each time a little later in its work.
-const KILLS: u64 = 12;
 
 /// A sysctl that the kernel refuses is found out halfway, when interfaces are there already.
 const REFUSED: &str = "    sysctls: { net.ipv4.ip_default_ttl: many }\n";
@@ -98,87 +84,6 @@ fn half_gone() {
         host.ctl(&["pause-lab", "small"]).ok();
         host.sh(damage);
         host.ctl(&["delete-lab", "small"]).ok();
-        before.assert_unchanged();
-    }
-}
-
-/// Starts netlabctl, kills netlabd a little later, and starts netlabd again; netlabctl has to end by itself.
-fn interrupt(host: &mut TestHost, args: &[&str], after: Duration) {
-    let mut client = host
-        .ctl_command(args)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("starting netlabctl");
-    thread::sleep(after);
-    host.kill();
-    host.start();
-    wait_until("netlabctl ends", SOON, || client.try_wait().expect("waiting for netlabctl").is_some());
-}
-
-/// Kills at moments spread over the work; most of it is done within some tens of milliseconds.
-fn moments() -> impl Iterator<Item = Duration> {
-    (1..=KILLS).map(|n| Duration::from_millis(n * 5))
-}
-
-fn killed_creating() {
-    let mut host = TestHost::here();
-    strangers::move_in(&host);
-    host.start();
-    let before = host.inventory();
-    for after in moments() {
-        interrupt(&mut host, &["create-lab", "labs/internet-router.yaml"], after);
-        if host.ctl(&["get-lab", "internet-router"]).code == 0 {
-            // It was accepted, so it comes up.
-            host.wait_ready("internet-router");
-            host.ctl(&["check-lab", "internet-router"]).ok();
-            host.ctl(&["delete-lab", "internet-router"]).ok();
-        }
-        before.assert_unchanged();
-    }
-}
-
-fn killed_changing() {
-    let mut host = TestHost::started();
-    let files = ["192.0.2.1/24", "192.0.2.9/24"].map(|address| {
-        let text = example("internet-router").replace("192.0.2.1/24", address);
-        let text = text.replace("eth1:\n        addresses", "eth1:\n        mtu: 1400\n        addresses");
-        (
-            address,
-            host.file(
-                &address.replace('/', "-"),
-                if address.contains('9') { text } else { example("internet-router") },
-            ),
-        )
-    });
-    host.ctl(&["create-lab", &files[0].1]).ok();
-    for (n, after) in moments().enumerate() {
-        interrupt(&mut host, &["apply-lab", &files[(n + 1) % 2].1], after);
-        host.wait_ready("internet-router");
-        host.ctl(&["check-lab", "internet-router"]).ok();
-        // The old state or the new one, and what is is what is wanted.
-        let wanted = host.lab("internet-router")["spec"].to_string();
-        let (_, file) = files.iter().find(|(address, _)| wanted.contains(address)).expect("one of the two");
-        let _ = host.ctl(&["apply-lab", "--dry-run", file]).code(0);
-    }
-}
-
-fn killed_deleting() {
-    let mut host = TestHost::here();
-    strangers::move_in(&host);
-    host.start();
-    let before = host.inventory();
-    for after in moments() {
-        host.ctl(&["create-lab", "labs/internet-router.yaml"]).ok();
-        interrupt(&mut host, &["delete-lab", "internet-router"], after);
-        wait_until("the lab is deleted, or was never asked to be", SOON, || {
-            let gone = host.ctl(&["get-lab", "internet-router", "-o", "json"]);
-            gone.code == 4 || gone.stdout.contains("PHASE_READY")
-        });
-        if host.ctl(&["get-lab", "internet-router"]).code == 0 {
-            host.ctl(&["delete-lab", "internet-router"]).ok();
-        }
         before.assert_unchanged();
     }
 }

@@ -14,7 +14,7 @@ mod faults;
 mod harness;
 mod kinds;
 mod labs;
-mod node;
+mod nodes;
 mod permissions;
 mod restart;
 
@@ -59,7 +59,7 @@ pub fn all() -> Vec<Test> {
         drift::TESTS,
         failure::TESTS,
         by_hand::TESTS,
-        node::TESTS,
+        nodes::TESTS,
         restart::TESTS,
         faults::TESTS,
         concurrency::TESTS,

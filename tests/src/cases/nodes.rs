@@ -1,0 +1,110 @@
+//! Inside nodes: commands, terminals and captures, as the notebook has them.
+
+use std::time::Duration;
+
+use super::{Test, apply::SMALL};
+use crate::{command::wait_until, host::TestHost};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("nodes::commands_end_with_their_own_code", codes),
+    Test::new("nodes::streams_pass_unchanged", streams),
+    Test::new("nodes::names_of_the_lab_are_known", names),
+    Test::new("nodes::root_inside_is_nobody_outside", root_inside),
+    Test::new("nodes::processes_end_with_the_lab", processes),
+    Test::new("nodes::terminals", terminals),
+    Test::new("nodes::captures", captures),
+];
+
+fn with_small() -> TestHost {
+    let host = TestHost::started();
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    host
+}
+
+fn codes() {
+    let host = with_small();
+    let exec = |command: &[&str]| host.ctl(&[&["exec", "small", "ns1", "--"], command].concat());
+    let _ = exec(&["true"]).code(0);
+    let _ = exec(&["sh", "-c", "exit 7"]).code(7);
+    let _ = exec(&["sh", "-c", "kill -9 $$"]).code(137);
+    let _ = exec(&["no-such-program"]).code(127).complains("No such file");
+    let _ = exec(&["/etc/passwd"]).code(126).complains("Permission denied");
+    let _ = host.ctl(&["exec", "small", "ns9", "--", "true"]).code(125).complains("ns1");
+    let _ = host.ctl(&["exec", "nothing", "ns1", "--", "true"]).code(125);
+}
+
+fn streams() {
+    let host = with_small();
+    let ctl = host.ctl_command(&[]).get_program().to_string_lossy().into_owned();
+    let socket = host.folders().socket().display().to_string();
+    let sum = |command: &str| host.sh(&format!("export NETLAB_HOST=unix://{socket}; {command} | sha256sum"));
+    host.sh("head -c 3000000 /dev/urandom > /tmp/bytes");
+    let sent = host.sh("sha256sum < /tmp/bytes");
+    assert_eq!(sum(&format!("{ctl} exec small ns1 -- cat < /tmp/bytes")), sent);
+    let _ = host.ctl(&["exec", "small", "ns1", "--", "sh", "-c", "echo wrong >&2"]).complains("wrong");
+}
+
+fn names() {
+    let host = with_small();
+    let _ = host.ctl(&["exec", "small", "ns1", "--", "hostname"]).says("ns1");
+    host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "router"]).ok();
+    host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "ns2"]).ok();
+}
+
+fn root_inside() {
+    let host = with_small();
+    let exec = |command: &str| host.ctl(&["exec", "small", "ns1", "--", "sh", "-c", command]);
+    let _ = exec("id -u").says("0");
+    exec("ip addr add 192.0.2.77/24 dev eth0 && ip addr del 192.0.2.77/24 dev eth0").ok();
+    exec("echo 1 > /proc/sys/net/ipv4/conf/all/log_martians").ok();
+    // Process 1 there is the lab's own init, in a network of its own.
+    let _ = exec("ip link add evil type veth peer name worse netns 1");
+    let _ = exec("ip link del evil");
+    host.sh("! ip link show worse 2>/dev/null");
+    for refused in [
+        "echo evil > /proc/sys/kernel/hostname",
+        "mount -t tmpfs evil /mnt",
+        "touch /etc/evil",
+        "nsenter --net=/proc/1/ns/net true",
+    ] {
+        assert_ne!(exec(refused).code, 0, "{refused}");
+    }
+}
+
+fn processes() {
+    let host = with_small();
+    let count = || host.sh("ps ax | grep -c '[s]leep 4321' || true").trim().parse::<u32>().unwrap_or(0);
+    host.ctl(&["exec", "--detach", "small", "ns1", "--", "sh", "-c", "trap '' TERM HUP; sleep 4321"]).ok();
+    wait_until("the command runs", Duration::from_secs(10), || count() > 0);
+    host.ctl(&["delete-lab", "small"]).ok();
+    assert_eq!(count(), 0, "a process outlives its lab");
+}
+
+fn terminals() {
+    let host = with_small();
+    let ctl = host.ctl_command(&[]).get_program().to_string_lossy().into_owned();
+    let socket = host.folders().socket().display().to_string();
+    let line = format!("NETLAB_HOST=unix://{socket} {ctl} exec small ns1 -- sh -c 'tty && stty size'");
+    let output = host.sh(&format!("script -qec \"{line}\" /dev/null < /dev/null"));
+    assert!(output.contains("/dev/pts/"), "{output}");
+}
+
+fn captures() {
+    let host = with_small();
+    let file = host.scratch("packets.pcapng").display().to_string();
+    let mut capture = host
+        .ctl_command(&["capture", "small", "ns2:eth0", "-f", "icmp", "-c", "4", "-w", &file])
+        .spawn()
+        .expect("starting netlabctl");
+    wait_until("four packets are captured", Duration::from_secs(30), || {
+        host.pings("small.ns1", "203.0.113.1");
+        capture.try_wait().expect("waiting for netlabctl").is_some()
+    });
+    let text = host.sh(&format!("tcpdump -nr {file} 2>/dev/null"));
+    assert_eq!(text.lines().count(), 4, "{text}");
+    assert!(text.contains("192.0.2.1 > 203.0.113.1: ICMP echo request"), "{text}");
+    let _ = host.ctl(&["capture", "small", "ns2:eth0", "-f", "icmp and and", "-c", "1", "-w", &file]).code(2);
+    let _ = host.ctl(&["capture", "small", "ns2:eth9", "-c", "1", "-w", &file]).code(4);
+}
