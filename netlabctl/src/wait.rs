@@ -67,6 +67,13 @@ impl Wait {
                 }
                 Some(Body::StatusChanged(_)) if self.status.observed_generation >= generation => {
                     match self.status.phase() {
+                        // It was put back before we began to watch.
+                        Phase::Ready
+                            if self.status.observed_generation > generation
+                                && self.status.last_error.is_some() =>
+                        {
+                            return Err(self.failed("could not be changed"));
+                        }
                         Phase::Ready => return Ok(()),
                         Phase::Failed => return Err(self.failed("failed")),
                         _ => {}

@@ -7,6 +7,7 @@ use crate::{
     flood::Flood,
     pinger,
     runner::{self, Ground, Part},
+    service,
 };
 
 const HELP: &str = "\
@@ -26,6 +27,7 @@ Used by the program itself:
   --flood CONNECTIONS CALLS SOCKET read|silent METHOD LAB
                                                       ask netlabd for too much
   --ping ADDRESS                                      send echo requests, print the answers' numbers
+  --serve PORT SENTENCE, --fetch ADDRESS:PORT         a TCP service of one sentence, and its client
 ";
 
 /// What the command line asks for.
@@ -39,6 +41,8 @@ enum Request {
     Inside(String),
     Body(String),
     Ping(Ipv4Addr),
+    Serve(u16, String),
+    Fetch(String),
     Flood(Flood),
 }
 
@@ -70,6 +74,8 @@ pub fn main() -> ExitCode {
         }
         Request::Inside(test) => runner::private::init(&test),
         Request::Ping(target) => pinger::run(target),
+        Request::Serve(port, sentence) => service::serve(port, &sentence),
+        Request::Fetch(at) => service::fetch(&at),
         Request::Flood(flood) => flood.run(),
         Request::Body(test) => runner::private::body(&test),
     };
@@ -95,6 +101,12 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
                     .map(Request::Ping)
                     .map_err(|_| format!("{target:?} is no IPv4 address"));
             }
+            "--serve" => {
+                let number = value()?;
+                let at = number.parse().map_err(|_| format!("{number:?} is no port"))?;
+                return Ok(Request::Serve(at, args.next().unwrap_or_default()));
+            }
+            "--fetch" => return value().map(Request::Fetch),
             "--flood" => {
                 let number = |text: String| text.parse().map_err(|_| format!("{text:?} is no number"));
                 return Ok(Request::Flood(Flood {

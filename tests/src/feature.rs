@@ -49,7 +49,9 @@ impl Feature {
             Self::BridgeVlan => {
                 "ip link add f0 type bridge vlan_filtering 1 && bridge vlan add vid 100 dev f0 self"
             }
-            Self::Vlan => "ip link add link lo name f1 type vlan id 100",
+            Self::Vlan => {
+                "ip link add f1 type veth peer name f7 && ip link add link f1 name f8 type vlan id 100"
+            }
             Self::Dummy => "ip link add f2 type dummy",
             Self::Vxlan => "ip link add f3 type vxlan id 100 dstport 4789",
             Self::Macvlan => {

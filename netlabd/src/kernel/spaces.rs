@@ -217,7 +217,7 @@ impl Spaces {
     pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<Option<i32>, Failure> {
         let path = self.pin_path(lab, node);
         let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
-        if ours {
+        if ours || is_bare(&path) {
             sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
             fault::step("after a node is unpinned");
         }
@@ -297,4 +297,10 @@ fn list(dir: &PathBuf) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
     }
+}
+
+/// Whether there is a file to pin a namespace on, and nothing on it: somebody has unmounted the pin.
+fn is_bare(path: &Path) -> bool {
+    let empty = fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    empty && sandbox::open_pin(path).is_ok_and(|pin| pin.is_none())
 }

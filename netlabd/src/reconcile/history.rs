@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock,
-    store::{EVENTS_KEPT, Store},
+    store::{EVENTS_AT_RISK, EVENTS_KEPT, Store},
 };
 
 /// The events of one lab.
@@ -30,7 +30,9 @@ impl History {
     /// The events of an earlier run.
     pub(super) fn load(store: &Store, uid: &str) -> Self {
         let events = store.events(uid).unwrap_or_default();
-        let newest = events.last().map_or(0, |event| event.sequence);
+        // Events that a crash has lost may have been seen: their numbers are not given out again, or a
+        // watch that goes on after such a number would miss the new event of that number.
+        let newest = events.last().map_or(0, |event| event.sequence + EVENTS_AT_RISK);
         let events = events.into_iter().map(Arc::new).collect();
         Self { uid: uid.to_owned(), events: Mutex::new(events), newest: watch::channel(newest).0 }
     }

@@ -35,6 +35,9 @@ const FORMAT: u64 = 1;
 /// Events kept for each lab.
 pub const EVENTS_KEPT: u64 = 1_000;
 
+/// Fewer events of a lab than this are lost when the daemon is killed.
+pub const EVENTS_AT_RISK: u64 = 64;
+
 /// Why the store cannot do what was asked. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -206,9 +209,12 @@ impl Store {
         })
     }
 
-    /// Writes an event down, without waiting for the disk, and lets go of the oldest.
+    /// Writes an event down and lets go of the oldest. Only some events wait for the disk: a crash may
+    /// lose the last [`EVENTS_AT_RISK`].
     pub fn add_event(&self, uid: &str, event: &LabEvent) -> Result<()> {
-        self.write(Durability::None, |write| {
+        let full = event.sequence.is_multiple_of(EVENTS_AT_RISK);
+        let durability = if full { Durability::Immediate } else { Durability::None };
+        self.write(durability, |write| {
             let mut events = write.open_table(EVENTS)?;
             events.insert((uid, event.sequence), event.encode_to_vec().as_slice())?;
             let oldest = event.sequence.saturating_sub(EVENTS_KEPT);

@@ -5,11 +5,14 @@ use crate::feature::Feature;
 mod abuse;
 mod apply;
 mod bad_input;
+mod by_hand;
 mod client;
 mod concurrency;
 mod drift;
+mod failure;
 mod faults;
 mod harness;
+mod kinds;
 mod labs;
 mod nodes;
 mod permissions;
@@ -50,9 +53,12 @@ pub fn all() -> Vec<Test> {
     [
         harness::TESTS,
         labs::TESTS,
+        kinds::TESTS,
         bad_input::TESTS,
         apply::TESTS,
         drift::TESTS,
+        failure::TESTS,
+        by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
         faults::TESTS,
