@@ -7,6 +7,7 @@ mod actor;
 mod entry;
 mod error;
 mod history;
+mod history_of;
 mod host;
 mod preflight;
 mod rollback;
@@ -38,6 +39,7 @@ use crate::{
 use entry::Entry;
 pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
+pub use history_of::HistoryOf;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -462,22 +464,9 @@ fn seen(entry: &Entry, access: &Access) -> proto::LabResource {
     if access.owns(entry.owner()) { entry.resource() } else { entry.existence() }
 }
 
-/// The events of one lab.
-pub struct HistoryOf(Arc<Entry>);
-
-impl std::ops::Deref for HistoryOf {
-    type Target = History;
-
-    fn deref(&self) -> &History {
-        &self.0.history
-    }
-}
-
-impl HistoryOf {
-    /// The lab as it is now.
-    pub fn resource(&self) -> proto::LabResource {
-        self.0.resource()
-    }
+fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
+    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
+    observed.places.keys().filter_map(node).collect()
 }
 
 /// Puts a new specification into a record, and keeps the one before for as long as the new one is not
@@ -494,9 +483,4 @@ fn respecify(record: &mut Record, spec: proto::Lab) {
     }
     record.generation += 1;
     record.spec = Some(spec);
-}
-
-fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
-    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
-    observed.places.keys().filter_map(node).collect()
 }
