@@ -4,9 +4,17 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Read, Seek, Write},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use rustix::fs::{FlockOperation, flock};
+
+/// A daemon that was killed while it started a helper leaves the lock for as long as that one needs to
+/// begin: so many attempts are made, so far apart.
+const ATTEMPTS: u32 = 20;
+/// See [`ATTEMPTS`].
+const PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a folder cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +54,13 @@ impl Lock {
             .truncate(false)
             .open(dir.join("lock"))
             .map_err(failed)?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let locked = (0..ATTEMPTS).any(|attempt| {
+            if attempt > 0 {
+                thread::sleep(PAUSE);
+            }
+            flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        });
+        if !locked {
             let mut pid = String::new();
             // Only for the message.
             let _ = file.read_to_string(&mut pid);
