@@ -29,7 +29,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     api::convert,
     clock,
-    exec::{Failure, Kernel, Scope},
+    exec::{Failure, HostState, Kernel, Scope},
     model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Plan, Target, diff},
     policy::{Access, Usage},
@@ -214,7 +214,7 @@ impl Manager {
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
-        self.preflight(&lab, &Target::new(&lab, &uid), &BTreeSet::new())?;
+        self.preflight(&lab, &Target::new(&lab, &uid))?;
         let record = Record {
             uid,
             generation: 1,
@@ -240,7 +240,7 @@ impl Manager {
         lab: Lab,
         spec: proto::Lab,
     ) -> Result<proto::LabResource, Error> {
-        self.preflight(&lab, &Target::new(&lab, &entry.uid), &BTreeSet::new())?;
+        self.preflight(&lab, &Target::new(&lab, &entry.uid))?;
         let mut generation = 0;
         let name = lab.name.clone();
         entry.respecify(&self.0.store, lab, |record| {
@@ -297,10 +297,8 @@ impl Manager {
         if !unchanged {
             self.admit(&lab, Some(&entry), access)?;
         }
-        let (plan, observed) = self.plan_for(&lab, &entry)?;
+        let plan = self.plan_for(&lab, &entry)?;
         if !unchanged {
-            let own = own_nodes(&observed);
-            self.preflight(&lab, &Target::new(&lab, &entry.uid), &own)?;
             let mut generation = 0;
             let name = lab.name.clone();
             entry.respecify(&self.0.store, lab, |record| {
@@ -333,30 +331,45 @@ impl Manager {
         if let Ok(entry) = self.entry(&lab.name) {
             access.may_use(&lab.name, entry.owner())?;
             self.admit(lab, Some(&entry), access)?;
-            Ok(self.plan_for(lab, &entry)?.0)
+            self.plan_for(lab, &entry)
         } else {
             self.admit(lab, None, access)?;
             let target = Target::new(lab, lab.name.as_str());
-            self.preflight(lab, &target, &BTreeSet::new())?;
+            self.preflight(lab, &target)?;
             let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
             Ok(diff(&target, &observed))
         }
     }
 
-    fn plan_for(&self, lab: &Lab, entry: &Entry) -> Result<(Plan, Observed), Error> {
+    fn plan_for(&self, lab: &Lab, entry: &Entry) -> Result<Plan, Error> {
         let target = Target::new(lab, &entry.uid);
+        let before = self.0.kernel.host()?.pins;
         let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
-        self.preflight(lab, &target, &own_nodes(&observed))?;
-        Ok((diff(&target, &observed), observed))
+        let mut host = self.0.kernel.host()?;
+        // The lab's actor may be at work: what came or went during the look is no stranger's.
+        host.pins.retain(|pin| before.contains(pin));
+        self.refuse(lab, &target, &host, &own_nodes(&observed))?;
+        Ok(diff(&target, &observed))
     }
 
-    fn preflight(&self, lab: &Lab, target: &Target, own: &BTreeSet<NodeName>) -> Result<(), Error> {
-        let host = self.0.kernel.host()?;
+    /// Checks a lab of which nothing is there yet.
+    fn preflight(&self, lab: &Lab, target: &Target) -> Result<(), Error> {
+        self.refuse(lab, target, &self.0.kernel.host()?, &BTreeSet::new())
+    }
+
+    /// Refuses a lab that a host cannot have; `own` are the nodes that are the lab's already.
+    fn refuse(
+        &self,
+        lab: &Lab,
+        target: &Target,
+        host: &HostState,
+        own: &BTreeSet<NodeName>,
+    ) -> Result<(), Error> {
         let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
         let targets: Vec<_> =
             others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
         let others: Vec<_> = targets.iter().map(|(name, target)| preflight::Other { name, target }).collect();
-        let refusals = preflight::check(&*self.0.kernel, &lab.name, target, &host, own, &others);
+        let refusals = preflight::check(&*self.0.kernel, &lab.name, target, host, own, &others);
         if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
     }
 
