@@ -358,7 +358,7 @@ impl Actor {
             Ok(())
         });
         match kept {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Error::Deleting(_) | Error::Stale { .. }) => return Next::Again,
             Err(_) => return Next::Retry,
         }
@@ -390,7 +390,7 @@ impl Actor {
             Ok(())
         });
         match kept {
-            Ok(()) => {}
+            Ok(_) => {}
             Err(Error::NothingToConfirm(_)) => return Next::Again,
             Err(_) => return Next::Retry,
         }

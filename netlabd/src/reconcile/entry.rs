@@ -98,13 +98,13 @@ impl Entry {
     }
 
     /// Changes the desired state, unless `change` finds that the record does not allow it any more: on
-    /// the disk first, then in memory.
+    /// the disk first, then in memory. Returns the lab as accepted, whatever its actor makes of it next.
     pub(super) fn respecify(
         &self,
         store: &Store,
         lab: Lab,
         change: impl FnOnce(&mut Record) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    ) -> Result<proto::LabResource, Error> {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record)?;
@@ -113,7 +113,7 @@ impl Entry {
         state.lab = Arc::new(lab);
         state.record = record;
         state.status.renewed();
-        Ok(())
+        Ok(self.message(&state))
     }
 
     /// Removes the record from the disk; from then on nothing is kept of the lab.
@@ -157,7 +157,10 @@ impl Entry {
 
     /// The lab as the API has it.
     pub(super) fn resource(&self) -> proto::LabResource {
-        let state = self.state();
+        self.message(&self.state())
+    }
+
+    fn message(&self, state: &State) -> proto::LabResource {
         proto::LabResource {
             name: self.name.to_string(),
             uid: self.uid.clone(),

@@ -241,9 +241,8 @@ impl Manager {
         spec: proto::Lab,
     ) -> Result<proto::LabResource, Error> {
         self.preflight(&lab, &Target::new(&lab, &entry.uid))?;
-        let mut generation = 0;
         let name = lab.name.clone();
-        entry.respecify(&self.0.store, lab, |record| {
+        let accepted = entry.respecify(&self.0.store, lab, |record| {
             if record.deleting {
                 return Err(Error::Deleting(name));
             }
@@ -251,12 +250,11 @@ impl Manager {
             record.failure = None;
             record.spec = Some(spec);
             record.created_us = clock::now_us();
-            generation = record.generation;
             Ok(())
         })?;
-        self.tell(entry, generation, "created");
+        self.tell(entry, accepted.generation, "created");
         entry.command.notify_one();
-        Ok(entry.resource())
+        Ok(accepted)
     }
 
     fn tell(&self, entry: &Entry, generation: u64, reason: &str) {
@@ -298,10 +296,10 @@ impl Manager {
             self.admit(&lab, Some(&entry), access)?;
         }
         let plan = self.plan_for(&lab, &entry)?;
+        let mut accepted = entry.resource();
         if !unchanged {
-            let mut generation = 0;
             let name = lab.name.clone();
-            entry.respecify(&self.0.store, lab, |record| {
+            accepted = entry.respecify(&self.0.store, lab, |record| {
                 // Both may have changed since they were looked at above.
                 if record.deleting {
                     return Err(Error::Deleting(name));
@@ -311,14 +309,13 @@ impl Manager {
                 }
                 rollback::note(record, rollback_after);
                 respecify(record, spec);
-                generation = record.generation;
                 Ok(())
             })?;
-            self.tell(&entry, generation, "applied");
+            self.tell(&entry, accepted.generation, "applied");
             self.await_rollback(&entry);
         }
         entry.command.notify_one();
-        Ok((entry.resource(), plan))
+        Ok((accepted, plan))
     }
 
     /// What applying a lab would do. `from_scratch`: as if nothing of it were there.

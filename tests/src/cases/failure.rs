@@ -6,6 +6,7 @@ use crate::{host::TestHost, strangers};
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("failure::failed_create_is_rolled_back", create),
+    Test::new("failure::failed_change_says_so_and_can_be_mended", change),
     Test::new("failure::stale_generation_is_refused", stale),
     Test::new("failure::half_of_a_lab_gone_before_delete", half_gone),
 ];
@@ -34,6 +35,26 @@ fn create() {
     let good = host.file("good.yaml", SMALL);
     host.ctl(&["apply-lab", &good]).ok();
     host.ctl(&["check-lab", "small"]).ok();
+    host.ctl(&["delete-lab", "small"]).ok();
+    before.assert_unchanged();
+}
+
+fn change() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    let good = host.file("good.yaml", SMALL);
+    host.ctl(&["create-lab", &good]).ok();
+    let bad = host.file(
+        "bad.yaml",
+        SMALL.replace("    forwarding: true\n", &format!("    forwarding: true\n{REFUSED}")),
+    );
+    let _ = host.ctl(&["apply-lab", "--timeout", "5s", &bad]).code(1).complains("Invalid argument");
+    let lab = host.lab("small");
+    assert!(lab["status"]["last_error"]["message"].to_string().contains("ip_default_ttl"), "{lab}");
+    // What worked before works still.
+    host.ctl(&["check-lab", "small"]).ok();
+    host.ctl(&["apply-lab", &good]).ok();
+    let _ = host.ctl(&["apply-lab", "--dry-run", &good]).code(0);
     host.ctl(&["delete-lab", "small"]).ok();
     before.assert_unchanged();
 }

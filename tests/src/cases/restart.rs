@@ -1,10 +1,15 @@
 //! Stopping, killing and starting netlabd: labs do not notice, and are taken up again.
 
-use std::time::Duration;
+use std::{
+    fs::{self, File},
+    process::Stdio,
+    thread,
+    time::Duration,
+};
 
 use super::{Test, apply::SMALL};
 use crate::{
-    command::{run_within, wait_until},
+    command::{exit_code, run_within, wait_until},
     daemon::{Folders, program},
     feature::Feature,
     host::TestHost,
@@ -18,6 +23,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("restart::damage_meanwhile_is_repaired", damage),
     Test::new("restart::everything_gone_comes_back_the_same", everything_gone),
     Test::new("restart::deletes_leave_nothing_afterwards", deletes).needs(&[Feature::Nat]),
+    Test::new("restart::netlabctl_waits_through_kills", waits),
     Test::new("restart::second_daemon_is_refused", second),
 ];
 
@@ -104,6 +110,40 @@ fn deletes() {
     host.start();
     host.ctl(&["delete-lab", "internet"]).ok();
     before.assert_unchanged();
+}
+
+/// A client that waits for a change sees the end of it, whenever netlabd was killed and started again.
+fn waits() {
+    let mut host = with_small();
+    let files = [1500, 1400].map(|mtu| {
+        let text = SMALL.replace("[192.0.2.1/24]", &format!("[192.0.2.1/24], mtu: {mtu}"));
+        host.file(
+            &format!("{mtu}.yaml"),
+            text.replace("[192.0.2.254/24]", &format!("[192.0.2.254/24], mtu: {mtu}")),
+        )
+    });
+    for n in 0..30 {
+        let mut client = host
+            .ctl_command(&["apply-lab", &files[(n + 1) % 2]])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(File::create(host.scratch("said")).expect("making a file"))
+            .spawn()
+            .expect("starting netlabctl");
+        // At once, when the request is under way, when it is being worked on, when all is done.
+        thread::sleep(Duration::from_millis(5 * n as u64));
+        host.kill();
+        host.start();
+        let mut code = None;
+        wait_until("netlabctl ends", Duration::from_secs(30), || {
+            code = client.try_wait().expect("waiting for netlabctl").map(exit_code);
+            code.is_some()
+        });
+        let said = fs::read_to_string(host.scratch("said")).unwrap_or_default();
+        assert!(code == Some(0) || code == Some(3), "done, or not reached: {code:?}: {said}");
+        host.wait_ready("small");
+        host.ctl(&["check-lab", "small"]).ok();
+    }
 }
 
 fn second() {
