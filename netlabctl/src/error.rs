@@ -109,10 +109,10 @@ pub(crate) fn exit_code(status: &Status) -> u8 {
     }
 }
 
-/// Why the connection broke, if that is what the status is about: its innermost cause.
+/// Why the connection broke, if that is what the status is about: its innermost cause. A status that
+/// the daemon sent wraps nothing; one that was made on this side wraps what went wrong below it.
 fn broken(status: &Status) -> Option<String> {
-    let transport = status.source().filter(|source| source.is::<tonic::transport::Error>())?;
-    Some(root_cause(transport))
+    status.source().map(root_cause)
 }
 
 /// What lies below all that an error wraps.
