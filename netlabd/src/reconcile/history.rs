@@ -37,19 +37,34 @@ impl History {
         Self { uid: uid.to_owned(), events: Mutex::new(events), newest: watch::channel(newest).0 }
     }
 
-    /// Adds an event. That it cannot be written down is no reason to stop.
+    /// Adds an event. That it cannot be written down is no reason to stop. After the last event of all
+    /// there is none: a request that has found the lab may still have something to tell.
     pub(super) fn add(&self, store: &Store, body: Body) {
+        self.push(body, |event| {
+            if let Err(error) = store.add_event(&self.uid, event) {
+                tracing::warn!(%error, "an event is not kept");
+            }
+        });
+    }
+
+    /// Adds the last event of all: nothing of the lab is left, neither here nor in the store.
+    pub(super) fn close(&self) {
+        self.push(Body::Deleted(netlab_proto::v1::LabDeleted {}), |_| ());
+    }
+
+    /// Gives an event the next number, all under one lock: no two events may have the same one.
+    fn push(&self, body: Body, keep: impl FnOnce(&LabEvent)) {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        if events.back().is_some_and(|event| ends(event)) {
+            return;
+        }
         let sequence = *self.newest.borrow() + 1;
         let event = LabEvent { sequence, time: Some(clock::now()), body: Some(body) };
-        if let Err(error) = store.add_event(&self.uid, &event) {
-            tracing::warn!(%error, "an event is not kept");
-        }
+        keep(&event);
         events.push_back(Arc::new(event));
         while events.len() as u64 > EVENTS_KEPT {
             events.pop_front();
         }
-        drop(events);
         self.newest.send_replace(sequence);
     }
 
@@ -61,9 +76,9 @@ impl History {
     /// Where a new watch begins: after the newest event, but not after the one that ends every watch.
     pub fn position(&self) -> u64 {
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        match events.back().map(|event| (&event.body, event.sequence)) {
-            Some((Some(Body::Deleted(_)), sequence)) => sequence - 1,
-            Some((_, sequence)) => sequence,
+        match events.back() {
+            Some(event) if ends(event) => event.sequence - 1,
+            Some(event) => event.sequence,
             None => *self.newest.borrow(),
         }
     }
@@ -80,14 +95,35 @@ impl History {
     }
 }
 
-impl History {
-    /// Adds the last event of all: nothing of the lab is left, neither here nor in the store.
-    pub(super) fn close(&self) {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let sequence = *self.newest.borrow() + 1;
-        let body = Some(Body::Deleted(netlab_proto::v1::LabDeleted {}));
-        events.push_back(Arc::new(LabEvent { sequence, time: Some(clock::now()), body }));
-        drop(events);
-        self.newest.send_replace(sequence);
+/// Whether an event is the last one of every watch.
+fn ends(event: &LabEvent) -> bool {
+    matches!(event.body, Some(Body::Deleted(_)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_given_out_once_and_nothing_follows_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap().store;
+        let history = History::load(&store, "uid");
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for _ in 0..50 {
+                        history.add(&store, Body::StatusChanged(netlab_proto::v1::LabStatus::default()));
+                    }
+                });
+            }
+        });
+        history.close();
+        history.add(&store, Body::StatusChanged(netlab_proto::v1::LabStatus::default()));
+        let events = history.after(0).unwrap();
+        let numbers: Vec<u64> = events.iter().map(|event| event.sequence).collect();
+        assert_eq!(numbers, (1..=201).collect::<Vec<_>>());
+        let seen = history.after(history.position()).unwrap();
+        assert!(seen.iter().any(|event| ends(event)), "a watch that begins now hears of the end");
     }
 }
