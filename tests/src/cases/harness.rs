@@ -51,7 +51,7 @@ fn lost_packets() {
     strangers::move_in(&host);
     Traffic::start(&host, "stranger", "10.66.0.1").lost_nothing();
     let traffic = Traffic::start(&host, "stranger", "10.66.0.1");
-    host.sh("ip link set stranger0 down; sleep 0.3; ip link set stranger0 up");
+    host.sh("ip link set stranger0 down; sleep 2; ip link set stranger0 up");
     let seen = catch_unwind(AssertUnwindSafe(|| traffic.lost_nothing()));
     assert!(seen.is_err(), "a lost packet is not seen");
 }
