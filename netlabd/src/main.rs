@@ -61,7 +61,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
+    let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -73,6 +73,8 @@ async fn run(options: &Options) -> Result<(), Error> {
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
+    limit(&kernel, &policy);
+    tokio::spawn(reload(hangup, policy.clone(), kernel.clone()));
     let opened = Store::open(&options.state_dir)?;
     if let Some(aside) = &opened.damaged {
         tracing::error!(
@@ -153,7 +155,7 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
 }
 
 /// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy) {
+async fn reload(mut hangup: Signal, policy: Policy, kernel: Arc<Linux>) {
     while hangup.recv().await.is_some() {
         match sd_notify::NotifyState::monotonic_usec_now() {
             Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
@@ -169,7 +171,15 @@ async fn reload(mut hangup: Signal, policy: Policy) {
                 tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
             }
         }
+        limit(&kernel, &policy);
         notify(&[sd_notify::NotifyState::Ready]);
+    }
+}
+
+/// Bounds the processes of labs as the configuration has it.
+fn limit(kernel: &Linux, policy: &Policy) {
+    if let Err(error) = kernel.limit(policy.config().lab.into()) {
+        tracing::warn!(%error, "the bounds of labs' processes stay as they were");
     }
 }
 

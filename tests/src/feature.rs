@@ -19,12 +19,14 @@ pub enum Feature {
     Macvlan,
     /// NAT by nftables.
     Nat,
+    /// Bounds on memory and processes by cgroup v2.
+    Cgroup,
 }
 
 impl Feature {
     /// All of them.
     pub const ALL: &[Self] =
-        &[Self::BridgeVlan, Self::Vlan, Self::Dummy, Self::Vxlan, Self::Macvlan, Self::Nat];
+        &[Self::BridgeVlan, Self::Vlan, Self::Dummy, Self::Vxlan, Self::Macvlan, Self::Nat, Self::Cgroup];
 
     /// The kernel's configuration option.
     pub fn option(self) -> &'static str {
@@ -35,6 +37,7 @@ impl Feature {
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Nat => "CONFIG_NFT_NAT",
+            Self::Cgroup => "CONFIG_MEMCG",
         }
     }
 
@@ -56,6 +59,9 @@ impl Feature {
             Self::Vxlan => "ip link add f3 type vxlan id 100 dstport 4789",
             Self::Macvlan => {
                 "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
+            }
+            Self::Cgroup => {
+                "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
             }
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"

@@ -67,7 +67,8 @@ impl Nodes {
         let command = exec::command(start, lab.hosts_file(&node))?;
         let first_id = self.manager.first_id(&lab.name)?;
         let (kernel, name) = (self.kernel.clone(), lab.name.clone());
-        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, command))
+        let limits = self.policy.config().lab.into();
+        let child = tokio::task::spawn_blocking(move || kernel.run(&name, &node, first_id, limits, command))
             .await
             .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
             .map_err(crate::reconcile::Error::from)?;

@@ -44,6 +44,11 @@ impl Commands {
         self.labs_dir.join(lab.as_str()).join("pid")
     }
 
+    /// Bounds the processes of all labs anew.
+    pub(super) fn limit(&self, limits: Limits) -> std::io::Result<()> {
+        self.cgroups.as_ref().map_or(Ok(()), |cgroups| cgroups.bound_all(limits))
+    }
+
     /// Runs a command in a node. `ids` are those of the lab's user namespace.
     pub(super) fn run(
         &self,
@@ -51,6 +56,7 @@ impl Commands {
         lab: &LabName,
         node: &NodeName,
         ids: IdRange,
+        limits: Limits,
         command: Command,
     ) -> Result<Child, Failure> {
         let failed = |error: sandbox::Error| Failure::new(node, error);
@@ -58,11 +64,10 @@ impl Commands {
         let (Some(space), Some(user)) = (open.nodes().get(node), open.user()) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let cgroup =
-            match self.cgroups.as_ref().map(|cgroups| cgroups.create(lab.as_str(), Limits::default())) {
-                Some(Err(reason)) => return Err(Failure::new(lab, reason)),
-                made => made.and_then(Result::ok),
-            };
+        let cgroup = match self.cgroups.as_ref().map(|cgroups| cgroups.create(lab.as_str(), limits)) {
+            Some(Err(reason)) => return Err(Failure::new(lab, reason)),
+            made => made.and_then(Result::ok),
+        };
         let slot = self.slot(lab);
         let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if !init.as_ref().is_some_and(LabInit::runs) {
@@ -75,6 +80,7 @@ impl Commands {
             init,
             network: space.fd(),
             cgroup: cgroup.as_ref(),
+            processes: limits.processes,
             pins: &[&self.netns_dir, &self.labs_dir],
         };
         sandbox::spawn(&context, command).map_err(failed)

@@ -29,7 +29,7 @@ use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::Plan,
-    sandbox::{Child, Command, IdRange},
+    sandbox::{Child, Command, IdRange, Limits},
 };
 
 use busy::Busy;
@@ -73,16 +73,22 @@ impl Linux {
         self.busy.longest()
     }
 
-    /// Runs a command in a node of a lab whose ids begin at `first_id`.
+    /// Bounds what the processes of labs may use, of those that run too.
+    pub fn limit(&self, limits: Limits) -> std::io::Result<()> {
+        self.commands.limit(limits)
+    }
+
+    /// Runs a command in a node of a lab whose ids begin at `first_id`, whose processes are bounded.
     pub fn run(
         &self,
         lab: &LabName,
         node: &NodeName,
         first_id: u32,
+        limits: Limits,
         command: Command,
     ) -> Result<Child, Failure> {
         let ids = IdRange { base: first_id, count: spaces::IDS };
-        self.commands.run(&self.spaces, lab, node, ids, command)
+        self.commands.run(&self.spaces, lab, node, ids, limits, command)
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.

@@ -9,6 +9,7 @@ use std::{
 use serde::Deserialize;
 
 use super::value::{Bytes, NamePattern, Pool};
+use crate::sandbox;
 
 /// Where the configuration is looked for unless one is named.
 pub const DEFAULT_FILE: &str = "/etc/netlabd/config.toml";
@@ -154,6 +155,12 @@ pub struct LabLimits {
 impl Default for LabLimits {
     fn default() -> Self {
         Self { memory_max: Bytes(2 << 30), pids_max: NonZeroU32::new(4_096).unwrap_or(NonZeroU32::MAX) }
+    }
+}
+
+impl From<LabLimits> for sandbox::Limits {
+    fn from(limits: LabLimits) -> Self {
+        Self { memory: limits.memory_max.0, processes: limits.pids_max.get() }
     }
 }
 

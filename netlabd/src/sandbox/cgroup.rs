@@ -1,6 +1,6 @@
 //! A lab's control group: bounds on memory and processes, where the host offers cgroup v2.
 //!
-//! Without it a lab's processes are bounded by `RLIMIT_NPROC` alone, and the reason is told. See
+//! Without it a lab's processes are bounded by `RLIMIT_NPROC` alone, which counts those of a user id, and the reason is told. See
 //! `cgroups(7)` and the kernel's admin-guide/cgroup-v2.
 
 use std::{
@@ -21,13 +21,6 @@ pub struct Limits {
     pub memory: u64,
     /// Processes and threads (`pids.max`).
     pub processes: u32,
-}
-
-impl Default for Limits {
-    /// 1 GiB, 512 processes.
-    fn default() -> Self {
-        Self { memory: 1 << 30, processes: 512 }
-    }
 }
 
 /// A lab's cgroup.
@@ -64,12 +57,29 @@ impl Cgroups {
         let cgroup = self.find(lab);
         make(&self.parent).map_err(|e| format!("cannot create {}: {e}", self.parent.display()))?;
         enable(&self.parent)?;
-        let set = |file: &str, value: String| fs::write(cgroup.directory.join(file), value);
         make(&cgroup.directory)
-            .and_then(|()| set("memory.max", limits.memory.to_string()))
-            .and_then(|()| set("pids.max", limits.processes.to_string()))
+            .and_then(|()| cgroup.bound(limits))
             .map_err(|e| format!("cannot bound {}: {e}", cgroup.directory.display()))?;
         Ok(cgroup)
+    }
+
+    /// Sets the bounds of all labs that have a cgroup. What they use above a bound stays until the kernel
+    /// reclaims or kills it; see `memory.max`.
+    pub fn bound_all(&self, limits: Limits) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.parent) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
+            let directory = entry?.path();
+            let lab = directory.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"lab-"));
+            match if lab { (Cgroup { directory }).bound(limits) } else { Ok(()) } {
+                // A lab that ends meanwhile needs no bounds.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// A lab's cgroup, which may not exist.
@@ -79,6 +89,16 @@ impl Cgroups {
 }
 
 impl Cgroup {
+    fn bound(&self, limits: Limits) -> io::Result<()> {
+        let set = |file: &str, value: String| fs::write(self.directory.join(file), value);
+        set("memory.max", limits.memory.to_string())?;
+        // Swap would let a lab take twice as much; absent where the kernel has none.
+        if self.directory.join("memory.swap.max").exists() {
+            set("memory.swap.max", "0".into())?;
+        }
+        set("pids.max", limits.processes.to_string())
+    }
+
     /// The file that a process writes to in order to join.
     pub(super) fn procs(&self) -> Result<OwnedFd> {
         let path = self.directory.join("cgroup.procs");

@@ -27,8 +27,6 @@ const KEPT: CapabilitySet = CapabilitySet::NET_ADMIN
     .union(CapabilitySet::KILL)
     .union(CapabilitySet::SYS_CHROOT);
 
-/// Most processes of one user id in a lab, also where no cgroup bounds them.
-const PROCESSES: u64 = 512;
 /// Most open files of a process; few programs expect more than the soft limit.
 const FILES: (u64, u64) = (1024, 65_536);
 
@@ -71,13 +69,14 @@ fn keep(kept: CapabilitySet) -> Result<(), Failure> {
     set_no_new_privs(true).at(Step::Capabilities)
 }
 
-/// Bounds what a single command may take.
-pub(super) fn limit_resources() -> Result<(), Failure> {
+/// Bounds what a single command may take, and how many processes its user id may have in the lab: that
+/// holds also where no cgroup bounds them.
+pub(super) fn limit_resources(processes: u32) -> Result<(), Failure> {
     let set = |resource, soft: u64, hard: u64| {
         let hard = getrlimit(resource).maximum.map_or(hard, |now| hard.min(now));
         setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).at(Step::Limits)
     };
-    set(Resource::Nproc, PROCESSES, PROCESSES)?;
+    set(Resource::Nproc, processes.into(), processes.into())?;
     set(Resource::Nofile, FILES.0, FILES.1)?;
     // Not 0: with 1 the kernel does not even start a core_pattern program, which is host root's.
     set(Resource::Core, 1, 1)

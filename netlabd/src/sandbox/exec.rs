@@ -57,6 +57,8 @@ pub struct LabContext<'a> {
     pub network: BorrowedFd<'a>,
     /// The lab's cgroup, where there is one.
     pub cgroup: Option<&'a Cgroup>,
+    /// Most processes of one user id in the lab.
+    pub processes: u32,
     /// Mount points that hold pins (`--netns-dir`, `<runtime-dir>/labs`): the command's mount namespace
     /// lets go of them, or a shell in one lab would keep the nodes of another alive.
     pub pins: &'a [&'a Path],
@@ -134,6 +136,7 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
         terminal,
         detached: command.streams == Streams::Detached,
         root: lab.ids.base,
+        processes: lab.processes,
         unmount: lab.pins.iter().map(|path| path.display().to_string()).collect(),
     }
 }

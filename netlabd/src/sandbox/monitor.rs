@@ -91,7 +91,7 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
         // The change of identity has cleared it.
         set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Identity)?;
     }
-    confine::limit_resources()?;
+    confine::limit_resources(spec.processes)?;
     confine::drop_capabilities()?;
     seccomp::install()?;
     rustix::process::chdir(spec.working_directory.as_str()).at(Step::WorkingDirectory)?;

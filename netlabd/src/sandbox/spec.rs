@@ -44,6 +44,9 @@ pub(super) struct Spec {
     /// Mount points that the command's mount namespace must not keep alive.
     #[prost(string, repeated, tag = "10")]
     pub(super) unmount: Vec<String>,
+    /// Most processes of one user id, `RLIMIT_NPROC`.
+    #[prost(uint32, tag = "11")]
+    pub(super) processes: u32,
 }
 
 impl Spec {

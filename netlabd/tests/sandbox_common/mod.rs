@@ -122,6 +122,7 @@ impl TestLab {
             init: &self.init,
             network: self.network.as_fd(),
             cgroup: self.cgroup.as_ref(),
+            processes: 512,
             pins: &[Path::new("/run/netns")],
         })
     }

@@ -5,6 +5,7 @@ use crate::feature::Feature;
 mod abuse;
 mod apply;
 mod bad_input;
+mod bounds;
 mod by_hand;
 mod client;
 mod concurrency;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Test> {
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
+        bounds::TESTS,
     ]
     .concat()
 }
