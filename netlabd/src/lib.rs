@@ -15,6 +15,7 @@
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
+//! - [`capabilities`]: what the daemon keeps of root's power.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
 //! - [`health`]: what systemd's watchdog is told.
@@ -23,6 +24,7 @@
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
+pub mod capabilities;
 pub mod capture;
 pub mod clock;
 pub mod config;

@@ -5,6 +5,7 @@ use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, tim
 use clap::Parser;
 use netlabd::{
     api::server,
+    capabilities,
     config::Options,
     health::{self, Vitals, notify},
     kernel::{Linux, Wake},
@@ -28,6 +29,11 @@ fn main() -> ExitCode {
     sandbox::dispatch();
     let options = Options::parse();
     log();
+    // Both before there are other threads: they inherit it.
+    raise_file_limit();
+    if let Err(error) = capabilities::drop_unneeded() {
+        return failed(&error.into());
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -66,7 +72,6 @@ async fn run(options: &Options) -> Result<(), Error> {
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
     let _state_lock = Lock::take(&options.state_dir)?;
-    raise_file_limit();
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
     let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);

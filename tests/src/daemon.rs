@@ -94,6 +94,12 @@ impl Daemon {
             }
             UnixStream::connect(folders.socket()).is_ok()
         });
+        // So that nothing that any test does needs more than this.
+        let (effective, bounding) = capabilities(daemon.pid());
+        assert!(
+            effective & !KEPT == 0 && bounding & !KEPT == 0,
+            "netlabd holds {effective:x} of {bounding:x}"
+        );
         daemon
     }
 
@@ -119,6 +125,20 @@ impl Daemon {
         self.child.kill().expect("netlabd is there to be killed");
         self.child.wait().expect("waiting for netlabd");
     }
+}
+
+/// What netlabd keeps of root's power, bits of linux/capability.h: CHOWN, DAC_OVERRIDE, SETGID, SETUID,
+/// NET_BIND_SERVICE, NET_BROADCAST, NET_ADMIN, NET_RAW, SYS_ADMIN.
+pub const KEPT: u64 = 1 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 21;
+
+/// The effective capabilities and the bounding set of a process (proc_pid_status(5)).
+pub fn capabilities(pid: u32) -> (u64, u64) {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
+    let set = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a set of capabilities");
+        u64::from_str_radix(line.trim(), 16).expect("a hexadecimal number")
+    };
+    (set("CapEff:"), set("CapBnd:"))
 }
 
 /// A program of the workspace: it stands beside this one.

@@ -19,7 +19,8 @@ use crate::{
 /// Tries a feature; `Err` tells in the kernel's own words why not.
 pub(super) fn probe(feature: Feature) -> Result<(), String> {
     if feature == Feature::UserNamespaces {
-        return UserNamespace::create(IdRange { base: 0, count: 1 })
+        // Nobody's id: mapping the host's root would take a capability that netlabd has no need of.
+        return UserNamespace::create(IdRange { base: 65_534, count: 1 })
             .map(drop)
             .map_err(|error| error.to_string());
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Test, apply::SMALL};
 use crate::{
     command::{run, wait_until},
+    daemon::{KEPT, capabilities, program},
     host::TestHost,
     users::{self, ALICE, BOB, CAROL, MALLORY},
 };
@@ -20,6 +21,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("permissions::the_host_is_protected", host_policy),
     Test::new("permissions::quotas", quotas),
     Test::new("permissions::bad_starts", bad_starts),
+    Test::new("permissions::what_is_kept_of_roots_power", kept),
 ];
 
 /// A host with users, netlabd with this configuration, and its file.
@@ -163,4 +165,19 @@ fn bad_starts() {
     ] {
         let _ = run(host.folders().command().args(args)).code(1).complains(says);
     }
+}
+
+fn kept() {
+    let (host, _) = with_users("");
+    let (effective, bounding) = capabilities(host.daemon_pid());
+    println!("netlabd holds {effective:#x}, {bounding:#x} at most");
+    // A test host may lack some from the beginning.
+    let own = capabilities(std::process::id()).0;
+    assert_eq!((effective, bounding), (KEPT & own, KEPT & own));
+    // Without what it needs it says so.
+    let line = format!(
+        "setpriv --bounding-set -net_broadcast {} --state-dir /run/test/other",
+        program("netlabd").display()
+    );
+    let _ = host.run("sh", &["-c", &line]).code(1).complains("lacks CAP_NET_BROADCAST");
 }

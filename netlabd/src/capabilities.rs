@@ -1,0 +1,71 @@
+//! What netlabd keeps of root's power (capabilities(7)).
+
+use rustix::{
+    io::Errno,
+    thread::{
+        CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
+        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    },
+};
+
+/// What netlabd cannot do without:
+/// - `SYS_ADMIN`: namespaces, mounts of pins;
+/// - `NET_ADMIN`, `NET_RAW`: links, addresses, routes, rules; captures and ICMP echo on the host;
+/// - `NET_BROADCAST`: one socket that hears the events of all namespaces (`NETLINK_LISTEN_ALL_NSID`, netlink(7));
+/// - `SETUID`, `SETGID`: the id maps of labs;
+/// - `CHOWN`: the socket's group, terminals and temporary folders of labs' roots;
+/// - `DAC_OVERRIDE`: cgroups of labs; the root of cgroup v2 lets not even its owner write.
+///
+/// Over what belongs to a lab the daemon has all capabilities all the same: its user namespace is owned by
+/// user 0 (user_namespaces(7)).
+pub const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN
+    .union(CapabilitySet::NET_ADMIN)
+    .union(CapabilitySet::NET_RAW)
+    .union(CapabilitySet::NET_BROADCAST)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::CHOWN)
+    .union(CapabilitySet::DAC_OVERRIDE);
+
+/// What netlabd keeps where it has it: [`NEEDED`], and `NET_BIND_SERVICE` for `--listen` below port 1024.
+pub const KEPT: CapabilitySet = NEEDED.union(CapabilitySet::NET_BIND_SERVICE);
+
+/// Why the capabilities cannot be dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Some that are needed are not there.
+    #[error("netlabd lacks {0}; start it as root, and give its service or container these capabilities")]
+    Missing(String),
+    /// The kernel refused.
+    #[error("giving up capabilities that are not needed: {0}")]
+    Refused(#[from] Errno),
+}
+
+/// Drops all but [`KEPT`] of the calling thread, for good: no program that it starts gets them back. To be
+/// called while the process has one thread.
+///
+/// # Errors
+/// See [`Error`].
+pub fn drop_unneeded() -> Result<(), Error> {
+    let have = capabilities(None)?.permitted;
+    let missing = NEEDED.difference(have);
+    if !missing.is_empty() {
+        let names: Vec<_> = missing.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
+        return Err(Error::Missing(names.join(", ")));
+    }
+    // Up to the first that the kernel does not know, so those that this program does not know go too.
+    for bit in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << bit);
+        match capability_is_in_bounding_set(capability) {
+            // To drop one takes CAP_SETPCAP even where it is gone already, as under systemd.
+            Ok(true) if !KEPT.contains(capability) => remove_capability_from_bounding_set(capability)?,
+            Ok(_) => {}
+            Err(Errno::INVAL) => break,
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let kept = KEPT.intersection(have);
+    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
+    set_capabilities(None, sets)?;
+    Ok(set_no_new_privs(true)?)
+}
