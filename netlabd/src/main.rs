@@ -174,7 +174,7 @@ async fn reload(mut hangup: Signal, policy: Policy) {
         let before = policy.config();
         match policy.reload() {
             Ok(()) if restarts(&policy.config()) == restarts(&before) => {
-                tracing::info!("the configuration was read again")
+                tracing::info!("the configuration was read again");
             }
             Ok(()) => {
                 tracing::warn!(
