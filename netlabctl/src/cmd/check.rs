@@ -30,7 +30,7 @@ pub(super) async fn run(client: &Client, format: Output, args: &CheckLab) -> Res
 }
 
 fn text(answer: &CheckLabResponse) -> String {
-    let notes: String = answer.notes.iter().map(|note| format!("note: {}\n", clean(note))).collect();
+    let notes = answer.notes.iter().fold(String::new(), |all, note| all + "note: " + &clean(note) + "\n");
     let results = &answer.results;
     if results.is_empty() {
         return format!("the lab has no checks\n{notes}");

@@ -15,6 +15,7 @@ mod firewall;
 mod harness;
 mod kinds;
 mod labs;
+mod metrics;
 mod nodes;
 mod permissions;
 mod restart;
@@ -68,6 +69,7 @@ pub fn all() -> Vec<Test> {
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
+        metrics::TESTS,
     ]
     .concat()
 }
