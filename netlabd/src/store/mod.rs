@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use netlab_proto::v1::LabEvent;
+use netlab_proto::v1::{LabEvent, Revision};
 use prost::Message;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -24,6 +24,8 @@ use crate::{fault, model::LabName};
 const LABS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("labs");
 /// Lab's uid and sequence number to `LabEvent`.
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
+/// Lab's uid and generation to `Revision`.
+const REVISIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("revisions");
 /// Sysctl to [`HostValue`].
 const HOST: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("host");
 /// `format` to [`FORMAT`].
@@ -31,6 +33,9 @@ const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 
 /// Version of the format. A newer one is refused, an older one is migrated when it is opened.
 const FORMAT: u64 = 1;
+
+/// Revisions kept of each lab.
+const REVISIONS_KEPT: usize = 20;
 
 /// Events kept for each lab.
 pub const EVENTS_KEPT: u64 = 1_000;
@@ -133,6 +138,7 @@ impl Store {
                 }
                 write.open_table(LABS)?;
                 write.open_table(EVENTS)?;
+                write.open_table(REVISIONS)?;
                 write.open_table(HOST)?;
                 found.unwrap_or(FORMAT)
             };
@@ -200,11 +206,53 @@ impl Store {
         })
     }
 
+    /// Keeps a lab together with what is told of the change, all or nothing; on the disk when this returns.
+    pub fn put_and_tell(
+        &self,
+        name: &LabName,
+        record: &Record,
+        events: &[LabEvent],
+        revision: Option<&Revision>,
+    ) -> Result<()> {
+        let uid = record.uid.as_str();
+        self.write(Durability::Immediate, |write| {
+            write.open_table(LABS)?.insert(name.as_str(), record.encode_to_vec().as_slice())?;
+            insert_events(write, uid, events)?;
+            if let Some(revision) = revision {
+                let mut revisions = write.open_table(REVISIONS)?;
+                revisions.insert((uid, revision.generation), revision.encode_to_vec().as_slice())?;
+                let oldest = match revisions.range((uid, 0)..=(uid, u64::MAX))?.rev().nth(REVISIONS_KEPT) {
+                    Some(entry) => Some(entry?.0.value().1),
+                    None => None,
+                };
+                if let Some(oldest) = oldest {
+                    revisions.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The revisions of a lab, oldest first.
+    pub fn revisions(&self, uid: &str) -> Result<Vec<Revision>> {
+        let run = || -> std::result::Result<_, redb::Error> {
+            let mut revisions = Vec::new();
+            let table = self.database.begin_read()?.open_table(REVISIONS)?;
+            for entry in table.range((uid, 0)..=(uid, u64::MAX))? {
+                // One that cannot be read is history lost, no more.
+                revisions.extend(Revision::decode(entry?.1.value()));
+            }
+            Ok(revisions)
+        };
+        run().map_err(|error| self.failed(&error))
+    }
+
     /// Forgets a lab and its events; on the disk when this returns.
     pub fn remove(&self, name: &LabName, uid: &str) -> Result<()> {
         self.write(Durability::Immediate, |write| {
             write.open_table(LABS)?.remove(name.as_str())?;
             write.open_table(EVENTS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
+            write.open_table(REVISIONS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
             Ok(())
         })
     }
@@ -214,13 +262,7 @@ impl Store {
     pub fn add_event(&self, uid: &str, event: &LabEvent) -> Result<()> {
         let full = event.sequence.is_multiple_of(EVENTS_AT_RISK);
         let durability = if full { Durability::Immediate } else { Durability::None };
-        self.write(durability, |write| {
-            let mut events = write.open_table(EVENTS)?;
-            events.insert((uid, event.sequence), event.encode_to_vec().as_slice())?;
-            let oldest = event.sequence.saturating_sub(EVENTS_KEPT);
-            events.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
-            Ok(())
-        })
+        self.write(durability, |write| insert_events(write, uid, std::slice::from_ref(event)))
     }
 
     /// The events of a lab in order.
@@ -261,6 +303,21 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// Inserts events in order and lets go of the oldest.
+fn insert_events(
+    write: &redb::WriteTransaction,
+    uid: &str,
+    new: &[LabEvent],
+) -> std::result::Result<(), redb::Error> {
+    let mut events = write.open_table(EVENTS)?;
+    for event in new {
+        events.insert((uid, event.sequence), event.encode_to_vec().as_slice())?;
+        let oldest = event.sequence.saturating_sub(EVENTS_KEPT);
+        events.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
+    }
+    Ok(())
 }
 
 enum OpenError {

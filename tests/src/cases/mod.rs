@@ -13,6 +13,7 @@ mod failure;
 mod faults;
 mod firewall;
 mod harness;
+mod history;
 mod kinds;
 mod labs;
 mod metrics;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Test> {
         firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        history::TESTS,
         restart::TESTS,
         faults::TESTS,
         concurrency::TESTS,
