@@ -17,6 +17,7 @@ mod labs;
 mod nodes;
 mod permissions;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
