@@ -3,10 +3,10 @@
 //! A change is on the disk before it is answered (redb commits with fsync). What only tells of the
 //! past (events) is written along without waiting for the disk.
 //!
-//! - [`open`]: opening, checking, moving aside what is damaged.
-//! - [`migrate`]: formats.
-//! - [`room`]: a full disk.
-//! - [`record`]: what is kept of a lab.
+//! - `open`: opening, checking, moving aside what is damaged.
+//! - `migrate`: formats.
+//! - `room`: a full disk.
+//! - `record`: what is kept of a lab.
 
 mod migrate;
 mod open;
