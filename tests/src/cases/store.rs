@@ -74,9 +74,9 @@ fn full_disk() {
     let _ = host.ctl(&["get-lab", "doomed"]).code(4);
     for stopped in [true, false] {
         if stopped {
-            host.stop()
+            host.stop();
         } else {
-            host.kill()
+            host.kill();
         }
         host.start();
         host.wait_ready("kept");
