@@ -11,6 +11,7 @@ mod concurrency;
 mod drift;
 mod failure;
 mod faults;
+mod firewall;
 mod harness;
 mod kinds;
 mod labs;
@@ -60,6 +61,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         failure::TESTS,
+        firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
