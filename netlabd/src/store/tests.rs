@@ -60,7 +60,7 @@ fn nothing_is_lost(dir: &Path, bytes: &[u8], expected: &BTreeMap<String, Record>
         None => assert_eq!(&found, expected),
         Some(ref aside) => {
             assert!(found.is_empty());
-            assert_eq!(opened.aside, [aside.clone()]);
+            assert_eq!(opened.aside.as_slice(), std::slice::from_ref(aside));
             assert!(fs::read(aside).unwrap() == bytes, "what was moved aside is what was there");
         }
     }
