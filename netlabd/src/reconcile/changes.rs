@@ -64,7 +64,7 @@ fn gone_or_new(sign: char, path: &str, value: &Value, lines: &mut Vec<String>) {
     match value {
         Value::Object(_) => lines.push(format!("{sign} {path}")),
         Value::Array(items) => {
-            lines.extend(items.iter().map(|item| format!("{sign} {path}: {}", text(item))))
+            lines.extend(items.iter().map(|item| format!("{sign} {path}: {}", text(item))));
         }
         value => lines.push(format!("{sign} {path}: {}", text(value))),
     }

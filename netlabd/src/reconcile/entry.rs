@@ -12,7 +12,7 @@ use crate::{
     model::{Lab, LabName},
     plan::Target,
     policy::Access,
-    store::{Record, Store},
+    store::{News, Record, Store},
 };
 
 /// One lab.
@@ -35,6 +35,8 @@ pub(super) struct Why {
     pub(super) who: String,
     /// For example `applied`.
     pub(super) reason: &'static str,
+    /// Whether an earlier state comes back: that hardly fails where the disk is full.
+    by_itself: bool,
     /// What had gone wrong before.
     pub(super) failure: Option<proto::Failure>,
 }
@@ -42,12 +44,12 @@ pub(super) struct Why {
 impl Why {
     /// Somebody has asked for it.
     pub(super) fn asked(access: &Access, reason: &'static str) -> Self {
-        Self { who: access.caller().shown(), reason, failure: None }
+        Self { who: access.caller().shown(), reason, by_itself: false, failure: None }
     }
 
     /// netlabd puts it back by itself.
     pub(super) fn put_back(reason: &'static str, failure: Option<proto::Failure>) -> Self {
-        Self { who: "netlabd".to_owned(), reason, failure }
+        Self { who: "netlabd".to_owned(), reason, by_itself: true, failure }
     }
 }
 
@@ -128,7 +130,7 @@ impl Entry {
         let news = change(&mut record);
         if record != state.record {
             self.history.add_kept(news.into_iter().collect(), |events| {
-                store.put_and_tell(&self.name, &record, events, None)
+                store.amend_and_tell(&self.name, &record, News { events, revision: None })
             })?;
             state.record = record;
         }
@@ -165,7 +167,12 @@ impl Entry {
         };
         let news = why.failure.map(Body::Failed).into_iter().chain([Body::SpecChanged(changed)]);
         Ok(self.history.add_kept(news.collect(), |events| {
-            store.put_and_tell(&self.name, record, events, Some(&revision))
+            let news = News { events, revision: Some(&revision) };
+            if why.by_itself {
+                store.amend_and_tell(&self.name, record, news)
+            } else {
+                store.put_and_tell(&self.name, record, news)
+            }
         })?)
     }
 

@@ -20,6 +20,7 @@ mod metrics;
 mod nodes;
 mod permissions;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Test> {
         nodes::TESTS,
         history::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
