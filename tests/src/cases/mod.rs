@@ -11,13 +11,13 @@ mod concurrency;
 mod drift;
 mod failure;
 mod faults;
-mod firewall;
 mod harness;
 mod kinds;
 mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
 
 /// One test.
@@ -60,7 +60,6 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         failure::TESTS,
-        firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
@@ -70,6 +69,7 @@ pub fn all() -> Vec<Test> {
         permissions::TESTS,
         abuse::TESTS,
         metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }
