@@ -78,15 +78,15 @@ async fn run(options: &Options) -> Result<(), Error> {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
     let opened = Store::open(&options.state_dir)?;
-    if let Some(aside) = &opened.damaged {
+    for aside in &opened.aside {
         tracing::error!(
-            moved_to = %aside.display(),
-            "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
+            file = %aside.display(),
+            "a damaged store was moved aside: its labs run on but are not looked after; restore it, or remove the file, and restart netlabd"
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
     watch(&kernel, &manager)?;
-    if opened.damaged.is_none() {
+    if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = purging.purge_strays() {

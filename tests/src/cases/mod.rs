@@ -19,6 +19,7 @@ mod nodes;
 mod permissions;
 mod programs;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
