@@ -101,9 +101,15 @@ async fn run(options: &Options) -> Result<(), Error> {
         tracing::error!(%error, "no metrics are served");
         None
     });
+    // Before the first client can see that netlabd runs, and stop it.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
-    let services = server::services(manager, kernel, policy.clone()).await?;
+    let (services, reporter) = server::services(manager, kernel, policy.clone())?;
+    // The store was opened and the kernel looked at: it is well until found otherwise.
+    health::say(&reporter, None).await;
+    let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -118,14 +124,14 @@ async fn run(options: &Options) -> Result<(), Error> {
         notify(&[sd_notify::NotifyState::Ready]);
         health::watchdog(vitals).await;
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; labs run on");
+        telling.abort();
+        health::say(&reporter, Some("netlabd stops")).await;
         notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();

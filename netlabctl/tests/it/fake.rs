@@ -285,7 +285,7 @@ impl LabService for Labs {
             ..CheckResult::default()
         };
         let results = if name == "fails" { vec![pass, fail] } else { vec![pass] };
-        Ok(Response::new(CheckLabResponse { results, notes: Vec::new() }))
+        Ok(Response::new(CheckLabResponse { results }))
     }
 
     async fn confirm_lab(&self, request: Request<ConfirmLabRequest>) -> Answer<ConfirmLabResponse> {

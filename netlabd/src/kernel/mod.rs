@@ -6,7 +6,6 @@
 mod busy;
 mod commands;
 mod enter;
-mod firewall;
 mod gone;
 mod look;
 pub mod nft;
@@ -27,7 +26,7 @@ use std::{
 };
 
 use crate::{
-    exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
+    exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::Plan,
     sandbox::{Child, Command, IdRange},
@@ -51,7 +50,6 @@ pub struct Linux {
     /// What labs want of the host, for the events there.
     wanted: watch::Wanted,
     pins: watch::Pins,
-    firewall: firewall::Known,
 }
 
 impl Linux {
@@ -67,7 +65,6 @@ impl Linux {
             features: Mutex::default(),
             wanted: watch::Wanted::default(),
             pins: watch::Pins::new()?,
-            firewall: firewall::Known::default(),
         })
     }
 
@@ -130,10 +127,6 @@ impl Kernel for Linux {
 
     fn host(&self) -> Result<HostState, Failure> {
         host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
-    }
-
-    fn firewall(&self) -> Result<Firewall, Failure> {
-        self.firewall.look()
     }
 
     fn probe(&self, feature: Feature) -> Result<(), String> {

@@ -21,7 +21,6 @@ use crate::{
     api::convert,
     clock,
     exec::{Failure, Scope},
-    firewall::{self, Standing},
     metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
     store::{self, Record},
@@ -274,35 +273,21 @@ impl Actor {
             return Next::Retry;
         }
         let settled = self.settle_host(&wanted.target);
-        let standing = self.standing(&wanted.target);
         let news = {
-            let status = &self.entry.state().status;
-            status.phase() != Phase::Ready
-                || !status.is_verified(wanted.generation, &plan.extras)
-                || !status.knows_host(standing.as_ref())
+            let state = self.entry.state();
+            state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
         };
         if repair.is_some() {
             meters().repaired(started.elapsed());
         }
         if news {
-            self.entry.report(&self.shared.store, |status| {
-                status.verified(wanted.generation, &plan.extras);
-                status.host(standing.as_ref());
-            });
+            self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, &plan.extras));
         }
         match settled {
             Err(_) => Next::Retry,
             Ok(()) if self.is_outdated(wanted) => Next::Again,
             Ok(()) => self.calm_down(),
         }
-    }
-
-    /// How the host's firewall stands towards the lab; `None` where it does not matter.
-    fn standing(&self, target: &Target) -> Option<Standing> {
-        firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
-            Ok(seen) => firewall::judge(&seen, &firewall::flows(target, &seen)),
-            Err(failure) => Standing::Unknown(failure.to_string()),
-        })
     }
 
     /// Notes a repair, and holds still where there are too many.

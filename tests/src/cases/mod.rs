@@ -11,7 +11,6 @@ mod concurrency;
 mod drift;
 mod failure;
 mod faults;
-mod firewall;
 mod harness;
 mod history;
 mod kinds;
@@ -19,6 +18,7 @@ mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
 mod store;
 
@@ -62,7 +62,6 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         failure::TESTS,
-        firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,
@@ -74,6 +73,7 @@ pub fn all() -> Vec<Test> {
         permissions::TESTS,
         abuse::TESTS,
         metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }
