@@ -5,6 +5,8 @@ use serde_json::{Map, Value};
 
 /// Most lines.
 const LINES: usize = 20;
+/// Fields that are there as soon as they hold something.
+const HOLDERS: [&str; 4] = ["nodes", "interfaces", "host", "nat"];
 /// Most characters of a line.
 const LENGTH: usize = 200;
 
@@ -62,6 +64,12 @@ fn arrays(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>
 /// Of something whole that is gone or new its name is enough, of a value what it was or is.
 fn gone_or_new(sign: char, path: &str, value: &Value, lines: &mut Vec<String>) {
     match value {
+        // What only holds others is not told of itself.
+        Value::Object(fields) if HOLDERS.iter().any(|holder| path.rsplit('.').next() == Some(holder)) => {
+            for (key, value) in fields {
+                gone_or_new(sign, &format!("{path}.{key}"), value, lines);
+            }
+        }
         Value::Object(_) => lines.push(format!("{sign} {path}")),
         Value::Array(items) => {
             lines.extend(items.iter().map(|item| format!("{sign} {path}: {}", text(item))));
