@@ -13,11 +13,15 @@ mod drift;
 mod failure;
 mod faults;
 mod harness;
+mod history;
 mod kinds;
 mod labs;
+mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -61,13 +65,17 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        history::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
         bounds::TESTS,
+        metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }
