@@ -28,7 +28,7 @@ use std::{
 use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
-    plan::Plan,
+    plan::{Op, Plan},
     sandbox::{Child, Command, IdRange},
 };
 
@@ -85,6 +85,18 @@ impl Linux {
         self.commands.run(&self.spaces, lab, node, ids, command)
     }
 
+    /// Ends the processes in nodes that a plan takes out of a lab which stays.
+    fn end_in_removed(&self, scope: Scope<'_>, plan: &Plan) -> Result<(), Failure> {
+        for op in plan.ops() {
+            if let Op::DeleteNode(node) = op
+                && let Some(space) = self.spaces.of(scope.lab)?.nodes().get(node)
+            {
+                self.commands.end_in(scope.lab, node, space.fd())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The network namespace of a node, or of the host; `None` if there is no such node.
     pub fn namespace(&self, lab: &LabName, node: Option<&NodeName>) -> Result<Option<OwnedFd>, Failure> {
         let copy = |fd: std::os::fd::BorrowedFd<'_>| {
@@ -117,6 +129,9 @@ impl Kernel for Linux {
         if scope.target.nodes().is_empty()
             && let Err(failure) = self.commands.end(scope.lab)
         {
+            return vec![failure];
+        }
+        if let Err(failure) = self.end_in_removed(scope, plan) {
             return vec![failure];
         }
         work::execute(&self.spaces, scope, plan, &mut |steps| {
