@@ -49,6 +49,7 @@ pub struct Linux {
     features: Mutex<BTreeMap<Feature, Result<(), String>>>,
     /// What labs want of the host, for the events there.
     wanted: watch::Wanted,
+    silent: watch::Silent,
     pins: watch::Pins,
 }
 
@@ -64,6 +65,7 @@ impl Linux {
             busy: Busy::default(),
             features: Mutex::default(),
             wanted: watch::Wanted::default(),
+            silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
         })
     }
@@ -115,6 +117,7 @@ impl Kernel for Linux {
         // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
         if scope.first_id != 0 {
             self.wanted.note(scope.lab, scope.target);
+            self.silent.note(scope.lab, scope.target);
             self.pins.watch(self.spaces.netns_dir());
         }
         let spaces = self.spaces.of(scope.lab)?;
@@ -176,6 +179,7 @@ impl Kernel for Linux {
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
         self.spaces.release(lab)?;
         self.wanted.forget(lab);
+        self.silent.forget(lab);
         Ok(())
     }
 }
