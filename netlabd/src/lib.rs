@@ -18,6 +18,7 @@
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
 //! - [`health`]: what systemd's watchdog is told.
+//! - [`log`]: where what is logged goes.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
@@ -31,6 +32,7 @@ pub mod fault;
 pub mod health;
 pub mod kernel;
 pub mod lock;
+pub mod log;
 pub mod model;
 pub mod plan;
 pub mod policy;

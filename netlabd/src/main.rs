@@ -1,6 +1,6 @@
 //! The daemon.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
@@ -9,6 +9,7 @@ use netlabd::{
     health::{self, Vitals, notify},
     kernel::{Linux, Wake},
     lock::Lock,
+    log,
     policy::Policy,
     reconcile::Manager,
     sandbox,
@@ -16,7 +17,6 @@ use netlabd::{
     takedown,
 };
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
     let options = Options::parse();
-    log();
+    log::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -41,20 +41,6 @@ fn main() -> ExitCode {
 fn failed(error: &Error) -> ExitCode {
     eprintln!("netlabd: {error}");
     ExitCode::FAILURE
-}
-
-/// Logs to standard error; under systemd the journal adds the time.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry().with(filter);
-    if journal {
-        registry.with(layer.without_time()).init();
-    } else {
-        registry.with(layer).init();
-    }
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
