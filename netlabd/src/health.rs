@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{kernel::Linux, reconcile::Manager, store::Store};
+use crate::{kernel::Linux, reconcile::Manager, service::notify, store::Store};
 
 /// Longest time that a lab's work in the kernel may make no progress.
 const STUCK: Duration = Duration::from_secs(120);
@@ -61,13 +61,6 @@ pub async fn watchdog(vitals: Vitals) {
             Ok(()) => notify(&[sd_notify::NotifyState::Watchdog]),
             Err(reason) => tracing::error!(reason, "not well; the watchdog is not told that all is"),
         }
-    }
-}
-
-/// Tells systemd, if it listens.
-pub fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
     }
 }
 

@@ -6,17 +6,17 @@ use clap::Parser;
 use netlabd::{
     api::server,
     config::Options,
-    health::{self, Vitals, notify},
+    health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
-    log,
+    log, metrics,
     policy::Policy,
     reconcile::Manager,
-    sandbox,
+    sandbox, service,
     store::Store,
     takedown,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -47,7 +47,11 @@ async fn run(options: &Options) -> Result<(), Error> {
     options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
+    if options.check_config {
+        return Ok(());
+    }
+    // From now on, so that one that comes early does not end netlabd.
+    let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -77,9 +81,16 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
+    let metrics = metrics::start(&policy.config().metrics, manager.clone(), policy.clone());
+    // Labs are worth more than figures about them: netlabd goes on without.
+    let metrics_socket = metrics.unwrap_or_else(|error| {
+        tracing::error!(%error, "no metrics are served");
+        None
+    });
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let services = server::services(manager, kernel, policy.clone()).await?;
+    let told = policy.clone();
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -90,9 +101,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!("some labs have not been looked at yet");
         }
-        tracing::info!("ready");
-        notify(&[sd_notify::NotifyState::Ready]);
-        health::watchdog(vitals).await;
+        tokio::join!(service::serve(hangup, told, vitals.manager.clone()), health::watchdog(vitals));
     });
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -101,8 +110,7 @@ async fn run(options: &Options) -> Result<(), Error> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; labs run on");
-        notify(&[sd_notify::NotifyState::Stopping]);
+        service::stopping();
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
@@ -123,8 +131,10 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = own_socket.map(fs::remove_file);
+    // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
+    for socket in own_socket.into_iter().chain(metrics_socket) {
+        let _ = fs::remove_file(socket);
+    }
     Ok(())
 }
 
@@ -136,27 +146,6 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
         Wake::All => manager.wake_all(),
     })?;
     Ok(())
-}
-
-/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy) {
-    while hangup.recv().await.is_some() {
-        match sd_notify::NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the time is not known"),
-        }
-        let limits = policy.config().limits;
-        match policy.reload() {
-            Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
-            Ok(()) => {
-                tracing::warn!("the configuration was read again; what changed in [limits] needs a restart");
-            }
-            Err(error) => {
-                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
-            }
-        }
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {
