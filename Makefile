@@ -22,6 +22,7 @@ demo: build
 test: setup
 	mkdir -p $(TARGET)
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
+	tests/python/environment >$(TARGET)/python.log
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet

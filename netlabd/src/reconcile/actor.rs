@@ -360,7 +360,7 @@ impl Actor {
         let Ok(lab) = convert::lab(previous) else { return Next::Retry };
         let store = &self.shared.store;
         let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let kept = self.entry.put_back(store, lab, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
             // An apply or delete that was accepted meanwhile counts.
             if record.deleting {
@@ -397,7 +397,7 @@ impl Actor {
         let store = &self.shared.store;
         let Ok(lab) = convert::lab(&spec) else { return Next::Retry };
         let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let kept = self.entry.put_back(store, lab, |record: &mut Record| {
             // A confirmation, or another change, may have come meanwhile.
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
                 return Err(Error::NothingToConfirm(self.entry.name.clone()));

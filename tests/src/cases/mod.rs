@@ -17,7 +17,9 @@ mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -62,12 +64,14 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
         metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }
