@@ -44,8 +44,9 @@ impl Traffic {
         wait_until("ping goes on", Duration::from_secs(20), || self.answered().len() >= before + more);
     }
 
-    /// Stops it and fails the test if an answer is missing.
-    pub fn lost_nothing(mut self) {
+    /// Stops it and fails the test if an answer is missing. Gives how many there were.
+    #[allow(clippy::must_use_candidate)]
+    pub fn lost_nothing(mut self) -> usize {
         self.continues(3);
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
         self.child.wait().expect("waiting for ping");
@@ -53,6 +54,7 @@ impl Traffic {
         let newest = answered.last().copied().unwrap_or(0);
         let lost: Vec<u16> = (1..=newest).filter(|sequence| !answered.contains(sequence)).collect();
         assert!(lost.is_empty(), "lost {} of {newest} echo replies: {lost:?}", lost.len());
+        answered.len()
     }
 
     fn answered(&self) -> BTreeSet<u16> {

@@ -22,6 +22,7 @@ use tonic_types::StatusExt as _;
 
 use crate::error::{Failure, USAGE, exit_code};
 use fault::Fault;
+pub(crate) use fault::lines;
 use tree::Node;
 
 /// Largest lab file in bytes.
@@ -51,7 +52,8 @@ impl LabFile {
         Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
     }
 
-    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+    /// The same for what was read already.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         let text = decode(bytes).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let root = match tree::read(text, &mut faults) {

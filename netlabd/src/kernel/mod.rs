@@ -36,7 +36,7 @@ use busy::Busy;
 use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
-pub use watch::Wake;
+pub use watch::{Wake, read_route_events};
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
