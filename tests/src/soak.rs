@@ -281,7 +281,7 @@ impl Soak {
             self.figures.packets += traffic.lost_nothing();
         }
         self.host.ctl(&["delete-lab", "bystander"]).ok();
-        self.empty.assert_unchanged();
+        self.empty.assert_soon_unchanged();
         if let (Some((_, before)), Some((_, after))) = (self.figures.usage_before, self.figures.usage_after) {
             assert!(after <= before + 4, "netlabd has {after} descriptors open, {before} before");
         }

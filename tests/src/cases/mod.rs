@@ -19,6 +19,7 @@ mod nodes;
 mod permissions;
 mod programs;
 mod restart;
+mod shortage;
 mod store;
 
 /// One test.
@@ -65,6 +66,7 @@ pub fn all() -> Vec<Test> {
         nodes::TESTS,
         restart::TESTS,
         store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
