@@ -55,9 +55,8 @@ impl Designer {
             draft.link(chance, link, number);
         }
         let count = draft.nodes.len();
-        let nodes: Map<_, _> = (0..count)
-            .map(|n| (format!("n{n}"), self.fields(chance, std::mem::take(&mut draft.nodes[n]))))
-            .collect();
+        let nodes: Map<_, _> =
+            (0..count).map(|n| (format!("n{n}"), self.fields(chance, &draft.nodes[n]))).collect();
         let mut lab = json!({ "name": name, "nodes": nodes, "links": draft.links });
         let mut host = json!({ "interfaces": draft.on_host });
         if chance.one_in(3) {
@@ -99,7 +98,7 @@ impl Designer {
         node
     }
 
-    fn fields(&self, chance: &mut Chance, node: Node) -> Value {
+    fn fields(&self, chance: &mut Chance, node: &Node) -> Value {
         let mut fields = json!({ "interfaces": node.interfaces, "routes": node.routes });
         if chance.one_in(2) {
             fields["forwarding"] = json!(true);
@@ -132,18 +131,15 @@ impl Draft {
             let route = json!({ "to": format!("203.0.{link}.0/24"), "via": format!("192.0.{link}.2") });
             self.nodes[a].routes.push(route);
         }
-        let at_b = match self.nodes.get_mut(b) {
-            Some(node) => {
-                let mut end_b = end(chance, link, 2, node.bridge);
-                end_b["mtu"] = json!(mtu);
-                node.interfaces.insert(name_b.clone(), end_b);
-                format!("n{b}:{name_b}")
-            }
-            None => {
-                let address = format!("198.18.{}.1/24", number * 8 + link);
-                self.on_host.insert(name_b.clone(), json!({ "addresses": [address], "mtu": mtu }));
-                format!("host:{name_b}")
-            }
+        let at_b = if let Some(node) = self.nodes.get_mut(b) {
+            let mut end_b = end(chance, link, 2, node.bridge);
+            end_b["mtu"] = json!(mtu);
+            node.interfaces.insert(name_b.clone(), end_b);
+            format!("n{b}:{name_b}")
+        } else {
+            let address = format!("198.18.{}.1/24", number * 8 + link);
+            self.on_host.insert(name_b.clone(), json!({ "addresses": [address], "mtu": mtu }));
+            format!("host:{name_b}")
         };
         self.nodes[a].interfaces.insert(name_a.clone(), end_a);
         self.links.push(json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] }));

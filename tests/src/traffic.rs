@@ -56,7 +56,10 @@ impl Traffic {
         let lost: Vec<u16> = (1..=newest).filter(|sequence| !answered.contains(sequence)).collect();
         let dropped = dropped() - self.dropped;
         if !lost.is_empty() && lost.len() as u64 <= dropped {
-            println!("{} of {newest} echo replies are missing; others made this kernel drop {dropped}", lost.len());
+            println!(
+                "{} of {newest} echo replies are missing; others made this kernel drop {dropped}",
+                lost.len()
+            );
             return answered.len();
         }
         assert!(lost.is_empty(), "lost {} of {newest} echo replies: {lost:?}", lost.len());
@@ -73,7 +76,5 @@ impl Traffic {
 /// also those of others on this machine (`softnet_stat`, the second column, hexadecimal).
 fn dropped() -> u64 {
     let text = fs::read_to_string("/proc/net/softnet_stat").unwrap_or_default();
-    text.lines()
-        .filter_map(|line| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok())
-        .sum()
+    text.lines().filter_map(|line| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok()).sum()
 }

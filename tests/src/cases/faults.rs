@@ -43,8 +43,7 @@ fn at_every_step_of(
     work: impl Fn(&TestHost, &mut Daemon) -> bool,
     check: impl Fn(&mut TestHost),
 ) -> u32 {
-    let mut deaths = 0;
-    for step in (1..MOST_STEPS).step_by(stride as usize) {
+    for (deaths, step) in (0..).zip((1..MOST_STEPS).step_by(stride as usize)) {
         let mut daemon = Daemon::start_to_die(host.folders(), step);
         if work(host, &mut daemon) {
             // It may still die of what it does when all is done.
@@ -65,7 +64,6 @@ fn at_every_step_of(
             assert!(step > FEWEST_DEATHS, "netlabd died at {deaths} steps only");
             return deaths;
         }
-        deaths += 1;
     }
     panic!("the daemon never came to the end of its work in {MOST_STEPS} steps");
 }

@@ -57,16 +57,12 @@ pub fn soak(seconds: u64) -> bool {
 /// The random work, in the namespaces it was started in.
 pub fn soak_body(seconds: u64) -> bool {
     let work = || Soak::new(SOAK_LABS, chance::seed()).run_for(Duration::from_secs(seconds));
-    match panic::catch_unwind(work) {
-        Ok(figures) => {
-            println!("{figures}");
-            true
-        }
-        Err(_) => {
-            eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
-            false
-        }
-    }
+    let Ok(figures) = panic::catch_unwind(work) else {
+        eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
+        return false;
+    };
+    println!("{figures}");
+    true
 }
 
 /// Prints the features of this kernel, one a line.
