@@ -1,27 +1,23 @@
 //! The daemon.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
     api::server,
     capabilities,
     config::Options,
-    health::{self, Vitals, notify},
+    health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
-    metrics,
-    policy::{
-        Config, Policy,
-        config::{Limits, MetricsConfig},
-    },
+    log, metrics,
+    policy::Policy,
     reconcile::Manager,
-    sandbox,
+    sandbox, service,
     store::Store,
     takedown,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -32,11 +28,13 @@ fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
     let options = Options::parse();
-    log();
-    // Both before there are other threads: they inherit it.
-    raise_file_limit();
-    if let Err(error) = capabilities::drop_unneeded() {
-        return failed(&error.into());
+    log::start();
+    if !options.check_config {
+        // Both before there are other threads: they inherit it.
+        raise_file_limit();
+        if let Err(error) = capabilities::drop_unneeded() {
+            return failed(&error.into());
+        }
     }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -53,24 +51,14 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Logs to standard error; under systemd the journal adds the time.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry().with(filter);
-    if journal {
-        registry.with(layer.without_time()).init();
-    } else {
-        registry.with(layer).init();
-    }
-}
-
 async fn run(options: &Options) -> Result<(), Error> {
     options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
+    if options.check_config {
+        return Ok(());
+    }
+    // From now on, so that one that comes early does not end netlabd.
     let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
@@ -78,12 +66,11 @@ async fn run(options: &Options) -> Result<(), Error> {
     let _state_lock = Lock::take(&options.state_dir)?;
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
-    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir.clone())?);
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
-    limit(&kernel, &policy);
-    tokio::spawn(reload(hangup, policy.clone(), kernel.clone()));
+    kernel.limit(policy.config().lab.into());
     let opened = Store::open(&options.state_dir)?;
     for aside in &opened.aside {
         tracing::error!(
@@ -92,7 +79,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
-    watch(&kernel, &manager)?;
+    watch(&kernel, &manager).map_err(|error| {
+        format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
+    })?;
     if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -112,11 +101,13 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
     health::say(&reporter, None).await;
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
+    let told = policy.clone();
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -127,19 +118,19 @@ async fn run(options: &Options) -> Result<(), Error> {
         if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!("some labs have not been looked at yet");
         }
-        tracing::info!("ready");
-        notify(&[sd_notify::NotifyState::Ready]);
-        health::watchdog(vitals).await;
+        tokio::join!(
+            service::serve(hangup, told, vitals.manager.clone(), vitals.kernel.clone()),
+            health::watchdog(vitals)
+        );
     });
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; labs run on");
+        service::stopping();
         telling.abort();
         health::say(&reporter, Some("netlabd stops")).await;
-        notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
@@ -164,6 +155,11 @@ async fn run(options: &Options) -> Result<(), Error> {
     for socket in own_socket.into_iter().chain(metrics_socket) {
         let _ = fs::remove_file(socket);
     }
+    // A mount of its own, which only labs need. Where one is left, it stays with the lab.
+    let empty = fs::read_dir(&labs_dir).is_ok_and(|mut entries| entries.next().is_none());
+    if empty && at_the_end.names().is_empty() {
+        sandbox::remove_directory(&labs_dir)?;
+    }
     Ok(())
 }
 
@@ -175,44 +171,6 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
         Wake::All => manager.wake_all(),
     })?;
     Ok(())
-}
-
-/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy, kernel: Arc<Linux>) {
-    while hangup.recv().await.is_some() {
-        match sd_notify::NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the time is not known"),
-        }
-        let before = policy.config();
-        match policy.reload() {
-            Ok(()) if restarts(&policy.config()) == restarts(&before) => {
-                tracing::info!("the configuration was read again");
-            }
-            Ok(()) => {
-                tracing::warn!(
-                    "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
-                );
-            }
-            Err(error) => {
-                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
-            }
-        }
-        limit(&kernel, &policy);
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
-}
-
-/// Bounds the processes of labs as the configuration has it.
-fn limit(kernel: &Linux, policy: &Policy) {
-    if let Err(error) = kernel.limit(policy.config().lab.into()) {
-        tracing::warn!(%error, "the bounds of labs' processes stay as they were");
-    }
-}
-
-/// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
-    (config.limits, &config.metrics)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

@@ -21,6 +21,8 @@ pub enum Feature {
     Nat,
     /// Bounds on memory and processes by cgroup v2.
     Cgroup,
+    /// A kernel that runs for the tests alone: its limits may be changed.
+    OwnKernel,
     /// gRPC for Python, which is the same on every kernel: not looked for under User-mode Linux.
     Python,
 }
@@ -35,6 +37,7 @@ impl Feature {
         Self::Macvlan,
         Self::Nat,
         Self::Cgroup,
+        Self::OwnKernel,
         Self::Python,
     ];
 
@@ -48,6 +51,7 @@ impl Feature {
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Nat => "CONFIG_NFT_NAT",
             Self::Cgroup => "CONFIG_MEMCG",
+            Self::OwnKernel => "CONFIG_UML",
             Self::Python => "tests/python/environment",
         }
     }
@@ -78,6 +82,7 @@ impl Feature {
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
             }
+            Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo",
             Self::Python => &python,
         };
         host.run("sh", &["-c", attempt]).code == 0
