@@ -7,6 +7,7 @@
 mod cli;
 mod client;
 mod cmd;
+mod complete;
 mod duration;
 mod error;
 mod graph;
@@ -28,6 +29,7 @@ use cli::{Cli, Command};
 use error::{EXEC_FAILED, FAILED, Failure};
 
 fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
