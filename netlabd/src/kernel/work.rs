@@ -208,6 +208,13 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure::new(self.place, error));
                 }
             }
+            Op::DeleteAddress { at, address } if address.addr().is_ipv4() => {
+                self.flush();
+                let followers = sysctl::Followers::keep(&at.interface);
+                self.queue(op);
+                self.flush();
+                followers.let_go();
+            }
             _ => self.queue(op),
         }
     }
