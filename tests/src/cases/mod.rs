@@ -13,6 +13,7 @@ mod failure;
 mod faults;
 mod harness;
 mod history;
+mod host_values;
 mod kinds;
 mod labs;
 mod metrics;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,
+        host_values::TESTS,
         restart::TESTS,
         store::TESTS,
         shortage::TESTS,
