@@ -9,7 +9,11 @@ use netlabd::{
     health::{self, Vitals, notify},
     kernel::{Linux, Wake},
     lock::Lock,
-    policy::Policy,
+    metrics,
+    policy::{
+        Config, Policy,
+        config::{Limits, MetricsConfig},
+    },
     reconcile::Manager,
     sandbox,
     store::Store,
@@ -74,15 +78,15 @@ async fn run(options: &Options) -> Result<(), Error> {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
     let opened = Store::open(&options.state_dir)?;
-    if let Some(aside) = &opened.damaged {
+    for aside in &opened.aside {
         tracing::error!(
-            moved_to = %aside.display(),
-            "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
+            file = %aside.display(),
+            "a damaged store was moved aside: its labs run on but are not looked after; restore it, or remove the file, and restart netlabd"
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
     watch(&kernel, &manager)?;
-    if opened.damaged.is_none() {
+    if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = purging.purge_strays() {
@@ -91,9 +95,21 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
+    let metrics = metrics::start(&policy.config().metrics, manager.clone(), policy.clone());
+    // Labs are worth more than figures about them: netlabd goes on without.
+    let metrics_socket = metrics.unwrap_or_else(|error| {
+        tracing::error!(%error, "no metrics are served");
+        None
+    });
+    // Before the first client can see that netlabd runs, and stop it.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
-    let services = server::services(manager, kernel, policy.clone()).await?;
+    let (services, reporter) = server::services(manager, kernel, policy.clone())?;
+    // The store was opened and the kernel looked at: it is well until found otherwise.
+    health::say(&reporter, None).await;
+    let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -108,14 +124,14 @@ async fn run(options: &Options) -> Result<(), Error> {
         notify(&[sd_notify::NotifyState::Ready]);
         health::watchdog(vitals).await;
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; labs run on");
+        telling.abort();
+        health::say(&reporter, Some("netlabd stops")).await;
         notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
@@ -137,8 +153,10 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = own_socket.map(fs::remove_file);
+    // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
+    for socket in own_socket.into_iter().chain(metrics_socket) {
+        let _ = fs::remove_file(socket);
+    }
     Ok(())
 }
 
@@ -159,11 +177,15 @@ async fn reload(mut hangup: Signal, policy: Policy) {
             Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
             Err(error) => tracing::warn!(%error, "the time is not known"),
         }
-        let limits = policy.config().limits;
+        let before = policy.config();
         match policy.reload() {
-            Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
+            Ok(()) if restarts(&policy.config()) == restarts(&before) => {
+                tracing::info!("the configuration was read again");
+            }
             Ok(()) => {
-                tracing::warn!("the configuration was read again; what changed in [limits] needs a restart");
+                tracing::warn!(
+                    "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
+                );
             }
             Err(error) => {
                 tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
@@ -171,6 +193,11 @@ async fn reload(mut hangup: Signal, policy: Policy) {
         }
         notify(&[sd_notify::NotifyState::Ready]);
     }
+}
+
+/// What of the configuration takes effect at a start only.
+fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
+    (config.limits, &config.metrics)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

@@ -11,7 +11,7 @@ use crate::{
     clock,
     model::{Lab, LabName},
     plan::Target,
-    store::{Record, Store},
+    store::{self, Record, Store},
 };
 
 /// One lab.
@@ -91,7 +91,7 @@ impl Entry {
         let mut record = state.record.clone();
         change(&mut record);
         if record != state.record {
-            store.put(&self.name, &record)?;
+            store.amend(&self.name, &record)?;
             state.record = record;
         }
         Ok(())
@@ -105,10 +105,29 @@ impl Entry {
         lab: Lab,
         change: impl FnOnce(&mut Record) -> Result<(), Error>,
     ) -> Result<proto::LabResource, Error> {
+        self.respecify_by(|record| store.put(&self.name, record), lab, change)
+    }
+
+    /// The same for an earlier desired state that comes back: that hardly fails where the disk is full.
+    pub(super) fn put_back(
+        &self,
+        store: &Store,
+        lab: Lab,
+        change: impl FnOnce(&mut Record) -> Result<(), Error>,
+    ) -> Result<proto::LabResource, Error> {
+        self.respecify_by(|record| store.amend(&self.name, record), lab, change)
+    }
+
+    fn respecify_by(
+        &self,
+        keep: impl FnOnce(&Record) -> Result<(), store::Error>,
+        lab: Lab,
+        change: impl FnOnce(&mut Record) -> Result<(), Error>,
+    ) -> Result<proto::LabResource, Error> {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record)?;
-        store.put(&self.name, &record)?;
+        keep(&record)?;
         state.target = Arc::new(Target::new(&lab, &record.uid));
         state.lab = Arc::new(lab);
         state.record = record;

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock,
-    store::{EVENTS_AT_RISK, EVENTS_KEPT, Store},
+    store::{self, EVENTS_AT_RISK, EVENTS_KEPT, Store},
 };
 
 /// The events of one lab.
@@ -41,8 +41,10 @@ impl History {
     /// there is none: a request that has found the lab may still have something to tell.
     pub(super) fn add(&self, store: &Store, body: Body) {
         self.push(body, |event| {
-            if let Err(error) = store.add_event(&self.uid, event) {
-                tracing::warn!(%error, "an event is not kept");
+            match store.add_event(&self.uid, event) {
+                // The store has told of that, once.
+                Ok(()) | Err(store::Error::Full { .. }) => {}
+                Err(error) => tracing::warn!(%error, "an event is not kept"),
             }
         });
     }

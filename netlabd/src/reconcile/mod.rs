@@ -12,7 +12,9 @@ mod host;
 mod preflight;
 mod rollback;
 mod sleep;
+mod standing;
 mod status;
+mod strays;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,7 @@ use crate::{
     api::convert,
     clock,
     exec::{Failure, HostState, Kernel, Scope},
+    metrics::meters,
     model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Plan, Target, diff},
     policy::{Access, Usage},
@@ -40,6 +43,7 @@ use entry::Entry;
 pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
+pub use standing::Standing;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -61,6 +65,8 @@ struct Shared {
     kernel: Arc<dyn Kernel>,
     store: Store,
     labs: Mutex<BTreeMap<LabName, Arc<Entry>>>,
+    /// Labs of which something is kept that cannot be read: what runs of them is left alone.
+    unreadable: Mutex<BTreeSet<LabName>>,
     workers: Arc<Semaphore>,
     /// One request at a time claims names and addresses of the host.
     admission: Mutex<()>,
@@ -73,6 +79,10 @@ struct Shared {
 impl Shared {
     fn host_values(&self) -> MutexGuard<'_, BTreeMap<LabName, BTreeSet<SysctlKey>>> {
         self.host_values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<LabName>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn labs(&self) -> MutexGuard<'_, BTreeMap<LabName, Arc<Entry>>> {
@@ -96,6 +106,7 @@ impl Shared {
     fn forget(&self, entry: &Entry) -> Result<(), Error> {
         entry.forget(&self.store)?;
         self.labs().remove(&entry.name);
+        meters().labs_deleted.inc();
         entry.history.close();
         Ok(())
     }
@@ -106,10 +117,13 @@ impl Manager {
     /// lab has been looked at once. Must be called within a tokio runtime.
     pub fn start(kernel: Arc<dyn Kernel>, store: Store) -> Result<(Self, Vec<oneshot::Receiver<()>>), Error> {
         let records = store.labs()?;
+        let unreadable = store.unreadable()?;
+        let unreadable = unreadable.iter().filter_map(|name| name.parse().ok()).collect();
         let manager = Self(Arc::new(Shared {
             kernel,
             store,
             labs: Mutex::default(),
+            unreadable: Mutex::new(unreadable),
             workers: Arc::new(Semaphore::new(WORKERS)),
             admission: Mutex::default(),
             host_values: Mutex::default(),
@@ -122,6 +136,7 @@ impl Manager {
                 Ok(lab) => entries.push(Arc::new(Entry::new(&manager.0.store, record, lab))),
                 Err(faults) => {
                     tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone");
+                    manager.0.unreadable().extend(name.parse());
                 }
             }
         }
@@ -137,25 +152,6 @@ impl Manager {
         looked
     }
 
-    /// Takes away what bears the marks of labs that are not in the store. Only for a store that is
-    /// known to be whole.
-    pub fn purge_strays(&self) -> Result<(), Failure> {
-        for name in self.0.kernel.marked_labs()? {
-            if self.0.labs().contains_key(&name) {
-                continue;
-            }
-            tracing::warn!(lab = %name, "taking away what is left of a lab that is not in the store");
-            let nothing = Target::default();
-            let scope = Scope { lab: &name, first_id: 0, target: &nothing };
-            let plan = diff(&nothing, &self.0.kernel.observe(scope)?);
-            if let Some(failure) = self.0.kernel.execute(scope, &plan, &mut |_| ()).into_iter().next() {
-                return Err(failure);
-            }
-            self.0.kernel.release(&name)?;
-        }
-        Ok(())
-    }
-
     /// Wakes a lab's actor: something of it may have changed. Does not block.
     pub fn wake(&self, name: &LabName) {
         if let Some(entry) = self.0.labs().get(name) {
@@ -163,15 +159,20 @@ impl Manager {
         }
     }
 
-    /// Wakes all actors. Does not block.
+    /// Wakes all actors: events were lost. Does not block.
     pub fn wake_all(&self) {
+        meters().events_lost.inc();
         for entry in self.0.labs().values() {
             entry.event.notify_one();
         }
     }
 
     fn entry(&self, name: &LabName) -> Result<Arc<Entry>, Error> {
-        self.0.labs().get(name).cloned().ok_or_else(|| Error::NotFound(name.clone()))
+        let entry = self.0.labs().get(name).cloned();
+        entry.ok_or_else(|| {
+            let kept = self.0.unreadable().contains(name);
+            if kept { Error::Unreadable(name.clone()) } else { Error::NotFound(name.clone()) }
+        })
     }
 
     /// A lab that the caller may use. What is then done to the entry is done to that very lab, whoever
@@ -198,7 +199,10 @@ impl Manager {
     /// Accepts a new lab, the caller's own; durable when this returns.
     pub fn create(&self, lab: Lab, spec: proto::Lab, access: &Access) -> Result<proto::LabResource, Error> {
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.entry(&lab.name).ok();
+        let known = match self.entry(&lab.name) {
+            Err(Error::NotFound(_)) => None,
+            known => Some(known?),
+        };
         if let Some(known) = known {
             let state = known.state();
             if state.record.deleting {
@@ -228,6 +232,7 @@ impl Manager {
         let entry = Arc::new(Entry::new(&self.0.store, record, lab));
         self.0.labs().insert(entry.name.clone(), entry.clone());
         self.tell(&entry, 1, "created");
+        meters().labs_created.inc();
         let resource = entry.resource();
         self.spawn(entry);
         Ok(resource)
@@ -253,6 +258,7 @@ impl Manager {
             Ok(())
         })?;
         self.tell(entry, accepted.generation, "created");
+        meters().labs_created.inc();
         entry.command.notify_one();
         Ok(accepted)
     }
@@ -272,7 +278,11 @@ impl Manager {
         rollback_after: Option<Duration>,
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
-        let Ok(entry) = self.entry(&lab.name) else {
+        let known = self.entry(&lab.name);
+        if let Err(error @ Error::Unreadable(_)) = known {
+            return Err(error);
+        }
+        let Ok(entry) = known else {
             if expected != 0 {
                 return Err(Error::Stale { lab: lab.name, expected, found: 0 });
             }
@@ -417,7 +427,10 @@ impl Manager {
 
     /// Marks a lab for deletion; durable when this returns.
     pub fn delete(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
-        let entry = self.permitted(name, access)?;
+        let entry = match self.permitted(name, access) {
+            Err(Error::Unreadable(_)) => return self.delete_unreadable(name, access),
+            entry => entry?,
+        };
         entry.change(&self.0.store, |record| record.deleting = true)?;
         entry.report(&self.0.store, status::Status::deleting);
         entry.command.notify_one();

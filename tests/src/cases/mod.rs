@@ -14,9 +14,12 @@ mod faults;
 mod harness;
 mod kinds;
 mod labs;
+mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -61,11 +64,14 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
+        metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }
