@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod schema;
 mod suggest;
+mod version;
 mod wait;
 mod watch;
 

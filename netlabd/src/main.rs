@@ -1,26 +1,22 @@
 //! The daemon.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
     api::server,
     config::Options,
-    health::{self, Vitals, notify},
+    health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
-    metrics,
-    policy::{
-        Config, Policy,
-        config::{Limits, MetricsConfig},
-    },
+    log, metrics,
+    policy::Policy,
     reconcile::Manager,
-    sandbox,
+    sandbox, service,
     store::Store,
     takedown,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -31,7 +27,7 @@ fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
     let options = Options::parse();
-    log();
+    log::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -47,25 +43,15 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Logs to standard error; under systemd the journal adds the time.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry().with(filter);
-    if journal {
-        registry.with(layer.without_time()).init();
-    } else {
-        registry.with(layer).init();
-    }
-}
-
 async fn run(options: &Options) -> Result<(), Error> {
     options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
+    if options.check_config {
+        return Ok(());
+    }
+    // From now on, so that one that comes early does not end netlabd.
+    let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -110,6 +96,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     // The store was opened and the kernel looked at: it is well until found otherwise.
     health::say(&reporter, None).await;
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
+    let told = policy.clone();
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -120,19 +107,16 @@ async fn run(options: &Options) -> Result<(), Error> {
         if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!("some labs have not been looked at yet");
         }
-        tracing::info!("ready");
-        notify(&[sd_notify::NotifyState::Ready]);
-        health::watchdog(vitals).await;
+        tokio::join!(service::serve(hangup, told, vitals.manager.clone()), health::watchdog(vitals));
     });
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; labs run on");
+        service::stopping();
         telling.abort();
         health::say(&reporter, Some("netlabd stops")).await;
-        notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
@@ -168,36 +152,6 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
         Wake::All => manager.wake_all(),
     })?;
     Ok(())
-}
-
-/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy) {
-    while hangup.recv().await.is_some() {
-        match sd_notify::NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the time is not known"),
-        }
-        let before = policy.config();
-        match policy.reload() {
-            Ok(()) if restarts(&policy.config()) == restarts(&before) => {
-                tracing::info!("the configuration was read again");
-            }
-            Ok(()) => {
-                tracing::warn!(
-                    "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
-                );
-            }
-            Err(error) => {
-                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
-            }
-        }
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
-}
-
-/// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
-    (config.limits, &config.metrics)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

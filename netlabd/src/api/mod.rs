@@ -14,4 +14,5 @@ mod meter;
 mod node_service;
 mod plan;
 pub mod server;
+mod stamp;
 mod status;

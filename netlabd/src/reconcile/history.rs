@@ -49,6 +49,26 @@ impl History {
         });
     }
 
+    /// Adds events that are kept by `keep` along with what they tell of: all of it, or nothing is told.
+    pub(super) fn add_kept<E>(
+        &self,
+        bodies: Vec<Body>,
+        keep: impl FnOnce(&[LabEvent]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = *self.newest.borrow();
+        let number = |(body, sequence)| LabEvent { sequence, time: Some(clock::now()), body: Some(body) };
+        let new: Vec<LabEvent> = bodies.into_iter().zip(newest + 1..).map(number).collect();
+        keep(&new)?;
+        let sequence = new.last().map_or(newest, |event| event.sequence);
+        events.extend(new.into_iter().map(Arc::new));
+        while events.len() as u64 > EVENTS_KEPT {
+            events.pop_front();
+        }
+        self.newest.send_replace(sequence);
+        Ok(())
+    }
+
     /// Adds the last event of all: nothing of the lab is left, neither here nor in the store.
     pub(super) fn close(&self) {
         self.push(Body::Deleted(netlab_proto::v1::LabDeleted {}), |_| ());

@@ -4,6 +4,7 @@
 //! brings what is to what is wanted, level-triggered: it never asks why it was woken.
 
 mod actor;
+mod changes;
 mod entry;
 mod error;
 mod history;
@@ -25,7 +26,7 @@ use std::{
 };
 
 use netlab_proto::v1 as proto;
-use proto::{Phase, SpecChanged, lab_event::Body};
+use proto::Phase;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
@@ -39,7 +40,7 @@ use crate::{
     store::{Record, Store},
 };
 
-use entry::Entry;
+use entry::{Entry, Why};
 pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
@@ -214,7 +215,7 @@ impl Manager {
             drop(state);
             access.may_use(&lab.name, known.owner())?;
             self.admit(&lab, Some(&known), access)?;
-            return self.replace_failed(&known, lab, spec);
+            return self.replace_failed(&known, lab, spec, Why::asked(access, "created"));
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
@@ -228,10 +229,9 @@ impl Manager {
             first_id: self.free_ids()?,
             ..Record::default()
         };
-        self.0.store.put(&lab.name, &record)?;
         let entry = Arc::new(Entry::new(&self.0.store, record, lab));
+        entry.keep_first(&self.0.store, Why::asked(access, "created"))?;
         self.0.labs().insert(entry.name.clone(), entry.clone());
-        self.tell(&entry, 1, "created");
         meters().labs_created.inc();
         let resource = entry.resource();
         self.spawn(entry);
@@ -244,10 +244,11 @@ impl Manager {
         entry: &Arc<Entry>,
         lab: Lab,
         spec: proto::Lab,
+        why: Why,
     ) -> Result<proto::LabResource, Error> {
         self.preflight(&lab, &Target::new(&lab, &entry.uid))?;
         let name = lab.name.clone();
-        let accepted = entry.respecify(&self.0.store, lab, |record| {
+        let accepted = entry.respecify(&self.0.store, lab, why, |record| {
             if record.deleting {
                 return Err(Error::Deleting(name));
             }
@@ -257,15 +258,9 @@ impl Manager {
             record.created_us = clock::now_us();
             Ok(())
         })?;
-        self.tell(entry, accepted.generation, "created");
         meters().labs_created.inc();
         entry.command.notify_one();
         Ok(accepted)
-    }
-
-    fn tell(&self, entry: &Entry, generation: u64, reason: &str) {
-        let changed = SpecChanged { generation, reason: reason.to_owned() };
-        entry.history.add(&self.0.store, Body::SpecChanged(changed));
     }
 
     /// Creates a lab or changes a running one; durable when this returns. `expected` is the
@@ -309,7 +304,8 @@ impl Manager {
         let mut accepted = entry.resource();
         if !unchanged {
             let name = lab.name.clone();
-            accepted = entry.respecify(&self.0.store, lab, |record| {
+            let why = Why::asked(access, "applied");
+            accepted = entry.respecify(&self.0.store, lab, why, |record| {
                 // Both may have changed since they were looked at above.
                 if record.deleting {
                     return Err(Error::Deleting(name));
@@ -321,7 +317,6 @@ impl Manager {
                 respecify(record, spec);
                 Ok(())
             })?;
-            self.tell(&entry, accepted.generation, "applied");
             self.await_rollback(&entry);
         }
         entry.command.notify_one();
@@ -423,6 +418,26 @@ impl Manager {
     /// A lab's events. Does not block.
     pub fn history(&self, name: &LabName, access: &Access) -> Result<HistoryOf, Error> {
         Ok(HistoryOf(self.permitted(name, access)?))
+    }
+
+    /// The desired states that a lab has had, newest first; `generation`: only that one, 0: all.
+    pub fn revisions(
+        &self,
+        name: &LabName,
+        generation: u64,
+        with_spec: bool,
+        access: &Access,
+    ) -> Result<Vec<proto::Revision>, Error> {
+        let entry = self.permitted(name, access)?;
+        let mut revisions = self.0.store.revisions(&entry.uid)?;
+        revisions.reverse();
+        revisions.retain(|revision| generation == 0 || revision.generation == generation);
+        if !with_spec {
+            for revision in &mut revisions {
+                revision.spec = None;
+            }
+        }
+        Ok(revisions)
     }
 
     /// Marks a lab for deletion; durable when this returns.

@@ -6,14 +6,14 @@
 
 use redb::{Database, ReadableDatabase, TableHandle, WriteTransaction};
 
-use super::{EVENTS, HOST, LABS, META, UNREADABLE};
+use super::{EVENTS, HOST, LABS, META, REVISIONS, UNREADABLE};
 use crate::fault;
 
 /// Makes one format of the one before it.
 type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
 
 /// The first makes format 2 of format 1, and so on. A step that has been released is never changed.
-const STEPS: [Step; 1] = [to_2];
+const STEPS: [Step; 2] = [to_2, to_3];
 
 /// The format that this netlabd reads and writes.
 pub(super) const FORMAT: u64 = 1 + STEPS.len() as u64;
@@ -87,5 +87,11 @@ fn change(
 /// take what runs of these labs for strays.
 fn to_2(write: &WriteTransaction) -> Result<(), redb::Error> {
     write.open_table(UNREADABLE)?;
+    Ok(())
+}
+
+/// The desired states that labs have had are kept.
+fn to_3(write: &WriteTransaction) -> Result<(), redb::Error> {
+    write.open_table(REVISIONS)?;
     Ok(())
 }

@@ -24,7 +24,7 @@ use std::{
     },
 };
 
-use netlab_proto::v1::LabEvent;
+use netlab_proto::v1::{LabEvent, Revision};
 use prost::Message;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
@@ -40,10 +40,15 @@ const LABS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("labs");
 const UNREADABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("unreadable");
 /// Lab's uid and sequence number to `LabEvent`.
 const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("events");
+/// Lab's uid and generation to `Revision`.
+const REVISIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("revisions");
 /// Sysctl to [`HostValue`].
 const HOST: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("host");
 /// `format` to the number of the format, see [`migrate`].
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+
+/// Revisions kept of each lab.
+const REVISIONS_KEPT: usize = 20;
 
 /// Events kept for each lab.
 pub const EVENTS_KEPT: u64 = 1_000;
@@ -235,20 +240,48 @@ impl Store {
 
     /// Keeps a lab as somebody wants it; on the disk when this returns. Refused where the disk is full.
     pub fn put(&self, name: &LabName, record: &Record) -> Result<()> {
-        self.put_with(Need::Free, name, record)
+        self.put_with(Need::Free, name, record, News::default())
     }
 
     /// Keeps what became of a lab; on the disk when this returns. A full disk hardly refuses it: it is
     /// what ends a lab, or what has been done already.
     pub fn amend(&self, name: &LabName, record: &Record) -> Result<()> {
-        self.put_with(Need::Reserve, name, record)
+        self.put_with(Need::Reserve, name, record, News::default())
     }
 
-    fn put_with(&self, need: Need, name: &LabName, record: &Record) -> Result<()> {
+    /// As [`Store::put`], together with what is told of it: all or nothing.
+    pub fn put_and_tell(&self, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
+        self.put_with(Need::Free, name, record, news)
+    }
+
+    /// As [`Store::amend`], together with what is told of it: all or nothing.
+    pub fn amend_and_tell(&self, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
+        self.put_with(Need::Reserve, name, record, news)
+    }
+
+    fn put_with(&self, need: Need, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
         let bytes = record.encode_to_vec();
+        let uid = record.uid.as_str();
         self.write(need, Durability::Immediate, |write| {
             write.open_table(LABS)?.insert(name.as_str(), bytes.as_slice())?;
+            insert_events(write, uid, news.events)?;
+            if let Some(revision) = news.revision {
+                insert_revision(write, uid, revision)?;
+            }
             Ok(())
+        })
+    }
+
+    /// The revisions of a lab, oldest first.
+    pub fn revisions(&self, uid: &str) -> Result<Vec<Revision>> {
+        self.run(&|database| {
+            let mut revisions = Vec::new();
+            let table = database.begin_read()?.open_table(REVISIONS)?;
+            for entry in table.range((uid, 0)..=(uid, u64::MAX))? {
+                // One that cannot be read is history lost, no more.
+                revisions.extend(Revision::decode(entry?.1.value()));
+            }
+            Ok(revisions)
         })
     }
 
@@ -257,6 +290,7 @@ impl Store {
         self.write(Need::Reserve, Durability::Immediate, |write| {
             write.open_table(LABS)?.remove(name.as_str())?;
             write.open_table(EVENTS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
+            write.open_table(REVISIONS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
             Ok(())
         })?;
         if !self.0.room.is_ample() {
@@ -282,14 +316,7 @@ impl Store {
     pub fn add_event(&self, uid: &str, event: &LabEvent) -> Result<()> {
         let full = event.sequence.is_multiple_of(EVENTS_AT_RISK);
         let durability = if full { Durability::Immediate } else { Durability::None };
-        let bytes = event.encode_to_vec();
-        self.write(Need::Free, durability, |write| {
-            let mut events = write.open_table(EVENTS)?;
-            events.insert((uid, event.sequence), bytes.as_slice())?;
-            let oldest = event.sequence.saturating_sub(EVENTS_KEPT);
-            events.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
-            Ok(())
-        })
+        self.write(Need::Free, durability, |write| insert_events(write, uid, std::slice::from_ref(event)))
     }
 
     /// The events of a lab in order.
@@ -329,4 +356,46 @@ impl Store {
             Ok(())
         })
     }
+}
+
+/// What is kept of a change beside the record.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct News<'a> {
+    /// Events, in order.
+    pub events: &'a [LabEvent],
+    /// The new desired state.
+    pub revision: Option<&'a Revision>,
+}
+
+/// Inserts events in order and lets go of the oldest.
+fn insert_events(
+    write: &WriteTransaction,
+    uid: &str,
+    new: &[LabEvent],
+) -> std::result::Result<(), redb::Error> {
+    let mut events = write.open_table(EVENTS)?;
+    for event in new {
+        events.insert((uid, event.sequence), event.encode_to_vec().as_slice())?;
+        let oldest = event.sequence.saturating_sub(EVENTS_KEPT);
+        events.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
+    }
+    Ok(())
+}
+
+/// Inserts a revision and lets go of the oldest.
+fn insert_revision(
+    write: &WriteTransaction,
+    uid: &str,
+    revision: &Revision,
+) -> std::result::Result<(), redb::Error> {
+    let mut revisions = write.open_table(REVISIONS)?;
+    revisions.insert((uid, revision.generation), revision.encode_to_vec().as_slice())?;
+    let oldest = match revisions.range((uid, 0)..=(uid, u64::MAX))?.rev().nth(REVISIONS_KEPT) {
+        Some(entry) => Some(entry?.0.value().1),
+        None => None,
+    };
+    if let Some(oldest) = oldest {
+        revisions.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
+    }
+    Ok(())
 }

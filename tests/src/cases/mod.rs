@@ -12,6 +12,7 @@ mod drift;
 mod failure;
 mod faults;
 mod harness;
+mod history;
 mod kinds;
 mod labs;
 mod metrics;
@@ -63,6 +64,7 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        history::TESTS,
         restart::TESTS,
         store::TESTS,
         faults::TESTS,
