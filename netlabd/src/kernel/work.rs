@@ -6,7 +6,7 @@ use super::{
     enter, gone, look, nft,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
-    sysctl::Sysctls,
+    sysctl::{Followers, Sysctls},
 };
 use crate::{
     exec::{Failure, Scope},
@@ -167,6 +167,13 @@ impl<'a> Runner<'a> {
                 if let Err(error) = nft::replace(scope, rules) {
                     self.failures.push(Failure::new(self.place, error));
                 }
+            }
+            Op::DeleteAddress { at, address } if address.addr().is_ipv4() => {
+                self.flush();
+                let followers = Followers::keep(&at.interface);
+                self.queue(op);
+                self.flush();
+                followers.let_go();
             }
             _ => self.queue(op),
         }

@@ -13,6 +13,7 @@ mod failure;
 mod faults;
 mod harness;
 mod history;
+mod host_values;
 mod kinds;
 mod labs;
 mod metrics;
@@ -20,6 +21,7 @@ mod nodes;
 mod permissions;
 mod programs;
 mod restart;
+mod shortage;
 mod store;
 
 /// One test.
@@ -65,8 +67,10 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,
+        host_values::TESTS,
         restart::TESTS,
         store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,

@@ -9,12 +9,14 @@
 //! whoever wants to know of all that has happened until now reads them empty first ([`Linux::catch_up`]).
 //!
 //! Sysctls other than forwarding and the per-interface settings of `NETCONF` have no events, and
-//! `/proc/sys` has no inotify: those are found when the lab is next looked at, within the resync.
+//! `/proc/sys` has no inotify: a fourth thread looks at those that labs have asked for every two seconds,
+//! and sleeps where there are none.
 
 mod host;
 mod pins;
 mod rules;
 mod socket;
+mod sysctls;
 
 use std::{
     collections::BTreeSet,
@@ -35,6 +37,7 @@ use crate::model::LabName;
 
 pub(super) use host::Wanted;
 pub(super) use pins::Pins;
+pub(super) use sysctls::Silent;
 
 use host::MarkedLinks;
 use socket::{EventSocket, Received};
@@ -135,6 +138,7 @@ impl Linux {
             Some(rules) => follow(rules, || linux.hear_rules(events, AT_ONCE)),
             None => Ok(()),
         })?;
+        self.spawn("sysctl-looks", |linux, events| linux.follow_sysctls(&events.wake))?;
         self.spawn("pin-events", |linux, events| linux.pins.follow(&events.wake))
     }
 
@@ -220,6 +224,15 @@ impl Linux {
             labs.into_iter().map(Wake::Lab).for_each(&events.wake);
         }
         Ok(())
+    }
+}
+
+/// Reads bytes as events of rtnetlink and of `nf_tables` on the host: for fuzzers.
+pub fn read_route_events(bytes: &[u8]) {
+    let (mut marked, wanted, mut labs) = (MarkedLinks::default(), Wanted::default(), BTreeSet::new());
+    for event in message::split(bytes) {
+        marked.add_concerned(event, &wanted, &mut labs);
+        let _ = rules::is_ours(event);
     }
 }
 
