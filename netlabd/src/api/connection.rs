@@ -16,7 +16,7 @@ use tokio::{
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::transport::server::Connected;
 
-use crate::policy::{Caller, Counters, Held, Role, config::Limits};
+use crate::policy::{Caller, Counters, Held, Owner, Role, config::Limits};
 
 /// How long to wait after an accept that failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -28,7 +28,7 @@ pub(super) struct Connection {
     /// Its share of all connections.
     _permit: OwnedSemaphorePermit,
     /// Its share of its user's connections.
-    _held: Option<Held<u32>>,
+    _held: Option<Held<Owner>>,
 }
 
 /// Accepts connections within the limits. Those beyond the limit of all wait in the socket's queue,
@@ -53,7 +53,7 @@ pub(super) fn accept(
 async fn run(
     listener: &UnixListener,
     all: Arc<Semaphore>,
-    users: &Counters<u32>,
+    users: &Counters<Owner>,
     each: u32,
     sender: &mpsc::Sender<io::Result<Connection>>,
 ) {
@@ -68,9 +68,9 @@ async fn run(
                 continue;
             }
         };
-        let held = if caller.role == Role::Admin { None } else { users.take(caller.uid, each) };
+        let held = if caller.role == Role::Admin { None } else { users.take(caller.owner.clone(), each) };
         if held.is_none() && caller.role != Role::Admin {
-            tracing::debug!(uid = caller.uid, limit = each, "a user has too many connections");
+            tracing::debug!(%caller, limit = each, "a user has too many connections");
             continue;
         }
         if sender.send(Ok(Connection { stream, caller, _permit: permit, _held: held })).await.is_err() {

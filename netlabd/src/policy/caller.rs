@@ -1,10 +1,10 @@
 //! Who calls, and in which role.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::net::UnixStream;
 
-use super::{peer, people};
+use super::{owner::Owner, peer, people};
 
 /// The group whose members may use netlabd.
 pub const MEMBERS: &str = "netlab";
@@ -23,17 +23,28 @@ pub enum Role {
     Outsider,
 }
 
-/// Who calls, as the kernel vouched for it when the connection was made.
+/// Who calls, as the kernel or a certificate vouched for it when the connection was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// User id.
-    pub uid: u32,
+    /// Whose labs are the caller's own.
+    pub owner: Owner,
     /// Process id; may be another process's by now.
     pub pid: Option<i32>,
     /// The user's name where `/etc/passwd` has it.
     pub user: Option<Arc<str>>,
     /// What the caller is to netlabd.
     pub role: Role,
+    /// The certificate's name and where the call comes from; `None` on the unix socket.
+    pub remote: Option<Remote>,
+}
+
+/// A caller on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The name in the certificate.
+    pub name: Arc<str>,
+    /// Where it calls from.
+    pub address: SocketAddr,
 }
 
 impl Caller {
@@ -45,11 +56,21 @@ impl Caller {
         groups.push(credentials.gid());
         let role = role(credentials.uid(), &groups, people::group_id(MEMBERS), people::group_id(ADMINS));
         Ok(Self {
-            uid: credentials.uid(),
+            owner: Owner::Local(credentials.uid()),
             pid: credentials.pid(),
             user: people::user_name(credentials.uid()).map(Into::into),
             role,
+            remote: None,
         })
+    }
+}
+
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.remote {
+            Some(remote) => write!(f, "{:?} by certificate, from {}", remote.name, remote.address),
+            None => self.owner.fmt(f),
+        }
     }
 }
 
@@ -88,7 +109,7 @@ mod tests {
     async fn the_kernel_says_who_is_at_the_other_end() {
         let (one, _other) = UnixStream::pair().unwrap();
         let caller = Caller::of(&one).unwrap();
-        assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(caller.owner, Owner::Local(rustix::process::geteuid().as_raw()));
         assert_eq!(caller.pid, Some(std::process::id().cast_signed()));
     }
 }

@@ -11,6 +11,7 @@ pub mod config;
 mod counters;
 mod denied;
 mod host;
+mod owner;
 mod peer;
 mod people;
 mod quota;
@@ -22,10 +23,11 @@ use std::{
 };
 
 pub use access::Access;
-pub use caller::{ADMINS, Caller, MEMBERS, Role};
+pub use caller::{ADMINS, Caller, MEMBERS, Remote, Role};
 pub use config::{Config, ConfigError};
 pub use counters::{Counters, Held};
 pub use denied::{Denied, Violation};
+pub use owner::Owner;
 pub use people::{group_id, user_name};
 pub use quota::{Session, Usage};
 
@@ -40,7 +42,7 @@ struct Shared {
     /// Whether the file must exist.
     named: bool,
     config: RwLock<Arc<Config>>,
-    sessions: Counters<(u32, Session)>,
+    sessions: Counters<(Owner, Session)>,
 }
 
 impl Policy {
@@ -68,7 +70,10 @@ impl Policy {
     /// [`Denied::Outsider`].
     pub fn access(&self, caller: Caller) -> Result<Access, Denied> {
         if caller.role == Role::Outsider {
-            return Err(Denied::Outsider { uid: caller.uid });
+            return Err(match caller.remote {
+                Some(remote) => Denied::Unknown { name: remote.name },
+                None => Denied::Outsider { uid: caller.owner.uid() },
+            });
         }
         Ok(Access::new(caller, self.config()))
     }
@@ -77,8 +82,8 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied::Quota`].
-    pub fn begin(&self, access: &Access, session: Session) -> Result<Held<(u32, Session)>, Denied> {
-        let key = (access.caller().uid, session);
+    pub fn begin(&self, access: &Access, session: Session) -> Result<Held<(Owner, Session)>, Denied> {
+        let key = (access.caller().owner.clone(), session);
         let limit = access.session_limit(session);
         self.0.sessions.take(key, limit).ok_or_else(|| Denied::Quota {
             quota: session.as_str(),
