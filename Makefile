@@ -28,9 +28,13 @@ test: setup
 	tests/as-root $(TARGET)/debug/netlab-tests
 
 bench: setup
-	cargo build --release -p netlabd -p netlabctl
+	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
+		tests/as-root apt-get -q install -y --no-install-recommends mininet python3-venv
+	[ -x $(TARGET)/bench-python/bin/python ] || /usr/bin/python3 -m venv $(TARGET)/bench-python
+	$(TARGET)/bench-python/bin/pip -q install pyroute2==0.9.7
+	cargo build --release -p netlabd -p netlabctl -p netlab-load
 	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
-	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor docs
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
 
 test-vm: build
 	dpkg-query -W mmdebstrap e2fsprogs >/dev/null 2>&1 || \

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Labs of many shapes and sizes, written down in the language of each tool."""
 
+import json
 from dataclasses import dataclass, field
 
 
@@ -99,6 +100,12 @@ def for_floor(lab):
     lines += [f"r {node} {via}" for node, via in lab.routes]
     lines += [f"f {node}" for node in sorted(lab.forwarding)]
     return "\n".join(lines) + "\n\n"
+
+
+def as_json(lab):
+    """The input of the by_*.py programs: one line."""
+    return json.dumps({"nodes": lab.nodes, "links": lab.links, "addresses": lab.addresses,
+                       "forwarding": sorted(lab.forwarding)}) + "\n"
 
 
 def for_netlab(lab, name):

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""netlabd under measurement."""
+
+import pathlib
+import re
+import subprocess
+import tempfile
+import time
+
+
+def timed(work):
+    """Seconds that `work` takes."""
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
+
+
+class Daemon:
+    """netlabd with its store on the disk."""
+
+    SOCKET = "/run/netlabd/netlabd.sock"
+
+    def __init__(self, bin_dir):
+        self.bin = bin_dir
+        self.state = tempfile.TemporaryDirectory(dir="/var/tmp")
+        self.start()
+
+    def start(self):
+        """Starts it, and waits until it answers."""
+        log = open("/run/netlabd.log", "a", encoding="utf-8")
+        self.process = subprocess.Popen([self.bin / "netlabd", "--state-dir", self.state.name],
+                                        stderr=log, env={"RUST_LOG": "warn"})
+        while subprocess.run([self.bin / "netlabctl", "list-labs"], capture_output=True).returncode:
+            time.sleep(0.01)
+
+    def stop(self):
+        """Ends it; labs run on."""
+        self.process.terminate()
+        self.process.wait()
+
+    def ctl(self, *words):
+        """Runs netlabctl."""
+        done = subprocess.run([self.bin / "netlabctl", *words], capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"netlabctl {' '.join(words)}: {done.stdout}{done.stderr}")
+        return done.stdout
+
+    def memory(self):
+        """Resident MiB and open files."""
+        proc = pathlib.Path(f"/proc/{self.process.pid}")
+        rss = int(re.search(r"VmRSS:\s+(\d+)", (proc / "status").read_text())[1])
+        return rss / 1024, len(list((proc / "fd").iterdir()))
+
+    def cpu(self):
+        """Seconds of CPU used so far, user and kernel, of all its threads (proc(5), `schedstat`)."""
+        tasks = pathlib.Path(f"/proc/{self.process.pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
