@@ -2,7 +2,7 @@
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
-# make test-vm the packages on a booted Debian 12: install, upgrade, reboot, remove
+# make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make deb     Debian packages, in target/deb
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
@@ -18,14 +18,16 @@ build: setup
 demo: build
 	tests/demo
 
-# The kernel for the tests is built beside cargo's work; the tests wait for it.
+# The kernel and the image for the tests are made beside cargo's work; the tests wait for them.
 test: setup
 	mkdir -p $(TARGET)
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
+	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
+	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
@@ -37,13 +39,15 @@ bench: setup
 	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
 
 test-vm: build
-	dpkg-query -W mmdebstrap e2fsprogs >/dev/null 2>&1 || \
-		tests/as-root apt-get -q install -y --no-install-recommends mmdebstrap e2fsprogs
-	tests/as-root tests/vm/test $(TARGET)/debug
+	tests/setup qemu-system-x86 busybox-static kmod lintian
+	tests/as-root tests/vm/test -b $(TARGET)/debug
+	packaging/build-deb -b $(TARGET)/debug $(TARGET)/vm/deb
+	packaging/check-deb $(TARGET)/vm/deb/*.deb
 
 deb: setup
 	cargo build --release --package netlabd --package netlabctl
 	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
+	packaging/check-deb $(TARGET)/deb/*.deb
 
 lint: setup
 	cargo fmt --all --check

@@ -17,6 +17,7 @@
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
+//! - [`metrics`]: what was done and how the labs stand, for Prometheus.
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
@@ -31,6 +32,7 @@ pub mod fault;
 pub mod health;
 pub mod kernel;
 pub mod lock;
+pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod policy;

@@ -9,7 +9,11 @@ use netlabd::{
     health::{self, Vitals, notify},
     kernel::{Linux, Wake},
     lock::Lock,
-    policy::Policy,
+    metrics,
+    policy::{
+        Config, Policy,
+        config::{Limits, MetricsConfig},
+    },
     reconcile::Manager,
     sandbox,
     store::Store,
@@ -91,6 +95,12 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
+    let metrics = metrics::start(&policy.config().metrics, manager.clone(), policy.clone());
+    // Labs are worth more than figures about them: netlabd goes on without.
+    let metrics_socket = metrics.unwrap_or_else(|error| {
+        tracing::error!(%error, "no metrics are served");
+        None
+    });
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let services = server::services(manager, kernel, policy.clone()).await?;
@@ -137,8 +147,10 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = own_socket.map(fs::remove_file);
+    // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
+    for socket in own_socket.into_iter().chain(metrics_socket) {
+        let _ = fs::remove_file(socket);
+    }
     Ok(())
 }
 
@@ -159,11 +171,15 @@ async fn reload(mut hangup: Signal, policy: Policy) {
             Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
             Err(error) => tracing::warn!(%error, "the time is not known"),
         }
-        let limits = policy.config().limits;
+        let before = policy.config();
         match policy.reload() {
-            Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
+            Ok(()) if restarts(&policy.config()) == restarts(&before) => {
+                tracing::info!("the configuration was read again");
+            }
             Ok(()) => {
-                tracing::warn!("the configuration was read again; what changed in [limits] needs a restart");
+                tracing::warn!(
+                    "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
+                );
             }
             Err(error) => {
                 tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
@@ -171,6 +187,11 @@ async fn reload(mut hangup: Signal, policy: Policy) {
         }
         notify(&[sd_notify::NotifyState::Ready]);
     }
+}
+
+/// What of the configuration takes effect at a start only.
+fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
+    (config.limits, &config.metrics)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

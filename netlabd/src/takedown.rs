@@ -5,7 +5,7 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
-use crate::{exec::Kernel, reconcile::Manager, store::Store};
+use crate::{exec::Kernel, reconcile::Manager, sandbox, store::Store};
 
 /// How long it may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -14,15 +14,17 @@ const LOOK: Duration = Duration::from_millis(50);
 
 type Error = Box<dyn std::error::Error>;
 
-/// Takes all labs down. `state_dir` holds the store, `work_dir` takes the copy; no other netlabd may
-/// use either.
-pub async fn run(kernel: Arc<dyn Kernel>, state_dir: &Path, work_dir: &Path) -> Result<(), Error> {
-    let copy = work_dir.join("take-down");
+/// Takes all labs down. `state_dir` holds the store, `runtime_dir` takes the copy and has what labs hold
+/// in `labs`, which goes too; no other netlabd may use either.
+pub async fn run(kernel: Arc<dyn Kernel>, state_dir: &Path, runtime_dir: &Path) -> Result<(), Error> {
+    let copy = runtime_dir.join("take-down");
     fs::create_dir_all(&copy)?;
     let done = delete_all(kernel, state_dir, &copy).await;
     let cleared = fs::remove_dir_all(&copy);
     done?;
-    Ok(cleared?)
+    cleared?;
+    // Empty, and a mount of its own, which would keep the folder above from being removed.
+    Ok(sandbox::remove_directory(&runtime_dir.join("labs"))?)
 }
 
 async fn delete_all(kernel: Arc<dyn Kernel>, state_dir: &Path, copy: &Path) -> Result<(), Error> {

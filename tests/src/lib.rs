@@ -10,7 +10,7 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`service`], [`inventory`]: what a test works with.
+//!   [`scrape`], [`service`], [`inventory`]: what a test works with.
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -28,6 +28,7 @@ pub mod internet;
 pub mod inventory;
 pub mod pinger;
 pub mod runner;
+pub mod scrape;
 pub mod service;
 pub mod strangers;
 pub mod traffic;

@@ -10,6 +10,7 @@ mod exec;
 mod gate;
 mod host_service;
 mod lab_service;
+mod meter;
 mod node_service;
 mod plan;
 pub mod server;

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     capture,
     kernel::Linux,
+    metrics::meters,
     model::{Lab, LabName, NodeName, Place},
     policy::{Access, Policy, Session},
     probe,
@@ -189,6 +190,7 @@ impl NodeService for Nodes {
         )?;
         tracing::info!(caller = %access.caller(), lab = %lab.name, node = start.node, command = ?start.args, "exec");
         let child = self.start(&lab, start).await?;
+        meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {
             exec::serve(child, input, sender).await;
@@ -234,6 +236,7 @@ impl NodeService for Nodes {
             }
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
+        meters().captures.inc();
         let chunks = ReceiverStream::new(chunks).map(move |chunk| {
             // Counted until the stream is dropped.
             let _held = &session;

@@ -19,7 +19,10 @@ use tokio::net::UnixListener;
 use tonic::{service::Routes, transport::Server};
 use tower::layer::layer_fn;
 
-use super::{activation, connection, gate::Gate, host_service::Host, lab_service::Labs, node_service::Nodes};
+use super::{
+    activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
+    node_service::Nodes,
+};
 use crate::{
     kernel::Linux,
     policy::{Counters, MEMBERS, Policy, config::Limits, group_id},
@@ -42,13 +45,13 @@ pub fn open(path: &Path) -> io::Result<(UnixListener, Option<PathBuf>)> {
             listener.set_nonblocking(true)?;
             Ok((UnixListener::from_std(listener)?, None))
         }
-        None => Ok((listen(path)?, Some(path.to_owned()))),
+        None => Ok((listen(path, MEMBERS)?, Some(path.to_owned()))),
     }
 }
 
-/// Makes the socket, mode 0660, group `netlab` where that exists. One that nobody listens at any
-/// more is replaced.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// Makes a socket, mode 0660, of a group where that exists. One that nobody listens at any more is
+/// replaced.
+pub(crate) fn listen(path: &Path, group: &str) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             if std::os::unix::net::UnixStream::connect(path).is_ok() {
@@ -68,7 +71,7 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
-    if let Some(group) = group_id(MEMBERS) {
+    if let Some(group) = group_id(group) {
         chown(path, None, Some(group))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
@@ -117,6 +120,7 @@ pub async fn serve(
         .initial_connection_window_size(WINDOWS.1)
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .layer(layer_fn(Meter))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
         .serve_with_incoming_shutdown(connection::accept(listener, &limits), stop)

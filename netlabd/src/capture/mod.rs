@@ -17,6 +17,8 @@ pub use socket::OpenError;
 
 use socket::PacketSocket;
 
+use crate::metrics::meters;
+
 /// Bytes of pcapng gathered before they are handed on.
 const CHUNK: usize = 64 << 10;
 /// Chunks handed on and not yet taken.
@@ -77,8 +79,10 @@ async fn run(
     sender: mpsc::Sender<Chunk>,
 ) {
     let mut chunk = Chunk { pcapng: pcapng::head(&labels, options.snapshot_length), ..Chunk::default() };
+    let mut counted = (0, 0);
     loop {
         chunk.dropped = sockets.iter().map(|socket| socket.get_ref().dropped()).sum();
+        counted = count(&chunk, counted);
         let out = Chunk { pcapng: std::mem::take(&mut chunk.pcapng), ..chunk.clone() };
         if sender.send(out).await.is_err() {
             return;
@@ -93,10 +97,18 @@ async fn run(
         let Ok(first) = readable else { return };
         if drain(&sockets, first, &options, &mut chunk).is_err() {
             // The interface is gone. What came before it went is handed on.
+            count(&chunk, counted);
             let _ = sender.send(chunk).await;
             return;
         }
     }
+}
+
+/// Counts what came since the last time.
+fn count(chunk: &Chunk, (captured, dropped): (u64, u64)) -> (u64, u64) {
+    meters().packets_captured.inc_by(chunk.captured - captured);
+    meters().packets_dropped.inc_by(chunk.dropped - dropped);
+    (chunk.captured, chunk.dropped)
 }
 
 /// Waits until one of the sockets can be read, and tells which.

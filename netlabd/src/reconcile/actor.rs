@@ -16,6 +16,7 @@ use crate::{
     api::convert,
     clock,
     exec::{Failure, Scope},
+    metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
     store::{self, Record},
 };
@@ -45,6 +46,18 @@ enum Next {
     Gone,
 }
 
+impl Next {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Rest => Outcome::Settled,
+            Self::Again => Outcome::Outdated,
+            Self::Retry => Outcome::Failed,
+            Self::Hold => Outcome::Held,
+            Self::Gone => Outcome::Deleted,
+        }
+    }
+}
+
 /// Runs until the lab is gone or netlabd stops.
 ///
 /// `first` is told when the lab has been looked at once.
@@ -56,13 +69,16 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::
         let mut working = actor.take().unwrap_or_else(|| Actor::new(&shared, &entry));
         let Ok(permit) = shared.workers.clone().acquire_owned().await else { return };
         let round = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             let next = working.reconcile();
+            meters().reconciled(next.outcome(), started.elapsed());
             drop(permit);
             (working, next)
         });
         // A panic in there is a bug; it must cost neither the daemon nor the lab's care.
         let Ok((done, next)) = round.await else {
             tracing::error!(lab = %entry.name, "the lab's actor crashed; it begins anew");
+            meters().failed(FailureKind::Crash);
             sleep.before_retry(&entry).await;
             continue;
         };
@@ -256,6 +272,7 @@ impl Actor {
             state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
         };
         if let Some(repair) = repair {
+            meters().repaired(started.elapsed());
             self.entry.history.add(&self.shared.store, Body::DriftRepaired(repair));
         }
         if news {
@@ -299,6 +316,7 @@ impl Actor {
             _ if never_up => self.take_back(wanted, failure),
             Some(previous) => self.put_back(wanted, failure, &previous),
             None => {
+                meters().failed(FailureKind::Repair);
                 let message = message(failure, true);
                 self.entry.report(&self.shared.store, |s| {
                     s.failed(Phase::Degraded, wanted.generation, message.clone());
@@ -326,6 +344,7 @@ impl Actor {
         if kept.is_err() {
             return Next::Retry;
         }
+        meters().failed(FailureKind::Create);
         let removed = self.take_away();
         if self.is_outdated(wanted) {
             return Next::Again;
@@ -362,6 +381,7 @@ impl Actor {
             Err(Error::Deleting(_) | Error::Stale { .. }) => return Next::Again,
             Err(_) => return Next::Retry,
         }
+        meters().failed(FailureKind::Change);
         let mut message = message(failure, false);
         message.message += "; the lab is put back to what it was before the change";
         self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
@@ -394,6 +414,7 @@ impl Actor {
             Err(Error::NothingToConfirm(_)) => return Next::Again,
             Err(_) => return Next::Retry,
         }
+        meters().rollbacks.inc();
         let reason = "put back: nobody confirmed the change in time".to_owned();
         self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
         Next::Again
@@ -402,6 +423,7 @@ impl Actor {
     fn delete(&self) -> Next {
         if let Err(failure) = self.take_away() {
             tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
+            meters().failed(FailureKind::Delete);
             let message = message(&failure, true);
             self.entry.report(&self.shared.store, |status| status.failed(Phase::Deleting, 0, message));
             return Next::Retry;

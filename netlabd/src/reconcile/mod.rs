@@ -12,6 +12,7 @@ mod host;
 mod preflight;
 mod rollback;
 mod sleep;
+mod standing;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::{
     api::convert,
     clock,
     exec::{Failure, HostState, Kernel, Scope},
+    metrics::meters,
     model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Plan, Target, diff},
     policy::{Access, Usage},
@@ -40,6 +42,7 @@ use entry::Entry;
 pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
+pub use standing::Standing;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -96,6 +99,7 @@ impl Shared {
     fn forget(&self, entry: &Entry) -> Result<(), Error> {
         entry.forget(&self.store)?;
         self.labs().remove(&entry.name);
+        meters().labs_deleted.inc();
         entry.history.close();
         Ok(())
     }
@@ -163,8 +167,9 @@ impl Manager {
         }
     }
 
-    /// Wakes all actors. Does not block.
+    /// Wakes all actors: events were lost. Does not block.
     pub fn wake_all(&self) {
+        meters().events_lost.inc();
         for entry in self.0.labs().values() {
             entry.event.notify_one();
         }
@@ -229,6 +234,7 @@ impl Manager {
         let entry = Arc::new(Entry::new(&self.0.store, record, lab));
         self.0.labs().insert(entry.name.clone(), entry.clone());
         self.tell(&entry, 1, "created");
+        meters().labs_created.inc();
         let resource = entry.resource();
         self.spawn(entry);
         Ok(resource)
@@ -254,6 +260,7 @@ impl Manager {
             Ok(())
         })?;
         self.tell(entry, accepted.generation, "created");
+        meters().labs_created.inc();
         entry.command.notify_one();
         Ok(accepted)
     }

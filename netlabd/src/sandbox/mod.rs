@@ -32,6 +32,6 @@ pub use exec::{Child, Command, Exit, LabContext, spawn};
 pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
-pub use pin::{is_pin_of, open_pin, pin, prepare_directory, unpin};
+pub use pin::{is_pin_of, open_pin, pin, prepare_directory, remove_directory, unpin};
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;

@@ -41,6 +41,19 @@ pub fn prepare_directory(path: &Path) -> Result<()> {
     mount_change(path, MountPropagationFlags::SHARED | MountPropagationFlags::REC).map_err(failed)
 }
 
+/// Takes an empty directory of pins away, with the mount that [`prepare_directory`] made.
+pub fn remove_directory(path: &Path) -> Result<()> {
+    let failed = |errno| Step::PinDirectory.path(path, errno);
+    match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+        Ok(()) | Err(Errno::INVAL | Errno::NOENT) => {}
+        Err(errno) => return Err(failed(errno)),
+    }
+    match rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
 /// Pins the namespace `fd` at `path`. Done already: nothing happens. What a crash left at `path` (an
 /// empty file) is used. Another mount there: [`Error::PinTaken`].
 pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {

@@ -14,6 +14,7 @@ mod faults;
 mod harness;
 mod kinds;
 mod labs;
+mod metrics;
 mod nodes;
 mod permissions;
 mod restart;
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Test> {
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
+        metrics::TESTS,
     ]
     .concat()
 }
