@@ -1,10 +1,12 @@
 //! The daemon.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs, io::IsTerminal as _, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration,
+};
 
 use clap::Parser;
 use netlabd::{
-    api::server,
+    api::{server, tls},
     config::Options,
     health::{self, Vitals, notify},
     kernel::{Linux, Wake},
@@ -19,7 +21,10 @@ use netlabd::{
     store::Store,
     takedown,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{Signal, SignalKind, signal},
+};
 use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 type Error = Box<dyn std::error::Error>;
@@ -62,10 +67,14 @@ fn log() {
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
-    options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
+    let addresses = options.addresses(&policy.config().tls.listen);
+    let remote = match addresses.first() {
+        Some(address) if !options.take_down => Some(remote(*address, &policy)?),
+        _ => None,
+    };
+    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone(), remote.clone()));
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -102,6 +111,10 @@ async fn run(options: &Options) -> Result<(), Error> {
         None
     });
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let remote = match remote {
+        Some(remote) => Some((remote, listen(&addresses)?)),
+        None => None,
+    };
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let services = server::services(manager, kernel, policy.clone()).await?;
     tokio::spawn(async move {
@@ -130,7 +143,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
-    let serving = server::serve(services, listener, &limits, async move {
+    let serving = server::serve(services, listener, remote, &limits, async move {
         stop.await;
         // Nobody waits if serving has failed.
         let _ = stopped.send(());
@@ -165,20 +178,21 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
 }
 
 /// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy) {
+async fn reload(mut hangup: Signal, policy: Policy, remote: Option<tls::Remote>) {
     while hangup.recv().await.is_some() {
         match sd_notify::NotifyState::monotonic_usec_now() {
             Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
             Err(error) => tracing::warn!(%error, "the time is not known"),
         }
         let before = policy.config();
-        match policy.reload() {
+        match renew(&policy, remote.as_ref()) {
             Ok(()) if restarts(&policy.config()) == restarts(&before) => {
                 tracing::info!("the configuration was read again");
             }
             Ok(()) => {
                 tracing::warn!(
-                    "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
+                    "the configuration was read again; what changed in [limits], [metrics] or listen of [tls] needs a \
+                     restart"
                 );
             }
             Err(error) => {
@@ -189,9 +203,40 @@ async fn reload(mut hangup: Signal, policy: Policy) {
     }
 }
 
+/// Reads and uses the configuration and what it names; all of it or, on an error, nothing.
+fn renew(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), Error> {
+    let config = policy.read()?;
+    let ready = remote.map(|remote| Ok::<_, Error>((remote, remote.read(&config.tls)?))).transpose()?;
+    policy.put(config);
+    if let Some((remote, ready)) = ready {
+        remote.put(ready);
+    }
+    Ok(())
+}
+
 /// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
-    (config.limits, &config.metrics)
+fn restarts(config: &Config) -> (Limits, &MetricsConfig, &[SocketAddr]) {
+    (config.limits, &config.metrics, &config.tls.listen)
+}
+
+/// What remote clients at `address` are served with. Without it anybody could call.
+fn remote(address: SocketAddr, policy: &Policy) -> Result<tls::Remote, Error> {
+    tls::Remote::open(policy).map_err(|error| {
+        format!(
+            "listening at {address} needs TLS, and that is not complete: {error}. Make certificates (netlabctl pki) \
+             and name them in [tls] of the configuration, or do without: netlabctl --host ssh://USER@HOST"
+        )
+        .into()
+    })
+}
+
+fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Error> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        listeners.push(tls::listen(*address)?);
+        tracing::info!(%address, "remote clients are served, by mutual TLS");
+    }
+    Ok(listeners)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

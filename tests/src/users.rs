@@ -42,7 +42,7 @@ pub fn move_in(host: &TestHost) {
             .filter(|line| !line.starts_with("netlab"))
             .fold(String::new(), |all, line| all + line + "\n")
     };
-    let groups = format!("netlab:x:{MEMBERS}:\nnetlab-admin:x:{ADMINS}:\n");
+    let groups = format!("netlab:x:{MEMBERS}:alice,carol\nnetlab-admin:x:{ADMINS}:carol\n");
     let users = "alice:x:4001:4001::/:/bin/sh\ncarol:x:4003:4003::/:/bin/sh\n";
     for (path, more) in [("/etc/group", groups.as_str()), ("/etc/passwd", users)] {
         let own = host.file(&path.replace('/', "-"), strip(path) + more);

@@ -15,3 +15,4 @@ mod node_service;
 mod plan;
 pub mod server;
 mod status;
+pub mod tls;

@@ -1,4 +1,4 @@
-//! The listener: a unix socket, and the services behind it.
+//! The unix socket, and the services behind all listeners.
 
 use std::{
     fs, io,
@@ -15,13 +15,13 @@ use netlab_proto::{
         node_service_server::NodeServiceServer,
     },
 };
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tonic::{service::Routes, transport::Server};
 use tower::layer::layer_fn;
 
 use super::{
     activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
-    node_service::Nodes,
+    node_service::Nodes, tls::Remote,
 };
 use crate::{
     kernel::Linux,
@@ -106,10 +106,11 @@ pub async fn services(
         .add_service(HostServiceServer::new(Host::new(kernel, policy))))
 }
 
-/// Serves until `stop` is done; requests under way are then finished.
+/// Serves local and `remote` clients until `stop` is done; requests under way are then finished.
 pub async fn serve(
     services: Routes,
     listener: UnixListener,
+    remote: Option<(Remote, Vec<TcpListener>)>,
     limits: &Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
@@ -123,6 +124,6 @@ pub async fn serve(
         .layer(layer_fn(Meter))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
-        .serve_with_incoming_shutdown(connection::accept(listener, &limits), stop)
+        .serve_with_incoming_shutdown(connection::accept(listener, remote, &limits), stop)
         .await
 }

@@ -23,6 +23,18 @@ pub enum Role {
     Outsider,
 }
 
+impl Role {
+    /// From the word for it in certificates and the configuration.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "admin" => Some(Self::Admin),
+            "member" => Some(Self::Member),
+            "none" => Some(Self::Outsider),
+            _ => None,
+        }
+    }
+}
+
 /// Who calls, as the kernel or a certificate vouched for it when the connection was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
@@ -54,7 +66,7 @@ impl Caller {
         let credentials = stream.peer_cred()?;
         let mut groups = peer::groups(stream)?;
         groups.push(credentials.gid());
-        let role = role(credentials.uid(), &groups, people::group_id(MEMBERS), people::group_id(ADMINS));
+        let role = role_of(credentials.uid(), &groups);
         Ok(Self {
             owner: Owner::Local(credentials.uid()),
             pid: credentials.pid(),
@@ -72,6 +84,11 @@ impl std::fmt::Display for Caller {
             None => self.owner.fmt(f),
         }
     }
+}
+
+/// The role of a user in these groups.
+pub(super) fn role_of(uid: u32, groups: &[u32]) -> Role {
+    role(uid, groups, people::group_id(MEMBERS), people::group_id(ADMINS))
 }
 
 fn role(uid: u32, groups: &[u32], members: Option<u32>, admins: Option<u32>) -> Role {

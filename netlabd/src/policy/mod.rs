@@ -1,7 +1,7 @@
 //! Who may do what: configuration, callers, ownership, the host's protection, quotas.
 //!
 //! ```text
-//! connection -> peer (the kernel's word) -> Caller and Role
+//! connection -> peer (the kernel's word) or tls (a certificate's) -> Caller and Role
 //! request    -> Policy::access -> Access: may_use (ownership), may_touch (host), room (quota)
 //! ```
 
@@ -16,9 +16,11 @@ mod owner;
 mod peer;
 mod people;
 mod quota;
+mod tls;
 mod value;
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
@@ -32,6 +34,7 @@ pub use denied::{Denied, Violation};
 pub use owner::Owner;
 pub use people::{group_id, user_name};
 pub use quota::{Session, Usage};
+pub use tls::User;
 
 /// The administrator's policy, shared by all that ask; it may be read again while the daemon runs.
 #[derive(Debug, Clone)]
@@ -54,11 +57,19 @@ impl Policy {
         Ok(Self(Arc::new(Shared { file, named, config, sessions: Counters::default() })))
     }
 
-    /// Reads the file again. On an error the present configuration stays.
-    pub fn reload(&self) -> Result<(), ConfigError> {
-        let config = Arc::new(Config::read(&self.0.file, self.0.named)?);
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(())
+    /// Reads the file again, without using it yet.
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        Config::read(&self.0.file, self.0.named)
+    }
+
+    /// Uses another configuration from now on.
+    pub fn put(&self, config: Config) {
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Who calls by a certificate that was verified: its name, and the role that it speaks of.
+    pub fn remote(&self, name: &str, role: Option<Role>, address: SocketAddr) -> Caller {
+        self.config().tls.caller(name, role, address)
     }
 
     /// The configuration as it is now.
@@ -69,12 +80,12 @@ impl Policy {
     /// What a caller may do.
     ///
     /// # Errors
-    /// [`Denied::Outsider`].
+    /// [`Denied::Outsider`] and [`Denied::Unknown`].
     pub fn access(&self, caller: Caller) -> Result<Access, Denied> {
         if caller.role == Role::Outsider {
-            return Err(match caller.remote {
-                Some(remote) => Denied::Unknown { name: remote.name },
-                None => Denied::Outsider { uid: caller.owner.uid() },
+            return Err(match (&caller.owner, caller.remote) {
+                (Owner::Remote(_), Some(remote)) => Denied::Unknown { name: remote.name },
+                (owner, _) => Denied::Outsider { uid: owner.uid() },
             });
         }
         Ok(Access::new(caller, self.config()))

@@ -17,6 +17,7 @@ mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod remote;
 mod restart;
 
 /// One test.
@@ -66,6 +67,7 @@ pub fn all() -> Vec<Test> {
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
+        remote::TESTS,
         abuse::TESTS,
         metrics::TESTS,
     ]
