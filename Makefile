@@ -3,6 +3,8 @@
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
+# make test-go the Go example of docs/api.md, with Debian's Go
+# make bless-api promises the API as it is now: what is in it stays from then on
 # make deb     Debian packages, in target/deb
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
@@ -10,7 +12,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test test-vm bench deb lint setup
+.PHONY: build demo test test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -22,6 +24,7 @@ demo: build
 test: setup
 	mkdir -p $(TARGET)
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
+	tests/python/environment >$(TARGET)/python.log
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet
@@ -48,6 +51,19 @@ deb: setup
 	cargo build --release --package netlabd --package netlabctl
 	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 	packaging/check-deb $(TARGET)/deb/*.deb
+
+# What is in the API now is promised from now on: clients of this release rely on it.
+bless-api: setup
+	cargo test --quiet --package netlab-proto
+	rm -rf proto/baseline
+	mkdir -p proto/baseline
+	cp -r proto/netlab proto/baseline/
+	sed -n 's/^pub const REVISION: u32 = \([0-9]*\);/\1/p' proto/src/lib.rs >proto/baseline/REVISION
+
+test-go: build
+	tests/setup golang-go golang-google-grpc-dev golang-google-protobuf-dev golang-github-golang-protobuf-1-5-dev \
+		protobuf-compiler protoc-gen-go protoc-gen-go-grpc
+	tests/as-root tests/go/test $(TARGET)
 
 lint: setup
 	cargo fmt --all --check

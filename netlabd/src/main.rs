@@ -87,15 +87,15 @@ async fn run(options: &Options) -> Result<(), Error> {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
     let opened = Store::open(&options.state_dir)?;
-    if let Some(aside) = &opened.damaged {
+    for aside in &opened.aside {
         tracing::error!(
-            moved_to = %aside.display(),
-            "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
+            file = %aside.display(),
+            "a damaged store was moved aside: its labs run on but are not looked after; restore it, or remove the file, and restart netlabd"
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
     watch(&kernel, &manager)?;
-    if opened.damaged.is_none() {
+    if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = purging.purge_strays() {
@@ -110,13 +110,19 @@ async fn run(options: &Options) -> Result<(), Error> {
         tracing::error!(%error, "no metrics are served");
         None
     });
+    // Before the first client can see that netlabd runs, and stop it.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let remote = match remote {
         Some(remote) => Some((remote, listen(&addresses)?)),
         None => None,
     };
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
-    let services = server::services(manager, kernel, policy.clone()).await?;
+    let (services, reporter) = server::services(manager, kernel, policy.clone())?;
+    // The store was opened and the kernel looked at: it is well until found otherwise.
+    health::say(&reporter, None).await;
+    let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -131,14 +137,14 @@ async fn run(options: &Options) -> Result<(), Error> {
         notify(&[sd_notify::NotifyState::Ready]);
         health::watchdog(vitals).await;
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; labs run on");
+        telling.abort();
+        health::say(&reporter, Some("netlabd stops")).await;
         notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();

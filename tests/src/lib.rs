@@ -10,7 +10,7 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`scrape`], [`service`], [`remote`], [`inventory`]: what a test works with.
+//!   [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`]: what a test works with.
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -31,6 +31,7 @@ pub mod remote;
 pub mod runner;
 pub mod scrape;
 pub mod service;
+pub mod sshd;
 pub mod strangers;
 pub mod traffic;
 pub mod users;

@@ -150,7 +150,11 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
     let working = event(2, Body::StatusChanged(converging));
     let ready = event(4, Body::StatusChanged(status(Phase::Ready)));
     let failure = status(Phase::Failed).last_error.unwrap_or_default();
-    let put_back = SpecChanged { generation: 3, reason: "put back after a failure".to_owned() };
+    let put_back = SpecChanged {
+        generation: 3,
+        reason: "put back after a failure".to_owned(),
+        ..SpecChanged::default()
+    };
     let deleted = event(9, Body::Deleted(LabDeleted {}));
     let deleting = event(8, Body::StatusChanged(status(Phase::Deleting)));
     match (name, after) {
@@ -206,6 +210,23 @@ impl LabService for Labs {
         known(&name)?;
         let phase = if name == "fails" { Phase::Failed } else { Phase::Ready };
         Ok(Response::new(GetLabResponse { lab: Some(resource(&name, phase)) }))
+    }
+
+    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answer<ListRevisionsResponse> {
+        let request = request.into_inner();
+        known(&request.name)?;
+        let spec = request.with_spec.then(|| Lab { name: request.name.clone(), ..Lab::default() });
+        let revision = |generation| Revision {
+            generation,
+            who: "ada".to_owned(),
+            reason: if generation == 1 { "created" } else { "applied" }.to_owned(),
+            changes: vec!["nodes.ns1.interfaces.eth0.mtu: 1500 -> 1400".to_owned()],
+            spec: spec.clone(),
+            ..Revision::default()
+        };
+        let mut revisions: Vec<_> = (1..=7).rev().map(revision).collect();
+        revisions.retain(|revision| request.generation == 0 || revision.generation == request.generation);
+        Ok(Response::new(ListRevisionsResponse { revisions }))
     }
 
     async fn list_labs(&self, request: Request<ListLabsRequest>) -> Answer<ListLabsResponse> {

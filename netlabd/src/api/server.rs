@@ -16,7 +16,8 @@ use netlab_proto::{
     },
 };
 use tokio::net::{TcpListener, UnixListener};
-use tonic::{service::Routes, transport::Server};
+use tonic::{server::NamedService, service::Routes, transport::Server};
+use tonic_health::server::HealthReporter;
 use tower::layer::layer_fn;
 
 use super::{
@@ -78,16 +79,22 @@ pub(crate) fn listen(path: &Path, group: &str) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// All services. Health and reflection are for everybody who can open the socket, the others ask `policy`.
-pub async fn services(
+/// The services whose health is told, by the names that clients ask for; the empty one is the whole.
+pub const SERVICES: [&str; 4] = [
+    "",
+    <LabServiceServer<Labs> as NamedService>::NAME,
+    <NodeServiceServer<Nodes> as NamedService>::NAME,
+    <HostServiceServer<Host> as NamedService>::NAME,
+];
+
+/// All services, and who tells their health. Health and reflection are for everybody who can open the
+/// socket, the others ask `policy`.
+pub fn services(
     manager: Manager,
     kernel: Arc<Linux>,
     policy: Policy,
-) -> Result<Routes, tonic_reflection::server::Error> {
+) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<LabServiceServer<Labs>>().await;
-    health.set_serving::<NodeServiceServer<Nodes>>().await;
-    health.set_serving::<HostServiceServer<Host>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -98,12 +105,13 @@ pub async fn services(
         .max_decoding_message_size(largest as usize);
     let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone(), policy.clone()))
         .max_decoding_message_size(MAX_NODE_REQUEST);
-    Ok(Routes::new(health_service)
+    let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(labs)
         .add_service(nodes)
-        .add_service(HostServiceServer::new(Host::new(kernel, policy))))
+        .add_service(HostServiceServer::new(Host::new(kernel, policy)));
+    Ok((routes, health))
 }
 
 /// Serves local and `remote` clients until `stop` is done; requests under way are then finished.

@@ -91,6 +91,17 @@ pub(super) fn role_of(uid: u32, groups: &[u32]) -> Role {
     role(uid, groups, people::group_id(MEMBERS), people::group_id(ADMINS))
 }
 
+impl Caller {
+    /// Who it is, in a word or two: the user's name or number, `tls:NAME` for a remote client that is no user.
+    pub fn shown(&self) -> String {
+        let stranger = || match &self.owner {
+            Owner::Local(uid) => format!("uid {uid}"),
+            remote @ Owner::Remote(_) => remote.name(),
+        };
+        self.user.as_ref().map_or_else(stranger, ToString::to_string)
+    }
+}
+
 fn role(uid: u32, groups: &[u32], members: Option<u32>, admins: Option<u32>) -> Role {
     let within = |group: Option<u32>| group.is_some_and(|group| groups.contains(&group));
     if uid == 0 || within(admins) {

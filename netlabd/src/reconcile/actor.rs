@@ -7,11 +7,16 @@ use std::{
 };
 
 use netlab_proto::v1 as proto;
-use proto::{Phase, SpecChanged, lab_event::Body};
+use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep};
+use super::{
+    Error, Shared,
+    entry::{Entry, Why},
+    host, rollback,
+    sleep::Sleep,
+};
 use crate::{
     api::convert,
     clock,
@@ -250,7 +255,7 @@ impl Actor {
             done,
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
-        let kept = self.entry.change(&self.shared.store, |record| {
+        let kept = self.entry.change_and_tell(&self.shared.store, |record| {
             if record.generation == wanted.generation {
                 record.verified_generation = wanted.generation;
                 record.previous_spec = None;
@@ -260,6 +265,7 @@ impl Actor {
                 record.repairs.insert(0, repair.clone());
                 record.repairs.truncate(REPAIRS_KEPT);
             }
+            repair.clone().map(Body::DriftRepaired)
         });
         if let Err(error) = kept {
             // It works, but that is not kept: look again later.
@@ -271,9 +277,8 @@ impl Actor {
             let state = self.entry.state();
             state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
         };
-        if let Some(repair) = repair {
+        if repair.is_some() {
             meters().repaired(started.elapsed());
-            self.entry.history.add(&self.shared.store, Body::DriftRepaired(repair));
         }
         if news {
             self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, &plan.extras));
@@ -359,8 +364,10 @@ impl Actor {
     fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &proto::Lab) -> Next {
         let Ok(lab) = convert::lab(previous) else { return Next::Retry };
         let store = &self.shared.store;
-        let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let mut message = message(failure, false);
+        message.message += "; the lab is put back to what it was before the change";
+        let why = Why::put_back("put back after a failure", Some(message.clone()));
+        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
             // An apply or delete that was accepted meanwhile counts.
             if record.deleting {
@@ -373,7 +380,6 @@ impl Actor {
             record.spec = Some(previous.clone());
             record.previous_spec = None;
             rollback::confirm(record);
-            generation = record.generation;
             Ok(())
         });
         match kept {
@@ -382,12 +388,7 @@ impl Actor {
             Err(_) => return Next::Retry,
         }
         meters().failed(FailureKind::Change);
-        let mut message = message(failure, false);
-        message.message += "; the lab is put back to what it was before the change";
-        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
-        self.entry.history.add(store, Body::Failed(message));
-        let reason = "put back after a failure".to_owned();
-        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
+        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message));
         Next::Again
     }
 
@@ -396,8 +397,8 @@ impl Actor {
         let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
         let store = &self.shared.store;
         let Ok(lab) = convert::lab(&spec) else { return Next::Retry };
-        let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let why = Why::put_back("put back: nobody confirmed the change in time", None);
+        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
             // A confirmation, or another change, may have come meanwhile.
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
                 return Err(Error::NothingToConfirm(self.entry.name.clone()));
@@ -406,7 +407,6 @@ impl Actor {
             record.spec = record.rollback_spec.take();
             record.previous_spec = None;
             rollback::confirm(record);
-            generation = record.generation;
             Ok(())
         });
         match kept {
@@ -415,8 +415,6 @@ impl Actor {
             Err(_) => return Next::Retry,
         }
         meters().rollbacks.inc();
-        let reason = "put back: nobody confirmed the change in time".to_owned();
-        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
         Next::Again
     }
 

@@ -12,13 +12,18 @@ mod drift;
 mod failure;
 mod faults;
 mod harness;
+mod history;
 mod kinds;
 mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod pki;
+mod programs;
 mod remote;
 mod restart;
+mod ssh;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -62,14 +67,19 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        history::TESTS,
         restart::TESTS,
+        store::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
         remote::TESTS,
+        ssh::TESTS,
+        pki::TESTS,
         abuse::TESTS,
         metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }

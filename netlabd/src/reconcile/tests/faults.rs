@@ -1,5 +1,7 @@
 //! A failure at each operation in turn: what is asked for comes true, or nothing changes.
 
+use proto::lab_event::Body;
+
 use super::*;
 use crate::exec::fake::Fault;
 
