@@ -22,7 +22,7 @@ const DIR: &str = "/run/test/ssh";
 /// A running sshd.
 #[derive(Debug)]
 pub struct Sshd {
-    _child: Child,
+    child: Child,
 }
 
 impl Sshd {
@@ -59,7 +59,7 @@ impl Sshd {
             .spawn()
             .expect("starting sshd");
         wait_until("sshd listens", LIMIT, || host.sh("ss -Hltn").contains(":2222 "));
-        Self { _child: child }
+        Self { child: child }
     }
 
     /// The laptop's PATH.
@@ -69,7 +69,8 @@ impl Sshd {
 
     /// Ends all sessions as if their machine had died: by killing what serves them.
     pub fn drop_sessions(&self, host: &TestHost) {
-        host.sh("kill -9 $(ps -eo pid,args | awk '/sshd: [a-z]+(@| \\[priv\\])/ { print $1 }')");
+        // Only the processes of this private host are to be seen here.
+        host.sh(&format!("kill -9 $(pgrep -x sshd | grep -vx {})", self.child.id()));
     }
 
     /// Takes netlabctl out of the far side's PATH.
