@@ -18,6 +18,7 @@ mod pki;
 mod progress;
 mod schema;
 mod suggest;
+mod version;
 mod wait;
 mod watch;
 

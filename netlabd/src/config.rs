@@ -26,6 +26,9 @@ pub struct Options {
     /// makes the labs again. For who removes netlabd.
     #[arg(long)]
     pub take_down: bool,
+    /// Reads the configuration, says what is wrong with it, and exits.
+    #[arg(long)]
+    pub check_config: bool,
     /// Also serve remote clients at this TCP address, by mutual TLS: [tls] of the configuration. In place
     /// of the addresses there.
     #[arg(long, value_name = "ADDR")]

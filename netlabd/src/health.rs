@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{api::server::SERVICES, kernel::Linux, reconcile::Manager, store::Store};
+use crate::{api::server::SERVICES, kernel::Linux, reconcile::Manager, service::notify, store::Store};
 
 /// Longest time that a lab's work in the kernel may make no progress.
 const STUCK: Duration = Duration::from_secs(120);
@@ -97,13 +97,6 @@ pub async fn say(reporter: &HealthReporter, ill: Option<&str>) {
     let status = if ill.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing };
     for service in SERVICES {
         reporter.set_service_status(service, status).await;
-    }
-}
-
-/// Tells systemd, if it listens.
-pub fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
     }
 }
 

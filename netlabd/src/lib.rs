@@ -19,6 +19,8 @@
 //! - [`fault`]: where tests kill the daemon.
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
 //! - [`health`]: what systemd's watchdog is told.
+//! - [`service`]: what systemd is told, and when the configuration is read again.
+//! - [`log`]: where what is logged goes.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
@@ -32,6 +34,7 @@ pub mod fault;
 pub mod health;
 pub mod kernel;
 pub mod lock;
+pub mod log;
 pub mod metrics;
 pub mod model;
 pub mod plan;
@@ -39,5 +42,6 @@ pub mod policy;
 pub mod probe;
 pub mod reconcile;
 pub mod sandbox;
+pub mod service;
 pub mod store;
 pub mod takedown;

@@ -1,31 +1,22 @@
 //! The daemon.
 
-use std::{
-    fs, io::IsTerminal as _, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration,
-};
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
     api::{server, tls},
     config::Options,
-    health::{self, Vitals, notify},
+    health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
-    metrics,
-    policy::{
-        Config, Policy,
-        config::{Limits, MetricsConfig},
-    },
+    log, metrics,
+    policy::Policy,
     reconcile::Manager,
-    sandbox,
+    sandbox, service,
     store::Store,
     takedown,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{Signal, SignalKind, signal},
-};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -36,7 +27,7 @@ fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
     let options = Options::parse();
-    log();
+    log::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -52,29 +43,16 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Logs to standard error; under systemd the journal adds the time.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry().with(filter);
-    if journal {
-        registry.with(layer.without_time()).init();
-    } else {
-        registry.with(layer).init();
-    }
-}
-
 async fn run(options: &Options) -> Result<(), Error> {
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
     let addresses = options.addresses(&policy.config().tls.listen);
-    let remote = match addresses.first() {
-        Some(address) if !options.take_down => Some(remote(*address, &policy)?),
-        _ => None,
-    };
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone(), remote.clone()));
+    let remote = if options.take_down { None } else { tls::Remote::open(&policy, &addresses)? };
+    if options.check_config {
+        return Ok(());
+    }
+    // From now on, so that one that comes early does not end netlabd.
+    let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -114,15 +92,13 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
-    let remote = match remote {
-        Some(remote) => Some((remote, listen(&addresses)?)),
-        None => None,
-    };
+    let listeners = tls::listen(&addresses)?;
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
     health::say(&reporter, None).await;
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
+    let (told, renewing) = (policy.clone(), remote.clone());
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -133,27 +109,28 @@ async fn run(options: &Options) -> Result<(), Error> {
         if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!("some labs have not been looked at yet");
         }
-        tracing::info!("ready");
-        notify(&[sd_notify::NotifyState::Ready]);
-        health::watchdog(vitals).await;
+        tokio::join!(
+            service::serve(hangup, told, renewing, vitals.manager.clone()),
+            health::watchdog(vitals)
+        );
     });
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; labs run on");
+        service::stopping();
         telling.abort();
         health::say(&reporter, Some("netlabd stops")).await;
-        notify(&[sd_notify::NotifyState::Stopping]);
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
-    let serving = server::serve(services, listener, remote, &limits, async move {
-        stop.await;
-        // Nobody waits if serving has failed.
-        let _ = stopped.send(());
-    });
+    let serving =
+        server::serve(services, listener, remote.map(|remote| (remote, listeners)), &limits, async move {
+            stop.await;
+            // Nobody waits if serving has failed.
+            let _ = stopped.send(());
+        });
     let overdue = async {
         if grace.await.is_ok() {
             // Watches have no end of their own.
@@ -181,68 +158,6 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
         Wake::All => manager.wake_all(),
     })?;
     Ok(())
-}
-
-/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy, remote: Option<tls::Remote>) {
-    while hangup.recv().await.is_some() {
-        match sd_notify::NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the time is not known"),
-        }
-        let before = policy.config();
-        match renew(&policy, remote.as_ref()) {
-            Ok(()) if restarts(&policy.config()) == restarts(&before) => {
-                tracing::info!("the configuration was read again");
-            }
-            Ok(()) => {
-                tracing::warn!(
-                    "the configuration was read again; what changed in [limits], [metrics] or listen of [tls] needs a \
-                     restart"
-                );
-            }
-            Err(error) => {
-                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
-            }
-        }
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
-}
-
-/// Reads and uses the configuration and what it names; all of it or, on an error, nothing.
-fn renew(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), Error> {
-    let config = policy.read()?;
-    let ready = remote.map(|remote| Ok::<_, Error>((remote, remote.read(&config.tls)?))).transpose()?;
-    policy.put(config);
-    if let Some((remote, ready)) = ready {
-        remote.put(ready);
-    }
-    Ok(())
-}
-
-/// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig, &[SocketAddr]) {
-    (config.limits, &config.metrics, &config.tls.listen)
-}
-
-/// What remote clients at `address` are served with. Without it anybody could call.
-fn remote(address: SocketAddr, policy: &Policy) -> Result<tls::Remote, Error> {
-    tls::Remote::open(policy).map_err(|error| {
-        format!(
-            "listening at {address} needs TLS, and that is not complete: {error}. Make certificates (netlabctl pki) \
-             and name them in [tls] of the configuration, or do without: netlabctl --host ssh://USER@HOST"
-        )
-        .into()
-    })
-}
-
-fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, Error> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        listeners.push(tls::listen(*address)?);
-        tracing::info!(%address, "remote clients are served, by mutual TLS");
-    }
-    Ok(listeners)
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

@@ -82,8 +82,10 @@ def wrong_types():
     fails(lambda: nodes.Exec(iter([])), Code.INVALID_ARGUMENT)
     fails(lambda: nodes.Exec(iter([exec_request(stdin=b"x")])), Code.INVALID_ARGUMENT)
     fails(lambda: nodes.Exec(iter([exec_request()])), Code.INVALID_ARGUMENT)
-    fails(lambda: raw("/netlab.v1.LabService/NoSuchMethod")(b""), Code.UNIMPLEMENTED)
-    fails(lambda: raw("/netlab.v2.LabService/GetLab")(b""), Code.UNIMPLEMENTED)
+    for path in ["/netlab.v1.LabService/NoSuchMethod", "/netlab.v2.LabService/GetLab"]:
+        error = fails(lambda path=path: raw(path)(b""), Code.UNIMPLEMENTED)
+        seen = dict(list(error.initial_metadata()) + list(error.trailing_metadata()))
+        assert seen["netlab-version"] and int(seen["netlab-api-revision"]) > 1, seen
     # A stream is asked for one answer.
     fails(lambda: raw("/netlab.v1.LabService/WatchLab")(field(1, 2, b"nothing")), Code.NOT_FOUND)
 

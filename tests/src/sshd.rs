@@ -59,7 +59,7 @@ impl Sshd {
             .spawn()
             .expect("starting sshd");
         wait_until("sshd listens", LIMIT, || host.sh("ss -Hltn").contains(":2222 "));
-        Self { child: child }
+        Self { child }
     }
 
     /// The laptop's PATH.

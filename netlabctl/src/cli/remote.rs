@@ -8,19 +8,24 @@ use clap::{Args, Subcommand, ValueEnum};
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Where the daemon is")]
 pub(crate) struct Where {
-    /// unix:///path, https://host[:port] or ssh://[user@]host[:port]; also NETLAB_HOST.
-    #[arg(long, global = true, value_name = "URL")]
+    /// Its URL.
+    #[arg(
+        long,
+        help = "unix:///path, https://host[:port] or ssh://[user@]host[:port]; also NETLAB_HOST",
+        global = true,
+        value_name = "URL"
+    )]
     pub(crate) host: Option<String>,
-    /// A context of ~/.config/netlab/config.toml, see `netlabctl context`; also NETLAB_CONTEXT.
+    /// A context of ~/.config/netlab/config.toml, see `netlabctl context`; also `NETLAB_CONTEXT`.
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
-    /// For https: the certificate that says who you are (PEM); also NETLAB_CERT.
+    /// For https: the certificate that says who you are (PEM); also `NETLAB_CERT`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
-    /// For https: its key (PEM); also NETLAB_KEY.
+    /// For https: its key (PEM); also `NETLAB_KEY`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
-    /// For https: certificates of the authority that says who the daemon is (PEM); also NETLAB_CA.
+    /// For https: certificates of the authority that says who the daemon is (PEM); also `NETLAB_CA`.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
 //! The way to the daemon.
 
 mod credentials;
+mod older;
 mod ssh;
 mod tls;
 mod unix;
@@ -13,7 +14,10 @@ use netlab_proto::v1::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-pub(crate) use self::credentials::{Credentials, private};
+pub(crate) use self::{
+    credentials::{Credentials, private},
+    older::Unknown,
+};
 use crate::{
     context::Place,
     error::{Failure, USAGE, set_place},

@@ -39,13 +39,11 @@ pub(super) fn run(args: Pki, format: Output) -> Result<u8, Failure> {
             let revoked = Authority::open(&dir)?.revoke(&name)?;
             let list = dir.join("ca.crl");
             let list = list.display();
-            let mut text = String::new();
-            for one in &revoked {
-                text += &format!("revoked {} of {}\n", one.serial, one.name);
-            }
-            if revoked.is_empty() {
-                text += &format!("all certificates of {name} were revoked before\n");
-            }
+            let lines = revoked.iter().map(|one| format!("revoked {} of {}\n", one.serial, one.name));
+            let text = match lines.collect::<String>() {
+                none if none.is_empty() => format!("all certificates of {name} were revoked before\n"),
+                text => text,
+            };
             output::print(&format!(
                 "{text}{list} is new: copy it to the daemons, then systemctl reload netlabd there\n"
             ))?;

@@ -20,7 +20,11 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use crate::error::{Failure, USAGE, exit_code};
+use crate::{
+    client::Unknown,
+    error::{FAILED, Failure, USAGE, exit_code},
+    version,
+};
 use fault::Fault;
 use tree::Node;
 
@@ -81,6 +85,22 @@ impl LabFile {
             return None;
         }
         Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
+    }
+
+    /// Refuses what an older daemon would leave out of a request that holds this lab as `lab`.
+    pub(crate) fn refuse(&self, unknown: &Unknown) -> Failure {
+        let message = version::does_not_know(&unknown.version);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            unknown.paths.iter().partition(|path| path.starts_with("lab."));
+        let faults = ours
+            .iter()
+            .map(|path| {
+                Fault::new(locate::locate(&self.root, path.trim_start_matches("lab.")).0, message.clone())
+            })
+            .collect();
+        let mut failure = Failure::file(FAILED, &fault::lines(&self.name, faults));
+        failure.lines.extend(others.iter().map(|path| format!("netlabctl: {path}: {message}")));
+        failure
     }
 
     /// A fault of the daemon at its line. What the file does not hold, is named: "is missing" alone

@@ -1,6 +1,6 @@
 //! What a certificate says, as far as we issued it.
 
-use std::{net::IpAddr, path::Path};
+use std::{fmt::Write as _, net::IpAddr, path::Path};
 
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde::Serialize;
@@ -60,7 +60,7 @@ impl Issued {
             match name {
                 GeneralName::DNSName(name) => names.push((*name).to_owned()),
                 GeneralName::IPAddress(bytes) => {
-                    names.extend(address(bytes).map(|address| address.to_string()))
+                    names.extend(address(bytes).map(|address| address.to_string()));
                 }
                 GeneralName::URI(uri) => {
                     user = user.or_else(|| uri.strip_prefix(USER).map(str::to_owned));
@@ -85,7 +85,11 @@ impl Issued {
 
 /// A serial number as text.
 pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn address(bytes: &[u8]) -> Option<IpAddr> {

@@ -111,14 +111,12 @@ impl Entrance {
         move |guest| {
             let entrance = self.clone();
             Box::pin(async move {
-                match entrance.all.clone().try_acquire_owned() {
-                    Ok(permit) => {
-                        entrance
-                            .admit(Box::new(guest.stream), guest.caller, Some(guest.listed), permit)
-                            .await;
-                    }
-                    Err(_) => tracing::warn!(caller = %guest.caller, "too many connections"),
-                }
+                let Ok(permit) = entrance.all.clone().try_acquire_owned() else {
+                    meters().connections_refused.inc();
+                    tracing::warn!(caller = %guest.caller, "too many connections");
+                    return;
+                };
+                entrance.admit(Box::new(guest.stream), guest.caller, Some(guest.listed), permit).await;
             })
         }
     }

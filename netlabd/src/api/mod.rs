@@ -14,5 +14,6 @@ mod meter;
 mod node_service;
 mod plan;
 pub mod server;
+mod stamp;
 mod status;
 pub mod tls;

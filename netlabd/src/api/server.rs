@@ -18,11 +18,11 @@ use netlab_proto::{
 use tokio::net::{TcpListener, UnixListener};
 use tonic::{server::NamedService, service::Routes, transport::Server};
 use tonic_health::server::HealthReporter;
-use tower::layer::layer_fn;
+use tower::{layer::layer_fn, util::MapResponseLayer};
 
 use super::{
     activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
-    node_service::Nodes, tls::Remote,
+    node_service::Nodes, stamp, tls::Remote,
 };
 use crate::{
     kernel::Linux,
@@ -130,6 +130,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .layer(layer_fn(Meter))
+        .layer(MapResponseLayer::new(stamp::stamp))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
         .serve_with_incoming_shutdown(connection::accept(listener, remote, &limits), stop)

@@ -38,8 +38,10 @@ fn recipe() {
         run(&mut command)
     };
     list().ok();
-    let last = lines.trim().lines().last().expect("the last line");
-    host.sh(&format!("cd /run/test/pki; exec 2>log; openssl ca -config ca.conf -revoke alice.crt; {last}"));
+    let renewal = lines.trim().lines().last().expect("the last line");
+    host.sh(&format!(
+        "cd /run/test/pki; exec 2>log; openssl ca -config ca.conf -revoke alice.crt; {renewal}"
+    ));
     reload(&host, "was read again");
     let _ = list().code(6).complains("it is revoked");
 }

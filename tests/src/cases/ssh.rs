@@ -81,7 +81,7 @@ fn drops() {
     let mut command = ssh(&sshd, &["exec", "small", "ns1", "--", "sh", "-c", "echo up; exec sleep 1000"]);
     let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().expect("starting netlabctl");
-    wait_until("the command runs", LIMIT, || host.sh("ps -eo args").contains("sleep 1000"));
+    wait_until("the command runs", LIMIT, || host.sh("ps -eo args").lines().any(|line| line == "sleep 1000"));
     child.stdin.as_mut().expect("a pipe").write_all(b"some input").expect("writing");
     sshd.drop_sessions(&host);
     let ended = child.wait_with_output().expect("netlabctl does not wait for ever");
@@ -89,7 +89,9 @@ fn drops() {
     assert_eq!((exit_code(ended.status), &*ended.stdout), (125, &b"up\n"[..]), "{said}");
     let own = said.lines().last().unwrap_or_default();
     assert!(own.starts_with("netlabctl: lost netlabd at ssh://") && own.contains("exit code 255"), "{said}");
-    wait_until("the command is ended too", LIMIT, || !host.sh("ps -eo args").contains("sleep 1000"));
+    wait_until("the command is ended too", LIMIT, || {
+        !host.sh("ps -eo args").lines().any(|line| line == "sleep 1000")
+    });
     run(&mut ssh(&sshd, &["check-lab", "small"])).ok();
 }
 

@@ -26,8 +26,8 @@ pub struct Error {
 }
 
 impl Error {
-    fn new(file: &Path, problem: impl ToString) -> Self {
-        Self { file: file.into(), problem: problem.to_string() }
+    fn new(file: &Path, problem: impl Into<String>) -> Self {
+        Self { file: file.into(), problem: problem.into() }
     }
 }
 
@@ -47,7 +47,7 @@ impl Material {
         let provider = Arc::new(ring::default_provider());
         let mut roots = RootCertStore::empty();
         for certificate in all::<CertificateDer<'_>>(&tls.client_ca, "certificate")? {
-            roots.add(certificate).map_err(|error| Error::new(&tls.client_ca, error))?;
+            roots.add(certificate).map_err(|error| Error::new(&tls.client_ca, error.to_string()))?;
         }
         let mut verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone());
         if let Some(path) = tls.crl() {
@@ -61,7 +61,7 @@ impl Material {
         let key = key(&tls.key)?;
         let mut server = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
-            .map_err(|error| Error::new(&tls.certificate, error))?
+            .map_err(|error| Error::new(&tls.certificate, error.to_string()))?
             .with_client_cert_verifier(verifier.clone())
             .with_single_cert(chain, key)
             .map_err(|error| {
@@ -100,7 +100,7 @@ fn key(file: &Path) -> Result<PrivateKeyDer<'static>, Error> {
     let text = read(file)?;
     let key = PrivateKeyDer::from_pem_slice(&text);
     let key = key.map_err(|error| Error::new(file, format!("has no key in it: {error}")))?;
-    let mode = fs::metadata(file).map_err(|error| Error::new(file, error))?.permissions().mode();
+    let mode = fs::metadata(file).map_err(|error| Error::new(file, error.to_string()))?.permissions().mode();
     if mode & 0o007 != 0 {
         let problem = format!("everybody may use this key (mode {:04o}); chmod 600 it", mode & 0o7777);
         return Err(Error::new(file, problem));
@@ -114,5 +114,5 @@ fn read(file: &Path) -> Result<Vec<u8>, Error> {
     let too_large = || io::Error::new(io::ErrorKind::FileTooLarge, "is larger than 64 MiB");
     let length =
         fs::metadata(file).and_then(|found| if found.len() > MOST { Err(too_large()) } else { Ok(()) });
-    length.and_then(|()| fs::read(file)).map_err(|error| Error::new(file, error))
+    length.and_then(|()| fs::read(file)).map_err(|error| Error::new(file, error.to_string()))
 }

@@ -49,13 +49,20 @@ struct Shared {
 pub struct Ready(Material);
 
 impl Remote {
-    /// Reads the files of the configuration.
+    /// Reads the files of the configuration; `None` without an address to listen at.
     ///
     /// # Errors
-    /// The first file that cannot be used.
-    pub fn open(policy: &Policy) -> Result<Self, Error> {
-        let material = RwLock::new(Arc::new(Material::read(&policy.config().tls)?));
-        Ok(Self(Arc::new(Shared { material, live: Live::default(), policy: policy.clone() })))
+    /// A sentence with the first file that cannot be used. Without them anybody could call.
+    pub fn open(policy: &Policy, addresses: &[SocketAddr]) -> Result<Option<Self>, String> {
+        let Some(address) = addresses.first() else { return Ok(None) };
+        let material = Material::read(&policy.config().tls).map_err(|error| {
+            format!(
+                "listening at {address} needs TLS, and that is not complete: {error}. Make certificates (netlabctl \
+                 pki) and name them in [tls] of the configuration, or do without: netlabctl --host ssh://USER@HOST"
+            )
+        })?;
+        let material = RwLock::new(Arc::new(material));
+        Ok(Some(Self(Arc::new(Shared { material, live: Live::default(), policy: policy.clone() }))))
     }
 
     /// Reads the files of a new configuration, without using them yet.
@@ -115,20 +122,28 @@ impl Remote {
     }
 }
 
-/// Listens at an address, also at one that this machine is yet to get: networks come up in their own time.
+/// Listens at all addresses, also at those that this machine is yet to get: networks come up in their own
+/// time.
 ///
 /// # Errors
 /// As socket(2), bind(2) and listen(2), with the address.
-pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let open = || {
-        let socket = match address {
-            SocketAddr::V4(_) => TcpSocket::new_v4(),
-            SocketAddr::V6(_) => TcpSocket::new_v6(),
-        }?;
-        rustix::net::sockopt::set_ip_freebind(&socket, true)?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
+pub fn listen(addresses: &[SocketAddr]) -> io::Result<Vec<TcpListener>> {
+    let one = |address: &SocketAddr| {
+        let listener = open(*address)
+            .map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))?;
+        tracing::info!(%address, "remote clients are served, by mutual TLS");
+        Ok(listener)
     };
-    open().map_err(|error| io::Error::new(error.kind(), format!("cannot listen at {address}: {error}")))
+    addresses.iter().map(one).collect()
+}
+
+fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    rustix::net::sockopt::set_ip_freebind(&socket, true)?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
