@@ -60,7 +60,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     raise_file_limit();
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
-    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir.clone())?);
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
@@ -72,7 +72,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
-    watch(&kernel, &manager)?;
+    watch(&kernel, &manager).map_err(|error| {
+        format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
+    })?;
     if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -93,6 +95,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
     let listeners = tls::listen(&addresses)?;
+    let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
@@ -100,15 +103,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
     let (told, renewing) = (policy.clone(), remote.clone());
     tokio::spawn(async move {
-        let all = async {
-            for look in looks {
-                // An actor that is gone has nothing left to look at.
-                let _ = look.await;
-            }
-        };
-        if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
-            tracing::warn!("some labs have not been looked at yet");
-        }
+        first_look(looks).await;
         tokio::join!(
             service::serve(hangup, told, renewing, vitals.manager.clone()),
             health::watchdog(vitals)
@@ -147,7 +142,25 @@ async fn run(options: &Options) -> Result<(), Error> {
     for socket in own_socket.into_iter().chain(metrics_socket) {
         let _ = fs::remove_file(socket);
     }
+    // A mount of its own, which only labs need. Where one is left, it stays with the lab.
+    let empty = fs::read_dir(&labs_dir).is_ok_and(|mut entries| entries.next().is_none());
+    if empty && at_the_end.names().is_empty() {
+        sandbox::remove_directory(&labs_dir)?;
+    }
     Ok(())
+}
+
+/// Waits until all labs have been looked at, within bounds.
+async fn first_look<L: Future>(looks: impl IntoIterator<Item = L>) {
+    let all = async {
+        for look in looks {
+            // An actor that is gone has nothing left to look at.
+            let _ = look.await;
+        }
+    };
+    if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
+        tracing::warn!("some labs have not been looked at yet");
+    }
 }
 
 /// Wakes the actors of labs whose kernel state changes.

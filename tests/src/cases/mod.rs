@@ -13,6 +13,7 @@ mod failure;
 mod faults;
 mod harness;
 mod history;
+mod host_values;
 mod kinds;
 mod labs;
 mod metrics;
@@ -22,6 +23,7 @@ mod pki;
 mod programs;
 mod remote;
 mod restart;
+mod shortage;
 mod ssh;
 mod store;
 
@@ -68,8 +70,10 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,
+        host_values::TESTS,
         restart::TESTS,
         store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
