@@ -21,11 +21,10 @@ mod show_commands;
 mod terminal;
 mod watch;
 
-use clap::CommandFactory as _;
-
 use crate::{
     cli::{Cli, Command, Output},
     client::{self, Client},
+    complete,
     context::{local, resolve},
     error::{Failure, USAGE},
     output, schema,
@@ -64,7 +63,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Pki(args) => pki::run(args, format),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "netlabctl", &mut script);
+            complete::script(shell, &mut script)?;
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),
