@@ -17,7 +17,7 @@ use rustix::{
 /// - `DAC_OVERRIDE`: cgroups of labs; the root of cgroup v2 lets not even its owner write.
 ///
 /// Over what belongs to a lab the daemon has all capabilities all the same: its user namespace is owned by
-/// user 0 (user_namespaces(7)).
+/// user 0 (`user_namespaces(7)`).
 pub const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN
     .union(CapabilitySet::NET_ADMIN)
     .union(CapabilitySet::NET_RAW)

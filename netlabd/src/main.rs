@@ -4,8 +4,12 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
+<<<<<<< HEAD
     api::server,
     capabilities,
+=======
+    api::{server, tls},
+>>>>>>> main
     config::Options,
     health::{self, Vitals},
     kernel::{Linux, Wake},
@@ -52,9 +56,10 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
-    options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
+    let addresses = options.addresses(&policy.config().tls.listen);
+    let remote = if options.take_down { None } else { tls::Remote::open(&policy, &addresses)? };
     if options.check_config {
         return Ok(());
     }
@@ -101,14 +106,16 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let listeners = tls::listen(&addresses)?;
     let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
     health::say(&reporter, None).await;
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
-    let told = policy.clone();
+    let (told, renewing) = (policy.clone(), remote.clone());
     tokio::spawn(async move {
+<<<<<<< HEAD
         let all = async {
             for look in looks {
                 // An actor that is gone has nothing left to look at.
@@ -120,6 +127,11 @@ async fn run(options: &Options) -> Result<(), Error> {
         }
         tokio::join!(
             service::serve(hangup, told, vitals.manager.clone(), vitals.kernel.clone()),
+=======
+        first_look(looks).await;
+        tokio::join!(
+            service::serve(hangup, told, renewing, vitals.manager.clone()),
+>>>>>>> main
             health::watchdog(vitals)
         );
     });
@@ -134,11 +146,12 @@ async fn run(options: &Options) -> Result<(), Error> {
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
-    let serving = server::serve(services, listener, &limits, async move {
-        stop.await;
-        // Nobody waits if serving has failed.
-        let _ = stopped.send(());
-    });
+    let serving =
+        server::serve(services, listener, remote.map(|remote| (remote, listeners)), &limits, async move {
+            stop.await;
+            // Nobody waits if serving has failed.
+            let _ = stopped.send(());
+        });
     let overdue = async {
         if grace.await.is_ok() {
             // Watches have no end of their own.
@@ -161,6 +174,19 @@ async fn run(options: &Options) -> Result<(), Error> {
         sandbox::remove_directory(&labs_dir)?;
     }
     Ok(())
+}
+
+/// Waits until all labs have been looked at, within bounds.
+async fn first_look<L: Future>(looks: impl IntoIterator<Item = L>) {
+    let all = async {
+        for look in looks {
+            // An actor that is gone has nothing left to look at.
+            let _ = look.await;
+        }
+    };
+    if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
+        tracing::warn!("some labs have not been looked at yet");
+    }
 }
 
 /// Wakes the actors of labs whose kernel state changes.

@@ -1,14 +1,22 @@
 //! What systemd is told, `sd_notify(3)`: that netlabd is up, reads its configuration, stops, and in one line
 //! how it is. Without systemd all of this does nothing.
 
+<<<<<<< HEAD
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
+=======
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+>>>>>>> main
 
 use netlab_proto::v1::Phase;
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
 use crate::{
+<<<<<<< HEAD
     kernel::Linux,
+=======
+    api::tls,
+>>>>>>> main
     policy::{
         Config, Policy,
         config::{Limits, MetricsConfig},
@@ -21,7 +29,11 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Says that netlabd is up. Then reads the configuration again at each SIGHUP, as `systemctl reload`
 /// sends it, and keeps the line of `systemctl status` true. Never returns.
+<<<<<<< HEAD
 pub async fn serve(mut hangup: Signal, policy: Policy, manager: Manager, kernel: Arc<Linux>) {
+=======
+pub async fn serve(mut hangup: Signal, policy: Policy, remote: Option<tls::Remote>, manager: Manager) {
+>>>>>>> main
     let mut refused = None;
     let mut told = line(&manager.phases(), None);
     tracing::info!("ready");
@@ -32,8 +44,12 @@ pub async fn serve(mut hangup: Signal, policy: Policy, manager: Manager, kernel:
         tokio::select! {
             Some(()) = hangup.recv() => {
                 reloading();
+<<<<<<< HEAD
                 refused = reload(&policy).err();
                 kernel.limit(policy.config().lab.into());
+=======
+                refused = reload(&policy, remote.as_ref()).err();
+>>>>>>> main
                 told = line(&manager.phases(), refused.as_deref());
                 notify(&[NotifyState::Ready, NotifyState::Status(&told)]);
             }
@@ -68,17 +84,31 @@ fn reloading() {
     }
 }
 
+/// Reads and uses the configuration and the files that it names; all of it or, on an error, nothing.
+fn renew(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), Box<dyn std::error::Error>> {
+    let config = policy.read()?;
+    let ready = match remote {
+        Some(remote) => Some((remote, remote.read(&config.tls)?)),
+        None => None,
+    };
+    policy.put(config);
+    if let Some((remote, ready)) = ready {
+        remote.put(ready);
+    }
+    Ok(())
+}
+
 /// Reads the configuration again; one that cannot be used changes nothing.
-fn reload(policy: &Policy) -> Result<(), String> {
+fn reload(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), String> {
     let before = policy.config();
-    match policy.reload() {
+    match renew(policy, remote) {
         Ok(()) if restarts(&policy.config()) == restarts(&before) => {
             tracing::info!("the configuration was read again");
             Ok(())
         }
         Ok(()) => {
             tracing::warn!(
-                "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
+                "the configuration was read again; what changed in [limits], [metrics] or listen of [tls] needs a restart"
             );
             Ok(())
         }
@@ -90,8 +120,8 @@ fn reload(policy: &Policy) -> Result<(), String> {
 }
 
 /// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
-    (config.limits, &config.metrics)
+fn restarts(config: &Config) -> (Limits, &MetricsConfig, &[SocketAddr]) {
+    (config.limits, &config.metrics, &config.tls.listen)
 }
 
 /// `3 labs: 2 ready, 1 failed`, and what is wrong with the configuration.

@@ -20,9 +20,12 @@ mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod pki;
 mod programs;
+mod remote;
 mod restart;
 mod shortage;
+mod ssh;
 mod store;
 
 /// One test.
@@ -76,6 +79,9 @@ pub fn all() -> Vec<Test> {
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
+        remote::TESTS,
+        ssh::TESTS,
+        pki::TESTS,
         abuse::TESTS,
         bounds::TESTS,
         metrics::TESTS,
