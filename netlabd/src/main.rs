@@ -4,12 +4,8 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-<<<<<<< HEAD
-    api::server,
-    capabilities,
-=======
     api::{server, tls},
->>>>>>> main
+    capabilities,
     config::Options,
     health::{self, Vitals},
     kernel::{Linux, Wake},
@@ -115,23 +111,9 @@ async fn run(options: &Options) -> Result<(), Error> {
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
     let (told, renewing) = (policy.clone(), remote.clone());
     tokio::spawn(async move {
-<<<<<<< HEAD
-        let all = async {
-            for look in looks {
-                // An actor that is gone has nothing left to look at.
-                let _ = look.await;
-            }
-        };
-        if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
-            tracing::warn!("some labs have not been looked at yet");
-        }
-        tokio::join!(
-            service::serve(hangup, told, vitals.manager.clone(), vitals.kernel.clone()),
-=======
         first_look(looks).await;
         tokio::join!(
-            service::serve(hangup, told, renewing, vitals.manager.clone()),
->>>>>>> main
+            service::serve(hangup, told, renewing, vitals.manager.clone(), vitals.kernel.clone()),
             health::watchdog(vitals)
         );
     });

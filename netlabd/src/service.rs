@@ -1,22 +1,15 @@
 //! What systemd is told, `sd_notify(3)`: that netlabd is up, reads its configuration, stops, and in one line
 //! how it is. Without systemd all of this does nothing.
 
-<<<<<<< HEAD
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-=======
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
->>>>>>> main
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use netlab_proto::v1::Phase;
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
 use crate::{
-<<<<<<< HEAD
-    kernel::Linux,
-=======
     api::tls,
->>>>>>> main
+    kernel::Linux,
     policy::{
         Config, Policy,
         config::{Limits, MetricsConfig},
@@ -29,11 +22,13 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Says that netlabd is up. Then reads the configuration again at each SIGHUP, as `systemctl reload`
 /// sends it, and keeps the line of `systemctl status` true. Never returns.
-<<<<<<< HEAD
-pub async fn serve(mut hangup: Signal, policy: Policy, manager: Manager, kernel: Arc<Linux>) {
-=======
-pub async fn serve(mut hangup: Signal, policy: Policy, remote: Option<tls::Remote>, manager: Manager) {
->>>>>>> main
+pub async fn serve(
+    mut hangup: Signal,
+    policy: Policy,
+    remote: Option<tls::Remote>,
+    manager: Manager,
+    kernel: Arc<Linux>,
+) {
     let mut refused = None;
     let mut told = line(&manager.phases(), None);
     tracing::info!("ready");
@@ -44,12 +39,8 @@ pub async fn serve(mut hangup: Signal, policy: Policy, remote: Option<tls::Remot
         tokio::select! {
             Some(()) = hangup.recv() => {
                 reloading();
-<<<<<<< HEAD
-                refused = reload(&policy).err();
-                kernel.limit(policy.config().lab.into());
-=======
                 refused = reload(&policy, remote.as_ref()).err();
->>>>>>> main
+                kernel.limit(policy.config().lab.into());
                 told = line(&manager.phases(), refused.as_deref());
                 notify(&[NotifyState::Ready, NotifyState::Status(&told)]);
             }

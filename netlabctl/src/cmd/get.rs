@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use netlab_proto::v1::{GetLabRequest, LabResource, LabStatus, ListRevisionsRequest, Repair, Revision};
+use netlab_proto::v1::{
+    DetachedCommand, GetLabRequest, LabResource, LabStatus, ListRevisionsRequest, Repair, Revision,
+};
 
 use super::{DONE, create::accepted, list::summary};
 use crate::{
@@ -98,6 +100,7 @@ fn text(lab: &LabResource, history: &[Revision]) -> String {
     conditions(&status, &mut out);
     repairs(&status.repairs, &mut out);
     changes(history, &mut out);
+    commands(&status.commands, &mut out);
     if !status.extras.is_empty() {
         out.push_str("\nExtras (added by others, left alone):\n");
         for extra in &status.extras {
@@ -160,6 +163,26 @@ fn changes(history: &[Revision], out: &mut String) {
             let _ = writeln!(out, "    {}", clean(line));
         }
     }
+}
+
+fn commands(commands: &[DetachedCommand], out: &mut String) {
+    if commands.is_empty() {
+        return;
+    }
+    let row = |command: &DetachedCommand| {
+        let DetachedCommand { pid, node, args, start_time, uid, owner } = command;
+        let by = if owner.is_empty() { format!("uid {uid}") } else { owner.clone() };
+        [
+            pid.to_string(),
+            node.clone(),
+            time::age(start_time.as_ref()),
+            clean(&by),
+            clean(&args.join(" ")),
+        ]
+    };
+    out.push('\n');
+    let rows: Vec<[String; 5]> = commands.iter().map(row).collect();
+    out.push_str(&table::write(["PID", "NODE", "AGE", "BY", "DETACHED COMMAND"], &rows));
 }
 
 /// A repair in one line.

@@ -159,7 +159,11 @@ impl LabService for Labs {
     ) -> Result<Response<proto::GetLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let name = lab_name(&request.into_inner().name)?;
-        let lab = self.manager.get(&name, &access)?;
+        let mut lab = self.manager.get(&name, &access)?;
+        // Who may not see what is wanted may not see what runs either.
+        if let (Some(_), Some(status)) = (&lab.spec, &mut lab.status) {
+            status.commands = self.kernel.detached(&name);
+        }
         Ok(Response::new(proto::GetLabResponse { lab: Some(lab) }))
     }
 

@@ -19,7 +19,7 @@ use super::{
     status,
 };
 use crate::{
-    capture,
+    capture, clock,
     kernel::Linux,
     metrics::meters,
     model::{Lab, LabName, NodeName, Place},
@@ -190,7 +190,22 @@ impl NodeService for Nodes {
             self.policy.begin(&access, Session::Exec).map_err(Status::from),
         )?;
         tracing::info!(caller = %access.caller(), lab = %lab.name, node = start.node, command = ?start.args, "exec");
+        let noted = start.detach.then(|| proto::DetachedCommand {
+            node: start.node.clone(),
+            args: start.args.clone(),
+            start_time: Some(clock::now()),
+            uid: access.caller().owner.uid(),
+            owner: access.caller().owner.name(),
+            ..proto::DetachedCommand::default()
+        });
         let child = self.start(&lab, start).await?;
+        if let Some(noted) = noted {
+            let noted = proto::DetachedCommand { pid: child.pid(), ..noted };
+            // It runs all the same; only get-lab does not tell of it.
+            if let Err(error) = self.kernel.note_detached(&lab.name, &child, &noted) {
+                tracing::warn!(lab = %lab.name, %error, "a detached command is not noted");
+            }
+        }
         meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {

@@ -45,6 +45,11 @@ impl Commands {
         self.labs_dir.join(lab.as_str()).join("pid")
     }
 
+    /// Where a lab's detached commands are noted.
+    pub(super) fn detached_dir(&self, lab: &LabName) -> PathBuf {
+        self.labs_dir.join(lab.as_str()).join("commands")
+    }
+
     /// Bounds the processes of all labs anew.
     pub(super) fn limit(&self, limits: Limits) -> std::io::Result<()> {
         self.cgroups.as_ref().map_or(Ok(()), |cgroups| cgroups.bound_all(limits))

@@ -5,6 +5,7 @@
 
 mod busy;
 mod commands;
+mod detached;
 mod enter;
 mod gone;
 mod look;
@@ -26,6 +27,8 @@ use std::{
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
+
+use netlab_proto::v1::DetachedCommand;
 
 use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
@@ -116,6 +119,21 @@ impl Linux {
             }
         }
         Ok(())
+    }
+
+    /// Keeps that a command runs on without a client.
+    pub fn note_detached(
+        &self,
+        lab: &LabName,
+        child: &Child,
+        command: &DetachedCommand,
+    ) -> std::io::Result<()> {
+        detached::note(&self.commands.detached_dir(lab), child.monitor(), command)
+    }
+
+    /// The commands of a lab that run on without a client, oldest first.
+    pub fn detached(&self, lab: &LabName) -> Vec<DetachedCommand> {
+        detached::running(&self.commands.detached_dir(lab))
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.

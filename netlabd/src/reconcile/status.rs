@@ -144,6 +144,8 @@ impl Status {
     /// As the API has it.
     pub(super) fn message(&self, record: &crate::store::Record) -> proto::LabStatus {
         proto::LabStatus {
+            // Filled in where they are asked for.
+            commands: Vec::new(),
             phase: self.phase.into(),
             observed_generation: self.observed_generation,
             conditions: self.conditions.clone(),

@@ -154,6 +154,11 @@ impl Child {
         self.pid
     }
 
+    /// The process that watches over it, as the daemon's process namespace numbers it. It ends with the command.
+    pub fn monitor(&self) -> u32 {
+        self.helper.pid()
+    }
+
     /// Sends a signal (`signal(7)`) to the command's process group. Ended already: nothing happens.
     pub fn signal(&self, number: i32) -> Result<()> {
         match self.helper.send(&number.to_le_bytes(), &[]) {

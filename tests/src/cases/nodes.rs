@@ -13,6 +13,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("nodes::root_inside_is_nobody_outside", root_inside),
     Test::new("nodes::processes_end_with_the_lab", processes),
     Test::new("nodes::processes_end_with_their_node", processes_of_a_node),
+    Test::new("nodes::detached_commands_are_listed", detached),
     Test::new("nodes::terminals", terminals),
     Test::new("nodes::captures", captures),
 ];
@@ -110,6 +111,30 @@ fn processes_of_a_node() {
     host.ctl(&["delete-lab", "small"]).ok();
     assert_eq!(sleeps(4322), 0, "a process outlives its lab");
     host.sh("kill $(ps ax | awk '/[s]leep 4323/ {print $1}')");
+}
+
+fn detached() {
+    let mut host = with_small();
+    let listed =
+        |host: &TestHost| host.lab("small")["status"]["commands"].as_array().cloned().unwrap_or_default();
+    assert!(listed(&host).is_empty());
+    host.ctl(&["exec", "--detach", "small", "ns1", "--", "sleep", "4323"]).ok();
+    host.ctl(&["exec", "--detach", "small", "ns2", "--", "sleep", "4324"]).ok();
+    let all = listed(&host);
+    let seen: Vec<_> =
+        all.iter().map(|one| (one["node"].as_str(), one["args"][1].as_str(), &one["uid"])).collect();
+    let root = 0.into();
+    assert_eq!(seen, [(Some("ns1"), Some("4323"), &root), (Some("ns2"), Some("4324"), &root)]);
+    let _ = host.ctl(&["get-lab", "small"]).says("sleep 4323");
+    host.kill();
+    host.start();
+    assert_eq!(listed(&host), all, "a netlabd that starts anew knows them");
+    let pid = all[0]["pid"].to_string();
+    // From any node of the lab.
+    host.ctl(&["exec", "small", "router", "--", "kill", &pid]).ok();
+    wait_until("the one that was killed is gone", Duration::from_secs(10), || listed(&host) == all[1..]);
+    host.ctl(&["delete-lab", "small"]).ok();
+    assert_eq!(host.sh("ps ax | grep -c '[s]leep 432[34]' || true").trim(), "0");
 }
 
 fn terminals() {
