@@ -71,7 +71,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
-    watch(&kernel, &manager)?;
+    watch(&kernel, &manager).map_err(|error| {
+        format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
+    })?;
     if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {

@@ -36,7 +36,7 @@ use busy::Busy;
 use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
-pub use watch::Wake;
+pub use watch::{Wake, read_route_events};
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
@@ -46,7 +46,8 @@ pub struct Linux {
     spaces: Spaces,
     busy: Busy,
     commands: Commands,
-    features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// Those that the kernel has shown to have.
+    features: Mutex<BTreeSet<Feature>>,
     /// What labs want of the host, for the events there.
     wanted: watch::Wanted,
     silent: watch::Silent,
@@ -149,7 +150,13 @@ impl Kernel for Linux {
 
     fn probe(&self, feature: Feature) -> Result<(), String> {
         let mut known = self.features.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(feature).or_insert_with(|| probe::probe(feature)).clone()
+        if known.contains(&feature) {
+            return Ok(());
+        }
+        // What is missing may come: a module is loaded, a shortage passes.
+        probe::probe(feature)?;
+        known.insert(feature);
+        Ok(())
     }
 
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {

@@ -37,3 +37,8 @@ pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, remove_directory, unpin};
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;
+
+/// Reads bytes as a helper's report: for fuzzers.
+pub fn read_report(bytes: &[u8]) {
+    let _ = channel::Report::decode(bytes);
+}

@@ -21,6 +21,7 @@ mod nodes;
 mod permissions;
 mod programs;
 mod restart;
+mod shortage;
 mod store;
 
 /// One test.
@@ -69,6 +70,7 @@ pub fn all() -> Vec<Test> {
         host_values::TESTS,
         restart::TESTS,
         store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,

@@ -124,6 +124,15 @@ impl Linux {
     }
 }
 
+/// Reads bytes as events of rtnetlink and of `nf_tables` on the host: for fuzzers.
+pub fn read_route_events(bytes: &[u8]) {
+    let (mut marked, wanted, mut labs) = (MarkedLinks::default(), Wanted::default(), BTreeSet::new());
+    for event in message::split(bytes) {
+        marked.add_concerned(event, &wanted, &mut labs);
+        let _ = rules::is_ours(event);
+    }
+}
+
 fn route_socket() -> io::Result<Socket> {
     let mut socket = Socket::new(NETLINK_ROUTE)?;
     let groups = GROUPS.iter().fold(0, |mask, group| mask | 1 << (group - 1));
