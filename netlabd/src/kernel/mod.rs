@@ -6,6 +6,7 @@
 mod busy;
 mod commands;
 mod enter;
+mod firewall;
 mod gone;
 mod look;
 pub mod nft;
@@ -26,7 +27,7 @@ use std::{
 };
 
 use crate::{
-    exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
+    exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::{Op, Plan},
     sandbox::{Child, Command, IdRange},
@@ -52,6 +53,7 @@ pub struct Linux {
     wanted: watch::Wanted,
     silent: watch::Silent,
     pins: watch::Pins,
+    firewall: firewall::Known,
 }
 
 impl Linux {
@@ -68,6 +70,7 @@ impl Linux {
             wanted: watch::Wanted::default(),
             silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
+            firewall: firewall::Known::default(),
         })
     }
 
@@ -146,6 +149,10 @@ impl Kernel for Linux {
 
     fn host(&self) -> Result<HostState, Failure> {
         host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
+    }
+
+    fn firewall(&self) -> Result<Firewall, Failure> {
+        self.firewall.look()
     }
 
     fn probe(&self, feature: Feature) -> Result<(), String> {

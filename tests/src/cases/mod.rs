@@ -11,6 +11,7 @@ mod concurrency;
 mod drift;
 mod failure;
 mod faults;
+mod firewall;
 mod harness;
 mod history;
 mod host_values;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         failure::TESTS,
+        firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,

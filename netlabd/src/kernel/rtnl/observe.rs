@@ -335,6 +335,26 @@ pub(in crate::kernel) fn has_advertised_default(socket: &mut RouteSocket) -> io:
     }))
 }
 
+/// Indices of the interfaces that the default routes of a family lead to.
+pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily) -> io::Result<Vec<u32>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family;
+    request.header.table = RouteHeader::RT_TABLE_MAIN;
+    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?.unwrap_or_default();
+    let of = |message: RouteNetlinkMessage| match message {
+        RouteNetlinkMessage::NewRoute(route) if route.header.destination_prefix_length == 0 => {
+            let by = |attribute: RouteAttribute| match attribute {
+                RouteAttribute::Oif(index) => vec![index],
+                RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
+                _ => Vec::new(),
+            };
+            route.attributes.into_iter().flat_map(by).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(found.into_iter().flat_map(of).collect())
+}
+
 /// The identifier by which the socket's namespace knows another one; gives it one if need be.
 pub(in crate::kernel) fn namespace_id(
     socket: &mut RouteSocket,

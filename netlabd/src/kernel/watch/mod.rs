@@ -116,9 +116,14 @@ impl Linux {
     fn follow_rules(&self, socket: EventSocket, host_id: i32, wake: &dyn Fn(Wake)) -> io::Result<()> {
         follow(socket, wake, |sender, events, labs| {
             let mut ours = message::split(events).filter(|event| rules::is_ours(*event));
-            match sender.filter(|id| *id != host_id) {
-                Some(id) => labs.extend(ours.next().and_then(|_: Message<'_>| self.spaces.lab_of(id))),
-                None => ours.for_each(|event| rules::add_concerned(event, labs)),
+            if let Some(id) = sender.filter(|id| *id != host_id) {
+                labs.extend(ours.next().and_then(|_: Message<'_>| self.spaces.lab_of(id)));
+                return;
+            }
+            ours.for_each(|event| rules::add_concerned(event, labs));
+            // Rules of others may drop what labs send through the host.
+            if message::split(events).any(rules::is_foreign) {
+                self.wanted.add_behind_firewall(labs);
             }
         })
     }
