@@ -7,6 +7,7 @@
 mod cli;
 mod client;
 mod cmd;
+mod complete;
 mod duration;
 mod error;
 mod graph;
@@ -29,6 +30,7 @@ use error::{EXEC_FAILED, FAILED, Failure};
 
 /// The program: reads the command line, and answers with its exit code.
 pub fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -19,11 +19,10 @@ mod show_commands;
 mod terminal;
 mod watch;
 
-use clap::CommandFactory as _;
-
 use crate::{
     cli::{Cli, Command, Output},
     client::{self, Client},
+    complete,
     error::{Failure, USAGE},
     output, schema,
 };
@@ -59,7 +58,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Doctor => doctor::run(&connect().await?, format).await,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "netlabctl", &mut script);
+            complete::script(shell, &mut script)?;
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),

@@ -2,6 +2,7 @@
 //! user sees, exit codes among it, is tested without privilege.
 
 mod compat;
+mod complete;
 mod fake;
 mod fake_nodes;
 mod labs;

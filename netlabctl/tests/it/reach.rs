@@ -100,7 +100,7 @@ fn completions_and_the_schema_need_no_daemon() {
     let nowhere = |args: &[&str]| ground.run(&[&["--host", "unix:///nonexistent"], args].concat());
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = nowhere(&["completions", shell]);
-        assert!(ran.code == 0 && ran.out.contains("create-lab"), "{shell}");
+        assert!(ran.code == 0 && ran.out.contains("NETLABCTL_COMPLETE"), "{shell}");
     }
     let schema = nowhere(&["schema"]).json();
     assert_eq!(schema["$defs"]["Vlan"]["properties"]["id"]["maximum"], 4094);
