@@ -3,6 +3,7 @@
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
+# make faults  the tests of faults on this kernel, and prints their figures
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
@@ -16,7 +17,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak faults test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -42,6 +43,9 @@ fuzz: setup
 
 soak: build
 	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
+
+faults: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native faults:: store:: shortage:: drift:: restart::
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
