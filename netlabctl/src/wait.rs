@@ -1,6 +1,6 @@
 //! Waiting until a lab is what it shall be, or gone.
 
-use std::{future::pending, time::Duration};
+use std::{future::pending, io::Write as _, time::Duration};
 
 use netlab_proto::v1::{Failure as LabFailure, LabEvent, LabStatus, Phase, lab_event::Body};
 use tokio::{
@@ -74,7 +74,10 @@ impl Wait {
                         {
                             return Err(self.failed("could not be changed"));
                         }
-                        Phase::Ready => return Ok(()),
+                        Phase::Ready => {
+                            self.warn();
+                            return Ok(());
+                        }
                         Phase::Failed => return Err(self.failed("failed")),
                         _ => {}
                     }
@@ -127,6 +130,16 @@ impl Wait {
             _ => {}
         }
         Ok(event)
+    }
+
+    /// Says what stands in the way of a lab that is ready all the same.
+    fn warn(self) {
+        drop(self.bar);
+        for condition in &self.status.conditions {
+            if condition.r#type == "HostReady" && condition.status == "False" {
+                let _ = writeln!(std::io::stderr().lock(), "warning: {}", clean(&condition.message));
+            }
+        }
     }
 
     fn failed(&self, how: &str) -> Failure {

@@ -16,6 +16,7 @@
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`capabilities`]: what the daemon keeps of root's power.
+//! - [`firewall`]: which rules of others drop what a lab sends through the host.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
@@ -34,6 +35,7 @@ pub mod clock;
 pub mod config;
 pub mod exec;
 pub mod fault;
+pub mod firewall;
 pub mod health;
 pub mod kernel;
 pub mod lock;

@@ -1,6 +1,6 @@
 //! `check-lab`.
 
-use netlab_proto::v1::{CheckLabRequest, CheckResult};
+use netlab_proto::v1::{CheckLabRequest, CheckLabResponse, CheckResult};
 
 use super::{DONE, junit};
 use crate::{
@@ -9,7 +9,10 @@ use crate::{
     duration,
     error::{CHECK_FAILED, Failure},
     hint,
-    output::{self, table},
+    output::{
+        self,
+        table::{self, clean},
+    },
 };
 
 /// Runs the lab's checks; exit code 7 if one failed.
@@ -21,19 +24,21 @@ pub(super) async fn run(client: &Client, format: Output, args: &CheckLab) -> Res
     };
     match format {
         Output::Junit => output::print(&junit::write(&args.name, &answer.results))?,
-        format => output::result(format, &answer, || text(&answer.results))?,
+        format => output::result(format, &answer, || text(&answer))?,
     }
     Ok(if answer.results.iter().all(|result| result.passed) { DONE } else { CHECK_FAILED })
 }
 
-fn text(results: &[CheckResult]) -> String {
+fn text(answer: &CheckLabResponse) -> String {
+    let notes = answer.notes.iter().fold(String::new(), |all, note| all + "note: " + &clean(note) + "\n");
+    let results = &answer.results;
     if results.is_empty() {
-        return "the lab has no checks\n".to_owned();
+        return format!("the lab has no checks\n{notes}");
     }
     let rows: Vec<[String; 6]> = results.iter().map(row).collect();
     let passed = results.iter().filter(|result| result.passed).count();
     let table = table::write(["RESULT", "FROM", "TO", "EXPECTED", "SEEN", "DETAIL"], &rows);
-    format!("{table}{passed} of {} passed\n", results.len())
+    format!("{table}{passed} of {} passed\n{notes}", results.len())
 }
 
 fn row(result: &CheckResult) -> [String; 6] {

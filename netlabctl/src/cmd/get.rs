@@ -172,13 +172,7 @@ fn commands(commands: &[DetachedCommand], out: &mut String) {
     let row = |command: &DetachedCommand| {
         let DetachedCommand { pid, node, args, start_time, uid, owner } = command;
         let by = if owner.is_empty() { format!("uid {uid}") } else { owner.clone() };
-        [
-            pid.to_string(),
-            node.clone(),
-            time::age(start_time.as_ref()),
-            clean(&by),
-            clean(&args.join(" ")),
-        ]
+        [pid.to_string(), node.clone(), time::age(start_time.as_ref()), clean(&by), clean(&args.join(" "))]
     };
     out.push('\n');
     let rows: Vec<[String; 5]> = commands.iter().map(row).collect();

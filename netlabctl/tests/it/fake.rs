@@ -305,7 +305,7 @@ impl LabService for Labs {
             ..CheckResult::default()
         };
         let results = if name == "fails" { vec![pass, fail] } else { vec![pass] };
-        Ok(Response::new(CheckLabResponse { results }))
+        Ok(Response::new(CheckLabResponse { results, notes: Vec::new() }))
     }
 
     async fn confirm_lab(&self, request: Request<ConfirmLabRequest>) -> Answer<ConfirmLabResponse> {

@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status};
 use super::caller::access;
 use crate::{
     exec::{Feature, Kernel},
+    firewall::{self, Standing},
     kernel::Linux,
     policy::Policy,
 };
@@ -78,7 +79,8 @@ fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String
 fn diagnose(kernel: &Linux) -> Vec<proto::Finding> {
     let mut findings: Vec<_> = Feature::ALL.into_iter().map(|feature| of_feature(kernel, feature)).collect();
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
-    findings.extend(conflicts());
+    findings.push(forwarding());
+    findings.push(of_firewall(kernel));
     findings
 }
 
@@ -124,13 +126,29 @@ fn limit(kind: &str) -> Option<proto::Finding> {
     })
 }
 
-/// Rules of others that would drop what labs send through the host.
-fn conflicts() -> Vec<proto::Finding> {
+/// The host's forwarding, which labs turn on.
+fn forwarding() -> proto::Finding {
     let forwarding = read("/proc/sys/net/ipv4/ip_forward").as_deref() == Some("1");
     let message = if forwarding {
         "the host forwards IPv4 already; labs leave that on"
     } else {
         "the host does not forward IPv4; labs that ask for it turn it on and off again"
     };
-    vec![finding("host", "net.ipv4.ip_forward", Severity::Ok, message)]
+    finding("host", "net.ipv4.ip_forward", Severity::Ok, message)
+}
+
+/// Rules of others that would drop what labs send through the host.
+fn of_firewall(kernel: &Linux) -> proto::Finding {
+    let about = |severity, message: String| finding("host", "firewall", severity, message);
+    let firewall = match kernel.firewall() {
+        Ok(firewall) => firewall,
+        Err(failure) => return about(Severity::Warning, failure.to_string()),
+    };
+    match firewall::judge(&firewall, &firewall::any_lab(&firewall)) {
+        Standing::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
+        Standing::Drops(message) | Standing::Unknown(message) => about(
+            Severity::Warning,
+            format!("{message} (LAB-INTERFACE: the interface of the lab on the host)"),
+        ),
+    }
 }

@@ -267,7 +267,7 @@ impl LabService for Labs {
         let lab = self.manager.usable(&name, &access).map_err(Status::from);
         let lab = audit(&access, "check", &name, lab)?;
         let results = check::run(&self.kernel, &lab, timeout).await?;
-        Ok(Response::new(proto::CheckLabResponse { results }))
+        Ok(Response::new(proto::CheckLabResponse { results, notes: self.manager.notes(&name) }))
     }
 
     async fn pause_lab(

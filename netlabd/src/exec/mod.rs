@@ -6,10 +6,11 @@ pub(crate) mod fake;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
+    sync::Arc,
 };
 
 use crate::{
-    model::{LabName, SysctlKey, observed::Observed},
+    model::{LabName, SysctlKey, observed::Observed, ruleset::Ruleset},
     plan::{Plan, Target},
 };
 
@@ -38,6 +39,9 @@ pub trait Kernel: Send + Sync + 'static {
 
     /// Looks at the host as a whole, for what a lab must not disturb.
     fn host(&self) -> Result<HostState, Failure>;
+
+    /// Looks at the host's firewall: what may drop traffic of labs.
+    fn firewall(&self) -> Result<Firewall, Failure>;
 
     /// Tries whether the kernel has a feature; `Err` tells in its own words why not.
     fn probe(&self, feature: Feature) -> Result<(), String>;
@@ -129,6 +133,22 @@ pub struct HostState {
     pub ipv6_by_advertisement: bool,
     /// Names in the folder of network namespaces.
     pub pins: BTreeSet<String>,
+}
+
+/// The host's firewall, and what of the host decides how packets pass it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Firewall {
+    /// All tables of nftables but our own.
+    pub ruleset: Arc<Ruleset>,
+    /// Tables of the old iptables, which nftables does not show.
+    pub legacy: Vec<String>,
+    /// The host's interfaces and their indices.
+    pub interfaces: BTreeMap<String, u32>,
+    /// The interfaces of its default routes, for IPv4 and for IPv6.
+    pub uplinks: [BTreeSet<String>; 2],
+    /// Whether what bridges carry passes the rules of IPv4, of IPv6
+    /// (`net.bridge.bridge-nf-call-iptables`, `net.bridge.bridge-nf-call-ip6tables`).
+    pub bridged: [bool; 2],
 }
 
 /// An interface of the host.

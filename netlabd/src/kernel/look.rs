@@ -1,7 +1,12 @@
 //! Observation: one lab, all its places.
 
-use std::{collections::BTreeMap, io, os::fd::BorrowedFd};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    os::fd::BorrowedFd,
+};
 
+use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 
 use super::{
@@ -14,7 +19,7 @@ use crate::{
     exec::{Failure, Scope},
     model::{
         LabName, NodeName, Place, SysctlKey,
-        observed::{LinkKind, NatState, PlaceState, RouteState},
+        observed::{LinkKind, LinkState, NatState, PlaceState},
     },
     plan::Target,
 };
@@ -129,15 +134,26 @@ fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceSta
             }
         }
     }
-    state.routes = routes(socket, &names)?;
+    let ipv4 = granted(rtnl::routes(socket, AddressFamily::Inet, &names)?)?;
+    // A kernel without IPv6 refuses the second.
+    let ipv6 = rtnl::routes(socket, AddressFamily::Inet6, &names)?.unwrap_or_default();
+    state.links.values_mut().for_each(|link| cut_off(link, &ipv4.direct));
+    state.routes = [ipv4.routes, ipv6.routes].concat();
     Ok(state)
 }
 
-fn routes(socket: &mut RouteSocket, names: &BTreeMap<u32, String>) -> io::Result<Vec<RouteState>> {
-    let mut routes = granted(rtnl::routes(socket, AddressFamily::Inet, names)?)?;
-    // A kernel without IPv6 refuses the second.
-    routes.extend(rtnl::routes(socket, AddressFamily::Inet6, names)?.unwrap_or_default());
-    Ok(routes)
+/// Marks the addresses of an interface that is up and has no route to their networks: the kernel makes it
+/// with the address, and nobody makes it again when somebody has taken it away.
+fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
+    if !link.up || link.kind == LinkKind::Loopback {
+        return;
+    }
+    let index = link.index;
+    for state in &mut link.addresses {
+        let IpNet::V4(address) = state.address else { continue };
+        let has_route = address.prefix_len() < 32 && address.network().octets()[0] != 0;
+        state.cut_off = has_route && !direct.contains(&(index, state.address.trunc()));
+    }
 }
 
 fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {

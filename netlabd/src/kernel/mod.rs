@@ -7,6 +7,7 @@ mod busy;
 mod commands;
 mod detached;
 mod enter;
+mod firewall;
 mod gone;
 mod look;
 mod marks;
@@ -31,7 +32,7 @@ use std::{
 use netlab_proto::v1::DetachedCommand;
 
 use crate::{
-    exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
+    exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::{Op, Plan},
     sandbox::{Child, Command, IdRange, Limits},
@@ -57,6 +58,7 @@ pub struct Linux {
     wanted: watch::Wanted,
     silent: watch::Silent,
     pins: watch::Pins,
+    firewall: firewall::Known,
     /// Whence events come; empty until they are asked for.
     events: OnceLock<watch::Events>,
     /// Where events, or our own work, have changed something.
@@ -78,6 +80,7 @@ impl Linux {
             wanted: watch::Wanted::default(),
             silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
+            firewall: firewall::Known::default(),
             events: OnceLock::new(),
             marks: marks::Marks::default(),
             memory: seen::Memory::default(),
@@ -186,6 +189,10 @@ impl Kernel for Linux {
 
     fn host(&self) -> Result<HostState, Failure> {
         host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
+    }
+
+    fn firewall(&self) -> Result<Firewall, Failure> {
+        self.firewall.look()
     }
 
     fn probe(&self, feature: Feature) -> Result<(), String> {

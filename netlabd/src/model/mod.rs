@@ -1,7 +1,7 @@
 //! What a lab is, in types that cannot hold nonsense. One noun a file.
 //!
 //! A [`Lab`] is made by `api::convert` from the wire format; whoever holds one may rely on every
-//! name, range and reference in it. What the kernel shows is [`observed`].
+//! name, range and reference in it. What the kernel shows is [`observed`]; what others let pass is a [`ruleset`].
 
 mod interface;
 mod lab;
@@ -10,6 +10,7 @@ mod nat;
 pub mod observed;
 mod reach;
 mod route;
+pub mod ruleset;
 
 pub use interface::{BridgePort, Interface, Kind, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
 pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target};

@@ -134,6 +134,8 @@ pub struct AddressState {
     pub address: IpNet,
     /// Whether it carries our mark (`IFA_PROTO`).
     pub ours: bool,
+    /// Whether somebody has taken the route away that the kernel made to its network (IPv4).
+    pub cut_off: bool,
 }
 
 /// How a VLAN is carried by a port.

@@ -359,6 +359,13 @@ impl<'a> PlaceDiff<'a> {
         {
             self.ops.push(Op::AddAddress { at: at.clone(), address: *address });
         }
+        // The kernel makes the route to an address's network with the address only.
+        for state in seen.iter().filter(|state| state.cut_off && want.up) {
+            if want.addresses.contains(&state.address) {
+                self.ops.push(Op::DeleteAddress { at: at.clone(), address: state.address });
+                self.ops.push(Op::AddAddress { at: at.clone(), address: state.address });
+            }
+        }
     }
 
     fn routes(&mut self) {

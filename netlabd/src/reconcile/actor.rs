@@ -16,11 +16,13 @@ use super::{
     entry::{Entry, Why},
     host, rollback,
     sleep::Sleep,
+    status::Status,
 };
 use crate::{
     api::convert,
     clock,
     exec::{Failure, Scope},
+    firewall::{self, Standing},
     metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
     store::{self, Record},
@@ -274,21 +276,35 @@ impl Actor {
             return Next::Retry;
         }
         let settled = self.settle_host(&wanted.target);
+        let standing = self.standing(&wanted.target);
         let news = {
-            let state = self.entry.state();
-            state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
+            let status = &self.entry.state().status;
+            status.phase() != Phase::Ready
+                || !status.is_verified(wanted.generation, &plan.extras)
+                || !status.knows_host(standing.as_ref())
         };
         if repair.is_some() {
             meters().repaired(started.elapsed());
         }
         if news {
-            self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, &plan.extras));
+            self.entry.report(&self.shared.store, |status| {
+                status.verified(wanted.generation, &plan.extras);
+                status.host(standing.as_ref());
+            });
         }
         match settled {
             Err(_) => Next::Retry,
             Ok(()) if self.is_outdated(wanted) => Next::Again,
             Ok(()) => self.calm_down(),
         }
+    }
+
+    /// How the host's firewall stands towards the lab; `None` where it does not matter.
+    fn standing(&self, target: &Target) -> Option<Standing> {
+        firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
+            Ok(seen) => firewall::judge(&seen, &firewall::flows(target, &seen)),
+            Err(failure) => Standing::Unknown(failure.to_string()),
+        })
     }
 
     /// Notes a repair, and holds still where there are too many.
@@ -301,6 +317,9 @@ impl Actor {
         }
         self.repaired.retain(|at| now.duration_since(*at) < STORM_WINDOW);
         if self.repaired.len() < STORM {
+            if self.entry.state().status.is_stormy() {
+                self.entry.report(&self.shared.store, Status::calm);
+            }
             return Next::Rest;
         }
         tracing::warn!(lab = %self.entry.name, "damaged again and again; repairs pause");

@@ -411,6 +411,12 @@ impl Manager {
         Ok(state.lab.clone())
     }
 
+    /// What else is known to stand in a lab's way, each a sentence. Does not block.
+    pub fn notes(&self, name: &LabName) -> Vec<String> {
+        let Ok(entry) = self.entry(name) else { return Vec::new() };
+        entry.state().status.host_trouble().into_iter().collect()
+    }
+
     /// The first id of a lab's user namespace. Does not block.
     pub fn first_id(&self, name: &LabName) -> Result<u32, Error> {
         Ok(self.entry(name)?.state().record.first_id)

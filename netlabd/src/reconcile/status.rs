@@ -5,10 +5,25 @@ use std::collections::BTreeSet;
 use netlab_proto::v1 as proto;
 use proto::Phase;
 
-use crate::clock;
+use crate::{clock, firewall::Standing};
 
 /// Entries of [`proto::LabStatus::extras`].
 const EXTRAS: usize = 100;
+
+/// The condition that tells of the host.
+const HOST: &str = "HostReady";
+
+/// The reason of a lab that is damaged again and again.
+const STORM: &str = "DamagedAgainAndAgain";
+
+/// Status, reason and message of [`HOST`].
+fn of_host(standing: &Standing) -> (&'static str, &'static str, &str) {
+    match standing {
+        Standing::Open => ("True", "NothingInTheWay", "no firewall rule of others drops the lab's traffic"),
+        Standing::Drops(message) => ("False", "FirewallDrops", message),
+        Standing::Unknown(message) => ("Unknown", "FirewallUnclear", message),
+    }
+}
 
 /// What is known of a lab.
 #[derive(Debug, Clone)]
@@ -63,10 +78,34 @@ impl Status {
         self.extras = extras.iter().take(EXTRAS).cloned().collect();
         self.set("Ready", "True", "Verified", "everything is as asked for");
         self.set("Progressing", "False", "Done", "nothing is under way");
-        self.set("Drifted", "False", "AsWanted", "nothing differs from what is wanted");
+        self.calm();
         if let Some(error) = &mut self.last_error {
             error.retrying = false;
         }
+    }
+
+    /// How the host's firewall stands towards the lab; `None`: it does not matter.
+    pub(super) fn host(&mut self, standing: Option<&Standing>) {
+        match standing {
+            None => self.conditions.retain(|condition| condition.r#type != HOST),
+            Some(standing) => {
+                let (status, reason, message) = of_host(standing);
+                self.set(HOST, status, reason, message);
+            }
+        }
+    }
+
+    /// Whether that is what is told of the host already.
+    pub(super) fn knows_host(&self, standing: Option<&Standing>) -> bool {
+        let told = self.conditions.iter().find(|condition| condition.r#type == HOST);
+        let told = told.map(|told| (told.status.as_str(), told.reason.as_str(), told.message.as_str()));
+        told == standing.map(of_host)
+    }
+
+    /// What stands in the lab's way on the host, or may: for who wonders why something does not work.
+    pub(super) fn host_trouble(&self) -> Option<String> {
+        let of_host = |condition: &&proto::Condition| condition.r#type == HOST && condition.status != "True";
+        self.conditions.iter().find(of_host).map(|condition| condition.message.clone())
     }
 
     /// Whether a generation is known to be as asked for, with just these additions of others.
@@ -80,7 +119,17 @@ impl Status {
     pub(super) fn stormy(&mut self, seconds: u64) {
         let message =
             format!("damaged again and again; the next look is in {seconds} s (pause-lab stops repairs)");
-        self.set("Drifted", "True", "DamagedAgainAndAgain", &message);
+        self.set("Drifted", "True", STORM, &message);
+    }
+
+    /// Whether that is what is told of it.
+    pub(super) fn is_stormy(&self) -> bool {
+        self.conditions.iter().any(|condition| condition.reason == STORM)
+    }
+
+    /// It is not damaged any more.
+    pub(super) fn calm(&mut self) {
+        self.set("Drifted", "False", "AsWanted", "nothing differs from what is wanted");
     }
 
     /// Something differs that nobody asked to differ.

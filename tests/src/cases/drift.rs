@@ -16,6 +16,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::nat", nat).needs(&[Feature::Nat]),
     Test::new("drift::namespaces", namespaces),
     Test::new("drift::extras_are_left_alone", extras),
+    Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]),
+    Test::new("drift::again_and_again", again_and_again),
     Test::new("drift::paused_lab_is_left_alone", paused),
 ];
 
@@ -158,6 +160,12 @@ fn addresses_and_routes() {
             ("ip -n d.router addr flush dev eth1", "ip -n d.router addr | grep -q 203.0.113.254/24"),
             ("ip -n d.ns1 route del default", default),
             ("ip -n d.ns1 route replace default via 192.0.2.77", default),
+            // The kernel's own routes to networks go too, without which no gateway is reached.
+            ("ip -n d.ns1 route flush table main", default),
+            (
+                "ip -n d.ns2 route del 203.0.113.0/24",
+                "ip -n d.ns2 route | grep -q '^203.0.113.0/24 dev eth0' && ip -n d.ns2 route | grep -q '^default via 203.0.113.254'",
+            ),
             (
                 "ip -n d.ns1 route change default via 192.0.2.254 mtu 1400",
                 "! ip -n d.ns1 route | grep -q 'mtu 1400'",
@@ -317,12 +325,16 @@ fn extras() {
     let (host, file) = with_lab();
     host.sh("ip -n d.ns1 addr add 192.0.2.77/24 dev eth0
         ip -n d.ns1 route add 198.18.0.0/15 via 192.0.2.254
+        ip -n d.ns1 route add 198.51.100.0/24 via 192.0.2.254 proto zebra
+        ip -n d.ns1 route add 198.51.100.128/25 via 192.0.2.254 proto bird
         ip -n d.ns1 link add mine type veth peer name yours
         ip -n d.ns1 addr add 10.9.9.1/24 dev mine
         ip -n d.ns1 rule add from 10.9.9.9 lookup 99");
     let added = || {
         host.sh("ip -n d.ns1 addr show dev eth0 | grep -q 192.0.2.77/24
             ip -n d.ns1 route | grep -q 198.18.0.0/15
+            ip -n d.ns1 route | grep -q '198.51.100.0/24 .*proto zebra'
+            ip -n d.ns1 route | grep -q '198.51.100.128/25 .*proto bird'
             ip -n d.ns1 addr show dev mine | grep -q 10.9.9.1/24
             ip -n d.ns1 rule | grep -q 10.9.9.9");
     };
@@ -335,7 +347,9 @@ fn extras() {
     added();
     wait_until("get-lab shows what was added", LATER, || {
         let extras = host.lab("d")["status"]["extras"].to_string();
-        ["192.0.2.77/24", "198.18.0.0/15", "mine"].iter().all(|extra| extras.contains(extra))
+        ["192.0.2.77/24", "198.18.0.0/15", "198.51.100.128/25", "mine"]
+            .iter()
+            .all(|extra| extras.contains(extra))
     });
     // A changed lab leaves them alone too, and a plan does not speak of them.
     let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
@@ -355,5 +369,51 @@ fn paused() {
     assert_eq!(host.lab("d")["status"]["paused"], true);
     host.ctl(&["resume-lab", "d"]).ok();
     wait_until("a resumed lab is repaired", SOON, || host.ctl(&["check-lab", "d"]).code == 0);
+    all_is_well(&host, "d", &file);
+}
+
+/// The lab's end of a link on the host.
+fn on_the_host() {
+    let host = TestHost::started();
+    host.ctl(&["create-lab", "labs/internet.yaml"]).ok();
+    let mended = "ip link show up dev lab0 | grep -q lab0 && ip addr show lab0 | grep -q 192.0.2.254/24";
+    breaks(
+        &host,
+        "internet",
+        &[
+            ("ip link del lab0", mended),
+            ("ip link set lab0 down", mended),
+            ("until ip link set lab0 down && ip link set lab0 name oops; do sleep 0.01; done", mended),
+            ("ip addr del 192.0.2.254/24 dev lab0", mended),
+            ("ip route del 192.0.2.0/24", "ip route | grep -q '^192.0.2.0/24 dev lab0'"),
+            ("ip link set lab0 mtu 1400", "ip link show lab0 | grep -q 'mtu 1500'"),
+            ("ip link set lab0 address 02:00:00:00:00:99", "! ip link show lab0 | grep -q 02:00:00:00:00:99"),
+            ("ip link set lab0 netns internet.ns1 name oops", mended),
+            (
+                "ip link add brx type bridge; ip link set lab0 master brx",
+                "! ip link show lab0 | grep -q master",
+            ),
+        ],
+        SOON,
+    );
+    let _ = host.ctl(&["apply-lab", "--dry-run", "labs/internet.yaml"]).code(0);
+    host.sh("ip link show brx; ip link del brx");
+}
+
+/// A lab that something damages all the time: netlabd holds still now and then, says so, and mends it in
+/// the end.
+fn again_and_again() {
+    let (host, file) = with_lab();
+    let mut storm = std::process::Command::new("sh")
+        .args(["-c", "while :; do ip -n d.ns1 link set eth0 mtu 1300; sleep 0.1; done"])
+        .spawn()
+        .expect("starting a shell");
+    let condition = |host: &TestHost| host.lab("d")["status"]["conditions"].to_string();
+    wait_until("netlabd says so", LATER, || condition(&host).contains("DamagedAgainAndAgain"));
+    let _ = host.ctl(&["get-lab", "d"]).says("damaged again and again");
+    storm.kill().expect("stopping the shell");
+    storm.wait().expect("stopping the shell");
+    wait_until("it is mended", LATER, || host.sh("ip -n d.ns1 link show eth0").contains("mtu 1500"));
+    wait_until("it is told", LATER, || !condition(&host).contains("DamagedAgainAndAgain"));
     all_is_well(&host, "d", &file);
 }

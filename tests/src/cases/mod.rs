@@ -12,6 +12,7 @@ mod concurrency;
 mod drift;
 mod failure;
 mod faults;
+mod firewall;
 mod harness;
 mod history;
 mod host_values;
@@ -68,6 +69,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         failure::TESTS,
+        firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         history::TESTS,

@@ -76,7 +76,11 @@ impl Lab<'_> {
                 !addresses.is_empty()
             }
             ("address", [address]) => {
-                link.addresses.push(AddressState { address: address.parse().ok()?, ours: false });
+                link.addresses.push(AddressState {
+                    address: address.parse().ok()?,
+                    ours: false,
+                    cut_off: false,
+                });
                 true
             }
             ("unroute", []) => {

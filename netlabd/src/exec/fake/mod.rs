@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Failure, Feature, HostLink, HostState, Kernel, Scope};
+use super::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope};
 use crate::{
     model::{LabName, Place, SysctlKey, observed::Observed},
     plan::{Op, Plan},
@@ -146,6 +146,10 @@ impl Kernel for FakeKernel {
             ipv6_by_advertisement: false,
             pins: state.world.pins.keys().cloned().collect(),
         })
+    }
+
+    fn firewall(&self) -> Result<Firewall, Failure> {
+        Ok(Firewall::default())
     }
 
     fn probe(&self, _: Feature) -> Result<(), String> {

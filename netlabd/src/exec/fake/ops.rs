@@ -71,7 +71,7 @@ impl Lab<'_> {
                 if link.addresses.iter().any(|state| state.address == *address) {
                     return Err(libc::EEXIST);
                 }
-                link.addresses.push(AddressState { address: *address, ours: true });
+                link.addresses.push(AddressState { address: *address, ours: true, cut_off: false });
                 Ok(())
             }
             Op::DeleteAddress { at, address } => {

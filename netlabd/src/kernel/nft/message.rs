@@ -19,9 +19,26 @@ pub(in crate::kernel) mod attr {
     pub(crate) const CHAIN_TYPE: u16 = 7;
     pub(crate) const HOOK_NUMBER: u16 = 1;
     pub(crate) const HOOK_PRIORITY: u16 = 2;
+    pub(crate) const HOOK_DEV: u16 = 3;
+    pub(crate) const HOOK_DEVS: u16 = 4;
     pub(crate) const RULE_TABLE: u16 = 1;
     pub(crate) const RULE_CHAIN: u16 = 2;
+    pub(crate) const RULE_HANDLE: u16 = 3;
+    pub(crate) const RULE_EXPRESSIONS: u16 = 4;
     pub(crate) const RULE_USERDATA: u16 = 7;
+    pub(crate) const SET_TABLE: u16 = 1;
+    pub(crate) const SET_NAME: u16 = 2;
+    pub(crate) const SET_FLAGS: u16 = 3;
+    pub(crate) const ELEMENTS: u16 = 3;
+    pub(crate) const ELEMENT_KEY: u16 = 1;
+    pub(crate) const ELEMENT_DATA: u16 = 2;
+    pub(crate) const ELEMENT_FLAGS: u16 = 3;
+    pub(crate) const ELEMENT_KEY_END: u16 = 10;
+    pub(crate) const GENERATION_ID: u16 = 1;
+    pub(crate) const DATA_VALUE: u16 = 1;
+    pub(crate) const DATA_VERDICT: u16 = 2;
+    pub(crate) const VERDICT_CODE: u16 = 1;
+    pub(crate) const VERDICT_CHAIN: u16 = 2;
 }
 
 /// The type of a message of the nftables subsystem, for example `libc::NFT_MSG_NEWRULE`.
@@ -30,9 +47,22 @@ pub(in crate::kernel) fn nf_tables(kind: i32) -> u16 {
     u16::try_from(libc::NFNL_SUBSYS_NFTABLES << 8).expect("a subsystem is one byte") | kind
 }
 
-/// Builds a message with string attributes. `res_id` is zero but for the marks that enclose a batch.
+/// Builds a message about family inet with string attributes. `res_id` is zero but for the marks that
+/// enclose a batch.
 pub(super) fn build(kind: u16, flags: i32, seq: u32, res_id: u16, attributes: &[(u16, &str)]) -> Vec<u8> {
     let family = u8::try_from(libc::NFPROTO_INET).expect("a family is one byte");
+    build_for(family, kind, flags, seq, res_id, attributes)
+}
+
+/// The same about any family (`NFPROTO_*`; 0: all of them).
+pub(super) fn build_for(
+    family: u8,
+    kind: u16,
+    flags: i32,
+    seq: u32,
+    res_id: u16,
+    attributes: &[(u16, &str)],
+) -> Vec<u8> {
     let flags = u16::try_from(flags | libc::NLM_F_REQUEST).expect("message flags are 16 bits");
     let mut bytes = vec![0; 4];
     bytes.extend(kind.to_ne_bytes());
@@ -84,6 +114,11 @@ impl<'a> Message<'a> {
         &self.0[HEADER..]
     }
 
+    /// The family that it is about (`NFPROTO_*`).
+    pub(super) fn family(self) -> u8 {
+        self.0.get(HEADER).copied().unwrap_or_default()
+    }
+
     /// The value of an attribute.
     pub(in crate::kernel) fn attribute(self, kind: u16) -> Option<&'a [u8]> {
         attribute(self.0.get(FIXED..)?, kind)
@@ -102,16 +137,19 @@ impl<'a> Message<'a> {
 }
 
 /// The value of the attribute of this type among those in `bytes`.
-pub(in crate::kernel) fn attribute(mut bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    loop {
+pub(in crate::kernel) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
+    attributes(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
+}
+
+/// Walks over attributes: the type and value of each; stops at the first one that is cut short.
+pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
         let head: [u8; 4] = *bytes.first_chunk()?;
         let length = usize::from(u16::from_ne_bytes([head[0], head[1]]));
         let value = bytes.get(4..length)?;
-        if u16::from_ne_bytes([head[2], head[3]]) & TYPE_MASK == kind {
-            return Some(value);
-        }
-        bytes = bytes.get(length.next_multiple_of(4)..)?;
-    }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        Some((u16::from_ne_bytes([head[2], head[3]]) & TYPE_MASK, value))
+    })
 }
 
 /// A big-endian number of 32 bits.

@@ -4,14 +4,18 @@
 //! Only chains with our names are touched; whatever else stands in the table, or anywhere else, stays.
 //! Every change is one batch, which the kernel does whole or not at all. Every rule says in its comment
 //! what it is for. Reading compares the rules found with those that we would make for their comments.
+//!
+//! The rules of others are read too ([`ruleset()`]), to tell which of them drop what labs send.
 
 mod chain;
 mod comment;
+mod decode;
 mod error;
 mod expr;
 pub(super) mod message;
 mod observe;
 mod probe;
+mod ruleset;
 mod socket;
 mod text;
 
@@ -23,6 +27,7 @@ pub use error::Error;
 pub(super) use observe::lab_of_chain;
 pub use observe::{list_labs_on_host, read};
 pub use probe::probe_features;
+pub use ruleset::{generation, ruleset};
 pub use socket::event_socket;
 
 use crate::model::{LabName, NatRule};

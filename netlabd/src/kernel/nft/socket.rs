@@ -58,14 +58,41 @@ impl Socket {
         filter: &[(u16, &str)],
         each: impl Fn(Message<'_>) -> Option<T>,
     ) -> Result<Vec<T>, Error> {
+        self.dump_of(u8::try_from(libc::NFPROTO_INET).expect("a family is one byte"), kind, filter, each)
+    }
+
+    /// The same of any family (`NFPROTO_*`; 0: all of them).
+    pub(super) fn dump_of<T>(
+        &self,
+        family: u8,
+        kind: i32,
+        filter: &[(u16, &str)],
+        each: impl Fn(Message<'_>) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
         for seq in 1..=DUMP_TRIES {
             let seq = u32::try_from(seq).expect("a few tries");
-            let request = message::build(message::nf_tables(kind), libc::NLM_F_DUMP, seq, 0, filter);
+            let kind = message::nf_tables(kind);
+            let request = message::build_for(family, kind, libc::NLM_F_DUMP, seq, 0, filter);
             if let Some(all) = self.dump_once(&request, &each)? {
                 return Ok(all);
             }
         }
         Err(Error::socket("reading rules that never rest", io::Error::from_raw_os_error(libc::EINTR)))
+    }
+
+    /// The number of the ruleset's generation: every change by anybody makes a new one.
+    pub(super) fn generation(&self) -> Result<u32, Error> {
+        let request = message::build(message::nf_tables(libc::NFT_MSG_GETGEN), 0, 1, 0, &[]);
+        self.send(&request)?;
+        while let Some(datagram) = self.receive()? {
+            for answer in message::split(&datagram) {
+                Self::check(answer, &request)?;
+                if let Some(id) = answer.number(message::attr::GENERATION_ID) {
+                    return Ok(id);
+                }
+            }
+        }
+        Err(Error::socket("asking for the generation", io::ErrorKind::UnexpectedEof.into()))
     }
 
     fn dump_once<T>(

@@ -8,7 +8,7 @@ mod socket;
 pub(super) use empty::empty_namespaces;
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use observe::{
-    LinkDump, addresses, has_advertised_default, links, namespace_id, namespace_ids, routes, vlans,
+    LinkDump, addresses, has_advertised_default, links, namespace_id, namespace_ids, routes, uplinks, vlans,
 };
 pub(super) use socket::{Refusal, Request, RouteSocket};
 

@@ -1,7 +1,7 @@
 //! Dumps as plain data.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
     os::fd::{AsRawFd, BorrowedFd},
@@ -203,26 +203,55 @@ fn address(message: &AddressMessage) -> Option<(u32, AddressState)> {
         IpNet::V4(v4) => v4.addr().is_loopback() && v4.prefix_len() == 8,
         IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
     };
-    (ours || !by_kernel).then_some((message.header.index, AddressState { address, ours }))
+    (ours || !by_kernel).then_some((message.header.index, AddressState { address, ours, cut_off: false }))
 }
 
-/// Routes of the main table, save those that the kernel makes by itself and those with several hops.
+/// The main table.
+#[derive(Debug, Default)]
+pub(in crate::kernel) struct RouteTable {
+    /// Its routes, save those that the kernel makes by itself and those with several hops.
+    pub(in crate::kernel) routes: Vec<RouteState>,
+    /// The networks that are reached through an interface without a gateway, whoever made the route.
+    pub(in crate::kernel) direct: BTreeSet<(u32, IpNet)>,
+}
+
+/// The routes of the main table.
 pub(in crate::kernel) fn routes(
     socket: &mut RouteSocket,
     family: AddressFamily,
     names: &BTreeMap<u32, String>,
-) -> Dump<Vec<RouteState>> {
+) -> Dump<RouteTable> {
     let mut request = RouteMessage::default();
     request.header.address_family = family;
     request.header.table = RouteHeader::RT_TABLE_MAIN;
     let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
     Ok(found.map(|messages| {
-        let route = |message| match message {
-            RouteNetlinkMessage::NewRoute(message) => route(&message, names),
-            _ => None,
-        };
-        messages.into_iter().filter_map(route).collect()
+        let mut table = RouteTable::default();
+        for message in messages {
+            if let RouteNetlinkMessage::NewRoute(message) = message {
+                table.direct.extend(direct(&message));
+                table.routes.extend(route(&message, names));
+            }
+        }
+        table
     }))
+}
+
+fn direct(message: &RouteMessage) -> Option<(u32, IpNet)> {
+    let header = &message.header;
+    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
+        return None;
+    }
+    let (mut to, mut dev) = (None, None);
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(address) => to = ip(address),
+            RouteAttribute::Oif(index) => dev = Some(*index),
+            RouteAttribute::Gateway(_) => return None,
+            _ => {}
+        }
+    }
+    Some((dev?, IpNet::new(to?, header.destination_prefix_length).ok()?))
 }
 
 fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<RouteState> {
@@ -304,6 +333,26 @@ pub(in crate::kernel) fn has_advertised_default(socket: &mut RouteSocket) -> io:
         }
         _ => false,
     }))
+}
+
+/// Indices of the interfaces that the default routes of a family lead to.
+pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily) -> io::Result<Vec<u32>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = family;
+    request.header.table = RouteHeader::RT_TABLE_MAIN;
+    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?.unwrap_or_default();
+    let of = |message: RouteNetlinkMessage| match message {
+        RouteNetlinkMessage::NewRoute(route) if route.header.destination_prefix_length == 0 => {
+            let by = |attribute: RouteAttribute| match attribute {
+                RouteAttribute::Oif(index) => vec![index],
+                RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
+                _ => Vec::new(),
+            };
+            route.attributes.into_iter().flat_map(by).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(found.into_iter().flat_map(of).collect())
 }
 
 /// The identifier by which the socket's namespace knows another one; gives it one if need be.

@@ -34,6 +34,8 @@ struct Wants {
     /// Interfaces of the host: the lab's own, and the parents of its macvlans.
     names: BTreeSet<String>,
     sysctls: bool,
+    /// Whether it sends anything through the host's firewall.
+    firewall: bool,
 }
 
 impl Wants {
@@ -48,6 +50,7 @@ impl Wants {
         Self {
             names: own.chain(parents).map(ToString::to_string).collect(),
             sysctls: host.is_some_and(|host| !host.sysctls.is_empty()),
+            firewall: host.is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty()),
         }
     }
 }
@@ -76,6 +79,12 @@ impl Wanted {
     fn add_by_name(&self, name: &str, labs: &mut BTreeSet<LabName>) {
         let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         labs.extend(tables.by_name.get(name).into_iter().flatten().cloned());
+    }
+
+    /// Adds the labs that send something through the host's firewall.
+    pub(super) fn add_behind_firewall(&self, labs: &mut BTreeSet<LabName>) {
+        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        labs.extend(tables.of_lab.iter().filter(|(_, wants)| wants.firewall).map(|(lab, _)| lab.clone()));
     }
 
     fn add_with_sysctls(&self, labs: &mut BTreeSet<LabName>) {

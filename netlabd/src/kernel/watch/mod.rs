@@ -184,9 +184,14 @@ impl Linux {
         let Some(stream) = &events.rules else { return Ok(()) };
         self.read(stream, limit, events, |sender, datagram, (), labs| {
             let mut ours = message::split(datagram).filter(|event| rules::is_ours(*event));
-            match sender.filter(|id| *id != events.host_id) {
-                Some(id) => labs.extend(ours.next().and_then(|_| self.note(id))),
-                None => ours.for_each(|event| rules::add_concerned(event, labs)),
+            if let Some(id) = sender.filter(|id| *id != events.host_id) {
+                labs.extend(ours.next().and_then(|_| self.note(id)));
+                return;
+            }
+            ours.for_each(|event| rules::add_concerned(event, labs));
+            // Rules of others may drop what labs send through the host.
+            if message::split(datagram).any(rules::is_foreign) {
+                self.wanted.add_behind_firewall(labs);
             }
         })
     }

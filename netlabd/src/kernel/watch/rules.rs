@@ -18,6 +18,12 @@ pub(super) fn is_ours(event: Message<'_>) -> bool {
         && event.text(attr::TABLE_NAME) == Some(nft::TABLE)
 }
 
+/// Whether an event is about the rules of somebody else. The generation number that follows is none.
+pub(super) fn is_foreign(event: Message<'_>) -> bool {
+    let new_generation = nft::message::nf_tables(libc::NFT_MSG_NEWGEN);
+    event.kind() >> 8 == new_generation >> 8 && event.kind() != new_generation && !is_ours(event)
+}
+
 /// Adds the labs that an event about our table of the host concerns.
 pub(super) fn add_concerned(event: Message<'_>, labs: &mut BTreeSet<LabName>) {
     let is = |kinds: [i32; 2]| kinds.into_iter().any(|kind| event.kind() == nft::message::nf_tables(kind));
