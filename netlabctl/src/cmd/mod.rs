@@ -3,6 +3,7 @@
 mod apply;
 mod capture;
 mod check;
+mod context;
 mod create;
 mod delete;
 mod doctor;
@@ -14,6 +15,7 @@ mod list;
 mod man;
 mod pause;
 mod ping;
+mod pki;
 mod plan;
 mod show_commands;
 mod terminal;
@@ -23,6 +25,7 @@ use crate::{
     cli::{Cli, Command, Output},
     client::{self, Client},
     complete,
+    context::{local, resolve},
     error::{Failure, USAGE},
     output, schema,
 };
@@ -32,11 +35,11 @@ pub(crate) const DONE: u8 = 0;
 
 /// Runs the command; its exit code.
 pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
-    let (host, format) = (cli.host, cli.output);
+    let (place, format) = (cli.place, cli.output);
     if format == Output::Junit && !matches!(cli.command, Command::CheckLab(_)) {
         return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
     }
-    let connect = || Client::connect(&host);
+    let connect = || async { Client::connect(resolve(&place)?).await };
     match cli.command {
         // A file is read before the daemon is looked for: its faults come first.
         Command::CreateLab(args) => create::run(connect, format, &args).await,
@@ -56,6 +59,8 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,
         Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args.name).await,
         Command::Doctor => doctor::run(&connect().await?, format).await,
+        Command::Context(verb) => context::run(&place, format, verb),
+        Command::Pki(args) => pki::run(args, format),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             complete::script(shell, &mut script)?;
@@ -63,6 +68,6 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),
         Command::Man { dir } => man::run(&dir),
-        Command::DialStdio => client::dial_stdio(&host).await.map(|()| DONE),
+        Command::DialStdio => client::dial_stdio(&local(&place)).await.map(|()| DONE),
     }
 }

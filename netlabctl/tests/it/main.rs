@@ -7,6 +7,7 @@ mod fake;
 mod fake_nodes;
 mod labs;
 mod nodes;
+mod pki;
 mod reach;
 mod run;
 mod wait;
