@@ -58,11 +58,12 @@ pub fn now_us() -> u64 {
     u64::try_from(now.as_micros()).expect("it is before the year 500,000")
 }
 
-/// A time of the API, as `2026-11-28T03:37:31.949000Z`, of today or yesterday, in microseconds since 1970.
+/// A time of the API, as `2026-11-28T03:37:31.949000+00:00`, of today or yesterday, in microseconds since 1970.
 pub fn time_us(value: &Value) -> u64 {
     const DAY: u64 = 86_400_000_000;
     let text = value.as_str().expect("a time is text");
-    let clock = text.split_once('T').expect("a time has a T").1.trim_end_matches('Z');
+    let clock = text.split_once('T').expect("a time has a T").1;
+    let clock = clock.split(['Z', '+']).next().unwrap_or_default();
     let part = |number: usize| clock.split(':').nth(number).and_then(|part| part.parse::<f64>().ok());
     let (hours, minutes, seconds) = (part(0), part(1), part(2));
     let of_day = hours.unwrap_or(0.0) * 3600.0 + minutes.unwrap_or(0.0) * 60.0 + seconds.unwrap_or(0.0);
@@ -71,4 +72,18 @@ pub fn time_us(value: &Value) -> u64 {
     let today = now_us() / DAY * DAY;
     let time = today + of_day;
     if time > now_us() + DAY / 2 { time - DAY } else { time }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        let day = now_us() / 86_400_000_000 * 86_400_000_000;
+        for (text, of_day) in [("00:00:00+00:00", 0), ("00:00:01.5Z", 1_500_000)] {
+            let seen = time_us(&Value::from(format!("2026-11-28T{text}")));
+            assert!([day, day - 86_400_000_000].contains(&(seen - of_day)), "{text}");
+        }
+    }
 }
