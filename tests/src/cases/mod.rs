@@ -9,6 +9,7 @@ mod by_hand;
 mod client;
 mod concurrency;
 mod drift;
+mod exec;
 mod failure;
 mod faults;
 mod harness;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        exec::TESTS,
         history::TESTS,
         restart::TESTS,
         store::TESTS,
