@@ -1,6 +1,8 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
+# make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
@@ -12,7 +14,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -28,9 +30,16 @@ test: setup
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet
+	fuzz/run 20
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
 	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml
+
+fuzz: setup
+	fuzz/run $(or $(FUZZ_SECONDS),600)
+
+soak: build
+	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

@@ -23,6 +23,7 @@
 //! - [`log`]: where what is logged goes.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
+//! - [`readers`]: what fuzzers read.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
@@ -40,6 +41,7 @@ pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod probe;
+pub mod readers;
 pub mod reconcile;
 pub mod sandbox;
 pub mod service;

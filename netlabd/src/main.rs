@@ -59,7 +59,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     raise_file_limit();
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
-    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir.clone())?);
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
@@ -71,7 +71,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
-    watch(&kernel, &manager)?;
+    watch(&kernel, &manager).map_err(|error| {
+        format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
+    })?;
     if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
@@ -91,6 +93,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
@@ -140,6 +143,11 @@ async fn run(options: &Options) -> Result<(), Error> {
     // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
     for socket in own_socket.into_iter().chain(metrics_socket) {
         let _ = fs::remove_file(socket);
+    }
+    // A mount of its own, which only labs need. Where one is left, it stays with the lab.
+    let empty = fs::read_dir(&labs_dir).is_ok_and(|mut entries| entries.next().is_none());
+    if empty && at_the_end.names().is_empty() {
+        sandbox::remove_directory(&labs_dir)?;
     }
     Ok(())
 }

@@ -19,14 +19,24 @@ pub enum Feature {
     Macvlan,
     /// NAT by nftables.
     Nat,
+    /// A kernel that runs for the tests alone: its limits may be changed.
+    OwnKernel,
     /// gRPC for Python, which is the same on every kernel: not looked for under User-mode Linux.
     Python,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::BridgeVlan, Self::Vlan, Self::Dummy, Self::Vxlan, Self::Macvlan, Self::Nat, Self::Python];
+    pub const ALL: &[Self] = &[
+        Self::BridgeVlan,
+        Self::Vlan,
+        Self::Dummy,
+        Self::Vxlan,
+        Self::Macvlan,
+        Self::Nat,
+        Self::OwnKernel,
+        Self::Python,
+    ];
 
     /// The kernel's configuration option, or what installs it.
     pub fn option(self) -> &'static str {
@@ -37,6 +47,7 @@ impl Feature {
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Nat => "CONFIG_NFT_NAT",
+            Self::OwnKernel => "CONFIG_UML",
             Self::Python => "tests/python/environment",
         }
     }
@@ -64,6 +75,7 @@ impl Feature {
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
             }
+            Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo",
             Self::Python => &python,
         };
         host.run("sh", &["-c", attempt]).code == 0

@@ -26,6 +26,7 @@ use crate::{
     version,
 };
 use fault::Fault;
+pub(crate) use fault::lines;
 use tree::Node;
 
 /// Largest lab file in bytes.
@@ -55,7 +56,8 @@ impl LabFile {
         Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
     }
 
-    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+    /// The same for what was read already.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         let text = decode(bytes).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let root = match tree::read(text, &mut faults) {

@@ -14,6 +14,7 @@ mod failure;
 mod faults;
 mod harness;
 mod history;
+mod host_values;
 mod kinds;
 mod labs;
 mod metrics;
@@ -21,6 +22,7 @@ mod nodes;
 mod permissions;
 mod programs;
 mod restart;
+mod shortage;
 mod store;
 
 /// One test.
@@ -67,8 +69,10 @@ pub fn all() -> Vec<Test> {
         nodes::TESTS,
         exec::TESTS,
         history::TESTS,
+        host_values::TESTS,
         restart::TESTS,
         store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
