@@ -23,6 +23,17 @@ pub enum Role {
     Outsider,
 }
 
+impl Role {
+    /// Its name in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Outsider => "outsider",
+        }
+    }
+}
+
 /// Who calls, as the kernel vouched for it when the connection was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
