@@ -7,12 +7,15 @@
 mod cli;
 mod client;
 mod cmd;
+mod complete;
+mod context;
 mod duration;
 mod error;
 mod graph;
 mod hint;
 mod labfile;
 mod output;
+mod pki;
 mod progress;
 mod schema;
 mod suggest;
@@ -24,11 +27,12 @@ use std::{env, io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Where};
 use error::{EXEC_FAILED, FAILED, Failure};
 
 /// The program: reads the command line, and answers with its exit code.
 pub fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -74,7 +78,8 @@ fn runs_a_command() -> bool {
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--host" | "--output" | "-o" => _ = args.next(),
+            "--output" | "-o" => _ = args.next(),
+            option if Where::OPTIONS.contains(&option) => _ = args.next(),
             option if option.starts_with('-') => {}
             verb => return matches!(verb, "exec" | "shell"),
         }

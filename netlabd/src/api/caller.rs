@@ -3,7 +3,7 @@
 use tonic::{Code, Request, Status};
 
 use super::status;
-use crate::policy::{Access, Caller, Policy};
+use crate::policy::{Access, Caller, Owner, Policy};
 
 /// What the caller of a request may do, by the kernel's word when the connection was made.
 ///
@@ -14,17 +14,31 @@ pub(super) fn access<T>(policy: &Policy, request: &Request<T>) -> Result<Access,
         status::status(Code::PermissionDenied, "UNKNOWN_CALLER", "the kernel does not say who calls")
     })?;
     policy.access(caller.clone()).map_err(|denied| {
-        let Caller { uid, pid, user, .. } = &caller;
-        tracing::warn!(
-            uid,
-            user = user.as_deref(),
-            pid,
-            role = caller.role.as_str(),
-            outcome = "denied",
-            "an outsider calls"
-        );
+        let Who { uid, user, pid, certificate, from } = who(&caller);
+        let role = caller.role.as_str();
+        tracing::warn!(uid, user, pid, certificate, from, role, outcome = "denied", "an outsider calls");
         denied.into()
     })
+}
+
+/// A caller as fields of the log.
+struct Who<'a> {
+    uid: Option<u32>,
+    user: Option<&'a str>,
+    pid: Option<i32>,
+    certificate: Option<&'a str>,
+    from: Option<String>,
+}
+
+fn who(caller: &Caller) -> Who<'_> {
+    let Caller { owner, pid, user, remote, .. } = caller;
+    Who {
+        uid: if let Owner::Local(uid) = owner { Some(*uid) } else { None },
+        user: user.as_deref(),
+        pid: *pid,
+        certificate: remote.as_ref().map(|remote| &*remote.name),
+        from: remote.as_ref().map(|remote| remote.address.to_string()),
+    }
 }
 
 /// Most bytes of a field in the log: what callers write there must not fill it.
@@ -67,8 +81,8 @@ fn cut(field: &str) -> &str {
 
 /// Logs a privileged act and how it ended, in one line; gives the outcome back.
 pub(super) fn audit<T>(access: &Access, act: &Act, outcome: Result<T, Status>) -> Result<T, Status> {
-    let Caller { uid, pid, user, role } = access.caller();
-    let (user, role) = (user.as_deref(), role.as_str());
+    let Who { uid, user, pid, certificate, from } = who(access.caller());
+    let role = access.caller().role.as_str();
     let Act { name, lab, node, command, interfaces, filter } = act;
     let (lab, node, command) = (cut(lab), node.as_deref().map(cut), command.as_deref().map(cut));
     let (interfaces, filter) = (interfaces.as_deref().map(cut), filter.as_deref().map(cut));
@@ -78,6 +92,8 @@ pub(super) fn audit<T>(access: &Access, act: &Act, outcome: Result<T, Status>) -
                 uid,
                 user,
                 pid,
+                certificate,
+                from,
                 role,
                 lab,
                 node,

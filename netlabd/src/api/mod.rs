@@ -17,3 +17,4 @@ mod plan;
 pub mod server;
 mod stamp;
 mod status;
+pub mod tls;

@@ -23,7 +23,7 @@ use crate::{
     kernel::Linux,
     metrics::meters,
     model::{Lab, LabName, NodeName, Place},
-    policy::{Access, Held, Policy, Session},
+    policy::{Access, Held, Owner, Policy, Session},
     probe,
     reconcile::Manager,
     sandbox::Child,
@@ -104,7 +104,7 @@ impl Nodes {
         &self,
         access: &Access,
         start: proto::ExecStart,
-    ) -> Result<(Child, Held<(u32, Session)>), Status> {
+    ) -> Result<(Child, Held<(Owner, Session)>), Status> {
         let lab = self.lab(&start.lab, access)?;
         let session = self.policy.begin(access, Session::Exec)?;
         Ok((self.start(&lab, start).await?, session))
@@ -115,7 +115,7 @@ impl Nodes {
         &self,
         access: &Access,
         request: &proto::CaptureRequest,
-    ) -> Result<(tokio::sync::mpsc::Receiver<capture::Chunk>, Held<(u32, Session)>), Status> {
+    ) -> Result<(tokio::sync::mpsc::Receiver<capture::Chunk>, Held<(Owner, Session)>), Status> {
         let lab = self.lab(&request.lab, access)?;
         let session = self.policy.begin(access, Session::Capture)?;
         let sources = self.sources(&lab, &request.interfaces)?;
