@@ -87,13 +87,14 @@ async fn session(client: &Client, start: ExecStart, with_stdin: bool) -> Result<
         Err(status) => return Err(hint::explain(client, status, &lab, &[&node]).await),
     };
     let raw = if tty { Raw::enter()? } else { None };
+    let (room, allowed) = std::sync::mpsc::channel();
     if with_stdin {
-        thread::spawn(move || feed(&stdin));
+        thread::spawn(move || feed(&stdin, &allowed));
     } else {
         let _ = stdin.try_send(request(Request::StdinClosed(true)));
     }
     let ended = tokio::select! {
-        ended = follow(answers, detach) => ended,
+        ended = follow(answers, detach, &room) => ended,
         never = signals.forward(&control, tty) => match never {},
     };
     drop(raw);
@@ -114,8 +115,12 @@ enum End {
     Refused(tonic::Status),
 }
 
-/// Writes what the command writes, until it ends.
-async fn follow(mut answers: Streaming<ExecResponse>, detach: bool) -> Result<End, Failure> {
+/// Writes what the command writes, until it ends. Tells `room` how many bytes of input may have been sent.
+async fn follow(
+    mut answers: Streaming<ExecResponse>,
+    detach: bool,
+    room: &std::sync::mpsc::Sender<u64>,
+) -> Result<End, Failure> {
     let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
     loop {
         let answer = match answers.message().await {
@@ -136,19 +141,33 @@ async fn follow(mut answers: Streaming<ExecResponse>, detach: bool) -> Result<En
                 stderr.flush().await?;
             }
             Some(Response::Exited(exited)) => return Ok(End::Exited(exited)),
-            Some(Response::Started(_)) | None => {}
+            // Nobody asks where no input is sent, or all of it has been.
+            Some(Response::Started(started)) => {
+                let _ = room.send(if started.stdin_allowed == 0 { u64::MAX } else { started.stdin_allowed });
+            }
+            Some(Response::StdinAllowed(bytes)) => {
+                let _ = room.send(bytes);
+            }
+            None => {}
         }
     }
 }
 
-/// Sends the standard input, as fast as it is read at the other end.
-fn feed(sender: &Sender<ExecRequest>) {
+/// Sends the standard input, as fast as it is read at the other end and never more than is allowed: what
+/// lies unread in the stream holds up signals.
+fn feed(sender: &Sender<ExecRequest>, room: &std::sync::mpsc::Receiver<u64>) {
+    let (mut sent, mut allowed) = (0, 0);
     let mut stdin = io::stdin().lock();
     let mut buffer = vec![0; CHUNK];
     loop {
         match stdin.read(&mut buffer) {
             Ok(0) => break,
             Ok(read) => {
+                sent += read as u64;
+                while sent > allowed {
+                    let Ok(more) = room.recv() else { return };
+                    allowed = more;
+                }
                 if sender.blocking_send(request(Request::Stdin(buffer[..read].to_vec()))).is_err() {
                     return;
                 }

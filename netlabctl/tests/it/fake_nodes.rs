@@ -33,7 +33,7 @@ async fn exit(sender: &Sender, code: u32, message: &str) {
 
 /// Plays a command.
 async fn play(start: ExecStart, mut input: Streaming<ExecRequest>, sender: Sender) {
-    say(&sender, Out::Started(ExecStarted { pid: 42 })).await;
+    say(&sender, Out::Started(ExecStarted { pid: 42, stdin_allowed: 64 << 10 })).await;
     let mut next = async || input.message().await.ok().flatten().and_then(|request| request.message);
     let word = start.args.first().map_or("shell", String::as_str);
     match word {
@@ -73,10 +73,15 @@ async fn play(start: ExecStart, mut input: Streaming<ExecRequest>, sender: Sende
                 say(&sender, Out::Stdout(format!("{rows}x{columns} {:?}\r\n", start.environment).into()))
                     .await;
             }
+            let mut taken = 0;
             loop {
                 match next().await {
                     Some(In::Stdin(bytes)) if bytes.contains(&4) => break,
-                    Some(In::Stdin(bytes)) => say(&sender, Out::Stdout(bytes)).await,
+                    Some(In::Stdin(bytes)) => {
+                        taken += bytes.len() as u64;
+                        say(&sender, Out::StdinAllowed(taken + (64 << 10))).await;
+                        say(&sender, Out::Stdout(bytes)).await;
+                    }
                     Some(In::WindowSize(WindowSize { rows, columns })) => {
                         say(&sender, Out::Stdout(format!("now {rows}x{columns}\r\n").into())).await;
                     }

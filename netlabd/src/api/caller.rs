@@ -15,7 +15,8 @@ pub(super) fn access<T>(policy: &Policy, request: &Request<T>) -> Result<Access,
     })?;
     policy.access(caller.clone()).map_err(|denied| {
         let Who { uid, user, pid, certificate, from } = who(&caller);
-        tracing::warn!(uid, user, pid, certificate, from, outcome = "denied", "an outsider calls");
+        let role = caller.role.as_str();
+        tracing::warn!(uid, user, pid, certificate, from, role, outcome = "denied", "an outsider calls");
         denied.into()
     })
 }
@@ -40,23 +41,95 @@ fn who(caller: &Caller) -> Who<'_> {
     }
 }
 
-/// Logs a privileged act and how it ended; gives the outcome back.
-pub(super) fn audit<T>(
-    access: &Access,
-    act: &'static str,
-    lab: impl std::fmt::Display,
-    outcome: Result<T, Status>,
-) -> Result<T, Status> {
+/// Most bytes of a field in the log: what callers write there must not fill it.
+const FIELD: usize = 4_096;
+
+/// A privileged act, as the log names it. Nothing in it is secret: a command's environment is left out.
+#[derive(Debug, Default)]
+pub(super) struct Act {
+    /// What is done, for example `create`.
+    pub(super) name: &'static str,
+    /// The lab as the caller names it.
+    pub(super) lab: String,
+    /// The node that a command or a ping is started in.
+    pub(super) node: Option<String>,
+    /// A command's program and arguments.
+    pub(super) command: Option<String>,
+    /// What is captured at.
+    pub(super) interfaces: Option<String>,
+    /// A capture's filter.
+    pub(super) filter: Option<String>,
+}
+
+impl Act {
+    /// An act on a lab.
+    pub(super) fn new(name: &'static str, lab: &impl ToString) -> Self {
+        Self { name, lab: lab.to_string(), ..Self::default() }
+    }
+}
+
+/// A command line for the log: one line, its words quoted.
+pub(super) fn command_line(args: &[String]) -> String {
+    args.iter().map(|word| format!("{word:?}")).collect::<Vec<_>>().join(" ")
+}
+
+/// As much of a field as the log takes.
+fn cut(field: &str) -> &str {
+    let end = (0..=FIELD.min(field.len())).rev().find(|end| field.is_char_boundary(*end));
+    &field[..end.unwrap_or(0)]
+}
+
+/// Logs a privileged act and how it ended, in one line; gives the outcome back.
+pub(super) fn audit<T>(access: &Access, act: &Act, outcome: Result<T, Status>) -> Result<T, Status> {
     let Who { uid, user, pid, certificate, from } = who(access.caller());
+    let role = access.caller().role.as_str();
+    let Act { name, lab, node, command, interfaces, filter } = act;
+    let (lab, node, command) = (cut(lab), node.as_deref().map(cut), command.as_deref().map(cut));
+    let (interfaces, filter) = (interfaces.as_deref().map(cut), filter.as_deref().map(cut));
+    macro_rules! log {
+        ($level:ident, $outcome:expr, $why:expr) => {
+            tracing::$level!(
+                uid,
+                user,
+                pid,
+                certificate,
+                from,
+                role,
+                lab,
+                node,
+                command,
+                interfaces,
+                filter,
+                act = name,
+                outcome = $outcome,
+                why = $why,
+                "{name}"
+            )
+        };
+    }
     match &outcome {
-        Ok(_) => tracing::info!(uid, user, pid, certificate, from, %lab, act, outcome = "ok", "{act}"),
+        Ok(_) => log!(info, "ok", None::<&str>),
         Err(status) if status.code() == Code::PermissionDenied => {
-            tracing::warn!(uid, user, pid, certificate, from, %lab, act, outcome = "denied", why = status.message(), "{act}");
+            log!(warn, "denied", Some(cut(status.message())));
         }
-        Err(status) => {
-            let code = status.code();
-            tracing::info!(uid, user, pid, certificate, from, %lab, act, outcome = ?code, why = status.message(), "{act}");
-        }
+        Err(status) => log!(info, tracing::field::debug(status.code()), Some(cut(status.message()))),
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_one_line_of_quoted_words() {
+        let args = ["sh", "-c", "a\nb \"c\""].map(str::to_owned);
+        assert_eq!(command_line(&args), r#""sh" "-c" "a\nb \"c\"""#);
+    }
+
+    #[test]
+    fn fields_are_bounded() {
+        assert_eq!(cut("ns1"), "ns1");
+        assert_eq!(cut(&format!("x{}", "\u{e9}".repeat(5_000))).len(), FIELD - 1);
+    }
 }

@@ -5,15 +5,14 @@
 use std::{sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
-use proto::{exec_request::Message as In, exec_response::Message as Out};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::unix::pipe,
-    sync::mpsc,
-};
+use proto::exec_response::Message as Out;
+use tokio::{io::AsyncReadExt, net::unix::pipe, sync::mpsc};
 use tonic::{Code, Status, Streaming};
 
-use super::status;
+use super::{
+    exec_input::{AHEAD, Control, Input, feed},
+    status,
+};
 use crate::sandbox::{Child, Command, Exit, Streams, Terminal, WindowSize};
 
 /// Most bytes of one message.
@@ -23,7 +22,7 @@ const LINGER: Duration = Duration::from_millis(200);
 /// Most arguments, and most bytes of arguments and environment together (`execve(2)` allows 2 MiB).
 const MAX_ARGS: (usize, usize) = (10_000, 1 << 20);
 
-type Sender = mpsc::Sender<Result<proto::ExecResponse, Status>>;
+pub(super) type Sender = mpsc::Sender<Result<proto::ExecResponse, Status>>;
 
 /// The command of a request. `node` names it, `hosts` is its `/etc/hosts`.
 pub(super) fn command(start: proto::ExecStart, hosts: String) -> Result<Command, Status> {
@@ -59,7 +58,7 @@ pub(super) fn command(start: proto::ExecStart, hosts: String) -> Result<Command,
     })
 }
 
-fn window(size: proto::WindowSize) -> WindowSize {
+pub(super) fn window(size: proto::WindowSize) -> WindowSize {
     let count = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
     WindowSize { rows: count(size.rows), columns: count(size.columns) }
 }
@@ -84,7 +83,7 @@ fn broken(error: impl std::fmt::Display) -> Status {
 }
 
 async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Sender) -> Result<(), Status> {
-    let started = proto::ExecStarted { pid: child.pid() };
+    let started = proto::ExecStarted { pid: child.pid(), stdin_allowed: AHEAD };
     answer(sender, Out::Started(started)).await?;
     let terminal = child.terminal.take().map(Terminal::new).transpose().map_err(broken)?.map(Arc::new);
     let mut outputs = tokio::task::JoinSet::new();
@@ -99,7 +98,12 @@ async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Se
     }
     let stdin = child.stdin.take().map(pipe::Sender::from_owned_fd).transpose().map_err(broken)?;
     let (control, mut controls) = mpsc::channel(4);
-    let feeding = tokio::spawn(feed(input, stdin, terminal, control));
+    let to = match (terminal, stdin) {
+        (Some(terminal), _) => Input::Terminal(terminal),
+        (None, Some(pipe)) => Input::Pipe(pipe),
+        (None, None) => Input::Nowhere,
+    };
+    let feeding = tokio::spawn(feed(input, to, control, sender.clone()));
     let exit = loop {
         tokio::select! {
             exit = child.wait() => break exit.map_err(broken)?,
@@ -126,7 +130,7 @@ async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Se
     answer(sender, Out::Exited(proto::ExecExited { code, message })).await
 }
 
-async fn answer(sender: &Sender, message: Out) -> Result<(), Status> {
+pub(super) async fn answer(sender: &Sender, message: Out) -> Result<(), Status> {
     let sent = sender.send(Ok(proto::ExecResponse { message: Some(message) })).await;
     sent.map_err(|_| Status::cancelled("the client is gone"))
 }
@@ -144,58 +148,6 @@ async fn copy_terminal(from: Arc<Terminal>, sender: Sender) {
     let mut buffer = vec![0; CHUNK];
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
         if answer(&sender, Out::Stdout(buffer[..length].to_vec())).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// What the client wants of the command besides input.
-enum Control {
-    Signal(i32),
-    Resize(WindowSize),
-    Gone,
-}
-
-/// Takes the client's messages, input as fast as the command reads it.
-async fn feed(
-    mut input: Streaming<proto::ExecRequest>,
-    mut stdin: Option<pipe::Sender>,
-    terminal: Option<Arc<Terminal>>,
-    control: mpsc::Sender<Control>,
-) {
-    loop {
-        let message = match input.message().await {
-            Ok(Some(message)) => message.message,
-            // The client has said all it has to say; its side of the stream is closed.
-            Ok(None) => return,
-            Err(_) => {
-                let _ = control.send(Control::Gone).await;
-                return;
-            }
-        };
-        let sent = match message {
-            Some(In::Stdin(bytes)) => {
-                // A command that reads no more is no error of the stream.
-                match (&mut stdin, &terminal) {
-                    (_, Some(terminal)) => drop(terminal.write(&bytes).await),
-                    (Some(pipe), None) => drop(pipe.write_all(&bytes).await),
-                    (None, None) => {}
-                }
-                Ok(())
-            }
-            Some(In::StdinClosed(_)) => {
-                stdin = None;
-                if let Some(terminal) = &terminal {
-                    // Ctrl-D, the end of file of a terminal in canonical mode.
-                    drop(terminal.write(&[4]).await);
-                }
-                Ok(())
-            }
-            Some(In::Signal(number)) => control.send(Control::Signal(number)).await,
-            Some(In::WindowSize(size)) => control.send(Control::Resize(window(size))).await,
-            Some(In::Start(_)) | None => Ok(()),
-        };
-        if sent.is_err() {
             return;
         }
     }

@@ -8,7 +8,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    caller::{access, audit},
+    caller::{Act, access, audit},
     check, convert, plan, status,
 };
 use crate::{
@@ -52,7 +52,7 @@ impl Labs {
                 Err(status::status(Code::Internal, "CRASHED", "the request crashed; the log says more"))
             }
         };
-        audit(&access, act, lab, done)
+        audit(&access, &Act::new(act, lab), done)
     }
 
     async fn pause(&self, access: Access, name: &str, paused: bool) -> Result<proto::LabResource, Status> {
@@ -212,7 +212,7 @@ impl LabService for Labs {
         let name = lab_name(&request.name)?;
         let history = match self.manager.history(&name, &access) {
             Ok(history) => history,
-            Err(error) => return audit(&access, "watch", &name, Err(error.into())),
+            Err(error) => return audit(&access, &Act::new("watch", &name), Err(error.into())),
         };
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
@@ -265,7 +265,7 @@ impl LabService for Labs {
         };
         let name = lab_name(&request.name)?;
         let lab = self.manager.usable(&name, &access).map_err(Status::from);
-        let lab = audit(&access, "check", &name, lab)?;
+        let lab = audit(&access, &Act::new("check", &name), lab)?;
         let results = check::run(&self.kernel, &lab, timeout).await?;
         Ok(Response::new(proto::CheckLabResponse { results, notes: self.manager.notes(&name) }))
     }

@@ -7,6 +7,7 @@ mod check;
 mod connection;
 pub mod convert;
 mod exec;
+mod exec_input;
 mod gate;
 mod host_service;
 mod lab_service;

@@ -13,7 +13,7 @@ use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    caller::{access, audit},
+    caller::{Act, access, audit, command_line},
     convert, exec,
     lab_service::lab_name,
     status,
@@ -23,7 +23,7 @@ use crate::{
     kernel::Linux,
     metrics::meters,
     model::{Lab, LabName, NodeName, Place},
-    policy::{Access, Policy, Session},
+    policy::{Access, Held, Owner, Policy, Session},
     probe,
     reconcile::Manager,
     sandbox::Child,
@@ -42,11 +42,9 @@ impl Nodes {
         Self { manager, kernel, policy }
     }
 
-    /// A lab that the caller may use and that can be used; logs it.
-    fn lab(&self, act: &'static str, name: &str, access: &Access) -> Result<Arc<Lab>, Status> {
-        let name = lab_name(name)?;
-        let lab = self.manager.usable(&name, access).map_err(Status::from);
-        audit(access, act, &name, lab)
+    /// A lab that the caller may use and that can be used.
+    fn lab(&self, name: &str, access: &Access) -> Result<Arc<Lab>, Status> {
+        Ok(self.manager.usable(&lab_name(name)?, access)?)
     }
 
     fn namespace(&self, lab: &LabName, place: &Place) -> Result<OwnedFd, Status> {
@@ -74,6 +72,85 @@ impl Nodes {
             .map_err(|_| status::status(Code::Internal, "CRASHED", "the command crashed the request"))?
             .map_err(crate::reconcile::Error::from)?;
         Ok(child)
+    }
+
+    /// Starts a ping; what it is sent to, and what comes of it.
+    async fn start_ping(
+        &self,
+        access: &Access,
+        request: &proto::PingRequest,
+    ) -> Result<(proto::PingStarted, tokio::sync::mpsc::Receiver<probe::Event>), Status> {
+        let options = options(request)?;
+        let lab = self.lab(&request.lab, access)?;
+        let from = convert::place(&request.from)
+            .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
+        let to = convert::target(&request.to)
+            .map_err(|error| status::invalid("to", format!("{:?} {error}", request.to)))?;
+        let space = self.namespace(&lab.name, &from)?;
+        let address = lab
+            .address_for(&from, &to)
+            .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
+        let started =
+            proto::PingStarted { address: address.to_string(), size: request.size.unwrap_or(PAYLOAD) };
+        let socket = probe::EchoSocket::open(space.as_fd(), address.into())
+            .await
+            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+        let events = probe::ping(socket, address.into(), options)
+            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+        Ok((started, events))
+    }
+
+    /// Starts a command and counts it for its caller.
+    async fn start_counted(
+        &self,
+        access: &Access,
+        start: proto::ExecStart,
+    ) -> Result<(Child, Held<(Owner, Session)>), Status> {
+        let lab = self.lab(&start.lab, access)?;
+        let session = self.policy.begin(access, Session::Exec)?;
+        Ok((self.start(&lab, start).await?, session))
+    }
+
+    /// Starts a capture and counts it for its caller.
+    async fn start_capture(
+        &self,
+        access: &Access,
+        request: &proto::CaptureRequest,
+    ) -> Result<(tokio::sync::mpsc::Receiver<capture::Chunk>, Held<(Owner, Session)>), Status> {
+        let lab = self.lab(&request.lab, access)?;
+        let session = self.policy.begin(access, Session::Capture)?;
+        let sources = self.sources(&lab, &request.interfaces)?;
+        let snapshot_length = match request.snapshot_length {
+            0 => SNAPSHOT,
+            length @ 1..=SNAPSHOT => length,
+            _ => return Err(status::invalid("snapshot_length", format!("must be from 1 to {SNAPSHOT}"))),
+        };
+        let filter = capture::compile(&request.filter).await.map_err(|error| match error {
+            capture::FilterError::Bad(_) => {
+                let message = format!("{:?} is not a filter: {error}", request.filter);
+                status::status(Code::InvalidArgument, "BAD_FILTER", message)
+            }
+            capture::FilterError::Tool(_) => status::status(Code::FailedPrecondition, "TOOL_MISSING", error),
+        })?;
+        let count = Some(request.count).filter(|count| *count > 0);
+        let options = capture::Options { filter, count, snapshot_length };
+        let chunks = capture::start(sources, options).map_err(|error| match error {
+            capture::OpenError::NoInterface(_) => {
+                status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
+            }
+            capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
+        })?;
+        Ok((chunks, session))
+    }
+
+    /// Keeps that a command runs on without a client.
+    fn note(&self, lab: &str, child: &Child, command: proto::DetachedCommand) {
+        let command = proto::DetachedCommand { pid: child.pid(), ..command };
+        let Ok(name) = lab_name(lab) else { return };
+        // It runs all the same; only get-lab does not tell of it.
+        if let Err(error) = self.kernel.note_detached(&name, child, &command) {
+            tracing::warn!(lab, %error, "a detached command is not noted");
+        }
     }
 
     /// The interfaces of a capture. On the host only those that the lab made there: what else passes
@@ -145,23 +222,8 @@ impl NodeService for Nodes {
     async fn ping(&self, request: Request<proto::PingRequest>) -> Result<Response<Self::PingStream>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let options = options(&request)?;
-        let lab = self.lab("ping", &request.lab, &access)?;
-        let from = convert::place(&request.from)
-            .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
-        let to = convert::target(&request.to)
-            .map_err(|error| status::invalid("to", format!("{:?} {error}", request.to)))?;
-        let space = self.namespace(&lab.name, &from)?;
-        let address = lab
-            .address_for(&from, &to)
-            .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
-        let started =
-            proto::PingStarted { address: address.to_string(), size: request.size.unwrap_or(PAYLOAD) };
-        let socket = probe::EchoSocket::open(space.as_fd(), address.into())
-            .await
-            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
-        let events = probe::ping(socket, address.into(), options)
-            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+        let act = Act { node: Some(request.from.clone()), ..Act::new("ping", &request.lab) };
+        let (started, events) = audit(&access, &act, self.start_ping(&access, &request).await)?;
         let events = ReceiverStream::new(events);
         let first = tokio_stream::once(Event::Started(started));
         let events =
@@ -182,14 +244,11 @@ impl NodeService for Nodes {
         else {
             return Err(status::invalid("start", "must come first"));
         };
-        let lab = self.lab("exec", &start.lab, &access)?;
-        let session = audit(
-            &access,
-            "exec",
-            &lab.name,
-            self.policy.begin(&access, Session::Exec).map_err(Status::from),
-        )?;
-        tracing::info!(caller = %access.caller(), lab = %lab.name, node = start.node, command = ?start.args, "exec");
+        let act = Act {
+            node: Some(start.node.clone()),
+            command: Some(command_line(&start.args)),
+            ..Act::new("exec", &start.lab)
+        };
         let noted = start.detach.then(|| proto::DetachedCommand {
             node: start.node.clone(),
             args: start.args.clone(),
@@ -198,13 +257,10 @@ impl NodeService for Nodes {
             owner: access.caller().owner.name(),
             ..proto::DetachedCommand::default()
         });
-        let child = self.start(&lab, start).await?;
+        let lab = start.lab.clone();
+        let (child, session) = audit(&access, &act, self.start_counted(&access, start).await)?;
         if let Some(noted) = noted {
-            let noted = proto::DetachedCommand { pid: child.pid(), ..noted };
-            // It runs all the same; only get-lab does not tell of it.
-            if let Err(error) = self.kernel.note_detached(&lab.name, &child, &noted) {
-                tracing::warn!(lab = %lab.name, %error, "a detached command is not noted");
-            }
+            self.note(&lab, &child, noted);
         }
         meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
@@ -224,34 +280,12 @@ impl NodeService for Nodes {
     ) -> Result<Response<Self::CaptureStream>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let lab = self.lab("capture", &request.lab, &access)?;
-        let session = audit(
-            &access,
-            "capture",
-            &lab.name,
-            self.policy.begin(&access, Session::Capture).map_err(Status::from),
-        )?;
-        let sources = self.sources(&lab, &request.interfaces)?;
-        let snapshot_length = match request.snapshot_length {
-            0 => SNAPSHOT,
-            length @ 1..=SNAPSHOT => length,
-            _ => return Err(status::invalid("snapshot_length", format!("must be from 1 to {SNAPSHOT}"))),
+        let act = Act {
+            interfaces: Some(request.interfaces.join(" ")),
+            filter: Some(request.filter.clone()).filter(|filter| !filter.is_empty()),
+            ..Act::new("capture", &request.lab)
         };
-        let filter = capture::compile(&request.filter).await.map_err(|error| match error {
-            capture::FilterError::Bad(_) => {
-                let message = format!("{:?} is not a filter: {error}", request.filter);
-                status::status(Code::InvalidArgument, "BAD_FILTER", message)
-            }
-            capture::FilterError::Tool(_) => status::status(Code::FailedPrecondition, "TOOL_MISSING", error),
-        })?;
-        let count = Some(request.count).filter(|count| *count > 0);
-        let options = capture::Options { filter, count, snapshot_length };
-        let chunks = capture::start(sources, options).map_err(|error| match error {
-            capture::OpenError::NoInterface(_) => {
-                status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
-            }
-            capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
-        })?;
+        let (chunks, session) = audit(&access, &act, self.start_capture(&access, &request).await)?;
         meters().captures.inc();
         let chunks = ReceiverStream::new(chunks).map(move |chunk| {
             // Counted until the stream is dropped.

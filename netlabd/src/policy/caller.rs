@@ -24,6 +24,15 @@ pub enum Role {
 }
 
 impl Role {
+    /// Its name in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Member => "member",
+            Self::Outsider => "outsider",
+        }
+    }
+
     /// From the word for it in certificates and the configuration.
     pub fn parse(text: &str) -> Option<Self> {
         match text {

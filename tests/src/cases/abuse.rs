@@ -38,7 +38,7 @@ fn with_lab() -> TestHost {
 }
 
 /// netlabd's resident memory in KiB, highest so far.
-fn memory(host: &TestHost) -> u64 {
+pub(super) fn memory(host: &TestHost) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", host.daemon_pid())).expect("netlabd runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a size");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

@@ -10,6 +10,7 @@ mod by_hand;
 mod client;
 mod concurrency;
 mod drift;
+mod exec;
 mod failure;
 mod faults;
 mod firewall;
@@ -72,6 +73,7 @@ pub fn all() -> Vec<Test> {
         firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        exec::TESTS,
         history::TESTS,
         host_values::TESTS,
         restart::TESTS,

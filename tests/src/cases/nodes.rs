@@ -121,10 +121,11 @@ fn detached() {
     host.ctl(&["exec", "--detach", "small", "ns1", "--", "sleep", "4323"]).ok();
     host.ctl(&["exec", "--detach", "small", "ns2", "--", "sleep", "4324"]).ok();
     let all = listed(&host);
-    let seen: Vec<_> =
-        all.iter().map(|one| (one["node"].as_str(), one["args"][1].as_str(), &one["uid"])).collect();
-    let root = 0.into();
-    assert_eq!(seen, [(Some("ns1"), Some("4323"), &root), (Some("ns2"), Some("4324"), &root)]);
+    let seen: Vec<_> = all
+        .iter()
+        .map(|one| (one["node"].as_str(), one["args"][1].as_str(), one["owner"].as_str()))
+        .collect();
+    assert_eq!(seen, [(Some("ns1"), Some("4323"), Some("root")), (Some("ns2"), Some("4324"), Some("root"))]);
     let _ = host.ctl(&["get-lab", "small"]).says("sleep 4323");
     host.kill();
     host.start();

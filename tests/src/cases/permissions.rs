@@ -22,6 +22,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("permissions::quotas", quotas),
     Test::new("permissions::bad_starts", bad_starts),
     Test::new("permissions::what_is_kept_of_roots_power", kept),
+    Test::new("permissions::every_act_is_logged_once", audit),
 ];
 
 /// A host with users, netlabd with this configuration, and its file.
@@ -180,4 +181,53 @@ fn kept() {
         program("netlabd").display()
     );
     let _ = host.run("sh", &["-c", &line]).code(1).complains("lacks CAP_NET_BROADCAST");
+}
+
+/// Every act leaves one line with the caller and the outcome, whatever became of it, and no secret.
+fn audit() {
+    fn exec<'a>(args: &[&'a str]) -> Vec<&'a str> {
+        [&["exec", "-T", "-n"], args].concat()
+    }
+    let (host, _) = with_users("[quotas]\nexec_sessions = 1\n");
+    let file = host.file("small.yaml", SMALL);
+    let argument = "x".repeat(10_000);
+    let alice = r#"uid=4001 user="alice" pid="#;
+    let (ran, secret) = (r#"lab="small" node="ns1" command="\"true\"" "#, ["-e", "PASSWORD=s3cret"]);
+    let hold = ["exec", "--detach", "small", "ns1", "--", "sleep", "60"];
+    for (args, who, says) in [
+        (vec!["create-lab", &file], alice, r#"role="member" lab="small" act="create" outcome="ok""#),
+        (vec!["apply-lab", &file], alice, r#"lab="small" act="apply" outcome="ok""#),
+        (vec!["apply-lab", "--dry-run", &file], alice, r#"lab="small" act="plan" outcome="ok""#),
+        (vec!["pause-lab", "small"], alice, r#"lab="small" act="pause" outcome="ok""#),
+        (vec!["resume-lab", "small"], alice, r#"lab="small" act="resume" outcome="ok""#),
+        (vec!["confirm-lab", "small"], alice, r#"lab="small" act="confirm" outcome="#),
+        (vec!["check-lab", "small"], alice, r#"lab="small" act="check" outcome="ok""#),
+        (vec!["ping", "small", "ns1", "ns2", "-c", "1"], alice, r#"node="ns1" act="ping" outcome="ok""#),
+        (exec(&[&secret[..], &["small", "ns1", "--", "true"]].concat()), alice, ran),
+        (
+            exec(&["small", "ns9", "--", "true"]),
+            alice,
+            r#"node="ns9" command="\"true\"" act="exec" outcome=NotFound"#,
+        ),
+        (exec(&["small", "ns1", "--", "true", &argument]), alice, r#"act="exec" outcome="ok""#),
+        (exec(&["-w", "/nowhere", "small", "ns1", "--", "true"]), alice, r#"act="exec" outcome="#),
+        (
+            vec!["capture", "small", "ns1:eth9", "-f", "icmp", "-c", "1", "-w", "/dev/null"],
+            alice,
+            r#"interfaces="ns1:eth9" filter="icmp" act="capture" outcome=NotFound"#,
+        ),
+        (hold.to_vec(), "uid=4002 pid=", r#"role="member" lab="small" node="ns1""#),
+        (vec!["delete-lab", "small"], "uid=4002 pid=", r#"act="delete" outcome="denied""#),
+        (vec!["delete-lab", "small"], alice, r#"lab="small" act="delete" outcome="ok""#),
+    ] {
+        let before = host.log().lines().count();
+        let caller = if who == alice { ALICE } else { BOB };
+        let output = caller.ctl(&host, &args);
+        let log = host.log();
+        let lines_seen: Vec<_> = log.lines().skip(before).filter(|line| line.contains(" act=")).collect();
+        assert_eq!(lines_seen.len(), 1, "{output}\n{lines_seen:#?}");
+        assert!(lines_seen[0].contains(who) && lines_seen[0].contains(says), "{says}\n{lines_seen:#?}");
+        assert!(lines_seen[0].len() < 6_000, "a line of {} bytes", lines_seen[0].len());
+    }
+    assert!(!host.log().contains("s3cret"), "a secret is logged");
 }

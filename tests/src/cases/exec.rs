@@ -1,0 +1,110 @@
+//! The streams of commands in nodes under load: nothing is lost, nothing is gathered, signals pass.
+
+use std::{
+    fs::{self, File},
+    io::Read,
+    process::{Child, Stdio},
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{Test, abuse::memory, apply::SMALL};
+use crate::{
+    command::{exit_code, wait_until},
+    host::TestHost,
+};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("exec::signals_pass_where_input_is_not_read", unread_input),
+    Test::new("exec::a_slow_reader_costs_no_memory", slow_reader),
+];
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+fn with_small() -> TestHost {
+    let host = TestHost::started();
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    host
+}
+
+/// How many processes with these arguments there are.
+fn count(host: &TestHost, args: &str) -> u32 {
+    let list = host.run("ps", &["-eo", "args"]).ok();
+    u32::try_from(list.lines().filter(|line| *line == args).count()).unwrap_or(u32::MAX)
+}
+
+/// netlabctl with more on its standard input than fits anywhere, which the command does not read.
+fn unread(host: &TestHost) -> Child {
+    let input = host.file("input", vec![0; 4 << 20]);
+    let child = host
+        .ctl_command(&["exec", "-T", "small", "ns1", "--", "sleep", "432"])
+        .stdin(File::open(input).expect("the file was made"))
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("starting netlabctl");
+    // More than a pipe holds, so something of it waits in netlabd.
+    wait_until("the input is on its way", LIMIT, || {
+        let info = fs::read_to_string(format!("/proc/{}/fdinfo/0", child.id())).unwrap_or_default();
+        let position = info.lines().find_map(|line| line.strip_prefix("pos:"));
+        position.and_then(|number| number.trim().parse().ok()).is_some_and(|bytes: u64| bytes >= 160 << 10)
+    });
+    wait_until("the command runs", LIMIT, || count(host, "sleep 432") == 1);
+    child
+}
+
+fn unread_input() {
+    let host = with_small();
+    let mut child = unread(&host);
+    kill_process(Pid::from_child(&child), Signal::INT).expect("netlabctl is there");
+    wait_until("SIGINT ends the command", LIMIT, || child.try_wait().expect("waiting").is_some());
+    assert_eq!(exit_code(child.wait().expect("it has ended")), 130);
+    wait_until("the command is gone", LIMIT, || count(&host, "sleep 432") == 0);
+
+    let mut child = unread(&host);
+    child.kill().expect("netlabctl is there");
+    child.wait().expect("waiting");
+    wait_until("the command goes with its client", LIMIT, || count(&host, "sleep 432") == 0);
+}
+
+/// How much netlabd may grow with a stream, in KiB: its buffers, and what the allocator takes for them.
+const GROWTH: u64 = 16 << 10;
+
+fn slow_reader() {
+    const BYTES: usize = 128 << 20;
+    let host = with_small();
+    host.ctl(&["exec", "small", "ns1", "--", "true"]).ok();
+    let before = memory(&host);
+    let line = format!("yes netlab | head -c {BYTES}; echo done >&2; exit 3");
+    let mut child = host
+        .ctl_command(&["exec", "-T", "small", "ns1", "--", "sh", "-c", &line])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("starting netlabctl");
+    // The command can write no more: that is what the kernel says it waits for.
+    let waits = || {
+        let list = host.run("ps", &["-eo", "args,wchan:32"]).ok();
+        list.lines().any(|line| line.starts_with("yes netlab ") && line.contains("pipe"))
+    };
+    wait_until("the command waits for its reader", LIMIT, waits);
+    let stalled = memory(&host);
+    let (mut stdout, mut buffer, mut seen) = (child.stdout.take().expect("piped"), vec![0; 70_000], 0);
+    loop {
+        let read = stdout.read(&mut buffer).expect("reading from netlabctl");
+        if read == 0 {
+            break;
+        }
+        for (at, byte) in buffer[..read].iter().enumerate() {
+            assert_eq!(*byte, b"netlab\n"[(seen + at) % 7], "byte {}", seen + at);
+        }
+        seen += read;
+    }
+    assert_eq!((seen, exit_code(child.wait().expect("waiting"))), (BYTES, 3));
+    let after = memory(&host);
+    println!("128 MiB to a slow reader; netlabd: {before} KiB before, {stalled} stalled, {after} at most");
+    assert!(after - before < GROWTH, "netlabd grew from {before} to {after} KiB");
+}
