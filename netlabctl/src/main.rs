@@ -1,12 +1,13 @@
 //! netlabctl: the thin client of netlabd.
 //!
-//! `cli` says what can be asked, `cmd` has one file a verb. Lab files are read and checked in
+//! `cli` says what can be asked, `cmd` has one file a verb, `decode` turns packets into lines. Lab files are read and checked in
 //! `labfile` before anything is sent; `client` finds the daemon; `watch` and `wait` follow a lab;
 //! `error` turns every failure into one line and an exit code.
 
 mod cli;
 mod client;
 mod cmd;
+mod decode;
 mod duration;
 mod error;
 mod graph;
