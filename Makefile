@@ -1,8 +1,12 @@
 # make build   builds netlabd, netlabctl and the tests
 # make demo    makes a lab on a private test host, pings through it and deletes it
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
+# make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
+# make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
+# make test-go the Go example of docs/api.md, with Debian's Go
+# make bless-api promises the API as it is now: what is in it stays from then on
 # make deb     Debian packages, in target/deb
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
@@ -10,7 +14,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test test-vm bench deb lint setup
+.PHONY: build demo test fuzz soak test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -22,12 +26,20 @@ demo: build
 test: setup
 	mkdir -p $(TARGET)
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
+	tests/python/environment >$(TARGET)/python.log
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	cargo test --workspace --quiet
+	fuzz/run 20
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
 	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml
+
+fuzz: setup
+	fuzz/run $(or $(FUZZ_SECONDS),600)
+
+soak: build
+	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
@@ -48,6 +60,19 @@ deb: setup
 	cargo build --release --package netlabd --package netlabctl
 	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 	packaging/check-deb $(TARGET)/deb/*.deb
+
+# What is in the API now is promised from now on: clients of this release rely on it.
+bless-api: setup
+	cargo test --quiet --package netlab-proto
+	rm -rf proto/baseline
+	mkdir -p proto/baseline
+	cp -r proto/netlab proto/baseline/
+	sed -n 's/^pub const REVISION: u32 = \([0-9]*\);/\1/p' proto/src/lib.rs >proto/baseline/REVISION
+
+test-go: build
+	tests/setup golang-go golang-google-grpc-dev golang-google-protobuf-dev golang-github-golang-protobuf-1-5-dev \
+		protobuf-compiler protoc-gen-go protoc-gen-go-grpc
+	tests/as-root tests/go/test $(TARGET)
 
 lint: setup
 	cargo fmt --all --check

@@ -33,5 +33,26 @@ fn main() -> Result<(), Box<dyn Error>> {
         .preserve_proto_field_names()
         .btree_map([".netlab.v1"])
         .build(&[".netlab.v1"])?;
+    let json = out.join("netlab.v1.serde.rs");
+    fs::write(&json, numbers(&fs::read_to_string(&json)?)?)?;
     Ok(())
+}
+
+/// Has enumerators that are not known written as numbers, as the JSON form of protocol buffers asks, where
+/// pbjson fails: an answer of a newer daemon must not be lost for one of them.
+fn numbers(code: &str) -> Result<String, Box<dyn Error>> {
+    const BEGIN: &str = r#".map_err(|_| serde::ser::Error::custom(format!("Invalid variant {}", "#;
+    const END: &str = ")))?;";
+    let mut parts = code.split(BEGIN);
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (value, rest) = part.split_once(END).ok_or("pbjson writes enumerations otherwise than it did")?;
+        out +=
+            &format!(".map_or_else(|_| crate::EnumValue::Unknown({value}), crate::EnumValue::Known);{rest}");
+    }
+    // In lists and maps it writes them otherwise; there are none yet.
+    if out == code || out.contains("Invalid variant") {
+        return Err("pbjson writes some enumerations otherwise than expected".into());
+    }
+    Ok(out)
 }

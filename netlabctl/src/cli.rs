@@ -60,10 +60,10 @@ pub(crate) enum Command {
     DeleteLab(DeleteLab),
     /// List the labs.
     ListLabs,
-    /// Show a lab: phase, conditions, repairs, last error.
-    GetLab(LabName),
+    /// Show a lab: phase, conditions, repairs, changes, last error.
+    GetLab(GetLab),
     /// Print a lab's events as they happen, until it is deleted or Ctrl-C.
-    WatchLab(LabName),
+    WatchLab(WatchLab),
     /// Run a command in a node.
     Exec(Exec),
     /// Open a shell in a node.
@@ -107,6 +107,26 @@ pub(crate) enum Command {
 pub(crate) struct LabName {
     /// Name of the lab.
     pub(crate) name: String,
+}
+
+/// `get-lab`.
+#[derive(Debug, Args)]
+pub(crate) struct GetLab {
+    /// Name of the lab.
+    pub(crate) name: String,
+    /// Print the lab file of this generation instead, as apply-lab takes it.
+    #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) revision: Option<u64>,
+}
+
+/// `watch-lab`.
+#[derive(Debug, Args)]
+pub(crate) struct WatchLab {
+    /// Name of the lab.
+    pub(crate) name: String,
+    /// Go on after the event of this number, the first thing in each line; 0: begin with the present state.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) after: u64,
 }
 
 /// A lab file.

@@ -5,6 +5,8 @@ use std::{error::Error, io};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::version;
+
 /// The daemon refused or failed.
 pub(crate) const FAILED: u8 = 1;
 /// Wrong use of the program, or an invalid lab file.
@@ -80,10 +82,7 @@ impl From<Status> for Failure {
         match status.code() {
             Code::Unavailable => Self::new(code, format!("netlabd is not available: {message}; try again")),
             Code::PermissionDenied => Self::new(code, format!("not permitted: {message}")),
-            // Without a message the service itself is not known there.
-            Code::Unimplemented if message.is_empty() => {
-                Self::new(code, "this netlabd cannot do that: upgrade it to netlabctl's version")
-            }
+            Code::Unimplemented => Self::new(code, version::too_old(status.metadata())),
             _ if message.is_empty() => Self::new(code, format!("netlabd answered {:?}", status.code())),
             _ => Self::new(code, message),
         }

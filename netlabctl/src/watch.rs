@@ -26,8 +26,18 @@ pub(crate) struct Watch {
 impl Watch {
     /// Starts a watch; its first event is the present status.
     pub(crate) async fn open(client: &Client, name: &str, patience: Duration) -> Result<Self, Status> {
+        Self::open_after(client, name, 0, patience).await
+    }
+
+    /// Starts a watch that goes on after an event; 0: with the present status.
+    pub(crate) async fn open_after(
+        client: &Client,
+        name: &str,
+        sequence: u64,
+        patience: Duration,
+    ) -> Result<Self, Status> {
         let (client, name) = (client.clone(), name.to_owned());
-        let mut watch = Self { client, name, stream: None, sequence: 0, patience, ended: false };
+        let mut watch = Self { client, name, stream: None, sequence, patience, ended: false };
         watch.stream = Some(watch.connect().await?);
         Ok(watch)
     }

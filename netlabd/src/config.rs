@@ -26,6 +26,9 @@ pub struct Options {
     /// makes the labs again. For who removes netlabd.
     #[arg(long)]
     pub take_down: bool,
+    /// Reads the configuration, says what is wrong with it, and exits.
+    #[arg(long)]
+    pub check_config: bool,
     /// Also serve remote clients at this TCP address.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,

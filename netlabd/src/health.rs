@@ -1,9 +1,14 @@
+//! Whether netlabd is well, for systemd and for clients.
+//!
 //! Systemd's watchdog, `WatchdogSec=` in systemd.service(5): it is told that netlabd is well only while it
-//! is. Otherwise systemd kills netlabd and starts it anew, which harms no lab.
+//! is. Otherwise systemd kills netlabd and starts it anew, which harms no lab. Clients ask `grpc.health.v1`,
+//! which tells the same.
 
 use std::{sync::Arc, time::Duration};
 
-use crate::{kernel::Linux, reconcile::Manager, store::Store};
+use tonic_health::{ServingStatus, server::HealthReporter};
+
+use crate::{api::server::SERVICES, kernel::Linux, reconcile::Manager, service::notify, store::Store};
 
 /// Longest time that a lab's work in the kernel may make no progress.
 const STUCK: Duration = Duration::from_secs(120);
@@ -64,10 +69,34 @@ pub async fn watchdog(vitals: Vitals) {
     }
 }
 
-/// Tells systemd, if it listens.
-pub fn notify(states: &[sd_notify::NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
+/// How often it is found out what clients are told.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long that may take: a busy machine is no ill one.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Tells clients how netlabd is, for ever.
+pub async fn tell(vitals: Vitals, reporter: HealthReporter) {
+    let mut turns = tokio::time::interval(LOOK);
+    turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut before = Some(None);
+    loop {
+        turns.tick().await;
+        let ill = vitals.check(PATIENCE).await.err();
+        if before.as_ref() != Some(&ill) {
+            if let Some(reason) = &ill {
+                tracing::error!(reason, "not well; clients that ask for health are told");
+            }
+            say(&reporter, ill.as_deref()).await;
+            before = Some(ill);
+        }
+    }
+}
+
+/// Tells clients that all services serve, or, for a reason, do not.
+pub async fn say(reporter: &HealthReporter, ill: Option<&str>) {
+    let status = if ill.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in SERVICES {
+        reporter.set_service_status(service, status).await;
     }
 }
 

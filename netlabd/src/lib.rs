@@ -17,9 +17,13 @@
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
+//! - [`metrics`]: what was done and how the labs stand, for Prometheus.
 //! - [`health`]: what systemd's watchdog is told.
+//! - [`service`]: what systemd is told, and when the configuration is read again.
+//! - [`log`]: where what is logged goes.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
+//! - [`readers`]: what fuzzers read.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
@@ -31,11 +35,15 @@ pub mod fault;
 pub mod health;
 pub mod kernel;
 pub mod lock;
+pub mod log;
+pub mod metrics;
 pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod probe;
+pub mod readers;
 pub mod reconcile;
 pub mod sandbox;
+pub mod service;
 pub mod store;
 pub mod takedown;

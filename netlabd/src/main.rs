@@ -1,22 +1,22 @@
 //! The daemon.
 
-use std::{fs, io::IsTerminal as _, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
     api::server,
     config::Options,
-    health::{self, Vitals, notify},
+    health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
+    log, metrics,
     policy::Policy,
     reconcile::Manager,
-    sandbox,
+    sandbox, service,
     store::Store,
     takedown,
 };
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::{EnvFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tokio::signal::unix::{SignalKind, signal};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
     let options = Options::parse();
-    log();
+    log::start();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
@@ -43,25 +43,15 @@ fn failed(error: &Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Logs to standard error; under systemd the journal adds the time.
-fn log() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = std::io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    let journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    let registry = tracing_subscriber::registry().with(filter);
-    if journal {
-        registry.with(layer.without_time()).init();
-    } else {
-        registry.with(layer).init();
-    }
-}
-
 async fn run(options: &Options) -> Result<(), Error> {
     options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
-    tokio::spawn(reload(signal(SignalKind::hangup())?, policy.clone()));
+    if options.check_config {
+        return Ok(());
+    }
+    // From now on, so that one that comes early does not end netlabd.
+    let hangup = signal(SignalKind::hangup())?;
     make_dir(&options.runtime_dir, 0o755)?;
     make_dir(&options.state_dir, 0o700)?;
     let _runtime_lock = Lock::take(&options.runtime_dir)?;
@@ -69,20 +59,22 @@ async fn run(options: &Options) -> Result<(), Error> {
     raise_file_limit();
     let labs_dir = options.runtime_dir.join("labs");
     make_dir(&labs_dir, 0o700)?;
-    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir)?);
+    let kernel = Arc::new(Linux::new(options.netns_dir.clone(), labs_dir.clone())?);
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
     let opened = Store::open(&options.state_dir)?;
-    if let Some(aside) = &opened.damaged {
+    for aside in &opened.aside {
         tracing::error!(
-            moved_to = %aside.display(),
-            "the store was damaged and is moved aside; its labs run on but are not looked after until it is restored"
+            file = %aside.display(),
+            "a damaged store was moved aside: its labs run on but are not looked after; restore it, or remove the file, and restart netlabd"
         );
     }
     let (manager, looks) = Manager::start(kernel.clone(), opened.store.clone())?;
-    watch(&kernel, &manager)?;
-    if opened.damaged.is_none() {
+    watch(&kernel, &manager).map_err(|error| {
+        format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
+    })?;
+    if opened.aside.is_empty() {
         let purging = manager.clone();
         tokio::task::spawn_blocking(move || {
             if let Err(error) = purging.purge_strays() {
@@ -91,9 +83,23 @@ async fn run(options: &Options) -> Result<(), Error> {
         })
         .await?;
     }
+    let metrics = metrics::start(&policy.config().metrics, manager.clone(), policy.clone());
+    // Labs are worth more than figures about them: netlabd goes on without.
+    let metrics_socket = metrics.unwrap_or_else(|error| {
+        tracing::error!(%error, "no metrics are served");
+        None
+    });
+    // Before the first client can see that netlabd runs, and stop it.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
-    let services = server::services(manager, kernel, policy.clone()).await?;
+    let (services, reporter) = server::services(manager, kernel, policy.clone())?;
+    // The store was opened and the kernel looked at: it is well until found otherwise.
+    health::say(&reporter, None).await;
+    let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
+    let told = policy.clone();
     tokio::spawn(async move {
         let all = async {
             for look in looks {
@@ -104,19 +110,16 @@ async fn run(options: &Options) -> Result<(), Error> {
         if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
             tracing::warn!("some labs have not been looked at yet");
         }
-        tracing::info!("ready");
-        notify(&[sd_notify::NotifyState::Ready]);
-        health::watchdog(vitals).await;
+        tokio::join!(service::serve(hangup, told, vitals.manager.clone()), health::watchdog(vitals));
     });
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping; labs run on");
-        notify(&[sd_notify::NotifyState::Stopping]);
+        service::stopping();
+        telling.abort();
+        health::say(&reporter, Some("netlabd stops")).await;
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
@@ -137,8 +140,15 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
-    // An own socket goes with the daemon; a failure leaves a file that the next start replaces.
-    let _ = own_socket.map(fs::remove_file);
+    // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
+    for socket in own_socket.into_iter().chain(metrics_socket) {
+        let _ = fs::remove_file(socket);
+    }
+    // A mount of its own, which only labs need. Where one is left, it stays with the lab.
+    let empty = fs::read_dir(&labs_dir).is_ok_and(|mut entries| entries.next().is_none());
+    if empty && at_the_end.names().is_empty() {
+        sandbox::remove_directory(&labs_dir)?;
+    }
     Ok(())
 }
 
@@ -150,27 +160,6 @@ fn watch(kernel: &Arc<Linux>, manager: &Manager) -> Result<(), Error> {
         Wake::All => manager.wake_all(),
     })?;
     Ok(())
-}
-
-/// Reads the configuration again at each SIGHUP, as `systemctl reload` sends it.
-async fn reload(mut hangup: Signal, policy: Policy) {
-    while hangup.recv().await.is_some() {
-        match sd_notify::NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[sd_notify::NotifyState::Reloading, now]),
-            Err(error) => tracing::warn!(%error, "the time is not known"),
-        }
-        let limits = policy.config().limits;
-        match policy.reload() {
-            Ok(()) if policy.config().limits == limits => tracing::info!("the configuration was read again"),
-            Ok(()) => {
-                tracing::warn!("the configuration was read again; what changed in [limits] needs a restart");
-            }
-            Err(error) => {
-                tracing::error!(%error, "the configuration stays as it was: the file cannot be used");
-            }
-        }
-        notify(&[sd_notify::NotifyState::Ready]);
-    }
 }
 
 fn make_dir(path: &Path, mode: u32) -> Result<(), Error> {

@@ -20,12 +20,15 @@ they need, and ends with a table. Needs root, for namespaces; netlabd and netlab
   --list               print the names of the tests
   --help               print this
 
+  --soak SECONDS       random work for so long in a private host on this kernel; prints a table
+
 Used by the program itself:
   --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
   --flood CONNECTIONS CALLS SOCKET read|silent METHOD LAB
                                                       ask netlabd for too much
+  --soak-inside SECONDS, --soak-body SECONDS          the random work in the namespaces it was started in
   --ping ADDRESS                                      send echo requests, print the answers' numbers
   --serve PORT SENTENCE, --fetch ADDRESS:PORT         a TCP service of one sentence, and its client
 ";
@@ -38,6 +41,9 @@ enum Request {
     All { grounds: Vec<Ground>, filters: Vec<String> },
     Here { ground: Ground, part: Part, report: PathBuf, filters: Vec<String> },
     Features,
+    Soak(u64),
+    SoakInside(u64),
+    SoakBody(u64),
     Inside(String),
     Body(String),
     Ping(Ipv4Addr),
@@ -72,7 +78,10 @@ pub fn main() -> ExitCode {
             runner::private::print_features();
             true
         }
-        Request::Inside(test) => runner::private::init(&test),
+        Request::Soak(seconds) => runner::private::soak(seconds),
+        Request::SoakInside(seconds) => runner::private::init(&["--soak-body", &seconds.to_string()]),
+        Request::SoakBody(seconds) => runner::private::soak_body(seconds),
+        Request::Inside(test) => runner::private::init(&["--body", &test]),
         Request::Ping(target) => pinger::run(target),
         Request::Serve(port, sentence) => service::serve(port, &sentence),
         Request::Fetch(at) => service::fetch(&at),
@@ -92,6 +101,9 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
             "--help" | "-h" => return Ok(Request::Help),
             "--list" => return Ok(Request::List),
             "--features" => return Ok(Request::Features),
+            "--soak" => return seconds(&value()?).map(Request::Soak),
+            "--soak-inside" => return seconds(&value()?).map(Request::SoakInside),
+            "--soak-body" => return seconds(&value()?).map(Request::SoakBody),
             "--inside" => return value().map(Request::Inside),
             "--body" => return value().map(Request::Body),
             "--ping" => {
@@ -134,6 +146,10 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
         (None, None, None) => Ok(Request::All { grounds, filters }),
         _ => Err("--here, --part and --report belong together".into()),
     }
+}
+
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("{text:?} is no number of seconds"))
 }
 
 #[cfg(test)]

@@ -77,10 +77,19 @@ impl Daemon {
 
     /// The same with more arguments.
     pub fn start_with(folders: &Folders, args: &[&str]) -> Self {
+        Self::spawn(folders, folders.command().args(args))
+    }
+
+    /// The same by another command, which takes netlabd as its arguments and becomes it.
+    pub fn start_under(folders: &Folders, command: &[&str]) -> Self {
+        let netlabd = folders.command();
+        let mut under = Command::new(command[0]);
+        Self::spawn(folders, under.args(&command[1..]).arg(netlabd.get_program()).args(netlabd.get_args()))
+    }
+
+    fn spawn(folders: &Folders, command: &mut Command) -> Self {
         let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");
-        let child = folders
-            .command()
-            .args(args)
+        let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("cloning a descriptor"))
             .stderr(log)

@@ -1,10 +1,10 @@
-//! What a kernel can do, found out by trying it in a throw-away namespace.
+//! What a kernel can do, found out by trying it in a throw-away namespace, and what is installed.
 
 use std::fmt;
 
-use crate::host::TestHost;
+use crate::host::{TestHost, repository};
 
-/// Something that a kernel may be built without.
+/// Something that a kernel may be built without, or a machine may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
     /// VLAN-aware bridges.
@@ -19,14 +19,26 @@ pub enum Feature {
     Macvlan,
     /// NAT by nftables.
     Nat,
+    /// A kernel that runs for the tests alone: its limits may be changed.
+    OwnKernel,
+    /// gRPC for Python, which is the same on every kernel: not looked for under User-mode Linux.
+    Python,
 }
 
 impl Feature {
     /// All of them.
-    pub const ALL: &[Self] =
-        &[Self::BridgeVlan, Self::Vlan, Self::Dummy, Self::Vxlan, Self::Macvlan, Self::Nat];
+    pub const ALL: &[Self] = &[
+        Self::BridgeVlan,
+        Self::Vlan,
+        Self::Dummy,
+        Self::Vxlan,
+        Self::Macvlan,
+        Self::Nat,
+        Self::OwnKernel,
+        Self::Python,
+    ];
 
-    /// The kernel's configuration option.
+    /// The kernel's configuration option, or what installs it.
     pub fn option(self) -> &'static str {
         match self {
             Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
@@ -35,6 +47,8 @@ impl Feature {
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Nat => "CONFIG_NFT_NAT",
+            Self::OwnKernel => "CONFIG_UML",
+            Self::Python => "tests/python/environment",
         }
     }
 
@@ -45,6 +59,7 @@ impl Feature {
 
     /// Whether the running kernel has it. Leaves interfaces behind: only in a private host.
     pub fn works(self, host: &TestHost) -> bool {
+        let python = repository().join("tests/python/environment --cached").display().to_string();
         let attempt = match self {
             Self::BridgeVlan => {
                 "ip link add f0 type bridge vlan_filtering 1 && bridge vlan add vid 100 dev f0 self"
@@ -60,6 +75,8 @@ impl Feature {
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
             }
+            Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo",
+            Self::Python => &python,
         };
         host.run("sh", &["-c", attempt]).code == 0
     }

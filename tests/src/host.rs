@@ -77,6 +77,12 @@ impl TestHost {
         self.daemon = Some(Daemon::start_with(&self.folders, args));
     }
 
+    /// Starts netlabd by another command, which takes it as its arguments.
+    pub fn start_under(&mut self, command: &[&str]) {
+        assert!(self.daemon.is_none(), "netlabd runs already");
+        self.daemon = Some(Daemon::start_under(&self.folders, command));
+    }
+
     /// Stops netlabd in good order.
     pub fn stop(&mut self) {
         self.running().stop();

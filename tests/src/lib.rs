@@ -10,7 +10,8 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`service`], [`inventory`]: what a test works with.
+//!   [`scrape`], [`service`], [`inventory`]: what a test works with.
+//! - [`soak`]: random work, by [`chance`], on labs of a random [`design`], with [`damage`], into [`figures`].
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -18,17 +19,23 @@
 
 pub mod capture;
 pub mod cases;
+pub mod chance;
 pub mod cli;
 pub mod command;
 pub mod daemon;
+pub mod damage;
+pub mod design;
 pub mod feature;
+pub mod figures;
 pub mod flood;
 pub mod host;
 pub mod internet;
 pub mod inventory;
 pub mod pinger;
 pub mod runner;
+pub mod scrape;
 pub mod service;
+pub mod soak;
 pub mod strangers;
 pub mod traffic;
 pub mod users;

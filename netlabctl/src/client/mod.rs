@@ -1,5 +1,6 @@
 //! The way to the daemon.
 
+mod older;
 mod ssh;
 mod unix;
 
@@ -8,6 +9,8 @@ use netlab_proto::v1::{
     node_service_client::NodeServiceClient,
 };
 use tonic::transport::{Channel, Endpoint};
+
+pub(crate) use self::older::Unknown;
 
 use crate::error::{Failure, USAGE};
 

@@ -43,6 +43,9 @@ pub(super) async fn run(
         dry_run: args.dry_run,
         rollback_after: args.rollback_after.map(Into::into),
     };
+    if let Some(unknown) = client.unknown("netlab.v1.ApplyLabRequest", &request).await {
+        return Err(file.refuse(&unknown));
+    }
     let answer = client.labs().apply_lab(request).await;
     let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
     let answer = answer.into_inner();

@@ -22,6 +22,9 @@ pub(super) async fn run(
     let file = LabFile::read(&args.file.file)?;
     let client = connect().await?;
     let request = CreateLabRequest { lab: Some(file.lab.clone()) };
+    if let Some(unknown) = client.unknown("netlab.v1.CreateLabRequest", &request).await {
+        return Err(file.refuse(&unknown));
+    }
     let answer = client.labs().create_lab(request).await;
     let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
     let lab = accepted(answer.into_inner().lab)?;

@@ -1,6 +1,9 @@
 //! `doctor`.
 
-use netlab_proto::v1::{DiagnoseHostRequest, DiagnoseHostResponse, finding::Severity};
+use netlab_proto::{
+    REVISION,
+    v1::{DiagnoseHostRequest, DiagnoseHostResponse, finding::Severity},
+};
 
 use super::DONE;
 use crate::{
@@ -8,6 +11,7 @@ use crate::{
     client::Client,
     error::{FAILED, Failure},
     output::{self, table},
+    version::VERSION,
 };
 
 /// Tells what the host can do; exit code 1 if no lab will work.
@@ -32,6 +36,12 @@ fn text(answer: &DiagnoseHostResponse) -> String {
             [severity.to_owned(), finding.area.clone(), finding.name.clone(), finding.message.clone()]
         })
         .collect();
-    let versions = format!("netlabd {}, Linux {}", answer.daemon_version, answer.kernel_release);
+    let versions = format!(
+        "netlabd {} (API revision {}), Linux {}; netlabctl {VERSION} (API revision {REVISION})",
+        answer.daemon_version,
+        // The first one did not tell.
+        answer.api_revision.max(1),
+        answer.kernel_release
+    );
     format!("{}\n{}", table::clean(&versions), table::write(["STATUS", "AREA", "NAME", "MESSAGE"], &rows))
 }

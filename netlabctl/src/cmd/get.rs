@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use netlab_proto::v1::{GetLabRequest, LabResource, LabStatus, Repair};
+use netlab_proto::v1::{GetLabRequest, LabResource, LabStatus, ListRevisionsRequest, Repair, Revision};
 
 use super::{DONE, create::accepted, list::summary};
 use crate::{
-    cli::Output,
+    cli::{GetLab, Output},
     client::Client,
-    error::Failure,
+    error::{Failure, NOT_FOUND},
     hint,
     output::{
         self,
@@ -18,19 +18,51 @@ use crate::{
     wait::failure_text,
 };
 
-/// Shows one lab.
-pub(super) async fn run(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
+/// Changes that are shown.
+const CHANGES: usize = 5;
+
+/// Shows one lab, or the lab file of one of its generations.
+pub(super) async fn run(client: &Client, format: Output, args: &GetLab) -> Result<u8, Failure> {
+    let name = args.name.as_str();
+    if let Some(generation) = args.revision {
+        return revision(client, format, name, generation).await;
+    }
     let answer = client.labs().get_lab(GetLabRequest { name: name.to_owned() }).await;
     let answer = match answer {
         Ok(answer) => answer.into_inner(),
         Err(status) => return Err(hint::explain(client, status, name, &[]).await),
     };
     let lab = accepted(answer.lab)?;
-    output::result(format, &lab, || text(&lab))?;
+    let mut history = Vec::new();
+    if format == Output::Table {
+        // A netlabd of before keeps none, and of another's lab nothing is told.
+        let request = ListRevisionsRequest { name: name.to_owned(), ..ListRevisionsRequest::default() };
+        let answer = client.labs().list_revisions(request).await;
+        history = answer.map(|answer| answer.into_inner().revisions).unwrap_or_default();
+    }
+    output::result(format, &lab, || text(&lab, &history))?;
     Ok(DONE)
 }
 
-fn text(lab: &LabResource) -> String {
+async fn revision(client: &Client, format: Output, name: &str, generation: u64) -> Result<u8, Failure> {
+    let request = ListRevisionsRequest { name: name.to_owned(), with_spec: true, generation };
+    let answer = match client.labs().list_revisions(request).await {
+        Ok(answer) => answer.into_inner(),
+        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+    };
+    let spec = answer.revisions.into_iter().next().and_then(|revision| revision.spec);
+    let spec = spec.ok_or_else(|| {
+        Failure::new(
+            NOT_FOUND,
+            format!("generation {generation} of lab {name} is not kept; see get-lab {name}"),
+        )
+    })?;
+    // For people too it is a lab file.
+    output::result(if format == Output::Json { format } else { Output::Yaml }, &spec, String::new)?;
+    Ok(DONE)
+}
+
+fn text(lab: &LabResource, history: &[Revision]) -> String {
     let status = lab.status.clone().unwrap_or_default();
     let mut out = String::new();
     let mut fact = |name: &str, value: &str| {
@@ -65,6 +97,7 @@ fn text(lab: &LabResource) -> String {
     fact("Repaired", &status.drift_repaired.to_string());
     conditions(&status, &mut out);
     repairs(&status.repairs, &mut out);
+    changes(history, &mut out);
     if !status.extras.is_empty() {
         out.push_str("\nExtras (added by others, left alone):\n");
         for extra in &status.extras {
@@ -102,6 +135,21 @@ fn repairs(repairs: &[Repair], out: &mut String) {
     out.push_str("\nRepairs, newest first:\n");
     for repair in repairs {
         let _ = writeln!(out, "  {} {}", time::rfc3339(repair.time.as_ref()), repair_text(repair));
+    }
+}
+
+fn changes(history: &[Revision], out: &mut String) {
+    if history.is_empty() {
+        return;
+    }
+    out.push_str("\nChanges, newest first:\n");
+    for revision in history.iter().take(CHANGES) {
+        let Revision { generation, who, reason, .. } = revision;
+        let when = time::rfc3339(revision.time.as_ref());
+        let _ = writeln!(out, "  {when} {}", clean(&format!("generation {generation}: {reason} by {who}")));
+        for line in &revision.changes {
+            let _ = writeln!(out, "    {}", clean(line));
+        }
     }
 }
 

@@ -20,6 +20,9 @@ pub(super) async fn run(
     let file = LabFile::read(&args.file)?;
     let client = connect().await?;
     let request = PlanLabRequest { lab: Some(file.lab.clone()), from_scratch: true };
+    if let Some(unknown) = client.unknown("netlab.v1.PlanLabRequest", &request).await {
+        return Err(file.refuse(&unknown));
+    }
     let answer = client.labs().plan_lab(request).await;
     let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
     let plan = answer.into_inner().plan.unwrap_or_default();

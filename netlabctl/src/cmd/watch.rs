@@ -6,7 +6,7 @@ use netlab_proto::v1::{LabEvent, LabStatus, Phase, lab_event::Body};
 
 use super::{DONE, get::repair_text, list::summary};
 use crate::{
-    cli::Output,
+    cli::{Output, WatchLab},
     client::Client,
     error::{Failure, INTERRUPTED},
     hint,
@@ -19,10 +19,10 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Prints events until the lab is deleted, or Ctrl-C.
-pub(super) async fn run(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
-    let mut watch = match Watch::open(client, name, PATIENCE).await {
+pub(super) async fn run(client: &Client, format: Output, args: &WatchLab) -> Result<u8, Failure> {
+    let mut watch = match Watch::open_after(client, &args.name, args.after, PATIENCE).await {
         Ok(watch) => watch,
-        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+        Err(status) => return Err(hint::explain(client, status, &args.name, &[]).await),
     };
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     loop {
@@ -38,7 +38,9 @@ pub(super) async fn run(client: &Client, format: Output, name: &str) -> Result<u
 fn line(event: &LabEvent) -> String {
     let text = match &event.body {
         Some(Body::SpecChanged(change)) => {
-            format!("generation {}: {}", change.generation, clean(&change.reason))
+            let who = if change.who.is_empty() { String::new() } else { format!(" by {}", change.who) };
+            let changes = change.changes.iter().fold(String::new(), |all, line| all + "; " + line);
+            clean(&format!("generation {}: {}{who}{changes}", change.generation, change.reason))
         }
         Some(Body::StatusChanged(status)) => status_text(status),
         Some(Body::DriftRepaired(repair)) => format!("repaired: {}", repair_text(repair)),
@@ -49,7 +51,7 @@ fn line(event: &LabEvent) -> String {
         Some(Body::Deleted(_)) => "deleted".to_owned(),
         None => "an event that this netlabctl does not know".to_owned(),
     };
-    format!("{} {text}\n", time::rfc3339(event.time.as_ref()))
+    format!("{:<5} {} {text}\n", event.sequence, time::rfc3339(event.time.as_ref()))
 }
 
 fn status_text(status: &LabStatus) -> String {

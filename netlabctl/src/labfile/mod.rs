@@ -20,8 +20,13 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use tonic::Status;
 use tonic_types::StatusExt as _;
 
-use crate::error::{Failure, USAGE, exit_code};
+use crate::{
+    client::Unknown,
+    error::{FAILED, Failure, USAGE, exit_code},
+    version,
+};
 use fault::Fault;
+pub(crate) use fault::lines;
 use tree::Node;
 
 /// Largest lab file in bytes.
@@ -51,7 +56,8 @@ impl LabFile {
         Self::parse(name, &bytes).map_err(|faults| Failure::file(USAGE, &fault::lines(name, faults)))
     }
 
-    fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
+    /// The same for what was read already.
+    pub(crate) fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Fault>> {
         let text = decode(bytes).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let root = match tree::read(text, &mut faults) {
@@ -81,6 +87,22 @@ impl LabFile {
             return None;
         }
         Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
+    }
+
+    /// Refuses what an older daemon would leave out of a request that holds this lab as `lab`.
+    pub(crate) fn refuse(&self, unknown: &Unknown) -> Failure {
+        let message = version::does_not_know(&unknown.version);
+        let (ours, others): (Vec<_>, Vec<_>) =
+            unknown.paths.iter().partition(|path| path.starts_with("lab."));
+        let faults = ours
+            .iter()
+            .map(|path| {
+                Fault::new(locate::locate(&self.root, path.trim_start_matches("lab.")).0, message.clone())
+            })
+            .collect();
+        let mut failure = Failure::file(FAILED, &fault::lines(&self.name, faults));
+        failure.lines.extend(others.iter().map(|path| format!("netlabctl: {path}: {message}")));
+        failure
     }
 
     /// A fault of the daemon at its line. What the file does not hold, is named: "is missing" alone

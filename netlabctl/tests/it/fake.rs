@@ -2,12 +2,13 @@
 //!
 //! `ready` and most others come up; `fails` fails; `slow` never ends; `putback` is put back after a
 //! change; `flaky` loses its watch half-way, and `vanishes` is gone
-//! then; `exists`, `invalid`, `overlap`, `taken`, `denied`, `gone` and `stale` are
+//! then; `future` is of a newer daemon, and `ancient` of one that lacks a method; `exists`, `invalid`, `overlap`, `taken`, `denied`, `gone` and `stale` are
 //! refused; `stuck` is never gone.
 
 use std::{collections::HashMap, path::Path, pin::Pin, sync::mpsc, thread};
 
 use netlab_proto::v1::{lab_event::Body, lab_service_server::LabService, planned_change::Action, *};
+use netlab_proto::{REVISION_HEADER, VERSION_HEADER};
 use tokio::net::UnixListener;
 use tokio_stream::{Stream, StreamExt as _, wrappers::UnixListenerStream};
 use tonic::{Code, Request, Response, Status, transport::Server};
@@ -28,7 +29,7 @@ pub(crate) fn serve(socket: &Path) {
             let listener = UnixListener::bind(socket).unwrap();
             ready.send(()).unwrap();
             Server::builder()
-                .add_service(lab_service_server::LabServiceServer::new(Labs))
+                .add_service(labs())
                 .add_service(node_service_server::NodeServiceServer::new(Nodes))
                 .add_service(host_service_server::HostServiceServer::new(Host))
                 .serve_with_incoming(UnixListenerStream::new(listener))
@@ -37,6 +38,11 @@ pub(crate) fn serve(socket: &Path) {
         });
     });
     started.recv().unwrap();
+}
+
+/// The labs of this daemon.
+pub(crate) fn labs() -> lab_service_server::LabServiceServer<impl LabService> {
+    lab_service_server::LabServiceServer::new(Labs)
 }
 
 /// A status with its reason.
@@ -128,6 +134,10 @@ fn plan(name: &str) -> Plan {
     if name == "same" {
         return Plan::default();
     }
+    if name == "future" {
+        let unheard_of = PlannedChange { action: 99, ..change(Action::Create, "make ns1", "ip netns add x") };
+        return Plan { changes: vec![unheard_of] };
+    }
     let changes = vec![
         change(Action::Create, "make ns1", "ip netns add lab.ns1"),
         change(Action::Delete, "remove eth9 of ns1", "ip -n lab.ns1 link delete eth9"),
@@ -150,7 +160,11 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
     let working = event(2, Body::StatusChanged(converging));
     let ready = event(4, Body::StatusChanged(status(Phase::Ready)));
     let failure = status(Phase::Failed).last_error.unwrap_or_default();
-    let put_back = SpecChanged { generation: 3, reason: "put back after a failure".to_owned() };
+    let put_back = SpecChanged {
+        generation: 3,
+        reason: "put back after a failure".to_owned(),
+        ..SpecChanged::default()
+    };
     let deleted = event(9, Body::Deleted(LabDeleted {}));
     let deleting = event(8, Body::StatusChanged(status(Phase::Deleting)));
     match (name, after) {
@@ -169,6 +183,12 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
         ("flaky", 0) => vec![first, working, Err(Status::unavailable("connection lost"))],
         ("flaky", 2) => vec![ready],
         ("flaky", _) => vec![Err(Status::internal("resumed at the wrong place"))],
+        ("future", _) => {
+            let unheard_of = LabEvent { sequence: 5, body: None, time: None };
+            let unheard_of = Ok(WatchLabResponse { event: Some(unheard_of) });
+            let phase = event(6, Body::StatusChanged(LabStatus { phase: 99, ..LabStatus::default() }));
+            vec![unheard_of, phase, deleted]
+        }
         ("vxlan" | "other", _) => vec![deleting, deleted],
         ("stuck", _) => vec![deleting],
         _ => vec![first, working, ready],
@@ -205,7 +225,28 @@ impl LabService for Labs {
         let name = request.into_inner().name;
         known(&name)?;
         let phase = if name == "fails" { Phase::Failed } else { Phase::Ready };
-        Ok(Response::new(GetLabResponse { lab: Some(resource(&name, phase)) }))
+        let mut lab = resource(&name, phase);
+        if let Some(status) = lab.status.as_mut().filter(|_| name == "future") {
+            status.phase = 99;
+        }
+        Ok(Response::new(GetLabResponse { lab: Some(lab) }))
+    }
+
+    async fn list_revisions(&self, request: Request<ListRevisionsRequest>) -> Answer<ListRevisionsResponse> {
+        let request = request.into_inner();
+        known(&request.name)?;
+        let spec = request.with_spec.then(|| Lab { name: request.name.clone(), ..Lab::default() });
+        let revision = |generation| Revision {
+            generation,
+            who: "ada".to_owned(),
+            reason: if generation == 1 { "created" } else { "applied" }.to_owned(),
+            changes: vec!["nodes.ns1.interfaces.eth0.mtu: 1500 -> 1400".to_owned()],
+            spec: spec.clone(),
+            ..Revision::default()
+        };
+        let mut revisions: Vec<_> = (1..=7).rev().map(revision).collect();
+        revisions.retain(|revision| request.generation == 0 || revision.generation == request.generation);
+        Ok(Response::new(ListRevisionsResponse { revisions }))
     }
 
     async fn list_labs(&self, request: Request<ListLabsRequest>) -> Answer<ListLabsResponse> {
@@ -235,8 +276,8 @@ impl LabService for Labs {
             return Err(refuse(Code::NotFound, "LAB_NOT_FOUND", &message));
         }
         let events = history(&request.name, request.after_sequence);
-        let ends =
-            !matches!(events.last(), Some(Ok(_))) || matches!(request.name.as_str(), "vxlan" | "other");
+        let ends = !matches!(events.last(), Some(Ok(_)))
+            || matches!(request.name.as_str(), "vxlan" | "other" | "future");
         let events = tokio_stream::iter(events);
         if ends {
             return Ok(Response::new(Box::pin(events)));
@@ -276,6 +317,13 @@ impl LabService for Labs {
     async fn pause_lab(&self, request: Request<PauseLabRequest>) -> Answer<PauseLabResponse> {
         let name = request.into_inner().name;
         known(&name)?;
+        if name == "ancient" {
+            let mut status = Status::unimplemented("");
+            for (header, value) in [(VERSION_HEADER, "0.0.9"), (REVISION_HEADER, "1")] {
+                status.metadata_mut().insert(header, value.parse().unwrap());
+            }
+            return Err(status);
+        }
         Ok(Response::new(PauseLabResponse { lab: Some(resource(&name, Phase::Ready)) }))
     }
 

@@ -157,6 +157,14 @@ impl NodeService for Nodes {
 
 #[tonic::async_trait]
 impl HostService for Host {
+    async fn get_host(&self, _: Request<GetHostRequest>) -> Answer<GetHostResponse> {
+        Ok(Response::new(GetHostResponse {
+            daemon_version: "0.1.0".to_owned(),
+            api_revision: netlab_proto::REVISION,
+            kernel_release: "6.18".to_owned(),
+        }))
+    }
+
     async fn diagnose_host(&self, _: Request<DiagnoseHostRequest>) -> Answer<DiagnoseHostResponse> {
         let finding = |severity: finding::Severity, name: &str, message: &str| Finding {
             area: "feature".to_owned(),
@@ -169,6 +177,11 @@ impl HostService for Host {
             finding(finding::Severity::Error, "CONFIG_USER_NS", "missing; boot another kernel"),
         ];
         let (daemon_version, kernel_release) = ("9.9.9".to_owned(), "6.1.0".to_owned());
-        Ok(Response::new(DiagnoseHostResponse { findings, daemon_version, kernel_release }))
+        Ok(Response::new(DiagnoseHostResponse {
+            findings,
+            daemon_version,
+            kernel_release,
+            api_revision: netlab_proto::REVISION,
+        }))
     }
 }

@@ -65,6 +65,13 @@ fn get_lab_shows_what_is_wrong() {
     ] {
         assert!(ran.out.contains(line), "{line:?} is not in\n{}", ran.out);
     }
+    let newest = "Changes, newest first:\n  - generation 7: applied by ada\n    nodes.ns1.interfaces.eth0.mtu: 1500 -> 1400\n";
+    assert!(ran.out.contains(newest), "{}", ran.out);
+    assert!(!ran.out.contains("generation 2:"), "the newest five only:\n{}", ran.out);
+    ground.run(&["get-lab", "vxlan", "--revision", "2"]).wrote("name: vxlan\n");
+    ground
+        .run(&["get-lab", "vxlan", "--revision", "9"])
+        .failed(4, "netlabctl: generation 9 of lab vxlan is not kept; see get-lab vxlan");
     let yaml = ground.run(&["get-lab", "vxlan", "-o", "yaml"]);
     assert!(yaml.out.starts_with("name: vxlan\ngeneration: \"2\"\nspec:\n  name: vxlan\n"), "{}", yaml.out);
     ground.run(&["get-lab", "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
@@ -74,7 +81,7 @@ fn get_lab_shows_what_is_wrong() {
 #[test]
 fn watch_lab_prints_until_the_lab_is_deleted() {
     let ground = Ground::new();
-    ground.run(&["watch-lab", "vxlan"]).wrote("- Deleting\n- deleted\n");
+    ground.run(&["watch-lab", "vxlan"]).wrote("8     - Deleting\n9     - deleted\n");
     let json = ground.run(&["watch-lab", "vxlan", "-o", "json"]);
     let lines: Vec<serde_json::Value> =
         json.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -139,9 +146,12 @@ fn pause_resume_and_doctor() {
         ground.run(&[verb, "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     }
     let ran = ground.run(&["doctor"]);
-    let expected = "netlabd 9.9.9, Linux 6.1.0\n\
+    let (own, revision) = (env!("CARGO_PKG_VERSION"), netlab_proto::REVISION);
+    let expected = format!(
+        "netlabd 9.9.9 (API revision {revision}), Linux 6.1.0; netlabctl {own} (API revision {revision})\n\
         STATUS  AREA     NAME            MESSAGE\n\
         ok      feature  CONFIG_VETH     works\n\
-        error   feature  CONFIG_USER_NS  missing; boot another kernel\n";
-    assert_eq!((ran.code, ran.out.as_str()), (1, expected));
+        error   feature  CONFIG_USER_NS  missing; boot another kernel\n"
+    );
+    assert_eq!((ran.code, ran.out), (1, expected));
 }

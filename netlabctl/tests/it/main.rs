@@ -1,6 +1,7 @@
 //! Runs the real program against a daemon made of the API's own generated server, so that what a
 //! user sees, exit codes among it, is tested without privilege.
 
+mod compat;
 mod fake;
 mod fake_nodes;
 mod labs;

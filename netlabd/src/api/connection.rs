@@ -16,7 +16,10 @@ use tokio::{
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::transport::server::Connected;
 
-use crate::policy::{Caller, Counters, Held, Role, config::Limits};
+use crate::{
+    metrics::meters,
+    policy::{Caller, Counters, Held, Role, config::Limits},
+};
 
 /// How long to wait after an accept that failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,6 +32,24 @@ pub(super) struct Connection {
     _permit: OwnedSemaphorePermit,
     /// Its share of its user's connections.
     _held: Option<Held<u32>>,
+    _open: Open,
+}
+
+/// Counts a connection for as long as it is open.
+struct Open;
+
+impl Open {
+    fn new() -> Self {
+        meters().connections.inc();
+        meters().connections_open.inc();
+        Self
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        meters().connections_open.dec();
+    }
 }
 
 /// Accepts connections within the limits. Those beyond the limit of all wait in the socket's queue,
@@ -70,10 +91,12 @@ async fn run(
         };
         let held = if caller.role == Role::Admin { None } else { users.take(caller.uid, each) };
         if held.is_none() && caller.role != Role::Admin {
+            meters().connections_refused.inc();
             tracing::debug!(uid = caller.uid, limit = each, "a user has too many connections");
             continue;
         }
-        if sender.send(Ok(Connection { stream, caller, _permit: permit, _held: held })).await.is_err() {
+        let connection = Connection { stream, caller, _permit: permit, _held: held, _open: Open::new() };
+        if sender.send(Ok(connection)).await.is_err() {
             return;
         }
     }

@@ -28,6 +28,18 @@ impl Host {
 
 #[tonic::async_trait]
 impl HostService for Host {
+    async fn get_host(
+        &self,
+        request: Request<proto::GetHostRequest>,
+    ) -> Result<Response<proto::GetHostResponse>, Status> {
+        access(&self.policy, &request)?;
+        Ok(Response::new(proto::GetHostResponse {
+            daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
+            api_revision: netlab_proto::REVISION,
+            kernel_release: kernel_release(),
+        }))
+    }
+
     async fn diagnose_host(
         &self,
         request: Request<proto::DiagnoseHostRequest>,
@@ -40,9 +52,14 @@ impl HostService for Host {
         Ok(Response::new(proto::DiagnoseHostResponse {
             findings,
             daemon_version: env!("CARGO_PKG_VERSION").to_owned(),
-            kernel_release: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
+            kernel_release: kernel_release(),
+            api_revision: netlab_proto::REVISION,
         }))
     }
+}
+
+fn kernel_release() -> String {
+    read("/proc/sys/kernel/osrelease").unwrap_or_default()
 }
 
 fn read(path: &str) -> Option<String> {

@@ -230,6 +230,22 @@ impl LabService for Labs {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
+    async fn list_revisions(
+        &self,
+        request: Request<proto::ListRevisionsRequest>,
+    ) -> Result<Response<proto::ListRevisionsResponse>, Status> {
+        let access = access(&self.policy, &request)?;
+        let proto::ListRevisionsRequest { name, with_spec, generation } = request.into_inner();
+        let lab = lab_name(&name)?;
+        let name = lab.clone();
+        let revisions = self
+            .run("revisions", &lab, access, move |manager, access| {
+                manager.revisions(&name, generation, with_spec, access)
+            })
+            .await?;
+        Ok(Response::new(proto::ListRevisionsResponse { revisions }))
+    }
+
     async fn check_lab(
         &self,
         request: Request<proto::CheckLabRequest>,

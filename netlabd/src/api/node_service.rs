@@ -21,6 +21,7 @@ use super::{
 use crate::{
     capture,
     kernel::Linux,
+    metrics::meters,
     model::{Lab, LabName, NodeName, Place},
     policy::{Access, Policy, Session},
     probe,
@@ -205,6 +206,7 @@ impl NodeService for Nodes {
         )?;
         tracing::info!(uid = access.caller().uid, lab = %lab.name, node = start.node, command = ?start.args, "exec");
         let child = self.start(&lab, start).await?;
+        meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {
             exec::serve(child, input, sender).await;
@@ -256,6 +258,7 @@ impl NodeService for Nodes {
             }
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
+        meters().captures.inc();
         let chunks = ReceiverStream::new(chunks).map(move |chunk| {
             // Counted until the stream is dropped.
             let _held = &session;

@@ -16,10 +16,14 @@ use netlab_proto::{
     },
 };
 use tokio::net::UnixListener;
-use tonic::{service::Routes, transport::Server};
-use tower::layer::layer_fn;
+use tonic::{server::NamedService, service::Routes, transport::Server};
+use tonic_health::server::HealthReporter;
+use tower::{layer::layer_fn, util::MapResponseLayer};
 
-use super::{activation, connection, gate::Gate, host_service::Host, lab_service::Labs, node_service::Nodes};
+use super::{
+    activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
+    node_service::Nodes, stamp,
+};
 use crate::{
     kernel::Linux,
     policy::{Counters, MEMBERS, Policy, config::Limits, group_id},
@@ -42,13 +46,13 @@ pub fn open(path: &Path) -> io::Result<(UnixListener, Option<PathBuf>)> {
             listener.set_nonblocking(true)?;
             Ok((UnixListener::from_std(listener)?, None))
         }
-        None => Ok((listen(path)?, Some(path.to_owned()))),
+        None => Ok((listen(path, MEMBERS)?, Some(path.to_owned()))),
     }
 }
 
-/// Makes the socket, mode 0660, group `netlab` where that exists. One that nobody listens at any
-/// more is replaced.
-fn listen(path: &Path) -> io::Result<UnixListener> {
+/// Makes a socket, mode 0660, of a group where that exists. One that nobody listens at any more is
+/// replaced.
+pub(crate) fn listen(path: &Path, group: &str) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(found) if found.file_type().is_socket() => {
             if std::os::unix::net::UnixStream::connect(path).is_ok() {
@@ -68,23 +72,29 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
-    if let Some(group) = group_id(MEMBERS) {
+    if let Some(group) = group_id(group) {
         chown(path, None, Some(group))?;
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     Ok(listener)
 }
 
-/// All services. Health and reflection are for everybody who can open the socket, the others ask `policy`.
-pub async fn services(
+/// The services whose health is told, by the names that clients ask for; the empty one is the whole.
+pub const SERVICES: [&str; 4] = [
+    "",
+    <LabServiceServer<Labs> as NamedService>::NAME,
+    <NodeServiceServer<Nodes> as NamedService>::NAME,
+    <HostServiceServer<Host> as NamedService>::NAME,
+];
+
+/// All services, and who tells their health. Health and reflection are for everybody who can open the
+/// socket, the others ask `policy`.
+pub fn services(
     manager: Manager,
     kernel: Arc<Linux>,
     policy: Policy,
-) -> Result<Routes, tonic_reflection::server::Error> {
+) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();
-    health.set_serving::<LabServiceServer<Labs>>().await;
-    health.set_serving::<NodeServiceServer<Nodes>>().await;
-    health.set_serving::<HostServiceServer<Host>>().await;
     let reflection = || {
         tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -95,12 +105,13 @@ pub async fn services(
         .max_decoding_message_size(largest as usize);
     let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone(), policy.clone()))
         .max_decoding_message_size(MAX_NODE_REQUEST);
-    Ok(Routes::new(health_service)
+    let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(labs)
         .add_service(nodes)
-        .add_service(HostServiceServer::new(Host::new(kernel, policy))))
+        .add_service(HostServiceServer::new(Host::new(kernel, policy)));
+    Ok((routes, health))
 }
 
 /// Serves until `stop` is done; requests under way are then finished.
@@ -117,6 +128,8 @@ pub async fn serve(
         .initial_connection_window_size(WINDOWS.1)
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .layer(layer_fn(Meter))
+        .layer(MapResponseLayer::new(stamp::stamp))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
         .serve_with_incoming_shutdown(connection::accept(listener, &limits), stop)

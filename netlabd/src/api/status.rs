@@ -9,6 +9,7 @@ use super::convert::Faults;
 use crate::{
     policy::Denied,
     reconcile::{Error, Reason, Refusal},
+    store,
 };
 
 /// Domain of every `google.rpc.ErrorInfo`.
@@ -66,11 +67,13 @@ impl From<Error> for Status {
             Error::Refused(refusals) => return refused(refusals, &error),
             Error::Denied(denied) => return denied.into(),
             Error::NotFound(_) => (Code::NotFound, "LAB_NOT_FOUND"),
+            Error::Unreadable(_) => (Code::DataLoss, "LAB_UNREADABLE"),
             Error::Exists(_) => (Code::AlreadyExists, "LAB_EXISTS"),
             Error::Deleting(_) => (Code::Aborted, "LAB_DELETING"),
             Error::Stale { .. } => (Code::Aborted, "STALE_GENERATION"),
             Error::NothingToConfirm(_) => (Code::FailedPrecondition, "NOTHING_TO_CONFIRM"),
             Error::NotReady(..) => (Code::FailedPrecondition, "LAB_NOT_READY"),
+            Error::Store(store::Error::Full { .. }) => (Code::ResourceExhausted, "STORE_FULL"),
             Error::Store(_) => (Code::Internal, "STORE_FAILED"),
             Error::Kernel(_) => (Code::Internal, "KERNEL_REFUSED"),
             Error::Stopping => (Code::Unavailable, "STOPPING"),

@@ -90,7 +90,7 @@ pub fn start(
     let open = |source| Tap::open(source, &options, size, &mut file);
     let taps = sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = mpsc::channel(CHUNKS);
-    tokio::spawn(run::Capture { taps, options, file, sender }.run(there));
+    tokio::spawn(run::Capture { taps, options, file, sender, metered: (0, 0) }.run(there));
     Ok(receiver)
 }
 

@@ -9,6 +9,7 @@ use super::{
     ring::RETIRE_MS,
     tap::{File, Tap},
 };
+use crate::metrics::meters;
 
 /// Bytes of pcapng gathered before they are handed on.
 const CHUNK: usize = 256 << 10;
@@ -24,6 +25,8 @@ pub(super) struct Capture {
     pub(super) options: Options,
     pub(super) file: File,
     pub(super) sender: mpsc::Sender<Result<Chunk, Ended>>,
+    /// Packets captured and dropped, as far as the metrics know of them.
+    pub(super) metered: (u64, u64),
 }
 
 /// Why `fill` stopped.
@@ -125,6 +128,9 @@ impl Capture {
             captured: self.file.packets,
             dropped: self.taps.iter_mut().map(Tap::count).sum(),
         };
+        meters().packets_captured.inc_by(chunk.captured - self.metered.0);
+        meters().packets_dropped.inc_by(chunk.dropped - self.metered.1);
+        self.metered = (chunk.captured, chunk.dropped);
         self.sender.send(Ok(chunk)).await.map_err(|_| ())
     }
 

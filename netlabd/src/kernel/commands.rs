@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    os::fd::BorrowedFd,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -82,6 +83,16 @@ impl Commands {
 
     fn slot(&self, lab: &LabName) -> Arc<Mutex<Option<LabInit>>> {
         self.inits.lock().unwrap_or_else(PoisonError::into_inner).entry(lab.clone()).or_default().clone()
+    }
+
+    /// Ends the processes of a node that leaves a lab which stays.
+    pub(super) fn end_in(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        network: BorrowedFd<'_>,
+    ) -> Result<(), Failure> {
+        sandbox::end_in(&self.pin(lab), network, END).map_err(|error| Failure::new(node, error))
     }
 
     /// Ends all processes of a lab.

@@ -28,7 +28,7 @@ use std::{
 use crate::{
     exec::{Failure, Feature, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
-    plan::Plan,
+    plan::{Op, Plan},
     sandbox::{Child, Command, IdRange},
 };
 
@@ -36,7 +36,7 @@ use busy::Busy;
 use commands::Commands;
 use rtnl::RouteSocket;
 use spaces::Spaces;
-pub use watch::Wake;
+pub use watch::{Wake, read_route_events};
 
 /// The kernel that netlabd runs on.
 #[derive(Debug)]
@@ -46,9 +46,11 @@ pub struct Linux {
     spaces: Spaces,
     busy: Busy,
     commands: Commands,
-    features: Mutex<BTreeMap<Feature, Result<(), String>>>,
+    /// Those that the kernel has shown to have.
+    features: Mutex<BTreeSet<Feature>>,
     /// What labs want of the host, for the events there.
     wanted: watch::Wanted,
+    silent: watch::Silent,
     pins: watch::Pins,
 }
 
@@ -64,6 +66,7 @@ impl Linux {
             busy: Busy::default(),
             features: Mutex::default(),
             wanted: watch::Wanted::default(),
+            silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
         })
     }
@@ -85,6 +88,18 @@ impl Linux {
         self.commands.run(&self.spaces, lab, node, ids, command)
     }
 
+    /// Ends the processes in nodes that a plan takes out of a lab which stays.
+    fn end_in_removed(&self, scope: Scope<'_>, plan: &Plan) -> Result<(), Failure> {
+        for op in plan.ops() {
+            if let Op::DeleteNode(node) = op
+                && let Some(space) = self.spaces.of(scope.lab)?.nodes().get(node)
+            {
+                self.commands.end_in(scope.lab, node, space.fd())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The network namespace of a node, or of the host; `None` if there is no such node.
     pub fn namespace(&self, lab: &LabName, node: Option<&NodeName>) -> Result<Option<OwnedFd>, Failure> {
         let copy = |fd: std::os::fd::BorrowedFd<'_>| {
@@ -103,6 +118,7 @@ impl Kernel for Linux {
         // Before looking, so that what happens after the look is heard. A lab without ids is only planned.
         if scope.first_id != 0 {
             self.wanted.note(scope.lab, scope.target);
+            self.silent.note(scope.lab, scope.target);
             self.pins.watch(self.spaces.netns_dir());
         }
         let spaces = self.spaces.of(scope.lab)?;
@@ -119,6 +135,9 @@ impl Kernel for Linux {
         {
             return vec![failure];
         }
+        if let Err(failure) = self.end_in_removed(scope, plan) {
+            return vec![failure];
+        }
         work::execute(&self.spaces, scope, plan, &mut |steps| {
             call.progress();
             done(steps);
@@ -131,7 +150,13 @@ impl Kernel for Linux {
 
     fn probe(&self, feature: Feature) -> Result<(), String> {
         let mut known = self.features.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(feature).or_insert_with(|| probe::probe(feature)).clone()
+        if known.contains(&feature) {
+            return Ok(());
+        }
+        // What is missing may come: a module is loaded, a shortage passes.
+        probe::probe(feature)?;
+        known.insert(feature);
+        Ok(())
     }
 
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {
@@ -161,6 +186,7 @@ impl Kernel for Linux {
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
         self.spaces.release(lab)?;
         self.wanted.forget(lab);
+        self.silent.forget(lab);
         Ok(())
     }
 }

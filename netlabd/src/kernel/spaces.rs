@@ -269,7 +269,11 @@ impl Spaces {
 
     /// Names in the folder of network namespaces.
     pub(super) fn pins(&self) -> io::Result<Vec<String>> {
-        list(&self.netns_dir)
+        // In its own words ENOTDIR would name nothing.
+        list(&self.netns_dir).map_err(|error| {
+            let text = format!("{} cannot be read as a folder of pins: {error}", self.netns_dir.display());
+            io::Error::new(error.kind(), text)
+        })
     }
 
     /// The labs that hold a user namespace.

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     exec::{Failure, Scope},
     fault,
-    model::{Kind, LabName, Place},
-    plan::{Op, Plan},
+    model::{Endpoint, Kind, LabName, Place},
+    plan::{Op, Plan, Spot},
 };
 
 /// Carries out a plan; stops after the first stage with failures.
@@ -79,22 +79,43 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     failures
 }
 
-/// Where an operation's messages are sent from: links that leave their namespace are made from the
-/// host.
+/// Where an operation's messages are sent from: links that leave their namespace are made from where one
+/// end is, from the host if it has one.
 fn runs_at(op: &Op) -> Place {
     match op {
-        Op::AddVeth { .. } | Op::AddLink { kind: Kind::Macvlan { .. }, .. } => Place::Host,
+        Op::AddVeth { b, .. } if b.at.place == Place::Host => b.at.place.clone(),
+        Op::AddVeth { a, .. } => a.at.place.clone(),
+        Op::AddLink { kind: Kind::Macvlan { .. }, .. } => Place::Host,
         _ => op.place(),
     }
 }
 
 fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
-    let mut groups: BTreeMap<Place, Vec<&Op>> = BTreeMap::new();
-    for op in ops.iter().filter(|op| !matches!(op, Op::AddNode(_) | Op::PinNode(_) | Op::DeleteNode(_))) {
-        groups.entry(runs_at(op)).or_default().push(op);
+    let ops: Vec<&Op> =
+        ops.iter().filter(|op| !matches!(op, Op::AddNode(_) | Op::PinNode(_) | Op::DeleteNode(_))).collect();
+    let detours = match detours(&ops) {
+        Ok(detours) => detours,
+        Err(error) => return vec![Failure::os("host", "listing its interfaces", &error)],
+    };
+    let (mut veths, mut groups) = (BTreeMap::<_, Vec<_>>::new(), BTreeMap::<_, Vec<_>>::new());
+    for (number, op) in ops.into_iter().enumerate() {
+        let steps = detours.get(&number).map_or_else(|| vec![op], |detour| detour.iter().collect());
+        for step in steps {
+            let place = runs_at(step);
+            let between = matches!(step, Op::AddVeth { .. }) && place != Place::Host;
+            if between { &mut veths } else { &mut groups }.entry(place).or_default().push(step);
+        }
     }
     let host = groups.remove(&Place::Host);
     let mut failures = host.map(|ops| run(&Place::Host, open, lab, &ops)).unwrap_or_default();
+    // What is done in a node may need a link that is made from another one.
+    failures.extend(in_nodes(open, lab, veths));
+    failures.extend(in_nodes(open, lab, groups));
+    failures
+}
+
+/// Runs the operations of nodes, each node's in order.
+fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
     let groups: Vec<_> = groups.into_iter().collect();
     let results = enter::for_each(&groups, |(place, ops)| {
         let Some(space) = open.fd(place) else {
@@ -105,8 +126,33 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
             Err(error) => vec![Failure::os(place, "entering its namespace", &error)],
         }
     });
-    failures.extend(results.into_iter().flatten());
-    failures
+    results.into_iter().flatten().collect()
+}
+
+/// Other ways to make macvlans whose name the host has too, by their operation's number. They are made
+/// from the host, where their parent is, and before Linux 6.15 the kernel takes the host's interface for
+/// the one to be made: they get their name in their node.
+fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
+    let is_macvlan = |op: &&Op| matches!(op, Op::AddLink { kind: Kind::Macvlan { .. }, .. });
+    if !ops.iter().any(is_macvlan) {
+        return Ok(BTreeMap::new());
+    }
+    let links = rtnl::links(&mut RouteSocket::open()?, None)?;
+    let links = links.map_err(|refusal| std::io::Error::from_raw_os_error(refusal.errno))?;
+    let detour = |(number, op): (usize, &&Op)| {
+        let Op::AddLink { at, kind: kind @ Kind::Macvlan { .. }, mac, mtu } = *op else { return None };
+        let taken = |name: &str| links.iter().any(|link| link.name == name);
+        if at.place == Place::Host || !taken(at.interface.as_str()) {
+            return None;
+        }
+        let mut names = (0..).map(|free: usize| format!("netlab{number}-{free}"));
+        let name = names.find(|name| !taken(name))?;
+        let made = Endpoint { place: at.place.clone(), interface: name.parse().ok()? };
+        let from = Spot { place: at.place.clone(), name };
+        let add = Op::AddLink { at: made, kind: kind.clone(), mac: *mac, mtu: *mtu };
+        Some((number, [add, Op::Rename { from, to: at.interface.clone() }]))
+    };
+    Ok(ops.iter().enumerate().filter_map(detour).collect())
 }
 
 /// Runs operations in order in the calling thread's namespace.
@@ -162,6 +208,13 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure::new(self.place, error));
                 }
             }
+            Op::DeleteAddress { at, address } if address.addr().is_ipv4() => {
+                self.flush();
+                let followers = sysctl::Followers::keep(&at.interface);
+                self.queue(op);
+                self.flush();
+                followers.let_go();
+            }
             _ => self.queue(op),
         }
     }
@@ -172,7 +225,7 @@ impl<'a> Runner<'a> {
         for attempt in 0..2 {
             let none = Indexes::new();
             let open = self.open;
-            let space = |place: &Place| open.fd(place);
+            let space = |place: &Place| if place == self.place { None } else { open.fd(place) };
             match rtnl::messages(op, self.indexes.as_ref().unwrap_or(&none), &space, &self.alias) {
                 Ok(requests) => {
                     self.pending.extend(requests.into_iter().map(|request| (op, request)));
@@ -249,11 +302,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn links_between_places_are_made_from_the_host() {
+    fn links_between_places_are_made_from_one_of_them() {
         let node: crate::model::NodeName = "ns1".parse().unwrap();
         let at = crate::model::Endpoint { place: Place::Node(node), interface: "eth0".parse().unwrap() };
         let end = crate::plan::VethEnd { at: at.clone(), mac: None, mtu: None };
-        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: end }), Place::Host);
+        let mut host = end.clone();
+        host.at.place = Place::Host;
+        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: end.clone() }), at.place);
+        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: host.clone() }), Place::Host);
+        assert_eq!(runs_at(&Op::AddVeth { a: host, b: end }), Place::Host);
         let dummy = Op::AddLink { at: at.clone(), kind: Kind::Dummy, mac: None, mtu: None };
         assert_eq!(runs_at(&dummy), at.place);
     }

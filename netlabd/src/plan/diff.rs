@@ -5,6 +5,8 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
+use ipnet::IpNet;
+
 use super::{LinkChange, LinkTarget, Op, PlaceTarget, Plan, Spot, Stage, Target, VethEnd, doom::Doom};
 use crate::model::{
     Endpoint, IfName, Kind, Place, Route, VlanId,
@@ -199,15 +201,16 @@ struct PlaceDiff<'a> {
 }
 
 impl<'a> PlaceDiff<'a> {
-    /// In an order that the kernel accepts: what goes before what comes, what carries before what
-    /// is carried, interfaces up before the routes through them.
+    /// In an order that the kernel accepts: what carries before what is carried, interfaces up before the
+    /// routes through them. Addresses come before others go: an interface that has none for a moment
+    /// loses its routes.
     fn run(&mut self) {
         let names: Vec<_> = self.wanted.bottom_up();
         let mut pairs: Vec<_> = names.iter().map(|name| (self.at(name), &self.wanted.links[*name])).collect();
         pairs.retain(|(at, want)| !self.doom.is_taken(at, want));
         self.stale_routes();
         for (at, want) in &pairs {
-            self.stale_addresses(at, want);
+            self.stale_addresses(at, want, true);
         }
         // Bottom-up: no VLAN may have a larger MTU than its parent.
         for (at, want) in &pairs {
@@ -226,6 +229,9 @@ impl<'a> PlaceDiff<'a> {
         }
         for (at, want) in &pairs {
             self.addresses(at, want);
+        }
+        for (at, want) in &pairs {
+            self.stale_addresses(at, want, false);
         }
         self.routes();
         let nat_is = self.seen.map_or(self.wanted.nat.is_empty(), |seen| seen.nat.is(&self.wanted.nat));
@@ -257,11 +263,16 @@ impl<'a> PlaceDiff<'a> {
         }
     }
 
-    fn stale_addresses(&mut self, at: &Endpoint, want: &LinkTarget) {
+    /// Addresses that are no longer wanted: those `in_the_way` of wanted ones, or all others.
+    fn stale_addresses(&mut self, at: &Endpoint, want: &LinkTarget, in_the_way: bool) {
         let Some(link) = self.link(at) else { return };
-        for state in
-            link.addresses.iter().filter(|state| state.ours && !want.addresses.contains(&state.address))
-        {
+        // An interface has each IPv6 address once, whatever the length of its prefix.
+        let blocks = |stale: &IpNet| {
+            stale.addr().is_ipv6() && want.addresses.iter().any(|address| address.addr() == stale.addr())
+        };
+        let stale =
+            link.addresses.iter().filter(|state| state.ours && !want.addresses.contains(&state.address));
+        for state in stale.filter(|state| blocks(&state.address) == in_the_way) {
             self.ops.push(Op::DeleteAddress { at: at.clone(), address: state.address });
         }
     }

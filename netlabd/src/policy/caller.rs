@@ -53,6 +53,13 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Who it is, in a word or two: the user's name, or its number.
+    pub fn shown(&self) -> String {
+        self.user.as_ref().map_or_else(|| format!("uid {}", self.uid), ToString::to_string)
+    }
+}
+
 fn role(uid: u32, groups: &[u32], members: Option<u32>, admins: Option<u32>) -> Role {
     let within = |group: Option<u32>| group.is_some_and(|group| groups.contains(&group));
     if uid == 0 || within(admins) {

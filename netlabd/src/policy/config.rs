@@ -8,7 +8,11 @@ use std::{
 
 use serde::Deserialize;
 
-use super::value::{Bytes, NamePattern, Pool};
+use super::{
+    MEMBERS,
+    address::Listen,
+    value::{Bytes, NamePattern, Pool},
+};
 
 /// Where the configuration is looked for unless one is named.
 pub const DEFAULT_FILE: &str = "/etc/netlabd/config.toml";
@@ -50,6 +54,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the processes of each lab may use.
     pub lab: LabLimits,
+    /// Metrics for Prometheus. Takes effect at the next start.
+    pub metrics: MetricsConfig,
 }
 
 /// What labs of ordinary users may touch of the host.
@@ -157,6 +163,24 @@ impl Default for LabLimits {
     }
 }
 
+/// Metrics for Prometheus.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MetricsConfig {
+    /// Where they are asked for: `off`, `unix:/PATH`, or an address and port of the loopback. Default: off.
+    pub listen: Listen,
+    /// Whose a unix socket is, with mode 0660. Default: group `netlab`.
+    pub group: String,
+    /// Whether each lab is shown by itself, with its name as a label. Default: no.
+    pub per_lab: bool,
+}
+
+impl Default for MetricsConfig {
+    fn default() -> Self {
+        Self { listen: Listen::default(), group: MEMBERS.to_owned(), per_lab: false }
+    }
+}
+
 impl Config {
     /// Reads a file; one that does not exist is all defaults unless it was `named`.
     pub fn read(file: &Path, named: bool) -> Result<Self, ConfigError> {
@@ -197,11 +221,11 @@ mod tests {
         let example = include_str!("../../../systemd/config.toml");
         assert_eq!(Config::parse(example, Path::new("config.toml")), Ok(Config::default()));
         // Each default stands there as a line to be changed, so what is left out is found here.
-        for section in ["[policy]", "[quotas]", "[limits]", "[lab]"] {
+        for section in ["[policy]", "[quotas]", "[limits]", "[lab]", "[metrics]"] {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 16, "every setting is in the example");
+        assert_eq!(settings, 19, "every setting is in the example");
     }
 
     #[test]
@@ -221,6 +245,10 @@ mod tests {
         // Of an entry in a list the place is the list's; the message names the entry.
         let pool = error("[policy]\nhost_addresses = [\n  \"10.0.0.0/8\",\n  \"10.0.0.1/8\",\n]\n");
         assert_eq!(pool, "c.toml:2:18: \"10.0.0.1/8\" has bits beyond its prefix; the range is 10.0.0.0/8");
+        assert!(
+            error("[metrics]\nlisten = \"0.0.0.0:9469\"\n")
+                .starts_with("c.toml:2:10: \"0.0.0.0:9469\" can be reached")
+        );
         assert!(
             error("[lab]\nmemory_max = \"2T\"\n").starts_with("c.toml:2:14: \"2T\" is not a number of bytes")
         );

@@ -33,6 +33,12 @@ impl<K: Eq + Hash + Clone> Counters<K> {
         counts.insert(key.clone(), count + 1);
         Some(Held { key, counters: self.clone() })
     }
+
+    /// How many are in use by all those that `which` picks.
+    pub fn in_use(&self, which: impl Fn(&K) -> bool) -> u64 {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.iter().filter(|(key, _)| which(key)).map(|(_, count)| u64::from(*count)).sum()
+    }
 }
 
 /// One of something in use. Dropping it gives it back.
@@ -65,7 +71,9 @@ mod tests {
         let first = counters.take("a", 2).unwrap();
         let second = counters.take("a", 2).unwrap();
         assert!(counters.take("a", 2).is_none(), "two are in use");
-        assert!(counters.take("b", 1).is_some(), "others have their own count");
+        let other = counters.take("b", 1).unwrap();
+        assert_eq!((counters.in_use(|_| true), counters.in_use(|key| *key == "a")), (3, 2));
+        drop(other);
         drop(first);
         assert!(counters.take("a", 2).is_some());
         drop(second);

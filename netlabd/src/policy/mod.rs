@@ -6,6 +6,7 @@
 //! ```
 
 mod access;
+mod address;
 mod caller;
 pub mod config;
 mod counters;
@@ -22,6 +23,7 @@ use std::{
 };
 
 pub use access::Access;
+pub use address::Address;
 pub use caller::{ADMINS, Caller, MEMBERS, Role};
 pub use config::{Config, ConfigError};
 pub use counters::{Counters, Held};
@@ -71,6 +73,11 @@ impl Policy {
             return Err(Denied::Outsider { uid: caller.uid });
         }
         Ok(Access::new(caller, self.config()))
+    }
+
+    /// How many sessions of all users are under way.
+    pub fn under_way(&self, session: Session) -> u64 {
+        self.0.sessions.in_use(|(_, counted)| *counted == session)
     }
 
     /// Counts a session of a caller until the result is dropped.

@@ -56,3 +56,13 @@ impl Target {
         }
     }
 }
+
+/// Reads bytes as what a raw IPv4 socket hands out: for fuzzers.
+pub fn read_datagram(bytes: &[u8]) {
+    let _ = packet::decode(Family::V4, bytes);
+}
+
+/// Reads bytes as what a raw IPv6 socket hands out: for fuzzers.
+pub fn read_datagram_v6(bytes: &[u8]) {
+    let _ = packet::decode(Family::V6, bytes);
+}

@@ -7,15 +7,21 @@ use std::{
 };
 
 use netlab_proto::v1 as proto;
-use proto::{Phase, SpecChanged, lab_event::Body};
+use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep};
+use super::{
+    Error, Shared,
+    entry::{Entry, Why},
+    host, rollback,
+    sleep::Sleep,
+};
 use crate::{
     api::convert,
     clock,
     exec::{Failure, Scope},
+    metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
     store::{self, Record},
 };
@@ -45,6 +51,18 @@ enum Next {
     Gone,
 }
 
+impl Next {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Rest => Outcome::Settled,
+            Self::Again => Outcome::Outdated,
+            Self::Retry => Outcome::Failed,
+            Self::Hold => Outcome::Held,
+            Self::Gone => Outcome::Deleted,
+        }
+    }
+}
+
 /// Runs until the lab is gone or netlabd stops.
 ///
 /// `first` is told when the lab has been looked at once.
@@ -56,13 +74,16 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::
         let mut working = actor.take().unwrap_or_else(|| Actor::new(&shared, &entry));
         let Ok(permit) = shared.workers.clone().acquire_owned().await else { return };
         let round = tokio::task::spawn_blocking(move || {
+            let started = Instant::now();
             let next = working.reconcile();
+            meters().reconciled(next.outcome(), started.elapsed());
             drop(permit);
             (working, next)
         });
         // A panic in there is a bug; it must cost neither the daemon nor the lab's care.
         let Ok((done, next)) = round.await else {
             tracing::error!(lab = %entry.name, "the lab's actor crashed; it begins anew");
+            meters().failed(FailureKind::Crash);
             sleep.before_retry(&entry).await;
             continue;
         };
@@ -234,7 +255,7 @@ impl Actor {
             done,
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
-        let kept = self.entry.change(&self.shared.store, |record| {
+        let kept = self.entry.change_and_tell(&self.shared.store, |record| {
             if record.generation == wanted.generation {
                 record.verified_generation = wanted.generation;
                 record.previous_spec = None;
@@ -244,6 +265,7 @@ impl Actor {
                 record.repairs.insert(0, repair.clone());
                 record.repairs.truncate(REPAIRS_KEPT);
             }
+            repair.clone().map(Body::DriftRepaired)
         });
         if let Err(error) = kept {
             // It works, but that is not kept: look again later.
@@ -255,8 +277,8 @@ impl Actor {
             let state = self.entry.state();
             state.status.phase() != Phase::Ready || !state.status.is_verified(wanted.generation, &plan.extras)
         };
-        if let Some(repair) = repair {
-            self.entry.history.add(&self.shared.store, Body::DriftRepaired(repair));
+        if repair.is_some() {
+            meters().repaired(started.elapsed());
         }
         if news {
             self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, &plan.extras));
@@ -299,6 +321,7 @@ impl Actor {
             _ if never_up => self.take_back(wanted, failure),
             Some(previous) => self.put_back(wanted, failure, &previous),
             None => {
+                meters().failed(FailureKind::Repair);
                 let message = message(failure, true);
                 self.entry.report(&self.shared.store, |s| {
                     s.failed(Phase::Degraded, wanted.generation, message.clone());
@@ -326,6 +349,7 @@ impl Actor {
         if kept.is_err() {
             return Next::Retry;
         }
+        meters().failed(FailureKind::Create);
         let removed = self.take_away();
         if self.is_outdated(wanted) {
             return Next::Again;
@@ -340,8 +364,10 @@ impl Actor {
     fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &proto::Lab) -> Next {
         let Ok(lab) = convert::lab(previous) else { return Next::Retry };
         let store = &self.shared.store;
-        let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let mut message = message(failure, false);
+        message.message += "; the lab is put back to what it was before the change";
+        let why = Why::put_back("put back after a failure", Some(message.clone()));
+        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
             // An apply or delete that was accepted meanwhile counts.
             if record.deleting {
@@ -354,7 +380,6 @@ impl Actor {
             record.spec = Some(previous.clone());
             record.previous_spec = None;
             rollback::confirm(record);
-            generation = record.generation;
             Ok(())
         });
         match kept {
@@ -362,12 +387,8 @@ impl Actor {
             Err(Error::Deleting(_) | Error::Stale { .. }) => return Next::Again,
             Err(_) => return Next::Retry,
         }
-        let mut message = message(failure, false);
-        message.message += "; the lab is put back to what it was before the change";
-        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message.clone()));
-        self.entry.history.add(store, Body::Failed(message));
-        let reason = "put back after a failure".to_owned();
-        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
+        meters().failed(FailureKind::Change);
+        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message));
         Next::Again
     }
 
@@ -376,8 +397,8 @@ impl Actor {
         let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
         let store = &self.shared.store;
         let Ok(lab) = convert::lab(&spec) else { return Next::Retry };
-        let mut generation = 0;
-        let kept = self.entry.respecify(store, lab, |record: &mut Record| {
+        let why = Why::put_back("put back: nobody confirmed the change in time", None);
+        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
             // A confirmation, or another change, may have come meanwhile.
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
                 return Err(Error::NothingToConfirm(self.entry.name.clone()));
@@ -386,7 +407,6 @@ impl Actor {
             record.spec = record.rollback_spec.take();
             record.previous_spec = None;
             rollback::confirm(record);
-            generation = record.generation;
             Ok(())
         });
         match kept {
@@ -394,14 +414,14 @@ impl Actor {
             Err(Error::NothingToConfirm(_)) => return Next::Again,
             Err(_) => return Next::Retry,
         }
-        let reason = "put back: nobody confirmed the change in time".to_owned();
-        self.entry.history.add(store, Body::SpecChanged(SpecChanged { generation, reason }));
+        meters().rollbacks.inc();
         Next::Again
     }
 
     fn delete(&self) -> Next {
         if let Err(failure) = self.take_away() {
             tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
+            meters().failed(FailureKind::Delete);
             let message = message(&failure, true);
             self.entry.report(&self.shared.store, |status| status.failed(Phase::Deleting, 0, message));
             return Next::Retry;

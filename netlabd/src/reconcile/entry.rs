@@ -6,12 +6,13 @@ use netlab_proto::v1 as proto;
 use proto::lab_event::Body;
 use tokio::sync::Notify;
 
-use super::{error::Error, history::History, status::Status};
+use super::{changes, error::Error, history::History, status::Status};
 use crate::{
     clock,
     model::{Lab, LabName},
     plan::Target,
-    store::{Record, Store},
+    policy::Access,
+    store::{News, Record, Store},
 };
 
 /// One lab.
@@ -25,6 +26,31 @@ pub(super) struct Entry {
     /// Wakes the lab's actor: something may have changed in the kernel.
     pub(super) event: Notify,
     state: Mutex<State>,
+}
+
+/// Why a lab's desired state changes.
+#[derive(Debug)]
+pub(super) struct Why {
+    /// Who changes it.
+    pub(super) who: String,
+    /// For example `applied`.
+    pub(super) reason: &'static str,
+    /// Whether an earlier state comes back: that hardly fails where the disk is full.
+    by_itself: bool,
+    /// What had gone wrong before.
+    pub(super) failure: Option<proto::Failure>,
+}
+
+impl Why {
+    /// Somebody has asked for it.
+    pub(super) fn asked(access: &Access, reason: &'static str) -> Self {
+        Self { who: access.caller().shown(), reason, by_itself: false, failure: None }
+    }
+
+    /// netlabd puts it back by itself.
+    pub(super) fn put_back(reason: &'static str, failure: Option<proto::Failure>) -> Self {
+        Self { who: "netlabd".to_owned(), reason, by_itself: true, failure }
+    }
 }
 
 /// What changes of a lab.
@@ -87,14 +113,67 @@ impl Entry {
 
     /// Changes the record: on the disk first, then in memory.
     pub(super) fn change(&self, store: &Store, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
+        self.change_and_tell(store, |record| {
+            change(record);
+            None
+        })
+    }
+
+    /// The same, and tells the watchers what `change` returns: whoever has heard of it can rely on both.
+    pub(super) fn change_and_tell(
+        &self,
+        store: &Store,
+        change: impl FnOnce(&mut Record) -> Option<Body>,
+    ) -> Result<(), Error> {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
-        change(&mut record);
+        let news = change(&mut record);
         if record != state.record {
-            store.put(&self.name, &record)?;
+            self.history.add_kept(news.into_iter().collect(), |events| {
+                store.amend_and_tell(&self.name, &record, News { events, revision: None })
+            })?;
             state.record = record;
         }
         Ok(())
+    }
+
+    /// Keeps a lab's first record, before anybody can know of it.
+    pub(super) fn keep_first(&self, store: &Store, why: Why) -> Result<(), Error> {
+        let record = self.kept()?.record.clone();
+        self.tell_of_revision(store, &record, None, why)
+    }
+
+    /// Puts a record with a new specification on the disk, with what is told of it.
+    fn tell_of_revision(
+        &self,
+        store: &Store,
+        record: &Record,
+        before: Option<&proto::Lab>,
+        why: Why,
+    ) -> Result<(), Error> {
+        let revision = proto::Revision {
+            generation: record.generation,
+            time: Some(clock::now()),
+            who: why.who,
+            reason: why.reason.to_owned(),
+            changes: changes::between(before, record.spec.as_ref()),
+            spec: record.spec.clone(),
+        };
+        let changed = proto::SpecChanged {
+            generation: revision.generation,
+            reason: revision.reason.clone(),
+            who: revision.who.clone(),
+            changes: revision.changes.clone(),
+        };
+        let news = why.failure.map(Body::Failed).into_iter().chain([Body::SpecChanged(changed)]);
+        Ok(self.history.add_kept(news.collect(), |events| {
+            let news = News { events, revision: Some(&revision) };
+            if why.by_itself {
+                store.amend_and_tell(&self.name, record, news)
+            } else {
+                store.put_and_tell(&self.name, record, news)
+            }
+        })?)
     }
 
     /// Changes the desired state, unless `change` finds that the record does not allow it any more: on
@@ -103,12 +182,13 @@ impl Entry {
         &self,
         store: &Store,
         lab: Lab,
+        why: Why,
         change: impl FnOnce(&mut Record) -> Result<(), Error>,
     ) -> Result<proto::LabResource, Error> {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record)?;
-        store.put(&self.name, &record)?;
+        self.tell_of_revision(store, &record, state.record.spec.as_ref(), why)?;
         state.target = Arc::new(Target::new(&lab, &record.uid));
         state.lab = Arc::new(lab);
         state.record = record;

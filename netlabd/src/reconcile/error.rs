@@ -8,6 +8,11 @@ pub enum Error {
     /// There is no such lab.
     #[error("there is no lab {0}")]
     NotFound(LabName),
+    /// What is kept of it cannot be read.
+    #[error(
+        "what is kept of lab {0} cannot be read (netlabd's log says why): it runs on but is not looked after; delete-lab {0}, by an administrator, takes away what is left of it"
+    )]
+    Unreadable(LabName),
     /// There is one already.
     #[error("there is a lab {0} already; change it with apply-lab, or delete it first")]
     Exists(LabName),

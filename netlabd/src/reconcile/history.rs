@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     clock,
-    store::{EVENTS_AT_RISK, EVENTS_KEPT, Store},
+    store::{self, EVENTS_AT_RISK, EVENTS_KEPT, Store},
 };
 
 /// The events of one lab.
@@ -41,10 +41,32 @@ impl History {
     /// there is none: a request that has found the lab may still have something to tell.
     pub(super) fn add(&self, store: &Store, body: Body) {
         self.push(body, |event| {
-            if let Err(error) = store.add_event(&self.uid, event) {
-                tracing::warn!(%error, "an event is not kept");
+            match store.add_event(&self.uid, event) {
+                // The store has told of that, once.
+                Ok(()) | Err(store::Error::Full { .. }) => {}
+                Err(error) => tracing::warn!(%error, "an event is not kept"),
             }
         });
+    }
+
+    /// Adds events that are kept by `keep` along with what they tell of: all of it, or nothing is told.
+    pub(super) fn add_kept<E>(
+        &self,
+        bodies: Vec<Body>,
+        keep: impl FnOnce(&[LabEvent]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let newest = *self.newest.borrow();
+        let number = |(body, sequence)| LabEvent { sequence, time: Some(clock::now()), body: Some(body) };
+        let new: Vec<LabEvent> = bodies.into_iter().zip(newest + 1..).map(number).collect();
+        keep(&new)?;
+        let sequence = new.last().map_or(newest, |event| event.sequence);
+        events.extend(new.into_iter().map(Arc::new));
+        while events.len() as u64 > EVENTS_KEPT {
+            events.pop_front();
+        }
+        self.newest.send_replace(sequence);
+        Ok(())
     }
 
     /// Adds the last event of all: nothing of the lab is left, neither here nor in the store.

@@ -1,21 +1,16 @@
 //! Sysctls of the host that labs share: what they were before is kept until the last lab that
 //! changed them is gone, across restarts and crashes.
 
-use std::{collections::BTreeSet, fs};
+use std::collections::BTreeSet;
 
 use crate::{
+    clock::boot_id,
     exec::{Failure, Kernel},
     fault,
     model::{Place, SysctlKey},
     plan::Target,
     store::{self, HostValue, Store},
 };
-
-/// The running boot; values of earlier ones mean nothing.
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
-}
 
 /// The sysctls of the host that a lab sets.
 pub(super) fn wanted(target: &Target) -> impl Iterator<Item = &SysctlKey> {

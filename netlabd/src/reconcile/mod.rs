@@ -4,6 +4,7 @@
 //! brings what is to what is wanted, level-triggered: it never asks why it was woken.
 
 mod actor;
+mod changes;
 mod entry;
 mod error;
 mod history;
@@ -12,7 +13,9 @@ mod host;
 mod preflight;
 mod rollback;
 mod sleep;
+mod standing;
 mod status;
+mod strays;
 #[cfg(test)]
 mod tests;
 
@@ -23,23 +26,25 @@ use std::{
 };
 
 use netlab_proto::v1 as proto;
-use proto::{Phase, SpecChanged, lab_event::Body};
+use proto::Phase;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     api::convert,
     clock,
     exec::{Failure, HostState, Kernel, Scope},
+    metrics::meters,
     model::{Lab, LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Plan, Target, diff},
     policy::{Access, Usage},
     store::{Record, Store},
 };
 
-use entry::Entry;
+use entry::{Entry, Why};
 pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
+pub use standing::Standing;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -61,6 +66,8 @@ struct Shared {
     kernel: Arc<dyn Kernel>,
     store: Store,
     labs: Mutex<BTreeMap<LabName, Arc<Entry>>>,
+    /// Labs of which something is kept that cannot be read: what runs of them is left alone.
+    unreadable: Mutex<BTreeSet<LabName>>,
     workers: Arc<Semaphore>,
     /// One request at a time claims names and addresses of the host.
     admission: Mutex<()>,
@@ -73,6 +80,10 @@ struct Shared {
 impl Shared {
     fn host_values(&self) -> MutexGuard<'_, BTreeMap<LabName, BTreeSet<SysctlKey>>> {
         self.host_values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unreadable(&self) -> MutexGuard<'_, BTreeSet<LabName>> {
+        self.unreadable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn labs(&self) -> MutexGuard<'_, BTreeMap<LabName, Arc<Entry>>> {
@@ -96,6 +107,7 @@ impl Shared {
     fn forget(&self, entry: &Entry) -> Result<(), Error> {
         entry.forget(&self.store)?;
         self.labs().remove(&entry.name);
+        meters().labs_deleted.inc();
         entry.history.close();
         Ok(())
     }
@@ -106,10 +118,13 @@ impl Manager {
     /// lab has been looked at once. Must be called within a tokio runtime.
     pub fn start(kernel: Arc<dyn Kernel>, store: Store) -> Result<(Self, Vec<oneshot::Receiver<()>>), Error> {
         let records = store.labs()?;
+        let unreadable = store.unreadable()?;
+        let unreadable = unreadable.iter().filter_map(|name| name.parse().ok()).collect();
         let manager = Self(Arc::new(Shared {
             kernel,
             store,
             labs: Mutex::default(),
+            unreadable: Mutex::new(unreadable),
             workers: Arc::new(Semaphore::new(WORKERS)),
             admission: Mutex::default(),
             host_values: Mutex::default(),
@@ -122,6 +137,7 @@ impl Manager {
                 Ok(lab) => entries.push(Arc::new(Entry::new(&manager.0.store, record, lab))),
                 Err(faults) => {
                     tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone");
+                    manager.0.unreadable().extend(name.parse());
                 }
             }
         }
@@ -137,25 +153,6 @@ impl Manager {
         looked
     }
 
-    /// Takes away what bears the marks of labs that are not in the store. Only for a store that is
-    /// known to be whole.
-    pub fn purge_strays(&self) -> Result<(), Failure> {
-        for name in self.0.kernel.marked_labs()? {
-            if self.0.labs().contains_key(&name) {
-                continue;
-            }
-            tracing::warn!(lab = %name, "taking away what is left of a lab that is not in the store");
-            let nothing = Target::default();
-            let scope = Scope { lab: &name, first_id: 0, target: &nothing };
-            let plan = diff(&nothing, &self.0.kernel.observe(scope)?);
-            if let Some(failure) = self.0.kernel.execute(scope, &plan, &mut |_| ()).into_iter().next() {
-                return Err(failure);
-            }
-            self.0.kernel.release(&name)?;
-        }
-        Ok(())
-    }
-
     /// Wakes a lab's actor: something of it may have changed. Does not block.
     pub fn wake(&self, name: &LabName) {
         if let Some(entry) = self.0.labs().get(name) {
@@ -163,15 +160,20 @@ impl Manager {
         }
     }
 
-    /// Wakes all actors. Does not block.
+    /// Wakes all actors: events were lost. Does not block.
     pub fn wake_all(&self) {
+        meters().events_lost.inc();
         for entry in self.0.labs().values() {
             entry.event.notify_one();
         }
     }
 
     fn entry(&self, name: &LabName) -> Result<Arc<Entry>, Error> {
-        self.0.labs().get(name).cloned().ok_or_else(|| Error::NotFound(name.clone()))
+        let entry = self.0.labs().get(name).cloned();
+        entry.ok_or_else(|| {
+            let kept = self.0.unreadable().contains(name);
+            if kept { Error::Unreadable(name.clone()) } else { Error::NotFound(name.clone()) }
+        })
     }
 
     /// A lab that the caller may use. What is then done to the entry is done to that very lab, whoever
@@ -198,7 +200,10 @@ impl Manager {
     /// Accepts a new lab, the caller's own; durable when this returns.
     pub fn create(&self, lab: Lab, spec: proto::Lab, access: &Access) -> Result<proto::LabResource, Error> {
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = self.entry(&lab.name).ok();
+        let known = match self.entry(&lab.name) {
+            Err(Error::NotFound(_)) => None,
+            known => Some(known?),
+        };
         if let Some(known) = known {
             let state = known.state();
             if state.record.deleting {
@@ -210,7 +215,7 @@ impl Manager {
             drop(state);
             access.may_use(&lab.name, known.owner())?;
             self.admit(&lab, Some(&known), access)?;
-            return self.replace_failed(&known, lab, spec);
+            return self.replace_failed(&known, lab, spec, Why::asked(access, "created"));
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
@@ -224,10 +229,10 @@ impl Manager {
             first_id: self.free_ids()?,
             ..Record::default()
         };
-        self.0.store.put(&lab.name, &record)?;
         let entry = Arc::new(Entry::new(&self.0.store, record, lab));
+        entry.keep_first(&self.0.store, Why::asked(access, "created"))?;
         self.0.labs().insert(entry.name.clone(), entry.clone());
-        self.tell(&entry, 1, "created");
+        meters().labs_created.inc();
         let resource = entry.resource();
         self.spawn(entry);
         Ok(resource)
@@ -239,10 +244,11 @@ impl Manager {
         entry: &Arc<Entry>,
         lab: Lab,
         spec: proto::Lab,
+        why: Why,
     ) -> Result<proto::LabResource, Error> {
         self.preflight(&lab, &Target::new(&lab, &entry.uid))?;
         let name = lab.name.clone();
-        let accepted = entry.respecify(&self.0.store, lab, |record| {
+        let accepted = entry.respecify(&self.0.store, lab, why, |record| {
             if record.deleting {
                 return Err(Error::Deleting(name));
             }
@@ -252,14 +258,9 @@ impl Manager {
             record.created_us = clock::now_us();
             Ok(())
         })?;
-        self.tell(entry, accepted.generation, "created");
+        meters().labs_created.inc();
         entry.command.notify_one();
         Ok(accepted)
-    }
-
-    fn tell(&self, entry: &Entry, generation: u64, reason: &str) {
-        let changed = SpecChanged { generation, reason: reason.to_owned() };
-        entry.history.add(&self.0.store, Body::SpecChanged(changed));
     }
 
     /// Creates a lab or changes a running one; durable when this returns. `expected` is the
@@ -272,7 +273,11 @@ impl Manager {
         rollback_after: Option<Duration>,
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
-        let Ok(entry) = self.entry(&lab.name) else {
+        let known = self.entry(&lab.name);
+        if let Err(error @ Error::Unreadable(_)) = known {
+            return Err(error);
+        }
+        let Ok(entry) = known else {
             if expected != 0 {
                 return Err(Error::Stale { lab: lab.name, expected, found: 0 });
             }
@@ -299,7 +304,8 @@ impl Manager {
         let mut accepted = entry.resource();
         if !unchanged {
             let name = lab.name.clone();
-            accepted = entry.respecify(&self.0.store, lab, |record| {
+            let why = Why::asked(access, "applied");
+            accepted = entry.respecify(&self.0.store, lab, why, |record| {
                 // Both may have changed since they were looked at above.
                 if record.deleting {
                     return Err(Error::Deleting(name));
@@ -311,7 +317,6 @@ impl Manager {
                 respecify(record, spec);
                 Ok(())
             })?;
-            self.tell(&entry, accepted.generation, "applied");
             self.await_rollback(&entry);
         }
         entry.command.notify_one();
@@ -415,9 +420,32 @@ impl Manager {
         Ok(HistoryOf(self.permitted(name, access)?))
     }
 
+    /// The desired states that a lab has had, newest first; `generation`: only that one, 0: all.
+    pub fn revisions(
+        &self,
+        name: &LabName,
+        generation: u64,
+        with_spec: bool,
+        access: &Access,
+    ) -> Result<Vec<proto::Revision>, Error> {
+        let entry = self.permitted(name, access)?;
+        let mut revisions = self.0.store.revisions(&entry.uid)?;
+        revisions.reverse();
+        revisions.retain(|revision| generation == 0 || revision.generation == generation);
+        if !with_spec {
+            for revision in &mut revisions {
+                revision.spec = None;
+            }
+        }
+        Ok(revisions)
+    }
+
     /// Marks a lab for deletion; durable when this returns.
     pub fn delete(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
-        let entry = self.permitted(name, access)?;
+        let entry = match self.permitted(name, access) {
+            Err(Error::Unreadable(_)) => return self.delete_unreadable(name, access),
+            entry => entry?,
+        };
         entry.change(&self.0.store, |record| record.deleting = true)?;
         entry.report(&self.0.store, status::Status::deleting);
         entry.command.notify_one();

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::error::{Reason, Refusal};
 use crate::{
-    exec::{Feature, HostState, Kernel},
+    exec::{Feature, HostState, Kernel, os_text},
     model::{Kind, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
 };
@@ -150,16 +150,24 @@ fn parents(target: &Target, host: &HostState, refusals: &mut Vec<Refusal>) {
 fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
     for (feature, path) in needs(target) {
         if let Err(reason) = kernel.probe(feature) {
-            refusals.push(Refusal {
-                reason: Reason::FeatureMissing,
-                path,
-                message: format!(
-                    "this kernel lacks {}, which the lab needs ({reason}); boot a kernel that has it, or load its module",
-                    feature.config()
-                ),
-            });
+            let config = feature.config();
+            let message = if is_shortage(&reason) {
+                format!("it cannot be tried whether this kernel has {config}, which the lab needs: {reason}")
+            } else {
+                format!(
+                    "this kernel lacks {config}, which the lab needs ({reason}); boot a kernel that has it, or load its module"
+                )
+            };
+            refusals.push(Refusal { reason: Reason::FeatureMissing, path, message });
         }
     }
+}
+
+/// Whether the kernel's words speak of want of room or rights, not of a missing feature.
+fn is_shortage(reason: &str) -> bool {
+    let numbers = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC, libc::EPERM];
+    let words = numbers.map(|number| os_text(&std::io::Error::from_raw_os_error(number)));
+    words.iter().any(|words| reason.contains(words))
 }
 
 /// The features that a lab needs, each with the first field that asks for it.

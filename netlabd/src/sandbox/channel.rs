@@ -60,7 +60,11 @@ impl Report {
             0 => Self::Done(value),
             -1 => Self::Exited(value),
             -2 => Self::Signaled(value),
-            code => Self::Failed(Step::from_code(code)?, Errno::from_raw_os_error(value)),
+            // Other numbers are none of Linux's errors.
+            code if (1..4096).contains(&value) => {
+                Self::Failed(Step::from_code(code)?, Errno::from_raw_os_error(value))
+            }
+            _ => return None,
         })
     }
 }

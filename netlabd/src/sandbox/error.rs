@@ -111,6 +111,7 @@ steps! {
     Wait = 35 "wait for the command",
     Streams = 36 "make the command's streams",
     Kill = 37 "send a signal to the command",
+    EndProcesses = 60 "end the node's processes",
 }
 
 impl Step {

@@ -120,7 +120,7 @@ pub fn end_all(path: &Path, cgroup: Option<&Cgroup>, limit: Duration) -> Result<
 }
 
 /// Waits until a process has ended, and for the init of a namespace this means all of them.
-fn wait_end(process: BorrowedFd<'_>, limit: Duration) -> Result<bool, Errno> {
+pub(super) fn wait_end(process: BorrowedFd<'_>, limit: Duration) -> Result<bool, Errno> {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

@@ -13,6 +13,7 @@ mod channel;
 mod confine;
 mod dispatch;
 mod error;
+mod evict;
 mod exec;
 mod helper;
 mod init;
@@ -28,6 +29,7 @@ mod terminal;
 pub use cgroup::{Cgroup, Cgroups, Limits};
 pub use dispatch::dispatch;
 pub use error::{Error, Result, Step};
+pub use evict::end_in;
 pub use exec::{Child, Command, Exit, LabContext, spawn};
 pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
@@ -35,3 +37,8 @@ pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, remove_directory, unpin};
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;
+
+/// Reads bytes as a helper's report: for fuzzers.
+pub fn read_report(bytes: &[u8]) {
+    let _ = channel::Report::decode(bytes);
+}

@@ -50,6 +50,12 @@ pub struct Record {
     /// The desired state that is then put back.
     #[prost(message, optional, tag = "15")]
     pub rollback_spec: Option<proto::Lab>,
+    /// The same moment as `rollback_us`, in microseconds since the boot `rollback_boot_id` began.
+    #[prost(int64, tag = "16")]
+    pub rollback_boottime_us: i64,
+    /// That boot (`/proc/sys/kernel/random/boot_id`).
+    #[prost(string, tag = "17")]
+    pub rollback_boot_id: String,
 }
 
 /// A sysctl of the host before any lab changed it.

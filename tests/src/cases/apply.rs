@@ -16,6 +16,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("apply::creates_what_is_missing", creates),
     Test::new("apply::touches_only_what_differs", touches_only_what_differs),
     Test::new("apply::takes_away_what_is_no_longer_wanted", takes_away),
+    Test::new("apply::addresses_change_without_a_loss", addresses_change),
     Test::new("apply::unconfirmed_change_is_put_back", unconfirmed),
     Test::new("apply::confirmed_change_stays", confirmed),
 ];
@@ -169,4 +170,54 @@ fn confirmed() {
     host.ctl(&["confirm-lab", "small"]).ok();
     std::thread::sleep(Duration::from_secs(4));
     let _ = host.ctl(&["apply-lab", "--dry-run", &changed]).code(0);
+}
+
+/// Addresses of an interface are replaced, its first and its only one too: the others go on, and no route
+/// is lost meanwhile.
+fn addresses_change() {
+    let host = TestHost::started();
+    let with = |addresses: &str| {
+        let text = SMALL.replacen("addresses: [192.0.2.1/24]", &format!("addresses: [{addresses}]"), 1);
+        let file = host.file("small.yaml", text);
+        host.ctl(&["apply-lab", &file]).ok();
+        host.sh("ip -n small.ns1 -4 -o addr show dev eth0 | awk '{print $4}'").replace('\n', " ")
+    };
+    with("192.0.2.1/24, 192.0.2.7/24, 192.0.2.8/24");
+    let out = std::fs::File::create(host.scratch("routes")).expect("making a file");
+    let mut monitor = std::process::Command::new("ip")
+        .args(["-n", "small.ns1", "-o", "monitor", "route"])
+        .stdout(out)
+        .spawn()
+        .expect("starting ip monitor");
+    let told = || std::fs::read_to_string(host.scratch("routes")).unwrap_or_default();
+    let mark = |number: u8| {
+        wait_until("ip monitor listens", Duration::from_secs(20), || {
+            host.sh(&format!("ip -n small.ns1 route replace 198.19.{number}.0/24 dev eth0"));
+            told().contains(&format!("198.19.{number}.0/24"))
+        });
+    };
+    mark(1);
+    let traffic = Traffic::start(&host, "small.ns2", "192.0.2.7");
+    // Its first address, of which the kernel takes the others for followers.
+    assert_eq!(
+        with("192.0.2.5/24, 192.0.2.7/24, 192.0.2.8/24").trim(),
+        "192.0.2.7/24 192.0.2.8/24 192.0.2.5/24"
+    );
+    // One of another network beside it, and away again.
+    with("198.51.100.1/24, 192.0.2.7/24");
+    traffic.continues(5);
+    assert_eq!(with("192.0.2.7/24").trim(), "192.0.2.7/24");
+    traffic.lost_nothing();
+    // Its only one.
+    assert_eq!(with("192.0.2.9/24").trim(), "192.0.2.9/24");
+    assert_eq!(with("192.0.2.9/23, \"2001:db8::1/64\"").trim(), "192.0.2.9/23");
+    with("192.0.2.9/24, \"2001:db8::1/48\"");
+    host.sh("ip -n small.ns1 addr show dev eth0 | grep -q 2001:db8::1/48");
+    mark(2);
+    monitor.kill().expect("stopping ip monitor");
+    monitor.wait().expect("stopping ip monitor");
+    assert!(!told().contains("Deleted default") && !told().contains("Deleted 198.19.1.0/24"), "{}", told());
+    let follow = host.sh("ip netns exec small.ns1 cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
+    let other = host.sh("ip netns exec small.ns2 cat /proc/sys/net/ipv4/conf/eth0/promote_secondaries");
+    assert_eq!(follow, other, "what was set for the moment is put back");
 }

@@ -4,13 +4,20 @@
 use std::time::Duration;
 
 use super::{Test, apply::SMALL};
-use crate::{command::wait_until, daemon::Daemon, feature::Feature, host::TestHost, traffic::Traffic};
+use crate::{
+    chance::seed, command::wait_until, daemon::Daemon, feature::Feature, host::TestHost, soak::Soak,
+    strangers, traffic::Traffic,
+};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("faults::killed_while_creating", creating).needs(&[Feature::Nat]),
     Test::new("faults::killed_while_applying", applying),
     Test::new("faults::killed_while_deleting", deleting).needs(&[Feature::Nat]),
+    Test::new("faults::killed_while_putting_back", putting_back),
+    Test::new("faults::killed_while_pausing_and_resuming", pausing),
+    Test::new("faults::random_work_with_kills", random_kills),
+    Test::new("faults::random_labs_and_edits", random_edits),
 ];
 
 /// Every step is a life of the daemon; more than this many are not needed by any of the labs here.
@@ -25,9 +32,20 @@ const LAB: &str = "labs/internet.yaml";
 /// Runs `work` with daemons that die at step 1, 2, 3... until one survives it; `check` sees what the
 /// next, healthy daemon makes of each death. Returns how many died.
 fn at_every_step(host: &mut TestHost, work: &[&str], check: impl Fn(&mut TestHost)) -> u32 {
-    for step in 1..MOST_STEPS {
+    let work = |host: &TestHost, _: &mut Daemon| host.ctl(work).code == 0;
+    at_every_step_of(host, 1, work, check)
+}
+
+/// The same for work that is more than one command and answers whether it was done, at every `stride`-th step.
+fn at_every_step_of(
+    host: &mut TestHost,
+    stride: u32,
+    work: impl Fn(&TestHost, &mut Daemon) -> bool,
+    check: impl Fn(&mut TestHost),
+) -> u32 {
+    for (deaths, step) in (0..).zip((1..MOST_STEPS).step_by(stride as usize)) {
         let mut daemon = Daemon::start_to_die(host.folders(), step);
-        if host.ctl(work).code == 0 {
+        if work(host, &mut daemon) {
             // It may still die of what it does when all is done.
             std::thread::sleep(Duration::from_millis(50));
         } else {
@@ -43,8 +61,8 @@ fn at_every_step(host: &mut TestHost, work: &[&str], check: impl Fn(&mut TestHos
         check(host);
         host.stop();
         if survived {
-            assert!(step > FEWEST_DEATHS, "netlabd died at {} steps only", step - 1);
-            return step - 1;
+            assert!(step > FEWEST_DEATHS, "netlabd died at {deaths} steps only");
+            return deaths;
         }
     }
     panic!("the daemon never came to the end of its work in {MOST_STEPS} steps");
@@ -64,6 +82,7 @@ fn ready_or_absent(host: &TestHost, lab: &str) {
 fn creating() {
     let mut host = TestHost::here();
     let bystander = with_bystander(&mut host);
+    strangers::move_in(&host);
     let before = host.inventory();
     host.stop();
     let deaths = at_every_step(&mut host, &["create-lab", LAB, "--timeout", "2s"], |host| {
@@ -78,6 +97,8 @@ fn creating() {
 fn deleting() {
     let mut host = TestHost::here();
     let bystander = with_bystander(&mut host);
+    // Others' exceptions from the host's forwarding are put back with it.
+    strangers::move_in(&host);
     let before = host.inventory();
     host.ctl(&["create-lab", LAB]).ok();
     host.stop();
@@ -121,6 +142,90 @@ fn applying() {
     }
     bystander.lost_nothing();
     println!("killed at {deaths} steps of applies");
+}
+
+/// A lab `name` of two nodes, the second with an address that ends with `last`.
+fn pair(host: &TestHost, name: &str, last: u8) -> String {
+    let lab = format!(
+        "{{ name: {name}, nodes: {{ a: {{ interfaces: {{ e: {{ addresses: [198.51.100.1/24] }} }} }}, b: {{ \
+         interfaces: {{ e: {{ addresses: [198.51.100.{last}/24] }} }} }} }}, links: [ {{ endpoints: ['a:e', 'b:e'] }} \
+         ], checks: [ {{ from: a, to: b }} ] }}"
+    );
+    host.file(&format!("{name}-{last}.yaml"), lab)
+}
+
+/// A change that nobody confirms comes undone, whenever netlabd dies: while it is made, while it waits,
+/// while it is put back.
+fn putting_back() {
+    let mut host = TestHost::here();
+    let bystander = with_bystander(&mut host);
+    let (old, new) = (pair(&host, "back", 2), pair(&host, "back", 3));
+    host.ctl(&["apply-lab", &old]).ok();
+    host.stop();
+    let is_old = |host: &TestHost| host.ctl(&["apply-lab", "--dry-run", &old]).code == 0;
+    let work = |host: &TestHost, daemon: &mut Daemon| {
+        if host.ctl(&["apply-lab", &new, "--rollback-after", "1s", "--timeout", "2s"]).code != 0 {
+            return false;
+        }
+        wait_until("the change is put back or netlabd dead", Duration::from_secs(20), || {
+            !daemon.runs() || is_old(host)
+        });
+        daemon.runs()
+    };
+    let deaths = at_every_step_of(&mut host, 2, work, |host| {
+        wait_until("the old state is back", Duration::from_secs(20), || is_old(host));
+        host.wait_ready("back");
+        host.ctl(&["check-lab", "back"]).ok();
+        let waits = host.ctl(&["confirm-lab", "back"]);
+        assert!(waits.code != 0, "nothing waits to be confirmed any more: {waits}");
+    });
+    bystander.lost_nothing();
+    println!("killed at {deaths} steps of changes that are put back");
+}
+
+/// A lab is paused, damaged and resumed.
+fn pausing() {
+    let mut host = TestHost::here();
+    let bystander = with_bystander(&mut host);
+    let file = pair(&host, "rest", 2);
+    host.ctl(&["apply-lab", &file]).ok();
+    host.stop();
+    let damaged =
+        |host: &TestHost| host.run("sh", &["-c", "ip -n rest.a link show e | grep -q 'mtu 1400'"]).code == 0;
+    let work = |host: &TestHost, _: &mut Daemon| {
+        host.ctl(&["pause-lab", "rest"]).code == 0 && {
+            host.sh("ip -n rest.a link set e mtu 1400");
+            host.ctl(&["resume-lab", "rest"]).code == 0
+        }
+    };
+    let deaths = at_every_step_of(&mut host, 1, work, |host| {
+        if host.lab("rest")["status"]["paused"] == true {
+            // What was accepted counts: nothing is repaired behind a learner's back.
+            let before = damaged(host);
+            std::thread::sleep(Duration::from_millis(100));
+            assert_eq!(damaged(host), before, "a paused lab is left alone");
+            host.ctl(&["resume-lab", "rest"]).ok();
+        }
+        wait_until("the damage is repaired", Duration::from_secs(20), || !damaged(host));
+        host.wait_ready("rest");
+        host.ctl(&["check-lab", "rest"]).ok();
+    });
+    bystander.lost_nothing();
+    println!("killed at {deaths} steps of a pause and a resume");
+}
+
+/// Labs of all kinds, changed, damaged, paused and deleted, and netlabd killed meanwhile.
+fn random_kills() {
+    let figures = Soak::new(5, seed()).run_steps(40, true);
+    assert!(figures.counted("kill -9") > 3, "{figures}");
+    println!("{figures}");
+}
+
+/// Labs of all kinds and edits of them: each plan converges, and the second plan is empty.
+fn random_edits() {
+    let figures = Soak::new(5, seed()).run_steps(40, false);
+    assert!(figures.counted("create or apply") > 5, "{figures}");
+    println!("{figures}");
 }
 
 /// A lab that nobody touches, and a ping through it.

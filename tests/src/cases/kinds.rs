@@ -12,6 +12,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("kinds::routing_between_vlans", between_vlans).needs(&[Feature::BridgeVlan, Feature::Vlan]),
     Test::new("kinds::port_forwards", port_forwards).needs(&[Feature::Nat]),
     Test::new("kinds::host_interfaces", host_interfaces),
+    Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Macvlan]),
 ];
 
 /// Creates a lab from text, runs its checks, tries `prove`, deletes it and compares the host.
@@ -263,5 +264,28 @@ checks:
         crate::command::wait_until("the port is back", std::time::Duration::from_secs(20), || {
             host.sh("ip link show labp2").contains("master labbr0")
         });
+    });
+}
+
+/// Before Linux 6.15 the kernel looks a new interface's name up in the namespace that the request comes from.
+fn names_of_the_host() {
+    let text = "\
+name: k
+nodes:
+  ns1: { interfaces: { eth0: { addresses: [192.0.2.1/24] } } }
+  ns2: { interfaces: { eth1: { addresses: [192.0.2.2/24] }, eth0: { addresses: [198.51.100.2/24] } } }
+  ns3: { interfaces: { eth0: { macvlan: { parent: eth1 }, addresses: [203.0.113.3/24] } } }
+host: { interfaces: { lab0: { addresses: [198.51.100.254/24] } } }
+links:
+  - endpoints: [\"ns1:eth0\", \"ns2:eth1\"]
+  - endpoints: [\"ns2:eth0\", \"host:lab0\"]
+checks:
+  - { from: ns1, to: ns2 }
+  - { from: ns2, to: 198.51.100.254 }
+";
+    let host = TestHost::started();
+    host.sh("ip link add eth0 type veth peer name eth1 && ip link set eth0 up && ip link set eth1 up");
+    proven_on(&host, text, |host| {
+        let _ = host.exec("k.ns3", "ip -br addr show eth0").says("203.0.113.3/24");
     });
 }

@@ -6,17 +6,24 @@ mod abuse;
 mod apply;
 mod bad_input;
 mod by_hand;
+mod captures;
 mod client;
 mod concurrency;
 mod drift;
 mod failure;
 mod faults;
 mod harness;
+mod history;
+mod host_values;
 mod kinds;
 mod labs;
+mod metrics;
 mod nodes;
 mod permissions;
+mod programs;
 mod restart;
+mod shortage;
+mod store;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +67,19 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
+        captures::TESTS,
+        history::TESTS,
+        host_values::TESTS,
         restart::TESTS,
+        store::TESTS,
+        shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
         abuse::TESTS,
+        metrics::TESTS,
+        programs::TESTS,
     ]
     .concat()
 }

@@ -12,8 +12,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("nodes::names_of_the_lab_are_known", names),
     Test::new("nodes::root_inside_is_nobody_outside", root_inside),
     Test::new("nodes::processes_end_with_the_lab", processes),
+    Test::new("nodes::processes_end_with_their_node", processes_of_a_node),
     Test::new("nodes::terminals", terminals),
-    Test::new("nodes::captures", captures),
 ];
 
 fn with_small() -> TestHost {
@@ -82,6 +82,35 @@ fn processes() {
     assert_eq!(count(), 0, "a process outlives its lab");
 }
 
+/// A node leaves a lab that stays: what runs in it ends, what runs beside it and what is of others goes on.
+fn processes_of_a_node() {
+    let host = with_small();
+    let sleeps = |seconds: u32| {
+        host.sh(&format!("ps ax | grep -c '[s]leep {seconds}' || true")).trim().parse::<u32>().unwrap_or(0)
+    };
+    for (node, script) in [("ns2", "trap '' TERM HUP; sleep 4321; sleep 4321"), ("ns1", "sleep 4322")] {
+        host.ctl(&["exec", "--detach", "small", node, "--", "sh", "-c", script]).ok();
+    }
+    // Root's own, by hand.
+    host.sh("ip netns exec small.ns2 sleep 4323 >/dev/null 2>&1 &");
+    for seconds in 4321..=4323 {
+        wait_until("the commands run", Duration::from_secs(10), || sleeps(seconds) > 0);
+    }
+    let (keep, _) = SMALL.split_once("  ns2:").expect("ns2 is in there");
+    let file = host.file(
+        "less.yaml",
+        format!("{keep}links:\n  - endpoints: [\"ns1:eth0\", \"router:eth0\"]\n")
+            .replace("      eth1: { addresses: [203.0.113.254/24] }\n", ""),
+    );
+    host.ctl(&["apply-lab", &file]).ok();
+    assert_eq!(sleeps(4321), 0, "a process outlives its node");
+    assert!(sleeps(4322) > 0 && sleeps(4323) > 0, "others go on");
+    let _ = host.ctl(&["exec", "small", "ns1", "--", "true"]).code(0);
+    host.ctl(&["delete-lab", "small"]).ok();
+    assert_eq!(sleeps(4322), 0, "a process outlives its lab");
+    host.sh("kill $(ps ax | awk '/[s]leep 4323/ {print $1}')");
+}
+
 fn terminals() {
     let host = with_small();
     let ctl = host.ctl_command(&[]).get_program().to_string_lossy().into_owned();
@@ -89,22 +118,4 @@ fn terminals() {
     let line = format!("NETLAB_HOST=unix://{socket} {ctl} exec small ns1 -- sh -c 'tty && stty size'");
     let output = host.sh(&format!("script -qec \"{line}\" /dev/null < /dev/null"));
     assert!(output.contains("/dev/pts/"), "{output}");
-}
-
-fn captures() {
-    let host = with_small();
-    let file = host.scratch("packets.pcapng").display().to_string();
-    let mut capture = host
-        .ctl_command(&["capture", "small", "ns2:eth0", "-f", "icmp", "-c", "4", "-w", &file])
-        .spawn()
-        .expect("starting netlabctl");
-    wait_until("four packets are captured", Duration::from_secs(30), || {
-        host.pings("small.ns1", "203.0.113.1");
-        capture.try_wait().expect("waiting for netlabctl").is_some()
-    });
-    let text = host.sh(&format!("tcpdump -nr {file} 2>/dev/null"));
-    assert_eq!(text.lines().count(), 4, "{text}");
-    assert!(text.contains("192.0.2.1 > 203.0.113.1: ICMP echo request"), "{text}");
-    let _ = host.ctl(&["capture", "small", "ns2:eth0", "-f", "icmp and and", "-c", "1", "-w", &file]).code(2);
-    let _ = host.ctl(&["capture", "small", "ns2:eth9", "-c", "1", "-w", &file]).code(4);
 }

@@ -20,6 +20,7 @@ use crate::{
 pub(super) const TESTS: &[Test] = &[
     Test::new("restart::stop_leaves_labs_running", stop),
     Test::new("restart::kill_leaves_labs_running", kill),
+    Test::new("restart::no_mount_without_a_lab", mounts),
     Test::new("restart::damage_meanwhile_is_repaired", damage),
     Test::new("restart::everything_gone_comes_back_the_same", everything_gone),
     Test::new("restart::deletes_leave_nothing_afterwards", deletes).needs(&[Feature::Nat]),
@@ -40,6 +41,29 @@ fn identity(host: &TestHost) -> String {
     let links = ["ns1", "router", "ns2"]
         .map(|node| host.sh(&format!("ip -n small.{node} -br link | awk '{{ print $1, $3 }}'")));
     format!("{} {} {} {}", lab["uid"], lab["generation"], lab["create_time"], links.concat())
+}
+
+/// A stopped netlabd leaves a mount behind only for labs that run on.
+fn mounts() {
+    let mut host = TestHost::started();
+    let mounted =
+        |host: &TestHost| host.sh("grep -c ' /run/test/runtime' /proc/self/mountinfo || :").trim() != "0";
+    host.stop();
+    assert!(!mounted(&host), "{}", host.sh("cat /proc/self/mountinfo"));
+    host.start();
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    host.ctl(&["exec", "small", "ns1", "--", "true"]).ok();
+    host.stop();
+    assert!(mounted(&host), "the lab runs on");
+    host.start();
+    host.wait_ready("small");
+    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    host.ctl(&["delete-lab", "small"]).ok();
+    host.stop();
+    assert!(!mounted(&host), "{}", host.sh("cat /proc/self/mountinfo"));
+    host.start();
+    host.ctl(&["create-lab", &file]).ok();
 }
 
 fn stop() {

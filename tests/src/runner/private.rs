@@ -1,10 +1,13 @@
 //! A test's own namespaces: how they are made, their first process, and the test itself.
 
-use std::{panic, process::Command};
+use std::{panic, process::Command, time::Duration};
 
 use rustix::process::{WaitOptions, wait};
 
-use crate::{cases, feature::Feature, host};
+use crate::{cases, chance, feature::Feature, host, soak::Soak};
+
+/// Labs under random work.
+const SOAK_LABS: usize = 8;
 
 /// This program in new network, mount and process namespaces; ending `unshare` ends all in them.
 pub fn command(args: &[&str]) -> Command {
@@ -17,13 +20,13 @@ pub fn command(args: &[&str]) -> Command {
     command
 }
 
-/// The first process of the namespaces: starts the test and buries what others leave behind, so that a
-/// test sees no dead processes. True if the test passed.
+/// The first process of the namespaces: starts this program again with `body` and buries what others leave behind, so that a
+/// test sees no dead processes. True if it passed.
 #[expect(clippy::zombie_processes, reason = "the loop waits for every child, this one among them")]
-pub fn init(test: &str) -> bool {
+pub fn init(body: &[&str]) -> bool {
     host::prepare();
     let own = std::env::current_exe().expect("the path of this program");
-    let body = Command::new(own).args(["--body", test]).spawn().expect("starting the test");
+    let body = Command::new(own).args(body).spawn().expect("starting the test");
     loop {
         match wait(WaitOptions::empty()) {
             Ok(Some((pid, status))) if pid == rustix::process::Pid::from_child(&body) => {
@@ -43,6 +46,23 @@ pub fn body(name: &str) -> bool {
         eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
     }
     passed
+}
+
+/// Random work in namespaces of its own. True if all went well.
+pub fn soak(seconds: u64) -> bool {
+    let status = command(&["--soak-inside", &seconds.to_string()]).status().expect("starting unshare");
+    status.success()
+}
+
+/// The random work, in the namespaces it was started in.
+pub fn soak_body(seconds: u64) -> bool {
+    let work = || Soak::new(SOAK_LABS, chance::seed()).run_for(Duration::from_secs(seconds));
+    let Ok(figures) = panic::catch_unwind(work) else {
+        eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
+        return false;
+    };
+    println!("{figures}");
+    true
 }
 
 /// Prints the features of this kernel, one a line.

@@ -135,7 +135,8 @@ impl Kernel for FakeKernel {
     }
 
     fn host(&self) -> Result<HostState, Failure> {
-        let state = self.state();
+        let mut state = self.state();
+        state.attempt("host", "looking at the host")?;
         let links = state.world.spaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
             (link.name.clone(), HostLink { lab: link.mark.as_ref().map(ToString::to_string), addresses })
@@ -172,7 +173,9 @@ impl Kernel for FakeKernel {
     }
 
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
-        Ok(self.state().world.marked().cloned().collect())
+        let mut state = self.state();
+        state.attempt("host", "looking for marks")?;
+        Ok(state.world.marked().cloned().collect())
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {

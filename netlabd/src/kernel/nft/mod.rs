@@ -138,3 +138,13 @@ fn delete_empty_table() -> Vec<u8> {
     let delete = message::build(delete, NONREC | libc::NLM_F_ACK, 1, 0, &[(attr::TABLE_NAME, TABLE)]);
     [mark(libc::NFNL_MSG_BATCH_BEGIN, 0), delete, mark(libc::NFNL_MSG_BATCH_END, 2)].concat()
 }
+
+/// Reads bytes as messages of `nf_tables`, rules with their comments and expressions: for fuzzers.
+pub fn read_messages(bytes: &[u8]) {
+    for message in message::split(bytes) {
+        let comment = message.attribute(message::attr::RULE_USERDATA).and_then(comment::from_userdata);
+        let _ = comment.and_then(comment::parse).map(|rule| rule.to_string());
+        let _ = message.text(message::attr::CHAIN_NAME).and_then(lab_of_chain);
+        let _ = (message.number(message::attr::TABLE_FLAGS), text::expressions(message));
+    }
+}

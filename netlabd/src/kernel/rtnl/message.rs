@@ -135,6 +135,10 @@ fn veth<'a>(a: &VethEnd, b: &VethEnd, namespace: &dyn Fn(&Place) -> Option<Borro
         }
         link
     };
+    // The end in the socket's own namespace is the message's own: before Linux 6.15 an interface of that
+    // name there is taken for the one to be made, wherever that is to be.
+    let b_is_here = namespace(&b.at.place).is_none();
+    let (a, b) = if b_is_here { (b, a) } else { (a, b) };
     let builder = LinkUnspec::new_with_name(b.at.interface.as_str());
     let peer = place(dress(builder, b.mac, b.mtu), b);
     let builder = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(InfoKind::Veth)

@@ -99,7 +99,7 @@ impl Tables {
 }
 
 /// The host's interfaces that bear marks of labs, by index, kept up by their own events.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct MarkedLinks(BTreeMap<u32, LabName>);
 
 impl MarkedLinks {

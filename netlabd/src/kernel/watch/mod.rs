@@ -6,12 +6,14 @@
 //! that a storm of events costs one look and no memory.
 //!
 //! Sysctls other than forwarding and the per-interface settings of `NETCONF` have no events, and
-//! `/proc/sys` has no inotify: those are found when the lab is next looked at, within the resync.
+//! `/proc/sys` has no inotify: a fourth thread looks at those that labs have asked for every two seconds,
+//! and sleeps where there are none.
 
 mod host;
 mod pins;
 mod rules;
 mod socket;
+mod sysctls;
 
 use std::{collections::BTreeSet, io, os::fd::AsFd, sync::Arc, thread};
 
@@ -26,6 +28,7 @@ use crate::model::LabName;
 
 pub(super) use host::Wanted;
 pub(super) use pins::Pins;
+pub(super) use sysctls::Silent;
 
 use host::MarkedLinks;
 use socket::{EventSocket, Received};
@@ -76,6 +79,7 @@ impl Linux {
         if let Some(rules) = rules {
             self.spawn("rule-events", &wake, move |linux, wake| linux.follow_rules(rules, host_id, wake))?;
         }
+        self.spawn("sysctl-looks", &wake, Self::follow_sysctls)?;
         self.spawn("pin-events", &wake, |linux, wake| linux.pins.follow(wake))
     }
 
@@ -117,6 +121,15 @@ impl Linux {
                 None => ours.for_each(|event| rules::add_concerned(event, labs)),
             }
         })
+    }
+}
+
+/// Reads bytes as events of rtnetlink and of `nf_tables` on the host: for fuzzers.
+pub fn read_route_events(bytes: &[u8]) {
+    let (mut marked, wanted, mut labs) = (MarkedLinks::default(), Wanted::default(), BTreeSet::new());
+    for event in message::split(bytes) {
+        marked.add_concerned(event, &wanted, &mut labs);
+        let _ = rules::is_ours(event);
     }
 }
 

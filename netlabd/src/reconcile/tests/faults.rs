@@ -1,5 +1,7 @@
 //! A failure at each operation in turn: what is asked for comes true, or nothing changes.
 
+use proto::lab_event::Body;
+
 use super::*;
 use crate::exec::fake::Fault;
 
@@ -7,9 +9,10 @@ use crate::exec::fake::Fault;
 const MANY: usize = 1_000;
 
 /// Shortages that pass, refusals that do not.
-const FAULTS: [(i32, bool); 5] = [
+const FAULTS: [(i32, bool); 6] = [
     (libc::ENOBUFS, false),
     (libc::EBUSY, false),
+    (libc::ENOMEM, false),
     (libc::ENOSPC, false),
     (libc::ENOSPC, true),
     (libc::EPERM, true),
@@ -131,4 +134,25 @@ fn a_delete_goes_on_until_nothing_is_left() {
             failed
         });
     }
+}
+
+#[test]
+fn a_host_that_cannot_be_searched_for_strays_keeps_them_until_it_can() {
+    let [(spec, _), ..] = changes();
+    at_every_operation(|fault| {
+        let bed = Bed::new();
+        let empty = bed.kernel.snapshot();
+        bed.create(&spec).unwrap();
+        bed.wait_for_phase(&name_of(&spec), Phase::Ready);
+        // Another netlabd whose store knows nothing of the lab.
+        let bed = bed.restarted(tempfile::tempdir().unwrap());
+        bed.kernel.fail(Some(fault));
+        let done = bed.manager.purge_strays();
+        let failed = bed.kernel.has_failed();
+        bed.kernel.fail(None);
+        assert_eq!(done.is_err(), failed, "{fault:?}: {done:?}");
+        bed.manager.purge_strays().unwrap();
+        assert_eq!(bed.kernel.snapshot(), empty, "{fault:?}");
+        failed
+    });
 }

@@ -2,6 +2,7 @@
 
 mod faults;
 mod races;
+mod unreadable;
 
 use std::{
     sync::Arc,
@@ -24,6 +25,7 @@ const LONG: Duration = Duration::from_secs(30);
 struct Bed {
     kernel: Arc<FakeKernel>,
     manager: Manager,
+    policy: Policy,
     access: Access,
     // The actors end before the store's folder goes.
     _runtime: Runtime,
@@ -32,16 +34,25 @@ struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::with(Arc::new(FakeKernel::new()), tempfile::tempdir().unwrap())
+    }
+
+    /// Another netlabd on the same host, with the store of a folder.
+    fn restarted(self, dir: TempDir) -> Self {
+        let kernel = self.kernel.clone();
+        drop(self);
+        Self::with(kernel, dir)
+    }
+
+    fn with(kernel: Arc<FakeKernel>, dir: TempDir) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let _context = runtime.enter();
-        let kernel = Arc::new(FakeKernel::new());
         let opened = Store::open(dir.path()).unwrap();
         let (manager, _) = Manager::start(kernel.clone(), opened.store).unwrap();
         let policy = Policy::open(dir.path().join("config.toml"), false).unwrap();
         let access = policy.access(Caller { uid: 0, pid: None, user: None, role: Role::Admin }).unwrap();
-        Self { kernel, manager, access, _runtime: runtime, _dir: dir }
+        Self { kernel, manager, policy, access, _runtime: runtime, _dir: dir }
     }
 
     fn create(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {

@@ -1,0 +1,84 @@
+//! The thin client of netlabd. The program is all of it; what else is public is for tests of other kinds.
+//!
+//! `cli` says what can be asked, `cmd` has one file a verb. `decode` turns packets into lines. Lab files are read and checked in
+//! `labfile` before anything is sent; `client` finds the daemon; `watch` and `wait` follow a lab;
+//! `error` turns every failure into one line and an exit code.
+
+mod cli;
+mod client;
+mod cmd;
+mod decode;
+mod duration;
+mod error;
+mod graph;
+mod hint;
+mod labfile;
+mod output;
+mod progress;
+mod schema;
+mod suggest;
+mod version;
+mod wait;
+mod watch;
+
+use std::{env, io::Write as _, process::ExitCode};
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use error::{EXEC_FAILED, FAILED, Failure};
+
+/// The program: reads the command line, and answers with its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            let code = if error.use_stderr() && runs_a_command() {
+                i32::from(EXEC_FAILED)
+            } else {
+                error.exit_code()
+            };
+            return ExitCode::from(u8::try_from(code).unwrap_or(FAILED));
+        }
+    };
+    let in_node = matches!(cli.command, Command::Exec(_) | Command::Shell(_));
+    match run(cli) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            let mut stderr = std::io::stderr().lock();
+            for line in &failure.lines {
+                let _ = writeln!(stderr, "{}", output::table::clean(line));
+            }
+            ExitCode::from(if in_node { cmd::exec::own_failure(failure.code) } else { failure.code })
+        }
+    }
+}
+
+/// Reads a lab file called `name`; otherwise every fault, a line each.
+pub fn read_lab(name: &str, bytes: &[u8]) -> Result<netlab_proto::v1::Lab, Vec<String>> {
+    labfile::LabFile::parse(name, bytes).map(|file| file.lab).map_err(|faults| labfile::lines(name, faults))
+}
+
+fn run(cli: Cli) -> Result<u8, Failure> {
+    // One thread: the program waits for one peer, and starts in a millisecond.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(cmd::run(cli));
+    // A thread may hang in a read of the terminal; the process ends without it.
+    runtime.shutdown_background();
+    result
+}
+
+/// Whether the line that could not be understood is an `exec` or a `shell`, whose exit codes below
+/// 125 belong to the command.
+fn runs_a_command() -> bool {
+    let mut args = env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "--host" | "--output" | "-o" => _ = args.next(),
+            option if option.starts_with('-') => {}
+            verb => return matches!(verb, "exec" | "shell"),
+        }
+    }
+    false
+}

@@ -1,0 +1,108 @@
+//! Sysctls of which the kernel tells nobody: a short look at just those that labs have asked for.
+//!
+//! Like an event, a look only tells of what has changed since the one before, so that a value that cannot
+//! be repaired wakes nobody again and again. Without such sysctls nothing is looked at.
+
+use std::{
+    collections::BTreeMap,
+    os::fd::AsFd,
+    sync::{Condvar, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use super::{super::sysctl, Linux, Wake, enter};
+use crate::{
+    model::{LabName, Place, SysctlKey},
+    plan::Target,
+};
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Values by place and key.
+type Values = BTreeMap<Place, BTreeMap<SysctlKey, String>>;
+
+/// What labs want, as far as the kernel does not tell of it.
+#[derive(Debug, Default)]
+pub(in crate::kernel) struct Silent {
+    wanted: Mutex<BTreeMap<LabName, Values>>,
+    changed: Condvar,
+}
+
+impl Silent {
+    /// Notes what a lab wants.
+    pub(in crate::kernel) fn note(&self, lab: &LabName, target: &Target) {
+        let of = |sysctls: &BTreeMap<SysctlKey, String>| -> BTreeMap<SysctlKey, String> {
+            let silent = sysctls.iter().filter(|(key, _)| !has_events(key));
+            silent.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        let values = target.places.iter().map(|(place, wanted)| (place.clone(), of(&wanted.sysctls)));
+        let values: Values = values.filter(|(_, values)| !values.is_empty()).collect();
+        let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if values.is_empty() {
+            wanted.remove(lab);
+        } else if wanted.get(lab) != Some(&values) {
+            wanted.insert(lab.clone(), values);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Forgets a lab.
+    pub(in crate::kernel) fn forget(&self, lab: &LabName) {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+    }
+
+    /// Waits until there is something to look at.
+    fn wait(&self) -> BTreeMap<LabName, Values> {
+        let wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = self.changed.wait_while(wanted, |wanted| wanted.is_empty());
+        wanted.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The kernel tells of these (`RTM_NEWNETCONF`).
+fn has_events(key: &SysctlKey) -> bool {
+    matches!(key.as_str(), "net.ipv4.ip_forward" | "net.ipv6.conf.all.forwarding")
+}
+
+impl Linux {
+    /// Looks again and again, and tells whose values have changed to what is not wanted.
+    pub(super) fn follow_sysctls(&self, wake: &dyn Fn(Wake)) -> std::io::Result<()> {
+        let mut before: BTreeMap<LabName, Values> = BTreeMap::new();
+        loop {
+            let wanted = self.silent.wait();
+            before.retain(|lab, _| wanted.contains_key(lab));
+            for (lab, values) in &wanted {
+                let seen = self.values(lab, values);
+                let known = before.insert(lab.clone(), seen.clone());
+                let differs = |(place, values): (&Place, &BTreeMap<SysctlKey, String>)| {
+                    let wanted = |key| wanted[lab].get(place).and_then(|wanted| wanted.get(key));
+                    values.iter().any(|(key, value)| wanted(key).is_some_and(|want| !same(value, want)))
+                };
+                if known.is_some_and(|known| known != seen) && seen.iter().any(differs) {
+                    wake(Wake::Lab(lab.clone()));
+                }
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// The values that a lab's sysctls have now; of a place that is not there, none.
+    fn values(&self, lab: &LabName, wanted: &Values) -> Values {
+        let Ok(spaces) = self.spaces.of(lab) else { return Values::new() };
+        let places: Vec<_> = wanted.iter().collect();
+        let read = |(place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
+            let space = if **place == Place::Host { Some(self.host.as_fd()) } else { spaces.fd(place) };
+            enter::enter(space?).ok()?;
+            let values = keys.keys().filter_map(|key| Some((key.clone(), sysctl::read(key)?)));
+            Some(((*place).clone(), values.collect()))
+        };
+        enter::for_each(&places, read).into_iter().flatten().collect()
+    }
+}
+
+/// The kernel separates numbers by tabs.
+fn same(seen: &str, wanted: &str) -> bool {
+    seen.split_whitespace().eq(wanted.split_whitespace())
+}

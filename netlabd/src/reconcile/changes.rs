@@ -1,0 +1,140 @@
+//! What differs between two desired states, in short.
+
+use netlab_proto::v1 as proto;
+use serde_json::{Map, Value};
+
+/// Most lines.
+const LINES: usize = 20;
+/// Fields that are there as soon as they hold something.
+const HOLDERS: [&str; 4] = ["nodes", "interfaces", "host", "nat"];
+/// Most characters of a line.
+const LENGTH: usize = 200;
+
+/// What differs, a line a field, as `Revision.changes` has it. Of a new lab nothing is told.
+pub(super) fn between(before: Option<&proto::Lab>, after: Option<&proto::Lab>) -> Vec<String> {
+    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+    let value = |lab| serde_json::to_value(lab).unwrap_or_default();
+    let mut lines = Vec::new();
+    compare("", &value(before), &value(after), &mut lines);
+    if lines.len() > LINES {
+        let more = lines.len() - (LINES - 1);
+        lines.truncate(LINES - 1);
+        lines.push(format!("and {more} more"));
+    }
+    for line in lines.iter_mut().filter(|line| line.chars().count() > LENGTH) {
+        *line = line.chars().take(LENGTH - 3).chain("...".chars()).collect();
+    }
+    lines
+}
+
+fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => objects(path, before, after, lines),
+        (Value::Array(before), Value::Array(after)) => arrays(path, before, after, lines),
+        _ if before != after => lines.push(format!("{path}: {} -> {}", text(before), text(after))),
+        _ => {}
+    }
+}
+
+fn objects(path: &str, before: &Map<String, Value>, after: &Map<String, Value>, lines: &mut Vec<String>) {
+    let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+    for (key, old) in before {
+        match after.get(key) {
+            Some(new) => compare(&below(key), old, new, lines),
+            None => gone_or_new('-', &below(key), old, lines),
+        }
+    }
+    for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
+        gone_or_new('+', &below(key), new, lines);
+    }
+}
+
+/// The order of a list does not matter in a lab, but for what is told of it.
+fn arrays(path: &str, before: &[Value], after: &[Value], lines: &mut Vec<String>) {
+    let mut left: Vec<&Value> = after.iter().collect();
+    for old in before {
+        match left.iter().position(|new| *new == old) {
+            Some(at) => drop(left.remove(at)),
+            None => lines.push(format!("- {path}: {}", text(old))),
+        }
+    }
+    lines.extend(left.into_iter().map(|new| format!("+ {path}: {}", text(new))));
+}
+
+/// Of something whole that is gone or new its name is enough, of a value what it was or is.
+fn gone_or_new(sign: char, path: &str, value: &Value, lines: &mut Vec<String>) {
+    match value {
+        // What only holds others is not told of itself.
+        Value::Object(fields) if HOLDERS.iter().any(|holder| path.rsplit('.').next() == Some(holder)) => {
+            for (key, value) in fields {
+                gone_or_new(sign, &format!("{path}.{key}"), value, lines);
+            }
+        }
+        Value::Object(_) => lines.push(format!("{sign} {path}")),
+        Value::Array(items) => {
+            lines.extend(items.iter().map(|item| format!("{sign} {path}: {}", text(item))));
+        }
+        value => lines.push(format!("{sign} {path}: {}", text(value))),
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(map) => {
+            let fields = map.iter().map(|(key, value)| format!("{key}: {}", text(value)));
+            format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(", "))
+        }
+        value => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn changes(before: &str, after: &str) -> Vec<String> {
+        let lab = |text| serde_json::from_str::<proto::Lab>(text).unwrap();
+        between(Some(&lab(before)), Some(&lab(after)))
+    }
+
+    #[test]
+    fn each_kind_of_change_has_its_line() {
+        let before = r#"{"name": "x", "description": "one", "nodes": {"a": {"interfaces": {"eth0":
+            {"mtu": 1500, "addresses": ["192.0.2.1/24", "192.0.2.2/24"]}}}, "b": {}}}"#;
+        let after = r#"{"name": "x", "nodes": {"a": {"forwarding": true, "interfaces": {"eth0":
+            {"mtu": 1400, "addresses": ["192.0.2.2/24", "192.0.2.3/24"]}}}, "c": {}},
+            "links": [{"endpoints": ["a:eth0", "c:eth0"]}]}"#;
+        let mut lines = changes(before, after);
+        lines.sort();
+        assert_eq!(
+            lines,
+            [
+                "+ links: { endpoints: [a:eth0, c:eth0] }",
+                "+ nodes.a.forwarding: true",
+                "+ nodes.a.interfaces.eth0.addresses: 192.0.2.3/24",
+                "+ nodes.c",
+                "- description: one",
+                "- nodes.a.interfaces.eth0.addresses: 192.0.2.1/24",
+                "- nodes.b",
+                "nodes.a.interfaces.eth0.mtu: 1500 -> 1400",
+            ]
+        );
+        assert!(changes(after, after).is_empty());
+        assert!(between(None, None).is_empty(), "a new lab is new as a whole");
+    }
+
+    #[test]
+    fn long_lists_are_cut() {
+        let nodes: Vec<String> = (0..50).map(|n| format!("\"n{n}\": {{}}")).collect();
+        let lines =
+            changes(r#"{"name": "x"}"#, &format!(r#"{{"name": "x", "nodes": {{{}}}}}"#, nodes.join(",")));
+        assert_eq!((lines.len(), lines.last().map(String::as_str)), (20, Some("and 31 more")));
+        let long = "y".repeat(500);
+        let lines = changes(r#"{"name": "x"}"#, &format!(r#"{{"name": "x", "description": "{long}"}}"#));
+        assert_eq!(lines[0].chars().count(), 200);
+    }
+}

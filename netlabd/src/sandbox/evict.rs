@@ -1,0 +1,78 @@
+//! The processes of one node, where the lab goes on without it.
+
+use std::{
+    fs, io,
+    os::{
+        fd::{AsFd, AsRawFd, BorrowedFd},
+        unix::fs::MetadataExt,
+    },
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    io::Errno,
+    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+};
+
+use super::{
+    error::{Result, Step},
+    init, pin,
+};
+
+/// Pause before looking again for what a process has forked meanwhile.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Ends every process of the lab whose process namespace is pinned at `path` that is in the network
+/// namespace `network`, and waits until they are gone, for `limit` at most. Processes of others in there
+/// (`ip netns exec`) go on.
+pub fn end_in(path: &Path, network: BorrowedFd<'_>, limit: Duration) -> Result<()> {
+    let failed = |errno| Step::EndProcesses.errno(errno);
+    let Some(lab) = pin::open_pin(path)? else { return Ok(()) };
+    let of = |fd: BorrowedFd<'_>| identity(&format!("/proc/self/fd/{}", fd.as_raw_fd()));
+    let wanted = (of(lab.as_fd()), of(network));
+    let (Some(lab), Some(network)) = wanted else { return Err(failed(Errno::BADF)) };
+    let inside = |process: i32| {
+        identity(&format!("/proc/{process}/ns/net")) == Some(network)
+            && identity(&format!("/proc/{process}/ns/pid")) == Some(lab)
+    };
+    let deadline = Instant::now() + limit;
+    loop {
+        let found: Vec<i32> =
+            processes().map_err(|error| failed(errno(&error)))?.filter(|p| inside(*p)).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        for process in found {
+            let Some(process) = Pid::from_raw(process) else { continue };
+            let Ok(handle) = pidfd_open(process, PidfdFlags::empty()) else { continue };
+            // The number may have become another's before it was held.
+            if !inside(process.as_raw_pid()) {
+                continue;
+            }
+            match pidfd_send_signal(&handle, Signal::KILL) {
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(errno) => return Err(failed(errno)),
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if !init::wait_end(handle.as_fd(), left).map_err(failed)? {
+                return Err(failed(Errno::TIMEDOUT));
+            }
+        }
+        std::thread::sleep(AGAIN);
+    }
+}
+
+/// The numbers of all processes.
+fn processes() -> io::Result<impl Iterator<Item = i32>> {
+    Ok(fs::read_dir("/proc")?.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+}
+
+/// What a namespace is known by. A process that has ended has none.
+fn identity(path: &str) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+fn errno(error: &io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
+}
