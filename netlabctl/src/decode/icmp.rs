@@ -1,4 +1,4 @@
-//! ICMP and ICMPv6.
+//! ICMP and `ICMPv6`.
 
 use super::{Line, be16, be32, ipv4, ipv6};
 

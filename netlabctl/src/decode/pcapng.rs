@@ -64,7 +64,7 @@ impl Reader {
             let rest = &self.pending[self.read..];
             let (Some(kind), Some(length)) = (le32(rest, 0), le32(rest, 4)) else { return Ok(None) };
             let length = length as usize;
-            if !(12..=LONGEST).contains(&length) || length % 4 != 0 {
+            if !(12..=LONGEST).contains(&length) || !length.is_multiple_of(4) {
                 return Err(Malformed);
             }
             let Some(block) = rest.get(..length) else { return Ok(None) };

@@ -38,15 +38,15 @@ fn table() -> (Vec<Vec<u8>>, String) {
     let text = include_str!("packets.txt");
     let frames = text.lines().filter_map(|line| line.strip_prefix("frame ")).map(hex).collect();
     let wanted = text.lines().filter_map(|line| line.strip_prefix("  "));
-    (frames, wanted.map(|line| format!("{line}\n")).collect())
+    (frames, wanted.flat_map(|line| [line, "\n"]).collect())
 }
 
 fn without_times(text: &str) -> String {
-    let bare = |line: &str| {
+    fn bare(line: &str) -> &str {
         let timed = line.get(2..3) == Some(":") && line.get(8..9) == Some(".");
-        format!("{}\n", if timed { &line[16..] } else { line })
-    };
-    text.lines().map(bare).collect()
+        if timed { &line[16..] } else { line }
+    }
+    text.lines().flat_map(|line| [bare(line), "\n"]).collect()
 }
 
 #[test]

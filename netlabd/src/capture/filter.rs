@@ -73,8 +73,8 @@ async fn compile_for(link: &[&str], expression: &str) -> Result<Program, FilterE
     if !output.status.success() {
         let text = String::from_utf8_lossy(&output.stderr);
         let told = |line: &&str| !line.is_empty() && !line.contains("data link type");
-        let line = text.lines().find(told).unwrap_or("it is not a filter");
-        return Err(FilterError::Bad(line.trim_start_matches("tcpdump: ").to_owned()));
+        let message = text.lines().find(told).unwrap_or("it is not a filter");
+        return Err(FilterError::Bad(message.trim_start_matches("tcpdump: ").to_owned()));
     }
     parse(&String::from_utf8_lossy(&output.stdout))
         .ok_or_else(|| FilterError::Bad("tcpdump printed no program".into()))

@@ -1,5 +1,5 @@
 //! The memory that a packet socket shares with the kernel: `TPACKET_V3` of packet(7), described in the
-//! kernel's Documentation/networking/packet_mmap.rst.
+//! kernel's `Documentation/networking/packet_mmap.rst`.
 //!
 //! The kernel fills blocks with packets and hands them over one by one, full or after a while; a block
 //! that was read is handed back. Where the kernel finds no free block it drops, and counts.

@@ -26,7 +26,7 @@ pub enum OpenError {
     Hardware {
         /// Where.
         label: String,
-        /// `ARPHRD_*` of linux/if_arp.h.
+        /// `ARPHRD_*` of `linux/if_arp.h`.
         hardware: u16,
     },
     /// The filter asks for parts that packets there do not have.
@@ -52,9 +52,9 @@ pub(super) enum Link {
 }
 
 impl Link {
-    /// By the interface's hardware type, `ARPHRD_*` of linux/if_arp.h.
+    /// By the interface's hardware type, `ARPHRD_*` of `linux/if_arp.h`.
     pub(super) fn of(hardware: u16) -> Option<Self> {
-        /// Of linux/if_arp.h; not in libc.
+        /// Of `linux/if_arp.h`; not in libc.
         const ARPHRD_RAWIP: u16 = 519;
         match hardware {
             libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(Self::Ethernet),
@@ -77,13 +77,16 @@ impl Link {
     }
 }
 
+/// An interface: index, name, kind.
+pub(super) type Interface = (u32, String, Link);
+
 /// A socket that sees packets, the memory where they are, and what it listens to.
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) fd: OwnedFd,
     pub(super) ring: Ring,
     /// The interfaces: index, name, kind. One, or all there are now.
-    pub(super) interfaces: Vec<(u32, String, Link)>,
+    pub(super) interfaces: Vec<Interface>,
 }
 
 /// Opens a socket in the source's namespace; it receives from then on. `size`: bytes of its buffer.
@@ -144,7 +147,7 @@ fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, 
 }
 
 /// The index to bind to, 0 for all, and the interfaces that are meant.
-fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<(u32, String, Link)>), OpenError> {
+fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<Interface>), OpenError> {
     if source.interface == ANY {
         let known = |(index, name): (u32, String)| Some((index, Link::of(hardware(fd, &name).ok()?)?, name));
         let all = all_interfaces().map_err(|error| failed(source, error))?.into_iter().filter_map(known);

@@ -12,8 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{Test, apply::SMALL};
 use crate::{
     command::{exit_code, wait_until},
-    feature::Feature,
-    host::{TestHost, example},
+    host::TestHost,
 };
 
 /// The tests of this subject.
@@ -22,7 +21,6 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("captures::filters", filters),
     Test::new("captures::several_interfaces_in_the_order_of_time", several),
     Test::new("captures::lines", lines),
-    Test::new("captures::tags", tags).needs(&[Feature::BridgeVlanFiltering]),
     Test::new("captures::end_with_what_they_watch", ends),
     Test::new("captures::a_reader_that_stands_still", slow_reader),
 ];
@@ -156,23 +154,6 @@ fn lines() {
     assert!(shown.text().contains("VXLAN, flags [I] (0x08), vni 100\nIP 198.51.100."), "{}", shown.text());
     shown.signal(Signal::INT);
     kept.signal(Signal::INT);
-}
-
-fn tags() {
-    let host = TestHost::started();
-    host.file("vlan.yaml", example("vlan"));
-    host.ctl(&["create-lab", "labs/vlan.yaml"]).ok();
-    let capture = Running::start(&host, &["vlan", "bridge:br0", "-f", "vlan 100 and icmp"]);
-    host.sh("ip netns exec vlan.bridge ip link add link br0 name v100 type vlan id 100");
-    host.sh("ip netns exec vlan.bridge bridge vlan add vid 100 dev br0 self");
-    host.sh("ip netns exec vlan.bridge sh -c 'ip addr add 192.0.2.9/24 dev v100; ip link set v100 up'");
-    wait_until("a tag is shown", LIMIT, || {
-        let _ = host.exec("vlan.bridge", "ping -c 1 -W 1 192.0.2.1");
-        let text = capture.text();
-        text.contains("vlan 100, p 0, IP 192.0.2.9 > 192.0.2.1: ICMP echo request")
-            && text.contains("vlan 100, p 0, IP 192.0.2.1 > 192.0.2.9: ICMP echo reply")
-    });
-    capture.signal(Signal::INT);
 }
 
 fn ends() {
