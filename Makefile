@@ -3,18 +3,21 @@
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
+# make faults  the tests of faults on this kernel, and prints their figures
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
 # make bless-api promises the API as it is now: what is in it stays from then on
 # make deb     Debian packages, in target/deb
+# make dist    a release for other systems, with a static netlabctl and checksums, in target/dist
+# make install, make uninstall   below PREFIX (/usr/local) and DESTDIR, of what `make dist` made
 # make lint    format and lints; licences and sources of the dependencies where cargo-deny is installed
 #
 # Each installs what it needs from Debian's packages (tests/setup), by sudo where you are not root.
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak faults test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -40,6 +43,9 @@ fuzz: setup
 
 soak: build
 	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
+
+faults: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native faults:: store:: shortage:: drift:: restart::
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
@@ -73,6 +79,20 @@ test-go: build
 	tests/setup golang-go golang-google-grpc-dev golang-google-protobuf-dev golang-github-golang-protobuf-1-5-dev \
 		protobuf-compiler protoc-gen-go protoc-gen-go-grpc
 	tests/as-root tests/go/test $(TARGET)
+
+# Paths of this machine in the programs would make each build of the same sources another one.
+REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(HOME)/.cargo=cargo
+STATIC := x86_64-unknown-linux-gnu
+
+dist: setup
+	RUSTFLAGS="$(REMAP)" cargo build --release -p netlabd -p netlabctl
+	RUSTFLAGS="$(REMAP) -C target-feature=+crt-static" cargo build --release --target $(STATIC) -p netlabctl
+	packaging/dist -b $(TARGET)/release -s $(TARGET)/$(STATIC)/release/netlabctl $(TARGET)/dist
+
+install uninstall:
+	rm -rf $(TARGET)/dist/tree && mkdir -p $(TARGET)/dist/tree
+	tar xzf $(TARGET)/dist/netlab-*.tar.gz -C $(TARGET)/dist/tree --strip-components=1
+	PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" $(TARGET)/dist/tree/install $@
 
 lint: setup
 	cargo fmt --all --check

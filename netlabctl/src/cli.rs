@@ -1,10 +1,13 @@
 //! The command line.
 
+mod remote;
+
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use self::remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where};
 use crate::duration;
 
 /// Thin client for netlabd: make, check, change and delete network labs.
@@ -15,16 +18,8 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// Where the daemon is.
-    #[arg(
-        long,
-        help = "The daemon: unix:///path or ssh://[user@]host[:port]",
-        global = true,
-        env = "NETLAB_HOST",
-        value_name = "URL",
-        default_value = "unix:///run/netlabd/netlabd.sock"
-    )]
-    pub(crate) host: String,
+    #[command(flatten)]
+    pub(crate) place: Where,
 
     /// How results are written. json and yaml are stable; junit is for check-lab.
     #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Table)]
@@ -84,6 +79,11 @@ pub(crate) enum Command {
     ResumeLab(LabName),
     /// Tell what the daemon's host can do.
     Doctor,
+    /// Name daemons on other machines, and choose one.
+    #[command(subcommand)]
+    Context(Context),
+    /// Issue and revoke certificates for daemons and clients.
+    Pki(Pki),
     /// Print a completion script.
     Completions {
         /// The shell.

@@ -1,6 +1,6 @@
 //! What went wrong, as one line a fault and an exit code.
 
-use std::{error::Error, io};
+use std::{error::Error, io, sync::OnceLock};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -30,6 +30,15 @@ pub(crate) const INTERRUPTED: u8 = 130;
 /// Nobody reads the output any more, 128 + SIGPIPE.
 const BROKEN_PIPE: u8 = 141;
 
+/// The daemon on another machine that this run of the program speaks with, for messages.
+static PLACE: OnceLock<String> = OnceLock::new();
+
+/// Says which daemon messages speak of: one run of the program speaks with one.
+pub(crate) fn set_place(url: String) {
+    // It is set once.
+    let _ = PLACE.set(url);
+}
+
 /// The end of a command that did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -53,8 +62,20 @@ impl Failure {
 
     /// A connection that was there and broke.
     pub(crate) fn lost(cause: &str) -> Self {
-        let message = format!("lost netlabd: {cause}; is it running? try: systemctl status netlabd");
+        let message = match PLACE.get() {
+            Some(place) => format!(
+                "lost netlabd at {place}: {cause}; is it running, and is the network well? what was asked for may \
+                 go on there"
+            ),
+            None => format!("lost netlabd: {cause}; is it running? try: systemctl status netlabd"),
+        };
         Self::new(NO_DAEMON, message)
+    }
+
+    /// The message without the program's name.
+    pub(crate) fn text(&self) -> String {
+        let text = self.lines.join(" ");
+        text.strip_prefix("netlabctl: ").map_or_else(|| text.clone(), str::to_owned)
     }
 
     /// An exit code alone: the output says it all.

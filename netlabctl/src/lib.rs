@@ -7,6 +7,8 @@
 mod cli;
 mod client;
 mod cmd;
+mod complete;
+mod context;
 mod decode;
 mod duration;
 mod error;
@@ -14,6 +16,7 @@ mod graph;
 mod hint;
 mod labfile;
 mod output;
+mod pki;
 mod progress;
 mod schema;
 mod suggest;
@@ -25,11 +28,12 @@ use std::{env, io::Write as _, process::ExitCode};
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, Where};
 use error::{EXEC_FAILED, FAILED, Failure};
 
 /// The program: reads the command line, and answers with its exit code.
 pub fn main() -> ExitCode {
+    complete::answer();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -75,7 +79,8 @@ fn runs_a_command() -> bool {
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--host" | "--output" | "-o" => _ = args.next(),
+            "--output" | "-o" => _ = args.next(),
+            option if Where::OPTIONS.contains(&option) => _ = args.next(),
             option if option.starts_with('-') => {}
             verb => return matches!(verb, "exec" | "shell"),
         }

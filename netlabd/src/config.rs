@@ -29,7 +29,8 @@ pub struct Options {
     /// Reads the configuration, says what is wrong with it, and exits.
     #[arg(long)]
     pub check_config: bool,
-    /// Also serve remote clients at this TCP address.
+    /// Also serve remote clients at this TCP address, by mutual TLS: [tls] of the configuration. In place
+    /// of the addresses there.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
 }
@@ -40,14 +41,8 @@ impl Options {
         self.config.clone().map_or_else(|| (DEFAULT_FILE.into(), false), |file| (file, true))
     }
 
-    /// Refuses what would be unsafe: whoever calls over TCP must have proven who they are.
-    pub fn check(&self) -> Result<(), String> {
-        match self.listen {
-            Some(address) => Err(format!(
-                "--listen {address} needs TLS, which is not configured: without it anybody could call. Leave out \
-                 --listen and reach this host over ssh (netlabctl --host ssh://USER@HOST)"
-            )),
-            None => Ok(()),
-        }
+    /// The addresses for remote clients, `configured` unless one is named.
+    pub fn addresses(&self, configured: &[SocketAddr]) -> Vec<SocketAddr> {
+        self.listen.map_or_else(|| configured.to_vec(), |address| vec![address])
     }
 }

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use netlabd::{
-    api::server,
+    api::{server, tls},
     config::Options,
     health::{self, Vitals},
     kernel::{Linux, Wake},
@@ -44,9 +44,10 @@ fn failed(error: &Error) -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
-    options.check()?;
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
+    let addresses = options.addresses(&policy.config().tls.listen);
+    let remote = if options.take_down { None } else { tls::Remote::open(&policy, &addresses)? };
     if options.check_config {
         return Ok(());
     }
@@ -93,24 +94,20 @@ async fn run(options: &Options) -> Result<(), Error> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (listener, own_socket) = server::open(&options.runtime_dir.join("netlabd.sock"))?;
+    let listeners = tls::listen(&addresses)?;
     let at_the_end = manager.clone();
     let vitals = Vitals { manager: manager.clone(), store: opened.store, kernel: kernel.clone() };
     let (services, reporter) = server::services(manager, kernel, policy.clone())?;
     // The store was opened and the kernel looked at: it is well until found otherwise.
     health::say(&reporter, None).await;
     let telling = tokio::spawn(health::tell(vitals.clone(), reporter.clone()));
-    let told = policy.clone();
+    let (told, renewing) = (policy.clone(), remote.clone());
     tokio::spawn(async move {
-        let all = async {
-            for look in looks {
-                // An actor that is gone has nothing left to look at.
-                let _ = look.await;
-            }
-        };
-        if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
-            tracing::warn!("some labs have not been looked at yet");
-        }
-        tokio::join!(service::serve(hangup, told, vitals.manager.clone()), health::watchdog(vitals));
+        first_look(looks).await;
+        tokio::join!(
+            service::serve(hangup, told, renewing, vitals.manager.clone()),
+            health::watchdog(vitals)
+        );
     });
     let stop = async move {
         tokio::select! {
@@ -123,11 +120,12 @@ async fn run(options: &Options) -> Result<(), Error> {
     };
     let (stopped, grace) = tokio::sync::oneshot::channel();
     let limits = policy.config().limits;
-    let serving = server::serve(services, listener, &limits, async move {
-        stop.await;
-        // Nobody waits if serving has failed.
-        let _ = stopped.send(());
-    });
+    let serving =
+        server::serve(services, listener, remote.map(|remote| (remote, listeners)), &limits, async move {
+            stop.await;
+            // Nobody waits if serving has failed.
+            let _ = stopped.send(());
+        });
     let overdue = async {
         if grace.await.is_ok() {
             // Watches have no end of their own.
@@ -150,6 +148,19 @@ async fn run(options: &Options) -> Result<(), Error> {
         sandbox::remove_directory(&labs_dir)?;
     }
     Ok(())
+}
+
+/// Waits until all labs have been looked at, within bounds.
+async fn first_look<L: Future>(looks: impl IntoIterator<Item = L>) {
+    let all = async {
+        for look in looks {
+            // An actor that is gone has nothing left to look at.
+            let _ = look.await;
+        }
+    };
+    if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
+        tracing::warn!("some labs have not been looked at yet");
+    }
 }
 
 /// Wakes the actors of labs whose kernel state changes.

@@ -1,13 +1,14 @@
 //! What systemd is told, `sd_notify(3)`: that netlabd is up, reads its configuration, stops, and in one line
 //! how it is. Without systemd all of this does nothing.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use netlab_proto::v1::Phase;
 use sd_notify::NotifyState;
 use tokio::signal::unix::Signal;
 
 use crate::{
+    api::tls,
     policy::{
         Config, Policy,
         config::{Limits, MetricsConfig},
@@ -20,7 +21,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Says that netlabd is up. Then reads the configuration again at each SIGHUP, as `systemctl reload`
 /// sends it, and keeps the line of `systemctl status` true. Never returns.
-pub async fn serve(mut hangup: Signal, policy: Policy, manager: Manager) {
+pub async fn serve(mut hangup: Signal, policy: Policy, remote: Option<tls::Remote>, manager: Manager) {
     let mut refused = None;
     let mut told = line(&manager.phases(), None);
     tracing::info!("ready");
@@ -31,7 +32,7 @@ pub async fn serve(mut hangup: Signal, policy: Policy, manager: Manager) {
         tokio::select! {
             Some(()) = hangup.recv() => {
                 reloading();
-                refused = reload(&policy).err();
+                refused = reload(&policy, remote.as_ref()).err();
                 told = line(&manager.phases(), refused.as_deref());
                 notify(&[NotifyState::Ready, NotifyState::Status(&told)]);
             }
@@ -66,17 +67,31 @@ fn reloading() {
     }
 }
 
+/// Reads and uses the configuration and the files that it names; all of it or, on an error, nothing.
+fn renew(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), Box<dyn std::error::Error>> {
+    let config = policy.read()?;
+    let ready = match remote {
+        Some(remote) => Some((remote, remote.read(&config.tls)?)),
+        None => None,
+    };
+    policy.put(config);
+    if let Some((remote, ready)) = ready {
+        remote.put(ready);
+    }
+    Ok(())
+}
+
 /// Reads the configuration again; one that cannot be used changes nothing.
-fn reload(policy: &Policy) -> Result<(), String> {
+fn reload(policy: &Policy, remote: Option<&tls::Remote>) -> Result<(), String> {
     let before = policy.config();
-    match policy.reload() {
+    match renew(policy, remote) {
         Ok(()) if restarts(&policy.config()) == restarts(&before) => {
             tracing::info!("the configuration was read again");
             Ok(())
         }
         Ok(()) => {
             tracing::warn!(
-                "the configuration was read again; what changed in [limits] or [metrics] needs a restart"
+                "the configuration was read again; what changed in [limits], [metrics] or listen of [tls] needs a restart"
             );
             Ok(())
         }
@@ -88,8 +103,8 @@ fn reload(policy: &Policy) -> Result<(), String> {
 }
 
 /// What of the configuration takes effect at a start only.
-fn restarts(config: &Config) -> (Limits, &MetricsConfig) {
-    (config.limits, &config.metrics)
+fn restarts(config: &Config) -> (Limits, &MetricsConfig, &[SocketAddr]) {
+    (config.limits, &config.metrics, &config.tls.listen)
 }
 
 /// `3 labs: 2 ready, 1 failed`, and what is wrong with the configuration.

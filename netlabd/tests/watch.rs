@@ -16,8 +16,8 @@ use netlabd::{
     api::convert,
     exec::{Kernel, Scope},
     kernel::{Linux, Wake},
-    model::LabName,
-    plan::{Target, diff},
+    model::{LabName, observed::Observed},
+    plan::{Plan, Target, diff},
 };
 use sandbox_common::{inside, run, scratch};
 
@@ -90,6 +90,15 @@ impl Host {
             assert!(rounds < 4, "it does not settle: {plan:?}");
             assert_eq!(self.linux.execute(scope, &plan, &mut |_| ()), []);
         }
+    }
+
+    fn observe(&self, spec: &proto::Lab) -> Observed {
+        let target = Target::new(&convert::lab(spec).unwrap(), &spec.name);
+        self.linux.observe(Scope { lab: &lab(&spec.name), first_id: 1, target: &target }).unwrap()
+    }
+
+    fn plan(&self, spec: &proto::Lab) -> Plan {
+        diff(&Target::new(&convert::lab(spec).unwrap(), &spec.name), &self.observe(spec))
     }
 
     /// Waits until no more events come of what was done before.
@@ -226,4 +235,54 @@ fn a_storm_in_one_lab_is_few_wakes_and_hides_no_other() {
     }
     assert!(a > 0, "the storm hid lab a");
     assert!(all < 20_000, "{all} wakes for one storm");
+}
+
+#[test]
+fn a_look_right_after_a_change_shows_it() {
+    if !inside("a_look_right_after_a_change_shows_it") {
+        return;
+    }
+    let host = Host::new(true);
+    let spec = spec("a", 1, true);
+    for damage in [
+        "ip -n a.n1 link set eth0 mtu 1400",
+        "ip -n a.n1 link set br0 address 02:00:00:00:00:07",
+        "ip -n a.n1 link set p0 nomaster",
+        "ip -n a.n1 address delete 192.0.2.1/24 dev eth0",
+        "ip -n a.n1 route delete default",
+        "ip -n a.n1 link set eth0 down",
+        "ip -n a.n1 link set br0 down",
+        "ip -n a.n1 link set br0 name stray",
+        "ip netns exec a.n1 sysctl -qw net.ipv4.ip_forward=0",
+        "ip netns exec a.n1 sysctl -qw net.ipv6.conf.all.forwarding=0",
+        "ip netns exec a.n1 nft flush chain inet netlab postrouting",
+        "ip netns exec a.n1 nft flush ruleset",
+        "ip -n a.n1 link delete eth0",
+        "ip -n a.n1 link set eth0 netns b.n1 name moved",
+        "umount /run/netns/a.n2",
+        "ip netns delete a.n2",
+        "ip link set a0 mtu 1400",
+        "ip link delete a0",
+    ] {
+        run(damage);
+        assert!(!host.plan(&spec).is_empty(), "{damage}: not seen");
+        host.build(&spec, 1_900_000_000);
+    }
+}
+
+#[test]
+fn an_end_that_went_elsewhere_and_came_back_is_known_at_both_ends() {
+    if !inside("an_end_that_went_elsewhere_and_came_back_is_known_at_both_ends") {
+        return;
+    }
+    let host = Host::new(false);
+    let spec = spec("a", 1, false);
+    // n1 hears of none of it.
+    run("ip -n a.n2 link set eth0 netns b.n1 name moved");
+    run("ip -n b.n1 link set moved netns a.n2 name eth0");
+    let before = host.observe(&spec);
+    let fresh = Arc::new(Linux::new(PathBuf::from("/run/netns"), scratch().join("labs")).unwrap());
+    let target = Target::new(&convert::lab(&spec).unwrap(), &spec.name);
+    let scope = Scope { lab: &lab("a"), first_id: 1, target: &target };
+    assert_eq!(before, fresh.observe(scope).unwrap());
 }

@@ -10,7 +10,7 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`scrape`], [`service`], [`inventory`]: what a test works with.
+//!   [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`]: what a test works with.
 //! - [`soak`]: random work, by [`chance`], on labs of a random [`design`], with [`damage`], into [`figures`].
 //! - [`cases`]: the tests.
 
@@ -32,10 +32,12 @@ pub mod host;
 pub mod internet;
 pub mod inventory;
 pub mod pinger;
+pub mod remote;
 pub mod runner;
 pub mod scrape;
 pub mod service;
 pub mod soak;
+pub mod sshd;
 pub mod strangers;
 pub mod traffic;
 pub mod users;

@@ -39,11 +39,12 @@ pub fn move_in(host: &TestHost) {
     let strip = |path: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         text.lines()
-            .filter(|line| !line.starts_with("netlab"))
+            .filter(|line| !line.starts_with("netlab") && !line.starts_with("sshd:"))
             .fold(String::new(), |all, line| all + line + "\n")
     };
-    let groups = format!("netlab:x:{MEMBERS}:\nnetlab-admin:x:{ADMINS}:\n");
-    let users = "alice:x:4001:4001::/:/bin/sh\ncarol:x:4003:4003::/:/bin/sh\n";
+    let groups = format!("netlab:x:{MEMBERS}:alice,carol\nnetlab-admin:x:{ADMINS}:carol\n");
+    let users = "alice:x:4001:4001::/:/bin/sh\ncarol:x:4003:4003::/:/bin/sh\n\
+                 dave:x:4005:4005::/:/bin/sh\nsshd:x:4998:4998::/run/sshd:/usr/sbin/nologin\n";
     for (path, more) in [("/etc/group", groups.as_str()), ("/etc/passwd", users)] {
         let own = host.file(&path.replace('/', "-"), strip(path) + more);
         mount_bind(&own, path).unwrap_or_else(|error| panic!("mounting over {path}: {error}"));

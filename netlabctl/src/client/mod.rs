@@ -1,8 +1,12 @@
 //! The way to the daemon.
 
+mod credentials;
 mod older;
 mod ssh;
+mod tls;
 mod unix;
+
+use std::time::Duration;
 
 use netlab_proto::v1::{
     host_service_client::HostServiceClient, lab_service_client::LabServiceClient,
@@ -10,12 +14,20 @@ use netlab_proto::v1::{
 };
 use tonic::transport::{Channel, Endpoint};
 
-pub(crate) use self::older::Unknown;
-
-use crate::error::{Failure, USAGE};
+pub(crate) use self::{
+    credentials::{Credentials, private},
+    older::Unknown,
+};
+use crate::{
+    context::Place,
+    error::{Failure, USAGE, set_place},
+};
 
 /// Largest answer that is read in bytes; a status with its spec is a few times a lab file.
 const LARGEST_ANSWER: usize = 64 << 20;
+
+/// How often a silent daemon on another machine is asked whether it lives, and how long it may take to answer.
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// A connection to a daemon. Cloning is cheap and shares it.
 #[derive(Debug, Clone)]
@@ -24,19 +36,28 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Connects to `--host`.
+    /// Connects.
     ///
     /// # Errors
     /// Exit code 2 for a URL that is not understood, 3 where nobody answers, 6 where the socket's
-    /// permissions refuse.
-    pub(crate) async fn connect(url: &str) -> Result<Self, Failure> {
-        let host = Host::parse(url)?;
+    /// permissions refuse or the daemon does not like our certificate.
+    pub(crate) async fn connect(place: Place) -> Result<Self, Failure> {
+        let host = Host::parse(&place.url)?;
         let endpoint = Endpoint::from_static("http://localhost")
             .user_agent(concat!("netlabctl/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| Failure::new(USAGE, error.to_string()))?;
+        // Another machine may go away without a word.
+        let far = endpoint.clone().http2_keep_alive_interval(KEEPALIVE).keep_alive_timeout(KEEPALIVE);
         let channel = match host {
             Host::Unix(path) => unix::connect(&endpoint, path).await?,
-            Host::Ssh(target) => ssh::connect(&endpoint, target).await?,
+            Host::Ssh(target) => {
+                set_place(place.url);
+                ssh::connect(&far, target).await?
+            }
+            Host::Https(address) => {
+                set_place(place.url);
+                tls::connect(&far, address, &place.credentials).await?
+            }
         };
         Ok(Self { channel })
     }
@@ -64,6 +85,8 @@ enum Host {
     Unix(String),
     /// Another machine, by ssh(1).
     Ssh(ssh::Target),
+    /// Another machine, by TLS.
+    Https(tls::Address),
 }
 
 impl Host {
@@ -80,23 +103,33 @@ impl Host {
                 Failure::new(USAGE, format!("--host {url}: expected ssh://[user@]host[:port]"))
             });
         }
-        if url.starts_with("https://") {
-            let message = format!(
-                "--host {url}: https needs client certificates, which this netlabctl cannot present; \
-                 use ssh://[user@]host"
-            );
-            return Err(Failure::new(USAGE, message));
+        if let Some(address) = url.strip_prefix("https://") {
+            return tls::Address::parse(address)
+                .map(Self::Https)
+                .ok_or_else(|| Failure::new(USAGE, format!("--host {url}: expected https://host[:port]")));
         }
-        Err(Failure::new(USAGE, format!("--host {url}: expected unix:///path or ssh://[user@]host[:port]")))
+        let message =
+            format!("--host {url}: expected unix:///path, https://host[:port] or ssh://[user@]host[:port]");
+        Err(Failure::new(USAGE, message))
     }
 
     /// The path of a local socket.
     fn local(url: &str) -> Result<String, Failure> {
         match Self::parse(url)? {
             Self::Unix(path) => Ok(path),
-            Self::Ssh(_) => Err(Failure::new(USAGE, "dial-stdio reaches a local socket only")),
+            Self::Ssh(_) | Self::Https(_) => {
+                Err(Failure::new(USAGE, "dial-stdio reaches a local socket only"))
+            }
         }
     }
+}
+
+/// Whether a URL says where a daemon could be.
+///
+/// # Errors
+/// Exit code 2.
+pub(crate) fn check(url: &str) -> Result<(), Failure> {
+    Host::parse(url).map(drop)
 }
 
 /// Joins stdin and stdout to the local socket: the far side of `ssh://`.
@@ -121,8 +154,10 @@ mod tests {
     #[test]
     fn urls_say_where_the_daemon_is() {
         assert_eq!(Host::parse("unix:///run/x.sock"), Ok(Host::Unix("/run/x.sock".to_owned())));
+        assert!(matches!(Host::parse("https://box:1"), Ok(Host::Https(_))));
         assert!(matches!(Host::parse("ssh://me@box:2222"), Ok(Host::Ssh(_))));
-        for bad in ["", "unix://", "unix://x", "tcp://h:1", "ssh://", "https://h:1", "/run/x.sock"] {
+        for bad in ["", "unix://", "unix://x", "tcp://h:1", "ssh://", "https://", "http://h:1", "/run/x.sock"]
+        {
             assert_eq!(Host::parse(bad).map_err(|failure| failure.code), Err(USAGE), "{bad}");
         }
     }

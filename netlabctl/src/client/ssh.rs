@@ -1,21 +1,35 @@
 //! A daemon on another machine, through the user's own ssh(1): its keys, its config, its jump hosts.
 
 use std::{
-    io,
+    env, io,
+    os::unix::process::ExitStatusExt as _,
     pin::Pin,
-    process::Stdio,
-    task::{Context, Poll},
+    process::{ExitStatus, Stdio},
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
     process::{Child, ChildStdin, ChildStdout, Command},
+    sync::Mutex,
+    time::timeout,
 };
 use tonic::transport::{Channel, Endpoint, Uri};
 use tower::service_fn;
 
-use crate::error::{Failure, NO_DAEMON, root_cause};
+use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
+
+/// How long an ssh that has closed its output may take to end; its exit code says why it did.
+const END: Duration = Duration::from_secs(1);
+
+/// What is read ahead; the rest is the channel's affair.
+const AHEAD: usize = 16 << 10;
+
+/// The type of the frame that a server begins with (SETTINGS, RFC 9113, 6.5), and where it stands.
+const SETTINGS: (usize, u8) = (3, 4);
 
 /// `[user@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,35 +68,160 @@ impl Target {
     fn spawn(&self) -> io::Result<Pipe> {
         let mut command = Command::new("ssh");
         command.arg("-T");
+        if !can_ask() {
+            // Without anybody to answer, a question would be an error that says less.
+            command.args(["-o", "BatchMode=yes"]);
+        }
         if let Some(port) = self.port {
             command.arg("-p").arg(port.to_string());
         }
         command.args(["--", &self.destination, "netlabctl", "dial-stdio"]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        deaf_to_the_terminal(&mut command);
         let mut child = command.spawn()?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Pipe { input, output, _child: child })
+        Ok(Pipe { input, output, destination: self.destination.clone(), end: End::Runs(child) })
+    }
+
+    /// Runs ssh until netlabd has said its first word; what goes wrong before has the clearest reasons.
+    async fn dial(&self) -> Result<Stream, Failure> {
+        let pipe = self.spawn().map_err(|error| {
+            Failure::new(NO_DAEMON, format!("cannot run ssh: {error}; install the OpenSSH client"))
+        })?;
+        let mut stream = BufReader::with_capacity(AHEAD, pipe);
+        match stream.fill_buf().await {
+            Ok(greeting) if greeting.get(SETTINGS.0).is_none_or(|kind| *kind == SETTINGS.1) => Ok(stream),
+            Ok(_) => {
+                let message = format!(
+                    "something on {} writes to ssh's output before netlabctl does; look at its shell's start files \
+                     (.bashrc)",
+                    self.destination
+                );
+                Err(Failure::new(NO_DAEMON, message))
+            }
+            Err(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Ended>()) {
+                Some(ended) => Err(Failure::new(ended.code(), ended.to_string())),
+                None => Err(Failure::new(NO_DAEMON, format!("ssh to {}: {error}", self.destination))),
+            },
+        }
     }
 }
 
-/// Connects a channel through ssh. Why ssh cannot reach the other machine it says itself, on stderr.
-pub(super) async fn connect(endpoint: &Endpoint, target: Target) -> Result<Channel, Failure> {
-    let mut first = Some(target.spawn().map_err(|error| {
-        Failure::new(NO_DAEMON, format!("cannot run ssh: {error}; install the OpenSSH client"))
-    })?);
-    let connector = service_fn(move |_: Uri| {
-        let pipe = first.take().map_or_else(|| target.spawn(), Ok).map(TokioIo::new);
-        async move { pipe }
-    });
-    endpoint.connect_with_connector(connector).await.map_err(|error| Failure::lost(&root_cause(&error)))
+/// Whether ssh can ask for a password: at a terminal, or by a program of its own (`SSH_ASKPASS`, ssh(1)).
+fn can_ask() -> bool {
+    let set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    std::fs::File::open("/dev/tty").is_ok() || set("SSH_ASKPASS") || set("DISPLAY") || set("WAYLAND_DISPLAY")
 }
+
+/// Ctrl-C at the terminal is for the command in the node. It reaches all programs there, and would end ssh,
+/// which has to carry it.
+#[allow(unsafe_code)] // No safe way to ignore a signal in a child alone.
+fn deaf_to_the_terminal(command: &mut Command) {
+    let ignore = || {
+        for signal in [libc::SIGINT, libc::SIGQUIT] {
+            // SAFETY: signal(2) with SIG_IGN installs no function.
+            if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR {
+                return Err(io::Error::last_os_error());
+            }
+        }
+        Ok(())
+    };
+    // SAFETY: between fork and exec, only signal(2) is called, which is async-signal-safe (signal-safety(7)).
+    unsafe { command.pre_exec(ignore) };
+}
+
+/// Connects a channel through ssh. The first dial is ours, for its error; the channel dials again by itself
+/// where the connection broke.
+pub(super) async fn connect(endpoint: &Endpoint, target: Target) -> Result<Channel, Failure> {
+    let first = Arc::new(Mutex::new(Some(target.dial().await?)));
+    let shown = target.destination.clone();
+    let connector = service_fn(move |_: Uri| {
+        let (first, target) = (Arc::clone(&first), target.clone());
+        async move {
+            let stream = match first.lock().await.take() {
+                Some(stream) => stream,
+                None => target.dial().await.map_err(|failure| io::Error::other(failure.text()))?,
+            };
+            Ok::<_, io::Error>(TokioIo::new(stream))
+        }
+    });
+    endpoint
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| Failure::new(NO_DAEMON, format!("what answers on {shown} is not netlabd: {error}")))
+}
+
+/// The connection, with what was read of it to see that it is one.
+type Stream = BufReader<Pipe>;
 
 /// The pipes of a running ssh, as one stream. ssh ends with it.
 struct Pipe {
     input: ChildStdin,
     output: ChildStdout,
-    _child: Child,
+    destination: String,
+    end: End,
+}
+
+/// ssh's end, which says why there is no more to read.
+enum End {
+    Runs(Child),
+    Awaited(Pin<Box<dyn Future<Output = Option<ExitStatus>> + Send>>),
+}
+
+impl Pipe {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
+        loop {
+            match &mut self.end {
+                End::Awaited(end) => {
+                    let status = ready!(end.as_mut().poll(context));
+                    // Asked again, it is over all the same.
+                    self.end = End::Awaited(Box::pin(std::future::ready(status)));
+                    let destination = self.destination.clone();
+                    return Poll::Ready(io::Error::other(Ended { destination, status }));
+                }
+                End::Runs(_) => {
+                    let nothing = End::Awaited(Box::pin(std::future::ready(None)));
+                    if let End::Runs(mut child) = std::mem::replace(&mut self.end, nothing) {
+                        let status = async move { timeout(END, child.wait()).await.ok()?.ok() };
+                        self.end = End::Awaited(Box::pin(status));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// ssh has ended, or at least closed its output.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", self.why())]
+struct Ended {
+    destination: String,
+    status: Option<ExitStatus>,
+}
+
+impl Ended {
+    /// ssh gives the exit code of the far netlabctl, and 255 for itself. Both have said more on stderr.
+    fn why(&self) -> String {
+        let to = &self.destination;
+        let status = self.status.unwrap_or_default();
+        match (status.code(), status.signal()) {
+            (Some(255), _) => format!("ssh cannot reach {to}, or has lost it (exit code 255)"),
+            (Some(126 | 127), _) => {
+                format!("netlabctl cannot be run on {to}: install it there, in the PATH of commands by ssh")
+            }
+            (Some(2), _) => format!("netlabctl on {to} does not know dial-stdio: upgrade it"),
+            (Some(3), _) => format!("no netlabd reached on {to}; is it running there?"),
+            (Some(6), _) => format!("netlabd on {to} does not let you in; join its group netlab there"),
+            (Some(0), _) => format!("the connection to {to} was closed"),
+            (Some(code), _) => format!("ssh to {to} ended with exit code {code}"),
+            (None, signal) => format!("ssh to {to} was ended by signal {}", signal.unwrap_or_default()),
+        }
+    }
+
+    fn code(&self) -> u8 {
+        if self.status.and_then(|status| status.code()) == Some(6) { NOT_PERMITTED } else { NO_DAEMON }
+    }
 }
 
 impl AsyncRead for Pipe {
@@ -91,7 +230,12 @@ impl AsyncRead for Pipe {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.output).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.output).poll_read(context, buffer))?;
+        if buffer.filled().len() == before && buffer.remaining() > 0 {
+            return self.poll_end(context).map(Err);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -78,7 +78,7 @@ fn text(lab: &LabResource, history: &[Revision]) -> String {
     fact("Generation", &format!("{} (observed {})", lab.generation, status.observed_generation));
     let created = lab.create_time.as_ref();
     fact("Created", &format!("{} ({} ago)", time::rfc3339(created), time::age(created)));
-    fact("Owner", &format!("uid {}", lab.owner_uid));
+    fact("Owner", &owner(lab));
     if let Some(spec) = &lab.spec {
         fact("Nodes", &spec.nodes.keys().cloned().collect::<Vec<_>>().join(" "));
         fact("Links", &spec.links.len().to_string());
@@ -105,6 +105,15 @@ fn text(lab: &LabResource, history: &[Revision]) -> String {
         }
     }
     out
+}
+
+fn owner(lab: &LabResource) -> String {
+    match lab.owner.as_str() {
+        "" => format!("uid {}", lab.owner_uid),
+        // No user of the daemon's machine, and so without an id.
+        remote if remote.contains(':') => remote.to_owned(),
+        user => format!("{user} (uid {})", lab.owner_uid),
+    }
 }
 
 fn conditions(status: &LabStatus, out: &mut String) {

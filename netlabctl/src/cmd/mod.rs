@@ -3,6 +3,7 @@
 mod apply;
 mod capture;
 mod check;
+mod context;
 mod create;
 mod delete;
 mod doctor;
@@ -14,16 +15,17 @@ mod list;
 mod man;
 mod pause;
 mod ping;
+mod pki;
 mod plan;
 mod show_commands;
 mod terminal;
 mod watch;
 
-use clap::CommandFactory as _;
-
 use crate::{
     cli::{Cli, Command, Output},
     client::{self, Client},
+    complete,
+    context::{local, resolve},
     error::{Failure, USAGE},
     output, schema,
 };
@@ -33,11 +35,11 @@ pub(crate) const DONE: u8 = 0;
 
 /// Runs the command; its exit code.
 pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
-    let (host, format) = (cli.host, cli.output);
+    let (place, format) = (cli.place, cli.output);
     if format == Output::Junit && !matches!(cli.command, Command::CheckLab(_)) {
         return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
     }
-    let connect = || Client::connect(&host);
+    let connect = || async { Client::connect(resolve(&place)?).await };
     match cli.command {
         // A file is read before the daemon is looked for: its faults come first.
         Command::CreateLab(args) => create::run(connect, format, &args).await,
@@ -57,13 +59,15 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,
         Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args.name).await,
         Command::Doctor => doctor::run(&connect().await?, format).await,
+        Command::Context(verb) => context::run(&place, format, verb),
+        Command::Pki(args) => pki::run(args, format),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "netlabctl", &mut script);
+            complete::script(shell, &mut script)?;
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),
         Command::Man { dir } => man::run(&dir),
-        Command::DialStdio => client::dial_stdio(&host).await.map(|()| DONE),
+        Command::DialStdio => client::dial_stdio(&local(&place)).await.map(|()| DONE),
     }
 }

@@ -2,10 +2,12 @@
 //! user sees, exit codes among it, is tested without privilege.
 
 mod compat;
+mod complete;
 mod fake;
 mod fake_nodes;
 mod labs;
 mod nodes;
+mod pki;
 mod reach;
 mod run;
 mod wait;

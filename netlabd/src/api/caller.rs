@@ -3,7 +3,7 @@
 use tonic::{Code, Request, Status};
 
 use super::status;
-use crate::policy::{Access, Caller, Policy};
+use crate::policy::{Access, Caller, Owner, Policy};
 
 /// What the caller of a request may do, by the kernel's word when the connection was made.
 ///
@@ -14,10 +14,30 @@ pub(super) fn access<T>(policy: &Policy, request: &Request<T>) -> Result<Access,
         status::status(Code::PermissionDenied, "UNKNOWN_CALLER", "the kernel does not say who calls")
     })?;
     policy.access(caller.clone()).map_err(|denied| {
-        let Caller { uid, pid, user, .. } = &caller;
-        tracing::warn!(uid, user = user.as_deref(), pid, outcome = "denied", "an outsider calls");
+        let Who { uid, user, pid, certificate, from } = who(&caller);
+        tracing::warn!(uid, user, pid, certificate, from, outcome = "denied", "an outsider calls");
         denied.into()
     })
+}
+
+/// A caller as fields of the log.
+struct Who<'a> {
+    uid: Option<u32>,
+    user: Option<&'a str>,
+    pid: Option<i32>,
+    certificate: Option<&'a str>,
+    from: Option<String>,
+}
+
+fn who(caller: &Caller) -> Who<'_> {
+    let Caller { owner, pid, user, remote, .. } = caller;
+    Who {
+        uid: if let Owner::Local(uid) = owner { Some(*uid) } else { None },
+        user: user.as_deref(),
+        pid: *pid,
+        certificate: remote.as_ref().map(|remote| &*remote.name),
+        from: remote.as_ref().map(|remote| remote.address.to_string()),
+    }
 }
 
 /// Logs a privileged act and how it ended; gives the outcome back.
@@ -27,16 +47,15 @@ pub(super) fn audit<T>(
     lab: impl std::fmt::Display,
     outcome: Result<T, Status>,
 ) -> Result<T, Status> {
-    let Caller { uid, pid, user, .. } = access.caller();
-    let user = user.as_deref();
+    let Who { uid, user, pid, certificate, from } = who(access.caller());
     match &outcome {
-        Ok(_) => tracing::info!(uid, user, pid, %lab, act, outcome = "ok", "{act}"),
+        Ok(_) => tracing::info!(uid, user, pid, certificate, from, %lab, act, outcome = "ok", "{act}"),
         Err(status) if status.code() == Code::PermissionDenied => {
-            tracing::warn!(uid, user, pid, %lab, act, outcome = "denied", why = status.message(), "{act}");
+            tracing::warn!(uid, user, pid, certificate, from, %lab, act, outcome = "denied", why = status.message(), "{act}");
         }
         Err(status) => {
             let code = status.code();
-            tracing::info!(uid, user, pid, %lab, act, outcome = ?code, why = status.message(), "{act}");
+            tracing::info!(uid, user, pid, certificate, from, %lab, act, outcome = ?code, why = status.message(), "{act}");
         }
     }
     outcome

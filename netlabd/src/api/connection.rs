@@ -10,28 +10,36 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{UnixListener, UnixStream},
+    net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::transport::server::Connected;
 
+use super::tls::{self, Doors, Guest, Listed, Remote};
 use crate::{
     metrics::meters,
-    policy::{Caller, Counters, Held, Role, config::Limits},
+    policy::{Caller, Counters, Held, Owner, Role, config::Limits},
 };
 
 /// How long to wait after an accept that failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What bytes come and go through.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 /// A client's connection.
 pub(super) struct Connection {
-    stream: UnixStream,
+    stream: Box<dyn Duplex>,
     caller: Caller,
+    /// Its place among the remote ones.
+    _listed: Option<Listed>,
     /// Its share of all connections.
     _permit: OwnedSemaphorePermit,
     /// Its share of its user's connections.
-    _held: Option<Held<u32>>,
+    _held: Option<Held<Owner>>,
     _open: Open,
 }
 
@@ -52,52 +60,100 @@ impl Drop for Open {
     }
 }
 
-/// Accepts connections within the limits. Those beyond the limit of all wait in the socket's queue,
-/// those beyond a user's own are closed.
+/// Accepts connections within the limits. Those at the unix socket beyond the limit of all wait in the
+/// socket's queue, remote ones and those beyond a user's own limit are closed.
 pub(super) fn accept(
     listener: UnixListener,
+    remote: Option<(Remote, Vec<TcpListener>)>,
     limits: &Limits,
 ) -> impl Stream<Item = io::Result<Connection>> + use<> {
     let (sender, receiver) = mpsc::channel(1);
-    let all = Arc::new(Semaphore::new(limits.max_connections.get() as usize));
-    let each = limits.max_connections_per_user.get();
-    tokio::spawn(async move {
-        let users = Counters::default();
-        tokio::select! {
-            () = run(&listener, all, &users, each, &sender) => {}
-            () = sender.closed() => {}
+    let entrance = Entrance {
+        all: Arc::new(Semaphore::new(limits.max_connections.get() as usize)),
+        users: Counters::default(),
+        each: limits.max_connections_per_user.get(),
+        sender,
+    };
+    if let Some((remote, listeners)) = remote {
+        let doors = Doors::default();
+        for listener in listeners {
+            let guests = tls::run(listener, remote.clone(), doors.clone(), entrance.clone().guests());
+            entrance.clone().spawn(guests);
         }
-    });
+    }
+    entrance.clone().spawn(run(listener, entrance));
     ReceiverStream::new(receiver)
 }
 
-async fn run(
-    listener: &UnixListener,
+/// Where connections get in. Clones share what they count.
+#[derive(Clone)]
+struct Entrance {
     all: Arc<Semaphore>,
-    users: &Counters<u32>,
+    users: Counters<Owner>,
+    /// Connections of one user.
     each: u32,
-    sender: &mpsc::Sender<io::Result<Connection>>,
-) {
+    sender: mpsc::Sender<io::Result<Connection>>,
+}
+
+impl Entrance {
+    /// Runs until nobody takes connections any more.
+    fn spawn(self, accepting: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(async move {
+            tokio::select! {
+                () = accepting => {}
+                () = self.sender.closed() => {}
+            }
+        });
+    }
+
+    /// What becomes of remote clients that have proven who they are.
+    fn guests(self) -> impl Fn(Guest) -> BoxFuture + Clone + Send + 'static {
+        move |guest| {
+            let entrance = self.clone();
+            Box::pin(async move {
+                let Ok(permit) = entrance.all.clone().try_acquire_owned() else {
+                    meters().connections_refused.inc();
+                    tracing::warn!(caller = %guest.caller, "too many connections");
+                    return;
+                };
+                entrance.admit(Box::new(guest.stream), guest.caller, Some(guest.listed), permit).await;
+            })
+        }
+    }
+
+    async fn admit(
+        &self,
+        stream: Box<dyn Duplex>,
+        caller: Caller,
+        listed: Option<Listed>,
+        permit: OwnedSemaphorePermit,
+    ) {
+        let held =
+            if caller.role == Role::Admin { None } else { self.users.take(caller.owner.clone(), self.each) };
+        if held.is_none() && caller.role != Role::Admin {
+            meters().connections_refused.inc();
+            tracing::debug!(%caller, limit = self.each, "a user has too many connections");
+            return;
+        }
+        let connection =
+            Connection { stream, caller, _listed: listed, _permit: permit, _held: held, _open: Open::new() };
+        // Nobody takes it where the daemon stops.
+        let _ = self.sender.send(Ok(connection)).await;
+    }
+}
+
+type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn run(listener: UnixListener, entrance: Entrance) {
     // The semaphore is never closed.
-    while let Ok(permit) = all.clone().acquire_owned().await {
+    while let Ok(permit) = entrance.all.clone().acquire_owned().await {
         let accepted = listener.accept().await.and_then(|(stream, _)| Ok((Caller::of(&stream)?, stream)));
-        let (caller, stream) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok((caller, stream)) => entrance.admit(Box::new(stream), caller, None, permit).await,
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(PAUSE).await;
-                continue;
             }
-        };
-        let held = if caller.role == Role::Admin { None } else { users.take(caller.uid, each) };
-        if held.is_none() && caller.role != Role::Admin {
-            meters().connections_refused.inc();
-            tracing::debug!(uid = caller.uid, limit = each, "a user has too many connections");
-            continue;
-        }
-        let connection = Connection { stream, caller, _permit: permit, _held: held, _open: Open::new() };
-        if sender.send(Ok(connection)).await.is_err() {
-            return;
         }
     }
 }

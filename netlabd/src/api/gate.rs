@@ -16,31 +16,31 @@ use tonic::{
 };
 
 use super::status;
-use crate::policy::{Caller, Counters, Held, Role, config::Limits};
+use crate::policy::{Caller, Counters, Held, Owner, Role, config::Limits};
 
 /// The gate before an inner service.
 #[derive(Debug, Clone)]
 pub(super) struct Gate<S> {
     inner: S,
-    calls: Counters<u32>,
+    calls: Counters<Owner>,
     /// Calls of one user.
     each: u32,
     timeout: Duration,
 }
 
 impl<S> Gate<S> {
-    pub(super) fn new(inner: S, calls: Counters<u32>, limits: &Limits) -> Self {
+    pub(super) fn new(inner: S, calls: Counters<Owner>, limits: &Limits) -> Self {
         let timeout = Duration::from_secs(limits.request_timeout.get().into());
         Self { inner, calls, each: limits.max_calls_per_user.get(), timeout }
     }
 
     /// Counts a call; administrators' are not counted.
-    fn enter(&self, caller: Option<&Caller>) -> Result<Option<Held<u32>>, tonic::Status> {
+    fn enter(&self, caller: Option<&Caller>) -> Result<Option<Held<Owner>>, tonic::Status> {
         let Some(caller) = caller.filter(|caller| caller.role != Role::Admin) else { return Ok(None) };
-        self.calls.take(caller.uid, self.each).map(Some).ok_or_else(|| {
+        self.calls.take(caller.owner.clone(), self.each).map(Some).ok_or_else(|| {
             let message = format!(
-                "user {} has {} calls under way, as many as are allowed; end some of them",
-                caller.uid, self.each
+                "{} has {} calls under way, as many as are allowed; end some of them",
+                caller.owner, self.each
             );
             status::status(Code::ResourceExhausted, "QUOTA_EXCEEDED", message)
         })
@@ -80,7 +80,7 @@ where
 /// An answer that is counted until it has been read.
 struct Counted {
     body: Body,
-    _held: Option<Held<u32>>,
+    _held: Option<Held<Owner>>,
 }
 
 impl HttpBody for Counted {

@@ -16,3 +16,4 @@ mod plan;
 pub mod server;
 mod stamp;
 mod status;
+pub mod tls;

@@ -204,7 +204,7 @@ impl NodeService for Nodes {
             &lab.name,
             self.policy.begin(&access, Session::Exec).map_err(Status::from),
         )?;
-        tracing::info!(uid = access.caller().uid, lab = %lab.name, node = start.node, command = ?start.args, "exec");
+        tracing::info!(caller = %access.caller(), lab = %lab.name, node = start.node, command = ?start.args, "exec");
         let child = self.start(&lab, start).await?;
         meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);

@@ -1,4 +1,4 @@
-//! The listener: a unix socket, and the services behind it.
+//! The unix socket, and the services behind all listeners.
 
 use std::{
     fs, io,
@@ -15,14 +15,14 @@ use netlab_proto::{
         node_service_server::NodeServiceServer,
     },
 };
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tonic::{server::NamedService, service::Routes, transport::Server};
 use tonic_health::server::HealthReporter;
 use tower::{layer::layer_fn, util::MapResponseLayer};
 
 use super::{
     activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
-    node_service::Nodes, stamp,
+    node_service::Nodes, stamp, tls::Remote,
 };
 use crate::{
     kernel::Linux,
@@ -114,10 +114,11 @@ pub fn services(
     Ok((routes, health))
 }
 
-/// Serves until `stop` is done; requests under way are then finished.
+/// Serves local and `remote` clients until `stop` is done; requests under way are then finished.
 pub async fn serve(
     services: Routes,
     listener: UnixListener,
+    remote: Option<(Remote, Vec<TcpListener>)>,
     limits: &Limits,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), tonic::transport::Error> {
@@ -132,6 +133,6 @@ pub async fn serve(
         .layer(MapResponseLayer::new(stamp::stamp))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
-        .serve_with_incoming_shutdown(connection::accept(listener, &limits), stop)
+        .serve_with_incoming_shutdown(connection::accept(listener, remote, &limits), stop)
         .await
 }

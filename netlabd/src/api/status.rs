@@ -91,7 +91,7 @@ impl From<Denied> for Status {
 impl From<&Denied> for Status {
     fn from(denied: &Denied) -> Self {
         let (code, reason) = match denied {
-            Denied::Outsider { .. } => (Code::PermissionDenied, "NOT_A_MEMBER"),
+            Denied::Outsider { .. } | Denied::Unknown { .. } => (Code::PermissionDenied, "NOT_A_MEMBER"),
             Denied::NotOwner { .. } => (Code::PermissionDenied, "NOT_OWNER"),
             Denied::Quota { .. } => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
             Denied::Host(found) => {

@@ -29,6 +29,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// Looks at all that there is of a lab, and at what stands in its way on the host.
     fn observe(&self, scope: Scope<'_>) -> Result<Observed, Failure>;
 
+    /// Takes in the events of all that has happened until now, and wakes the labs that they concern.
+    fn catch_up(&self) {}
+
     /// Carries out a plan, stage by stage, and tells after each stage how many operations are done.
     /// Stops after the first stage with failures and returns them all.
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure>;

@@ -10,8 +10,12 @@ pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
 }
 
 /// Does `work` for each item, some at once, each item on a thread that may enter namespaces, and
-/// returns the results in the items' order.
-pub(super) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+/// returns the results in the items' order. Each thread has a `state` of its own.
+pub(super) fn for_each<T: Sync, S, R: Send>(
+    items: &[T],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
+) -> Vec<R> {
     if items.is_empty() {
         return Vec::new();
     }
@@ -20,7 +24,12 @@ pub(super) fn for_each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + S
     thread::scope(|scope| {
         let threads: Vec<_> = items
             .chunks(share)
-            .map(|chunk| scope.spawn(|| chunk.iter().map(&work).collect::<Vec<_>>()))
+            .map(|chunk| {
+                scope.spawn(|| {
+                    let mut state = state();
+                    chunk.iter().map(|item| work(&mut state, item)).collect::<Vec<_>>()
+                })
+            })
             .collect();
         threads
             .into_iter()

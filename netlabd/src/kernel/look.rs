@@ -7,14 +7,14 @@ use netlink_packet_route::AddressFamily;
 use super::{
     enter, nft,
     rtnl::{self, LinkDump, Refusal, RouteSocket},
-    spaces::LabSpaces,
-    sysctl,
+    spaces::{LabSpaces, NodeSpace},
+    sysctl::Sysctls,
 };
 use crate::{
     exec::{Failure, Scope},
     model::{
-        LabName, Place, SysctlKey,
-        observed::{LinkKind, NatState, Observed, PlaceState, RouteState},
+        LabName, NodeName, Place, SysctlKey,
+        observed::{LinkKind, NatState, PlaceState, RouteState},
     },
     plan::Target,
 };
@@ -43,47 +43,63 @@ struct Look {
     state: PlaceState,
 }
 
-/// Looks at all places of a lab.
-pub(super) fn observe(
-    scope: Scope<'_>,
-    spaces: &LabSpaces,
-    host: BorrowedFd<'_>,
-) -> Result<Observed, Failure> {
-    let nodes: Vec<_> = spaces.nodes().iter().collect();
-    let looks = enter::for_each(&nodes, |(node, space)| {
-        let place = Place::Node((*node).clone());
-        look(scope.target, place, space.fd(), space.id, host)
-            .map_err(|error| Failure::os(node, "looking into its namespace", &error))
-    });
-    let mut looks = looks.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let (host_look, host_names, host_id) =
-        look_host(scope, host).map_err(|error| Failure::os("host", "looking at the host", &error))?;
-    looks.push(host_look);
-    let mut by_id: BTreeMap<i32, Place> =
-        nodes.iter().map(|(node, space)| (space.id, Place::Node((*node).clone()))).collect();
-    by_id.insert(host_id, Place::Host);
-    let places = looks.into_iter().map(|look| assemble(look, &by_id, &host_names)).collect();
-    Ok(Observed { places, unpinned: std::collections::BTreeSet::new() })
+/// What a look at the host shows for one lab.
+pub(super) struct HostSeen {
+    /// The host's part of the lab.
+    pub(super) state: PlaceState,
+    /// All interfaces of the host by index.
+    names: BTreeMap<u32, String>,
+    /// The host's identifier of itself.
+    id: i32,
 }
 
-fn sysctls(target: &Target, place: &Place) -> BTreeMap<SysctlKey, String> {
+/// Looks at the host's part of a lab.
+pub(super) fn host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> Result<HostSeen, Failure> {
+    let (look, names, id) =
+        look_host(scope, host).map_err(|error| Failure::os("host", "looking at the host", &error))?;
+    let mut seen = HostSeen { state: PlaceState::default(), names, id };
+    seen.state = assemble(look, spaces, &seen);
+    Ok(seen)
+}
+
+/// Looks into nodes of a lab, some at once.
+pub(super) fn nodes(
+    target: &Target,
+    nodes: &[&NodeName],
+    spaces: &LabSpaces,
+    host: BorrowedFd<'_>,
+    seen: &HostSeen,
+) -> Result<Vec<PlaceState>, Failure> {
+    let looks = enter::for_each(nodes, Sysctls::of_many, |sysctls, node| {
+        let Some(space) = spaces.nodes().get(*node) else {
+            return Err(Failure::new(node, "its namespace is gone"));
+        };
+        let look = look(target, Place::Node((*node).clone()), space, host, sysctls)
+            .map_err(|error| Failure::os(node, "looking into its namespace", &error))?;
+        Ok(assemble(look, spaces, seen))
+    });
+    looks.into_iter().collect()
+}
+
+fn values(target: &Target, place: &Place, sysctls: &Sysctls) -> BTreeMap<SysctlKey, String> {
     let asked = target.places.get(place).into_iter().flat_map(|place| place.sysctls.keys());
-    asked.filter_map(|key| Some((key.clone(), sysctl::read(key)?))).collect()
+    asked.filter_map(|key| Some((key.clone(), sysctls.read(key)?))).collect()
 }
 
 fn look(
     target: &Target,
     place: Place,
-    space: BorrowedFd<'_>,
-    id: i32,
+    space: &NodeSpace,
     host: BorrowedFd<'_>,
+    sysctls: &mut Sysctls,
 ) -> io::Result<Look> {
     enter::enter(host)?;
-    let links = granted(rtnl::links(&mut RouteSocket::open()?, Some(id))?)?;
-    enter::enter(space)?;
+    let links = granted(rtnl::links(&mut RouteSocket::open()?, space.id)?)?;
+    enter::enter(space.fd())?;
+    sysctls.enter();
     let mut socket = RouteSocket::open()?;
     let mut state = settings(&mut socket, &links)?;
-    state.sysctls = sysctls(target, &place);
+    state.sysctls = values(target, &place, sysctls);
     state.nat = nat(nft::Scope::Node)?;
     Ok(Look { place, links, state })
 }
@@ -146,38 +162,38 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     let mut state = settings(&mut socket, &links)?;
     // The lab has no routes on the host.
     state.routes.clear();
-    state.sysctls = sysctls(scope.target, &Place::Host);
+    state.sysctls = values(scope.target, &Place::Host, &Sysctls::default());
     state.nat = nat(nft::Scope::Host(scope.lab))?;
     let id = rtnl::namespace_id(&mut socket, host)?;
     Ok((Look { place: Place::Host, links, state }, names, id))
 }
 
 /// Gives numbers their names.
-fn assemble(
-    look: Look,
-    by_id: &BTreeMap<i32, Place>,
-    host_names: &BTreeMap<u32, String>,
-) -> (Place, PlaceState) {
+fn assemble(look: Look, spaces: &LabSpaces, host: &HostSeen) -> PlaceState {
     let Look { place, links, mut state } = look;
     let names: BTreeMap<u32, String> = if place == Place::Host {
-        host_names.clone()
+        host.names.clone()
     } else {
         links.iter().map(|link| (link.state.index, link.name.clone())).collect()
     };
     for dump in links {
         let Some(link) = state.links.get_mut(&dump.name) else { continue };
         link.master = dump.master.and_then(|index| names.get(&index).cloned());
-        let lower_place = |id: Option<i32>| id.map_or(Some(&place), |id| by_id.get(&id));
+        let lower_place = |id: Option<i32>| match id {
+            None => Some(place.clone()),
+            Some(id) if id == host.id => Some(Place::Host),
+            Some(id) => spaces.node_of(id).cloned().map(Place::Node),
+        };
         match &mut link.kind {
             LinkKind::Veth { peer } => {
-                *peer = dump.link.and_then(|(index, id)| Some((lower_place(id)?.clone(), index)));
+                *peer = dump.link.and_then(|(index, id)| Some((lower_place(id)?, index)));
             }
             LinkKind::Vlan { parent, .. } => {
                 *parent = dump.link.and_then(|(index, _)| names.get(&index).cloned());
             }
             LinkKind::Macvlan { parent, .. } => {
-                let on_host = dump.link.filter(|(_, id)| lower_place(*id) == Some(&Place::Host));
-                *parent = on_host.and_then(|(index, _)| host_names.get(&index).cloned());
+                let on_host = dump.link.filter(|(_, id)| lower_place(*id) == Some(Place::Host));
+                *parent = on_host.and_then(|(index, _)| host.names.get(&index).cloned());
             }
             LinkKind::Vxlan(vxlan) => {
                 vxlan.dev = dump.vxlan_dev.and_then(|index| names.get(&index).cloned());
@@ -185,5 +201,5 @@ fn assemble(
             _ => {}
         }
     }
-    (place, state)
+    state
 }

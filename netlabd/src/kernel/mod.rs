@@ -8,9 +8,11 @@ mod commands;
 mod enter;
 mod gone;
 mod look;
+mod marks;
 pub mod nft;
 mod probe;
 mod rtnl;
+mod seen;
 mod spaces;
 mod sysctl;
 mod watch;
@@ -21,7 +23,7 @@ use std::{
     fs::File,
     os::fd::{AsFd, OwnedFd},
     path::PathBuf,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -52,6 +54,11 @@ pub struct Linux {
     wanted: watch::Wanted,
     silent: watch::Silent,
     pins: watch::Pins,
+    /// Whence events come; empty until they are asked for.
+    events: OnceLock<watch::Events>,
+    /// Where events, or our own work, have changed something.
+    marks: marks::Marks,
+    memory: seen::Memory,
 }
 
 impl Linux {
@@ -68,6 +75,9 @@ impl Linux {
             wanted: watch::Wanted::default(),
             silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
+            events: OnceLock::new(),
+            marks: marks::Marks::default(),
+            memory: seen::Memory::default(),
         })
     }
 
@@ -121,10 +131,11 @@ impl Kernel for Linux {
             self.silent.note(scope.lab, scope.target);
             self.pins.watch(self.spaces.netns_dir());
         }
-        let spaces = self.spaces.of(scope.lab)?;
-        let mut observed = look::observe(scope, &spaces, self.host.as_fd())?;
-        observed.unpinned = self.spaces.unpinned(scope.lab, &spaces).into_iter().collect();
-        Ok(observed)
+        seen::observe(self, scope)
+    }
+
+    fn catch_up(&self) {
+        self.hear();
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
@@ -138,10 +149,13 @@ impl Kernel for Linux {
         if let Err(failure) = self.end_in_removed(scope, plan) {
             return vec![failure];
         }
-        work::execute(&self.spaces, scope, plan, &mut |steps| {
+        let failures = work::execute(&self.spaces, scope, plan, &mut |steps| {
             call.progress();
             done(steps);
-        })
+        });
+        // Events tell the same, but the look that follows must not depend on them.
+        self.marks.mark(scope.lab, plan.ops().flat_map(Op::nodes));
+        failures
     }
 
     fn host(&self) -> Result<HostState, Failure> {
@@ -160,7 +174,7 @@ impl Kernel for Linux {
     }
 
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {
-        sysctl::read(key)
+        sysctl::Sysctls::default().read(key)
     }
 
     fn host_sysctl_folder(&self, path: &str) -> Vec<String> {
@@ -168,7 +182,8 @@ impl Kernel for Linux {
     }
 
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {
-        sysctl::write(key, value)
+        sysctl::Sysctls::default()
+            .write(key, value)
             .map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
     }
 
@@ -186,6 +201,8 @@ impl Kernel for Linux {
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
         self.spaces.release(lab)?;
         self.wanted.forget(lab);
+        self.memory.forget(lab);
+        self.marks.take(lab);
         self.silent.forget(lab);
         Ok(())
     }

@@ -1,8 +1,8 @@
 //! The namespaces of labs: made, held open, pinned, found again, given back.
 //!
-//! Every node's namespace is held open, so that a pin taken away can be put back, and has an
-//! identifier in the host's namespace (`RTM_NEWNSID`), by which link dumps name the other end of a
-//! veth pair and by which one socket hears the events of all.
+//! Every node's namespace is held open, so that a pin taken away can be put back, and gets an
+//! identifier in the host's namespace (`RTM_NEWNSID`) before it is first looked at: by those link dumps
+//! name the other end of a veth pair, and one socket hears the events of all.
 
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,14 @@ pub(super) struct Spaces {
     labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
     /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
     /// must not wait.
-    owners: Mutex<BTreeMap<i32, LabName>>,
+    owners: Mutex<BTreeMap<i32, Arc<Owner>>>,
+}
+
+/// Whose a namespace is.
+#[derive(Debug)]
+pub(super) struct Owner {
+    pub(super) lab: LabName,
+    pub(super) node: NodeName,
 }
 
 /// The namespaces of one lab.
@@ -39,14 +46,15 @@ pub(super) struct Spaces {
 pub(super) struct LabSpaces {
     user: Option<Arc<UserNamespace>>,
     nodes: BTreeMap<NodeName, NodeSpace>,
+    by_id: BTreeMap<i32, NodeName>,
 }
 
 /// A node's namespace.
 #[derive(Debug, Clone)]
 pub(super) struct NodeSpace {
     fd: Arc<OwnedFd>,
-    /// The host's identifier of it.
-    pub(super) id: i32,
+    /// The host's identifier of it; `None` until the first look.
+    pub(super) id: Option<i32>,
 }
 
 impl NodeSpace {
@@ -65,6 +73,18 @@ impl LabSpaces {
     /// The nodes that exist.
     pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeSpace> {
         &self.nodes
+    }
+
+    /// The node whose namespace has that identifier.
+    pub(super) fn node_of(&self, id: i32) -> Option<&NodeName> {
+        self.by_id.get(&id)
+    }
+
+    fn insert(&mut self, node: NodeName, space: NodeSpace) {
+        if let Some(id) = space.id {
+            self.by_id.insert(id, node.clone());
+        }
+        self.nodes.insert(node, space);
     }
 
     /// The namespace of a place; `None` for the host and for a node that is not there.
@@ -102,7 +122,6 @@ impl Spaces {
         let Some(user) = UserNamespace::open(&self.user_pin(lab)).map_err(io::Error::other)? else {
             return Ok(spaces);
         };
-        let mut socket = RouteSocket::open()?;
         for entry in list(&self.netns_dir)? {
             let name = entry.strip_prefix(lab.as_str()).and_then(|rest| rest.strip_prefix('.'));
             let Some(node) = name.and_then(|name| name.parse::<NodeName>().ok()) else { continue };
@@ -110,27 +129,52 @@ impl Spaces {
                 continue;
             };
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
-                let mut owners = self.owners();
-                let id = rtnl::namespace_id(&mut socket, fd.as_fd())?;
-                owners.insert(id, lab.clone());
-                spaces.nodes.insert(node, NodeSpace { fd: Arc::new(fd), id });
+                spaces.insert(node, NodeSpace { fd: Arc::new(fd), id: None });
             }
         }
         spaces.user = Some(Arc::new(user));
         Ok(spaces)
     }
 
+    /// The namespaces of a lab, each with an identifier: from here on the events of all are heard. Those
+    /// of the work before are not, and cost nothing: to tell who listens to an event, the kernel looks
+    /// through all identifiers that the listener has (`do_one_broadcast` in `net/netlink/af_netlink.c`).
+    pub(super) fn identified(&self, lab: &LabName) -> Result<Arc<LabSpaces>, Failure> {
+        let spaces = self.of(lab)?;
+        let new: Vec<_> = spaces.nodes.iter().filter(|(_, space)| space.id.is_none()).collect();
+        if new.is_empty() {
+            return Ok(spaces);
+        }
+        let failed = |error: io::Error| Failure::os(lab, "giving its namespaces identifiers", &error);
+        let mut socket = RouteSocket::open().map_err(failed)?;
+        // Locked, so that no event of a namespace is read before its owner is known.
+        let mut owners = self.owners();
+        let ids =
+            rtnl::namespace_ids(&mut socket, new.iter().map(|(_, space)| space.fd())).map_err(failed)?;
+        for ((node, _), id) in new.iter().zip(&ids) {
+            owners.insert(*id, Arc::new(Owner { lab: lab.clone(), node: (*node).clone() }));
+        }
+        drop(owners);
+        self.edit(lab, |spaces_now| {
+            for ((node, space), id) in new.iter().zip(ids) {
+                // Unless the node went, or came anew, meanwhile.
+                let same = |now: &&mut NodeSpace| Arc::ptr_eq(&now.fd, &space.fd);
+                if let Some(now) = spaces_now.nodes.get_mut(*node).filter(same) {
+                    now.id = Some(id);
+                    spaces_now.by_id.insert(id, (*node).clone());
+                }
+            }
+        });
+        self.of(lab)
+    }
+
     /// Makes and pins the namespaces of new nodes.
     pub(super) fn add(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<(), Vec<Failure>> {
         let made = self.make(lab, first_id, nodes).map_err(|failure| vec![failure])?;
         let mut failures = Vec::new();
-        let mut socket = RouteSocket::open()
-            .map_err(|error| vec![Failure::os(lab, "opening an rtnetlink socket", &error)])?;
         for (node, fd) in nodes.iter().zip(made) {
-            match self.settle(&mut socket, lab, node, fd) {
-                Ok(space) => self.edit(lab, |spaces| {
-                    spaces.nodes.insert((*node).clone(), space);
-                }),
+            match self.settle(lab, node, fd) {
+                Ok(space) => self.edit(lab, |spaces| spaces.insert((*node).clone(), space)),
                 Err(failure) => failures.push(failure),
             }
         }
@@ -161,13 +205,7 @@ impl Spaces {
         Ok(user)
     }
 
-    fn settle(
-        &self,
-        socket: &mut RouteSocket,
-        lab: &LabName,
-        node: &NodeName,
-        fd: OwnedFd,
-    ) -> Result<NodeSpace, Failure> {
+    fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
         let path = self.pin_path(lab, node);
         if sandbox::open_pin(&path).map_err(|error| Failure::new(node, error))?.is_some() {
             let what = format!(
@@ -179,11 +217,7 @@ impl Spaces {
         sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
         fault::step("after a node is pinned");
-        let mut owners = self.owners();
-        let id = rtnl::namespace_id(socket, fd.as_fd())
-            .map_err(|error| Failure::os(node, "giving its namespace an identifier", &error))?;
-        owners.insert(id, lab.clone());
-        Ok(NodeSpace { fd: Arc::new(fd), id })
+        Ok(NodeSpace { fd: Arc::new(fd), id: None })
     }
 
     /// Nodes whose pin is gone or shows something else.
@@ -223,8 +257,11 @@ impl Spaces {
         }
         let mut id = None;
         self.edit(lab, |spaces| {
-            id = spaces.nodes.remove(node).map(|space| space.id);
-            id.map(|id| self.owners().remove(&id));
+            id = spaces.nodes.remove(node).and_then(|space| space.id);
+            if let Some(id) = id {
+                spaces.by_id.remove(&id);
+                self.owners().remove(&id);
+            }
         });
         Ok(id)
     }
@@ -249,16 +286,16 @@ impl Spaces {
             _ => {}
         }
         self.labs.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
-        self.owners().retain(|_, owner| owner != lab);
+        self.owners().retain(|_, owner| owner.lab != *lab);
         Ok(())
     }
 
-    /// The lab that a namespace is of, by the host's identifier of it.
-    pub(super) fn lab_of(&self, id: i32) -> Option<LabName> {
+    /// Whose a namespace is, by the host's identifier of it.
+    pub(super) fn owner_of(&self, id: i32) -> Option<Arc<Owner>> {
         self.owners().get(&id).cloned()
     }
 
-    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, LabName>> {
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Owner>>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

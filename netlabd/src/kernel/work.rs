@@ -6,7 +6,7 @@ use super::{
     enter, gone, look, nft,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
-    sysctl,
+    sysctl::{Followers, Sysctls},
 };
 use crate::{
     exec::{Failure, Scope},
@@ -107,7 +107,8 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
         }
     }
     let host = groups.remove(&Place::Host);
-    let mut failures = host.map(|ops| run(&Place::Host, open, lab, &ops)).unwrap_or_default();
+    let mut failures =
+        host.map(|ops| run(&Place::Host, open, lab, &ops, &Sysctls::default())).unwrap_or_default();
     // What is done in a node may need a link that is made from another one.
     failures.extend(in_nodes(open, lab, veths));
     failures.extend(in_nodes(open, lab, groups));
@@ -117,12 +118,15 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
 /// Runs the operations of nodes, each node's in order.
 fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
     let groups: Vec<_> = groups.into_iter().collect();
-    let results = enter::for_each(&groups, |(place, ops)| {
+    let results = enter::for_each(&groups, Sysctls::of_many, |sysctls, (place, ops)| {
         let Some(space) = open.fd(place) else {
             return vec![Failure::new(place, "its namespace is gone")];
         };
         match enter::enter(space) {
-            Ok(()) => run(place, open, lab, ops),
+            Ok(()) => {
+                sysctls.enter();
+                run(place, open, lab, ops, sysctls)
+            }
             Err(error) => vec![Failure::os(place, "entering its namespace", &error)],
         }
     });
@@ -156,7 +160,7 @@ fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
 }
 
 /// Runs operations in order in the calling thread's namespace.
-fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op]) -> Vec<Failure> {
+fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sysctls) -> Vec<Failure> {
     let socket = match RouteSocket::open() {
         Ok(socket) => socket,
         Err(error) => return vec![Failure::os(place, "opening an rtnetlink socket", &error)],
@@ -167,6 +171,7 @@ fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op]) -> Vec<Failu
         open,
         alias: look::alias(lab),
         socket,
+        sysctls,
         indexes: None,
         pending: Vec::new(),
         failures: Vec::new(),
@@ -184,6 +189,7 @@ struct Runner<'a> {
     open: &'a LabSpaces,
     alias: String,
     socket: RouteSocket,
+    sysctls: &'a Sysctls,
     /// Interface indexes as last dumped; `None` before the first need.
     indexes: Option<Indexes>,
     /// Messages not yet sent, each with its operation.
@@ -196,7 +202,7 @@ impl<'a> Runner<'a> {
         match op {
             Op::SetSysctl { key, value, .. } => {
                 self.flush();
-                if let Err(error) = sysctl::write(key, value) {
+                if let Err(error) = self.sysctls.write(key, value) {
                     self.failures.push(Failure::os(self.place, format!("setting {key} = {value}"), &error));
                 }
             }
@@ -210,7 +216,7 @@ impl<'a> Runner<'a> {
             }
             Op::DeleteAddress { at, address } if address.addr().is_ipv4() => {
                 self.flush();
-                let followers = sysctl::Followers::keep(&at.interface);
+                let followers = Followers::keep(&at.interface);
                 self.queue(op);
                 self.flush();
                 followers.let_go();

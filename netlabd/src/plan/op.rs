@@ -174,6 +174,13 @@ impl Op {
         }
     }
 
+    /// The nodes in which it changes something, save for what goes with a deleted interface.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeName> {
+        let other = if let Self::AddVeth { b, .. } = self { Some(b.at.place.clone()) } else { None };
+        let places = [self.place()].into_iter().chain(other);
+        places.filter_map(|place| if let Place::Node(node) = place { Some(node) } else { None })
+    }
+
     /// The object that it changes, for example `ns1:eth0`, or `ns1`.
     pub fn object(&self) -> String {
         match self {

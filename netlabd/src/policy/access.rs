@@ -6,7 +6,8 @@ use super::{
     caller::{Caller, Role},
     config::Config,
     denied::Denied,
-    host, people,
+    host,
+    owner::Owner,
     quota::{Session, Usage},
 };
 use crate::model::{Lab, LabName};
@@ -33,19 +34,19 @@ impl Access {
     }
 
     /// Whether a lab's inside may be seen and changed.
-    pub fn owns(&self, owner: u32) -> bool {
-        self.admin() || self.caller.uid == owner
+    pub fn owns(&self, owner: &Owner) -> bool {
+        self.admin() || self.caller.owner == *owner
     }
 
     /// Refuses the use of another's lab.
     ///
     /// # Errors
     /// [`Denied::NotOwner`].
-    pub fn may_use(&self, lab: &LabName, owner: u32) -> Result<(), Denied> {
+    pub fn may_use(&self, lab: &LabName, owner: &Owner) -> Result<(), Denied> {
         if self.owns(owner) {
             return Ok(());
         }
-        Err(Denied::NotOwner { lab: lab.clone(), owner: people::shown(owner) })
+        Err(Denied::NotOwner { lab: lab.clone(), owner: owner.to_string() })
     }
 
     /// Refuses a lab that touches more of the host than its author may.

@@ -1,10 +1,10 @@
 //! Who calls, and in which role.
 
-use std::{io, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::net::UnixStream;
 
-use super::{peer, people};
+use super::{owner::Owner, peer, people};
 
 /// The group whose members may use netlabd.
 pub const MEMBERS: &str = "netlab";
@@ -23,17 +23,40 @@ pub enum Role {
     Outsider,
 }
 
-/// Who calls, as the kernel vouched for it when the connection was made.
+impl Role {
+    /// From the word for it in certificates and the configuration.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "admin" => Some(Self::Admin),
+            "member" => Some(Self::Member),
+            "none" => Some(Self::Outsider),
+            _ => None,
+        }
+    }
+}
+
+/// Who calls, as the kernel or a certificate vouched for it when the connection was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// User id.
-    pub uid: u32,
+    /// Whose labs are the caller's own.
+    pub owner: Owner,
     /// Process id; may be another process's by now.
     pub pid: Option<i32>,
     /// The user's name where `/etc/passwd` has it.
     pub user: Option<Arc<str>>,
     /// What the caller is to netlabd.
     pub role: Role,
+    /// The certificate's name and where the call comes from; `None` on the unix socket.
+    pub remote: Option<Remote>,
+}
+
+/// A caller on another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The name in the certificate.
+    pub name: Arc<str>,
+    /// Where it calls from.
+    pub address: SocketAddr,
 }
 
 impl Caller {
@@ -43,20 +66,39 @@ impl Caller {
         let credentials = stream.peer_cred()?;
         let mut groups = peer::groups(stream)?;
         groups.push(credentials.gid());
-        let role = role(credentials.uid(), &groups, people::group_id(MEMBERS), people::group_id(ADMINS));
+        let role = role_of(credentials.uid(), &groups);
         Ok(Self {
-            uid: credentials.uid(),
+            owner: Owner::Local(credentials.uid()),
             pid: credentials.pid(),
             user: people::user_name(credentials.uid()).map(Into::into),
             role,
+            remote: None,
         })
     }
 }
 
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.remote {
+            Some(remote) => write!(f, "{:?} by certificate, from {}", remote.name, remote.address),
+            None => self.owner.fmt(f),
+        }
+    }
+}
+
+/// The role of a user in these groups.
+pub(super) fn role_of(uid: u32, groups: &[u32]) -> Role {
+    role(uid, groups, people::group_id(MEMBERS), people::group_id(ADMINS))
+}
+
 impl Caller {
-    /// Who it is, in a word or two: the user's name, or its number.
+    /// Who it is, in a word or two: the user's name or number, `tls:NAME` for a remote client that is no user.
     pub fn shown(&self) -> String {
-        self.user.as_ref().map_or_else(|| format!("uid {}", self.uid), ToString::to_string)
+        let stranger = || match &self.owner {
+            Owner::Local(uid) => format!("uid {uid}"),
+            remote @ Owner::Remote(_) => remote.name(),
+        };
+        self.user.as_ref().map_or_else(stranger, ToString::to_string)
     }
 }
 
@@ -95,7 +137,7 @@ mod tests {
     async fn the_kernel_says_who_is_at_the_other_end() {
         let (one, _other) = UnixStream::pair().unwrap();
         let caller = Caller::of(&one).unwrap();
-        assert_eq!(caller.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(caller.owner, Owner::Local(rustix::process::geteuid().as_raw()));
         assert_eq!(caller.pid, Some(std::process::id().cast_signed()));
     }
 }

@@ -8,6 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
+pub use super::tls::Tls;
 use super::{
     MEMBERS,
     address::Listen,
@@ -56,6 +57,8 @@ pub struct Config {
     pub lab: LabLimits,
     /// Metrics for Prometheus. Takes effect at the next start.
     pub metrics: MetricsConfig,
+    /// Remote clients.
+    pub tls: Tls,
 }
 
 /// What labs of ordinary users may touch of the host.
@@ -221,11 +224,11 @@ mod tests {
         let example = include_str!("../../../systemd/config.toml");
         assert_eq!(Config::parse(example, Path::new("config.toml")), Ok(Config::default()));
         // Each default stands there as a line to be changed, so what is left out is found here.
-        for section in ["[policy]", "[quotas]", "[limits]", "[lab]", "[metrics]"] {
+        for section in ["[policy]", "[quotas]", "[limits]", "[lab]", "[metrics]", "[tls]"] {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 19, "every setting is in the example");
+        assert_eq!(settings, 25, "every setting is in the example");
     }
 
     #[test]

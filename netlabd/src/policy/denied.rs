@@ -1,5 +1,7 @@
 //! Why something is not permitted.
 
+use std::sync::Arc;
+
 use crate::model::LabName;
 
 /// Why something is not permitted, and what to do.
@@ -12,6 +14,15 @@ pub enum Denied {
     Outsider {
         /// The caller.
         uid: u32,
+    },
+    /// A certificate that says nothing of a role, of somebody whom the configuration does not name.
+    #[error(
+        "the name {name:?} of the client certificate is not known here; add it to [tls.users] of netlabd's \
+         configuration, or use a certificate with a role (netlabctl pki issue client NAME --role member)"
+    )]
+    Unknown {
+        /// The name in the certificate.
+        name: Arc<str>,
     },
     /// The lab is somebody else's.
     #[error(

@@ -1,7 +1,7 @@
 //! Who may do what: configuration, callers, ownership, the host's protection, quotas.
 //!
 //! ```text
-//! connection -> peer (the kernel's word) -> Caller and Role
+//! connection -> peer (the kernel's word) or tls (a certificate's) -> Caller and Role
 //! request    -> Policy::access -> Access: may_use (ownership), may_touch (host), room (quota)
 //! ```
 
@@ -12,24 +12,29 @@ pub mod config;
 mod counters;
 mod denied;
 mod host;
+mod owner;
 mod peer;
 mod people;
 mod quota;
+mod tls;
 mod value;
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
 };
 
 pub use access::Access;
 pub use address::Address;
-pub use caller::{ADMINS, Caller, MEMBERS, Role};
+pub use caller::{ADMINS, Caller, MEMBERS, Remote, Role};
 pub use config::{Config, ConfigError};
 pub use counters::{Counters, Held};
 pub use denied::{Denied, Violation};
+pub use owner::Owner;
 pub use people::{group_id, user_name};
 pub use quota::{Session, Usage};
+pub use tls::User;
 
 /// The administrator's policy, shared by all that ask; it may be read again while the daemon runs.
 #[derive(Debug, Clone)]
@@ -42,7 +47,7 @@ struct Shared {
     /// Whether the file must exist.
     named: bool,
     config: RwLock<Arc<Config>>,
-    sessions: Counters<(u32, Session)>,
+    sessions: Counters<(Owner, Session)>,
 }
 
 impl Policy {
@@ -52,11 +57,19 @@ impl Policy {
         Ok(Self(Arc::new(Shared { file, named, config, sessions: Counters::default() })))
     }
 
-    /// Reads the file again. On an error the present configuration stays.
-    pub fn reload(&self) -> Result<(), ConfigError> {
-        let config = Arc::new(Config::read(&self.0.file, self.0.named)?);
-        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = config;
-        Ok(())
+    /// Reads the file again, without using it yet.
+    pub fn read(&self) -> Result<Config, ConfigError> {
+        Config::read(&self.0.file, self.0.named)
+    }
+
+    /// Uses another configuration from now on.
+    pub fn put(&self, config: Config) {
+        *self.0.config.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(config);
+    }
+
+    /// Who calls by a certificate that was verified: its name, and the role that it speaks of.
+    pub fn remote(&self, name: &str, role: Option<Role>, address: SocketAddr) -> Caller {
+        self.config().tls.caller(name, role, address)
     }
 
     /// The configuration as it is now.
@@ -67,10 +80,13 @@ impl Policy {
     /// What a caller may do.
     ///
     /// # Errors
-    /// [`Denied::Outsider`].
+    /// [`Denied::Outsider`] and [`Denied::Unknown`].
     pub fn access(&self, caller: Caller) -> Result<Access, Denied> {
         if caller.role == Role::Outsider {
-            return Err(Denied::Outsider { uid: caller.uid });
+            return Err(match (&caller.owner, caller.remote) {
+                (Owner::Remote(_), Some(remote)) => Denied::Unknown { name: remote.name },
+                (owner, _) => Denied::Outsider { uid: owner.uid() },
+            });
         }
         Ok(Access::new(caller, self.config()))
     }
@@ -84,8 +100,8 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied::Quota`].
-    pub fn begin(&self, access: &Access, session: Session) -> Result<Held<(u32, Session)>, Denied> {
-        let key = (access.caller().uid, session);
+    pub fn begin(&self, access: &Access, session: Session) -> Result<Held<(Owner, Session)>, Denied> {
+        let key = (access.caller().owner.clone(), session);
         let limit = access.session_limit(session);
         self.0.sessions.take(key, limit).ok_or_else(|| Denied::Quota {
             quota: session.as_str(),

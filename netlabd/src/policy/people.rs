@@ -12,6 +12,29 @@ pub fn user_name(uid: u32) -> Option<String> {
     field(&fs::read_to_string("/etc/passwd").ok()?, 2, &uid.to_string(), 0).map(ToOwned::to_owned)
 }
 
+/// The ids of a user and of the user's own group in `/etc/passwd`.
+pub(super) fn user_ids(name: &str) -> Option<(u32, u32)> {
+    let text = fs::read_to_string("/etc/passwd").ok()?;
+    let id = |wanted| field(&text, 0, name, wanted)?.parse().ok();
+    id(2).zip(id(3))
+}
+
+/// The groups of a user in `/etc/group`, and `own`, the user's own one.
+pub(super) fn groups_of(user: &str, own: u32) -> Vec<u32> {
+    let text = fs::read_to_string("/etc/group").unwrap_or_default();
+    let mut groups = memberships(&text, user);
+    groups.push(own);
+    groups
+}
+
+fn memberships(text: &str, user: &str) -> Vec<u32> {
+    // An empty list of members splits into one empty name.
+    let within = |line: &&str| {
+        !user.is_empty() && line.split(':').nth(3).is_some_and(|all| all.split(',').any(|one| one == user))
+    };
+    text.lines().filter(within).filter_map(|line| line.split(':').nth(2)?.parse().ok()).collect()
+}
+
 /// A user for a message.
 pub(super) fn shown(uid: u32) -> String {
     user_name(uid).map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
@@ -32,6 +55,8 @@ mod tests {
         assert_eq!(field(text, 0, "netlab", 2), Some("104"));
         assert_eq!(field(text, 2, "105", 0), Some("netlab-admin"));
         assert_eq!(field(text, 0, "net", 2), None);
+        assert_eq!(memberships(text, "bob"), [104]);
+        assert_eq!(memberships(text, ""), [0_u32; 0]);
         assert_eq!(field("broken\n", 0, "broken", 2), None);
     }
 

@@ -168,6 +168,7 @@ impl Actor {
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
         for round in 0..ROUNDS {
+            self.shared.kernel.catch_up();
             self.entry.forget_events();
             let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
                 Ok(observed) => observed,

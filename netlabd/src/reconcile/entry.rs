@@ -11,7 +11,7 @@ use crate::{
     clock,
     model::{Lab, LabName},
     plan::Target,
-    policy::Access,
+    policy::{Access, Owner},
     store::{News, Record, Store},
 };
 
@@ -218,9 +218,9 @@ impl Entry {
         self.history.add(store, Body::StatusChanged(message));
     }
 
-    /// User id of the lab's owner.
-    pub(super) fn owner(&self) -> u32 {
-        self.state().record.owner_uid
+    /// The lab's owner.
+    pub(super) fn owner(&self) -> Owner {
+        owner(&self.state().record)
     }
 
     /// What others may see of the lab: name, owner, phase.
@@ -230,6 +230,7 @@ impl Entry {
         proto::LabResource {
             name: self.name.to_string(),
             owner_uid: state.record.owner_uid,
+            owner: owner(&state.record).name(),
             status: Some(status),
             ..proto::LabResource::default()
         }
@@ -247,8 +248,13 @@ impl Entry {
             generation: state.record.generation,
             create_time: Some(clock::timestamp(state.record.created_us)),
             owner_uid: state.record.owner_uid,
+            owner: owner(&state.record).name(),
             spec: state.record.spec.clone(),
             status: Some(state.status.message(&state.record)),
         }
     }
+}
+
+fn owner(record: &Record) -> Owner {
+    Owner::kept(record.owner_uid, &record.owner_remote)
 }

@@ -180,14 +180,14 @@ impl Manager {
     /// takes its name meanwhile.
     fn permitted(&self, name: &LabName, access: &Access) -> Result<Arc<Entry>, Error> {
         let entry = self.entry(name)?;
-        access.may_use(name, entry.owner())?;
+        access.may_use(name, &entry.owner())?;
         Ok(entry)
     }
 
     /// Whether the caller may have `lab` as it is to be: the host's protection and the quotas.
     fn admit(&self, lab: &Lab, entry: Option<&Entry>, access: &Access) -> Result<(), Error> {
         access.may_touch(lab)?;
-        let owner = entry.map_or(access.caller().uid, Entry::owner);
+        let owner = entry.map_or_else(|| access.caller().owner.clone(), Entry::owner);
         let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
         let mut taken = Usage::default();
         for other in others.iter().filter(|other| other.owner() == owner) {
@@ -213,7 +213,7 @@ impl Manager {
                 return Err(Error::Exists(lab.name));
             }
             drop(state);
-            access.may_use(&lab.name, known.owner())?;
+            access.may_use(&lab.name, &known.owner())?;
             self.admit(&lab, Some(&known), access)?;
             return self.replace_failed(&known, lab, spec, Why::asked(access, "created"));
         }
@@ -224,7 +224,8 @@ impl Manager {
             uid,
             generation: 1,
             created_us: clock::now_us(),
-            owner_uid: access.caller().uid,
+            owner_uid: access.caller().owner.uid(),
+            owner_remote: access.caller().owner.remote().to_owned(),
             spec: Some(spec),
             first_id: self.free_ids()?,
             ..Record::default()
@@ -284,7 +285,7 @@ impl Manager {
             let plan = self.plan(&lab, false, access)?;
             return Ok((self.create(lab, spec, access)?, plan));
         };
-        access.may_use(&lab.name, entry.owner())?;
+        access.may_use(&lab.name, &entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let (found, deleting, unchanged) = {
             let state = entry.state();
@@ -331,7 +332,7 @@ impl Manager {
             return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
         }
         if let Ok(entry) = self.entry(&lab.name) {
-            access.may_use(&lab.name, entry.owner())?;
+            access.may_use(&lab.name, &entry.owner())?;
             self.admit(lab, Some(&entry), access)?;
             self.plan_for(lab, &entry)
         } else {
@@ -499,7 +500,7 @@ impl Manager {
 
 /// A lab as the caller may see it.
 fn seen(entry: &Entry, access: &Access) -> proto::LabResource {
-    if access.owns(entry.owner()) { entry.resource() } else { entry.existence() }
+    if access.owns(&entry.owner()) { entry.resource() } else { entry.existence() }
 }
 
 fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {

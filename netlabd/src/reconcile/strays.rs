@@ -7,7 +7,7 @@ use crate::{
     exec::{Failure, Scope},
     model::LabName,
     plan::{Target, diff},
-    policy::Access,
+    policy::{Access, Owner},
 };
 
 impl Manager {
@@ -46,7 +46,7 @@ impl Manager {
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
         // No user has the highest id.
-        access.may_use(name, u32::MAX)?;
+        access.may_use(name, &Owner::Local(u32::MAX))?;
         self.purge(name)?;
         self.0.store.remove_unreadable(name)?;
         self.0.unreadable().remove(name);

@@ -14,7 +14,7 @@ pub struct Record {
     /// When it was accepted, in microseconds since 1970.
     #[prost(int64, tag = "3")]
     pub created_us: i64,
-    /// User id of whoever created it.
+    /// User id of whoever created it; 4,294,967,295 for who is no user of this machine.
     #[prost(uint32, tag = "4")]
     pub owner_uid: u32,
     /// The desired state.
@@ -56,6 +56,9 @@ pub struct Record {
     /// That boot (`/proc/sys/kernel/random/boot_id`).
     #[prost(string, tag = "17")]
     pub rollback_boot_id: String,
+    /// The name in the certificate of whoever created it; empty for users of this machine.
+    #[prost(string, tag = "18")]
+    pub owner_remote: String,
 }
 
 /// A sysctl of the host before any lab changed it.

@@ -3,7 +3,12 @@
 use std::thread;
 
 use super::{Test, apply::SMALL};
-use crate::{command::Output, host::TestHost, traffic::Traffic};
+use crate::{
+    chance::{Chance, seed},
+    command::Output,
+    host::TestHost,
+    traffic::Traffic,
+};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -11,6 +16,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("concurrency::create_and_delete_race", create_and_delete),
     Test::new("concurrency::two_clients_change_one_lab", two_clients),
     Test::new("concurrency::delete_by_many_clients", delete_by_many),
+    Test::new("concurrency::no_change_is_lost_where_clients_say_what_they_have_seen", no_lost_change),
+    Test::new("concurrency::clients_do_this_and_that_to_many_labs", this_and_that),
 ];
 
 /// How many labs are made at once.
@@ -111,5 +118,79 @@ fn delete_by_many() {
     let outputs = at_once(&host, &deletes);
     assert!(outputs.iter().any(|output| output.code == 0), "one of them deletes it: {outputs:?}");
     assert!(outputs.iter().all(|output| [0, 4].contains(&output.code)), "{outputs:?}");
+    before.assert_unchanged();
+}
+
+/// Clients that each look at the lab, change it and say which generation they have changed: each generation is
+/// changed once.
+fn no_lost_change() {
+    let host = TestHost::started();
+    let file = named(&host, "shared");
+    host.ctl(&["create-lab", &file]).ok();
+    let text = std::fs::read_to_string(&file).expect("reading a file of this test");
+    let client = |number: usize| {
+        let mut accepted = 0;
+        for round in 0..6 {
+            let lab = host.lab("shared");
+            let generation = lab["generation"].as_str().expect("a lab has a generation").to_owned();
+            let name = format!("name: shared\ndescription: client {number} round {round}");
+            let file = host.file(&format!("{number}-{round}.yaml"), text.replace("name: shared", &name));
+            let output = host.ctl(&["apply-lab", "--no-wait", "--expected-generation", &generation, &file]);
+            match output.code {
+                0 => accepted += 1,
+                5 => assert!(output.stderr.contains("it was changed meanwhile"), "{output}"),
+                _ => panic!("{output}"),
+            }
+        }
+        accepted
+    };
+    let accepted: u32 = thread::scope(|scope| {
+        let running: Vec<_> = (0..4).map(|number| scope.spawn(move || client(number))).collect();
+        running.into_iter().map(|one| one.join().expect("a client ends")).sum()
+    });
+    assert!(accepted >= 6, "in each round somebody is first");
+    host.wait_ready("shared");
+    assert_eq!(host.lab("shared")["generation"], (1 + accepted).to_string(), "no change is lost");
+}
+
+/// Each client does random things to labs that all of them use.
+fn this_and_that() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    let seed = seed();
+    println!("NETLAB_SEED={seed}");
+    let names = ["one", "two", "three"];
+    let files = names.map(|name| named(&host, name));
+    let client = |number: u64| {
+        let mut chance = Chance::new(seed + number);
+        for _ in 0..12 {
+            let lab = chance.below(names.len());
+            let (name, file) = (names[lab], files[lab].as_str());
+            let args: &[&str] = match chance.below(8) {
+                0 | 1 => &["create-lab", file],
+                2 | 3 => &["apply-lab", file],
+                4 | 5 => &["delete-lab", name],
+                6 => &["pause-lab", name],
+                _ => &["resume-lab", name],
+            };
+            let output = host.ctl(args);
+            // Done, overtaken by another while it waited, not there, there already or on its way out.
+            assert!([0, 1, 4, 5].contains(&output.code), "{output}");
+            assert!(output.code != 1 || output.stderr.contains("delet"), "{output}");
+        }
+    };
+    thread::scope(|scope| {
+        for number in 0..4 {
+            scope.spawn(move || client(number));
+        }
+    });
+    for name in names {
+        if host.ctl(&["get-lab", name]).code == 0 {
+            let _ = host.ctl(&["resume-lab", name]);
+            host.wait_ready(name);
+            host.ctl(&["check-lab", name]).ok();
+            host.ctl(&["delete-lab", name]).ok();
+        }
+    }
     before.assert_unchanged();
 }

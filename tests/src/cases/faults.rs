@@ -216,15 +216,15 @@ fn pausing() {
 
 /// Labs of all kinds, changed, damaged, paused and deleted, and netlabd killed meanwhile.
 fn random_kills() {
-    let figures = Soak::new(5, seed()).run_steps(40, true);
-    assert!(figures.counted("kill -9") > 3, "{figures}");
+    let figures = Soak::new(5, seed()).run_steps(30, true);
+    assert!(figures.counted("kill -9") > 1, "{figures}");
     println!("{figures}");
 }
 
 /// Labs of all kinds and edits of them: each plan converges, and the second plan is empty.
 fn random_edits() {
-    let figures = Soak::new(5, seed()).run_steps(40, false);
-    assert!(figures.counted("create or apply") > 5, "{figures}");
+    let figures = Soak::new(5, seed()).run_steps(30, false);
+    assert!(figures.counted("create or apply") > 2, "{figures}");
     println!("{figures}");
 }
 

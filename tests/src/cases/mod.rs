@@ -20,9 +20,12 @@ mod labs;
 mod metrics;
 mod nodes;
 mod permissions;
+mod pki;
 mod programs;
+mod remote;
 mod restart;
 mod shortage;
+mod ssh;
 mod store;
 
 /// One test.
@@ -77,6 +80,9 @@ pub fn all() -> Vec<Test> {
         concurrency::TESTS,
         client::TESTS,
         permissions::TESTS,
+        remote::TESTS,
+        ssh::TESTS,
+        pki::TESTS,
         abuse::TESTS,
         metrics::TESTS,
         programs::TESTS,

@@ -1,7 +1,12 @@
 //! netlabd from other programs: what docs/api.md shows works as it stands there, and abuse of the API
 //! from another language harms nobody.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{
+    fs::{self, File},
+    path::PathBuf,
+    process::Command,
+    time::Duration,
+};
 
 use super::Test;
 use crate::{
@@ -125,34 +130,20 @@ fn abuse() {
     wait_until("the lab is gone", LIMIT, || host.ctl(&["get-lab", "abused"]).code == 4);
 }
 
-/// The store's file system is full, and then the store fails: whoever asks is told, and told again when it
-/// is well.
+/// Whoever watches a netlabd that stops is told before the connection ends.
 fn health() {
-    let mut host = TestHost::here();
-    let state = host.folders().state.clone();
-    fs::create_dir_all(&state).expect("making a folder");
-    host.sh(&format!("mount -t tmpfs -o size=4m tmpfs {}", state.display()));
-    std::os::unix::fs::symlink(&host.folders().runtime, "/run/netlabd").expect("linking the usual folder");
-    host.start();
+    let mut host = started();
     let python = Python::set_up(&host);
     let script = repository().join("tests/python/health.py").display().to_string();
-    let socket = host.folders().socket().display().to_string();
-    let said = |expected: &str| {
-        let _ = python.run(&script, &[&socket, expected]).code(0);
-    };
-    said("SERVING");
-    let file = host.file("small.yaml", super::apply::SMALL);
-    host.ctl(&["create-lab", &file]).ok();
-    // All that is left of the file system: the store can no longer grow.
-    host.run("dd", &["if=/dev/zero", &format!("of={}/full", state.display()), "bs=4k"]);
-    wait_until("a write fails", LIMIT, || {
-        let changes = ["pause-lab", "resume-lab"].map(|verb| host.ctl(&[verb, "small"]).code);
-        changes.iter().any(|code| *code != 0)
-    });
-    said("NOT_SERVING");
-    fs::remove_file(state.join("full")).expect("removing the file");
-    host.kill();
-    host.start();
-    said("SERVING");
-    host.ctl(&["delete-lab", "small"]).ok();
+    let seen = host.scratch("health");
+    let mut watching = Command::new(&python.program)
+        .args([&script, &host.folders().socket().display().to_string()])
+        .stdout(File::create(&seen).expect("making a file"))
+        .spawn()
+        .expect("starting Python");
+    let text = || fs::read_to_string(&seen).unwrap_or_default();
+    wait_until("all services serve", LIMIT, || text().contains("watching"));
+    host.stop();
+    let ended = watching.wait().expect("waiting for Python");
+    assert!(ended.success(), "all services tell that they stop: {ended}");
 }

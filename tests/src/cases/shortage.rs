@@ -120,7 +120,7 @@ fn descriptors() {
         host.sh(&format!("prlimit --pid {pid} --nofile={limit}:"));
     };
     let mut refused = 0;
-    for room in [2, 4, 6, 8, 12, 16, 24, 32, 64] {
+    for room in [2, 6, 12, 24, 64] {
         let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("reading descriptors").count();
         limit(&(open + room).to_string());
         // With too little room not even the request gets through.
@@ -219,7 +219,7 @@ fn parent() {
     let flicker = "while :; do ip link add par0 type veth peer name par1 && ip link set par0 up; sleep 0.02; ip link del par0; done";
     let mut flicker = quiet(Command::new("sh").args(["-c", flicker]));
     let mut made = 0;
-    for _ in 0..12 {
+    for _ in 0..6 {
         let output = host.ctl(&["create-lab", &file, "--timeout", "2s"]);
         // Made, refused because there is no parent (yet), or failed when it went.
         assert!([0, 1].contains(&output.code), "{output}");
@@ -232,7 +232,7 @@ fn parent() {
     host.run("ip", &["link", "del", "par0"]);
     wait_until("nothing is left", Duration::from_secs(30), || host.sh("ls /run/netns").is_empty());
     before.assert_unchanged();
-    println!("{made} of 12 were made on a parent that comes and goes");
+    println!("{made} of 6 were made on a parent that comes and goes");
 }
 
 /// Somebody takes and frees the name of the lab's interface on the host all the time.
@@ -249,7 +249,7 @@ fn names() {
         "while :; do ip link add lab0 type veth peer name other && sleep 0.01 && ip link del other; done";
     let mut flicker = quiet(Command::new("sh").args(["-c", flicker]));
     let (mut made, mut taken) = (0, 0);
-    for _ in 0..20 {
+    for _ in 0..10 {
         let output = host.ctl(&["create-lab", &file, "--timeout", "5s"]);
         match output.code {
             0 => made += 1,
@@ -268,5 +268,5 @@ fn names() {
     host.ctl(&["check-lab", "n"]).ok();
     host.ctl(&["delete-lab", "n"]).ok();
     before.assert_unchanged();
-    println!("of 20 {made} were made, {taken} refused at once");
+    println!("of 10 {made} were made, {taken} refused at once");
 }

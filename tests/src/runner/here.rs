@@ -82,12 +82,14 @@ fn features() -> Result<Vec<Feature>, String> {
     Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Feature::from_option).collect())
 }
 
-/// Runs one test in a private host; prints what it had to say if it failed.
+/// Runs one test in a private host; prints what it had to say if it failed, or if the environment variable
+/// `NETLAB_SHOW` is set.
 fn run_one(test: &Test) -> Row {
     let start = Instant::now();
     let mut output = tempfile::tempfile().expect("making a temporary file");
     let well = ends_well(private::command(&["--inside", test.name]), &output);
-    if let Err(why) = &well {
+    let why = well.as_ref().map_or_else(String::as_str, |()| "passed");
+    if well.is_err() || std::env::var_os("NETLAB_SHOW").is_some() {
         let mut said = String::new();
         output.rewind().expect("rewinding a file");
         let _ = output.read_to_string(&mut said);

@@ -7,7 +7,9 @@ mod socket;
 
 pub(super) use empty::empty_namespaces;
 pub(super) use message::{Indexes, Unknown, messages};
-pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, namespace_id, routes, vlans};
+pub(super) use observe::{
+    LinkDump, addresses, has_advertised_default, links, namespace_id, namespace_ids, routes, vlans,
+};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 
 /// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.

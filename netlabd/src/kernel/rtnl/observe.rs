@@ -311,20 +311,32 @@ pub(in crate::kernel) fn namespace_id(
     socket: &mut RouteSocket,
     namespace: BorrowedFd<'_>,
 ) -> io::Result<i32> {
-    let fd = u32::try_from(namespace.as_raw_fd()).unwrap_or_default();
-    if let Some(id) = known_namespace_id(socket, fd)? {
-        return Ok(id);
-    }
-    let mut request = NsidMessage::default();
-    // -1 lets the kernel choose.
-    request.attributes = vec![NsidAttribute::Fd(fd), NsidAttribute::Id(-1)];
-    match socket.request(RouteNetlinkMessage::NewNsId(request), 0)? {
-        Err(refusal) if refusal.errno != libc::EEXIST => {
-            return Err(io::Error::from_raw_os_error(refusal.errno));
+    namespace_ids(socket, std::iter::once(namespace)).map(|ids| ids[0])
+}
+
+/// The identifiers by which the socket's namespace knows others; gives them some if need be.
+pub(in crate::kernel) fn namespace_ids<'a>(
+    socket: &mut RouteSocket,
+    namespaces: impl Iterator<Item = BorrowedFd<'a>>,
+) -> io::Result<Vec<i32>> {
+    let fds: Vec<u32> = namespaces.map(|fd| u32::try_from(fd.as_raw_fd()).unwrap_or_default()).collect();
+    let new = |fd: &u32| {
+        let mut request = NsidMessage::default();
+        // -1 lets the kernel choose.
+        request.attributes = vec![NsidAttribute::Fd(*fd), NsidAttribute::Id(-1)];
+        (RouteNetlinkMessage::NewNsId(request), 0)
+    };
+    for answer in socket.batch(fds.iter().map(new).collect())? {
+        match answer {
+            // It had one before.
+            Err(refusal) if refusal.errno != libc::EEXIST => {
+                return Err(io::Error::from_raw_os_error(refusal.errno));
+            }
+            _ => {}
         }
-        _ => {}
     }
-    known_namespace_id(socket, fd)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
+    let id = |fd| known_namespace_id(socket, fd)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT));
+    fds.into_iter().map(id).collect()
 }
 
 fn known_namespace_id(socket: &mut RouteSocket, fd: u32) -> io::Result<Option<i32>> {

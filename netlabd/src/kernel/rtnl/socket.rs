@@ -81,15 +81,6 @@ impl RouteSocket {
         Ok(answers)
     }
 
-    /// Sends one request.
-    pub(in crate::kernel) fn request(
-        &mut self,
-        message: RouteNetlinkMessage,
-        flags: u16,
-    ) -> io::Result<Result<(), Refusal>> {
-        Ok(self.batch(vec![(message, flags)])?.pop().unwrap_or(Ok(())))
-    }
-
     /// Asks for one object and returns the kernel's answer.
     pub(in crate::kernel) fn get(
         &mut self,

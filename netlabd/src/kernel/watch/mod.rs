@@ -2,8 +2,11 @@
 //!
 //! Three threads sleep until the kernel tells them something: of links, addresses, routes and
 //! forwarding (rtnetlink), of NAT rules (nfnetlink), of pins (inotify). Each of the two sockets hears
-//! all namespaces at once. An event only says which lab to look at, never what is wrong there, so
-//! that a storm of events costs one look and no memory.
+//! all namespaces at once. An event only says which lab to look at, and in which node, never what is
+//! wrong there, so that a storm of events costs one look and no memory.
+//!
+//! The kernel puts an event into the sockets' buffers before the call that caused it returns. So
+//! whoever wants to know of all that has happened until now reads them empty first ([`Linux::catch_up`]).
 //!
 //! Sysctls other than forwarding and the per-interface settings of `NETCONF` have no events, and
 //! `/proc/sys` has no inotify: a fourth thread looks at those that labs have asked for every two seconds,
@@ -15,13 +18,19 @@ mod rules;
 mod socket;
 mod sysctls;
 
-use std::{collections::BTreeSet, io, os::fd::AsFd, sync::Arc, thread};
+use std::{
+    collections::BTreeSet,
+    fmt, io,
+    os::fd::AsFd,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::{
     Linux, enter, nft,
-    nft::message::{self, Message},
+    nft::message,
     rtnl::{self, RouteSocket},
 };
 use crate::model::LabName;
@@ -56,18 +65,58 @@ const GROUPS: [u32; 7] = [
 
 /// Datagrams that are read before labs are woken; each lab is then woken once.
 const AT_ONCE: usize = 1_000;
+/// More datagrams than the receive buffer has room for: whoever has read so many has read all that
+/// there was when it began.
+const ALL: usize = 100_000;
+
+/// The subscribed sockets and whom to tell.
+pub(super) struct Events {
+    routes: Stream<MarkedLinks>,
+    /// A kernel without `nf_tables` has no rules to watch.
+    rules: Option<Stream<()>>,
+    host_id: i32,
+    wake: Box<dyn Fn(Wake) + Send + Sync>,
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("host_id", &self.host_id).finish_non_exhaustive()
+    }
+}
+
+/// One socket. Whoever reads it has its buffer locked until all that was read is told on: who gets the
+/// lock next finds it told.
+struct Stream<T> {
+    socket: EventSocket,
+    reader: Mutex<Reader<T>>,
+}
+
+struct Reader<T> {
+    buffer: Vec<u8>,
+    /// What is known from earlier events.
+    known: T,
+}
+
+impl<T> Stream<T> {
+    fn new(socket: EventSocket, known: T) -> Self {
+        Self { socket, reader: Mutex::new(Reader { buffer: socket::buffer(), known }) }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Reader<T>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Linux {
     /// Calls `wake` for whatever happens from now on, from threads of its own that run until the
-    /// process ends.
+    /// process ends, and from [`Kernel::catch_up`](crate::exec::Kernel::catch_up). Only the first call
+    /// does something.
     pub fn watch(self: &Arc<Self>, wake: impl Fn(Wake) + Send + Sync + 'static) -> io::Result<()> {
-        let wake = Arc::new(wake);
         // Sockets belong to the namespace in which they are opened: all are opened on the host.
         let (routes, rules, marked, host_id) = thread::scope(|scope| {
             let open = scope.spawn(|| {
                 enter::enter(self.host.as_fd())?;
                 let routes = EventSocket::new(route_socket()?)?;
-                // A kernel without nf_tables has no rules to watch.
                 let rules = nft::event_socket().ok().map(EventSocket::new).transpose()?;
                 let host_id = rtnl::namespace_id(&mut RouteSocket::open()?, self.host.as_fd())?;
                 io::Result::Ok((routes, rules, MarkedLinks::look()?, host_id))
@@ -75,23 +124,33 @@ impl Linux {
             open.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
         self.pins.watch(self.spaces.netns_dir());
-        self.spawn("events", &wake, move |linux, wake| linux.follow_routes(routes, marked, host_id, wake))?;
-        if let Some(rules) = rules {
-            self.spawn("rule-events", &wake, move |linux, wake| linux.follow_rules(rules, host_id, wake))?;
+        let events = Events {
+            routes: Stream::new(routes, marked),
+            rules: rules.map(|socket| Stream::new(socket, ())),
+            host_id,
+            wake: Box::new(wake),
+        };
+        if self.events.set(events).is_err() {
+            return Ok(());
         }
-        self.spawn("sysctl-looks", &wake, Self::follow_sysctls)?;
-        self.spawn("pin-events", &wake, |linux, wake| linux.pins.follow(wake))
+        self.spawn("events", |linux, events| follow(&events.routes, || linux.hear_routes(events, AT_ONCE)))?;
+        self.spawn("rule-events", |linux, events| match &events.rules {
+            Some(rules) => follow(rules, || linux.hear_rules(events, AT_ONCE)),
+            None => Ok(()),
+        })?;
+        self.spawn("sysctl-looks", |linux, events| linux.follow_sysctls(&events.wake))?;
+        self.spawn("pin-events", |linux, events| linux.pins.follow(&events.wake))
     }
 
-    fn spawn<W: Fn(Wake) + Send + Sync + 'static>(
+    fn spawn(
         self: &Arc<Self>,
         name: &'static str,
-        wake: &Arc<W>,
-        follow: impl FnOnce(&Self, &dyn Fn(Wake)) -> io::Result<()> + Send + 'static,
+        follow: impl FnOnce(&Self, &Events) -> io::Result<()> + Send + 'static,
     ) -> io::Result<()> {
-        let (linux, wake) = (self.clone(), wake.clone());
+        let linux = self.clone();
         let run = move || {
-            let ended = enter::enter(linux.host.as_fd()).and_then(|()| follow(&linux, &*wake));
+            let Some(events) = linux.events.get() else { return };
+            let ended = enter::enter(linux.host.as_fd()).and_then(|()| follow(&linux, events));
             if let Err(error) = ended {
                 tracing::error!(%error, "{name} are no longer heard: changes are noticed late; restart netlabd");
             }
@@ -99,28 +158,72 @@ impl Linux {
         thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
     }
 
-    fn follow_routes(
-        &self,
-        socket: EventSocket,
-        mut marked: MarkedLinks,
-        host_id: i32,
-        wake: &dyn Fn(Wake),
-    ) -> io::Result<()> {
-        follow(socket, wake, |sender, events, labs| match sender.filter(|id| *id != host_id) {
-            // Whatever it is, something changed in one of the lab's nodes.
-            Some(id) => labs.extend(self.spaces.lab_of(id)),
-            None => message::split(events).for_each(|event| marked.add_concerned(event, &self.wanted, labs)),
+    /// Takes in the events of all that has happened until now. Returns whether that worked: if not,
+    /// nothing is known for sure without looking.
+    pub(super) fn hear(&self) -> bool {
+        let Some(events) = self.events.get() else { return false };
+        self.hear_routes(events, ALL).and_then(|()| self.hear_rules(events, ALL)).is_ok()
+    }
+
+    /// Reads up to `limit` datagrams of rtnetlink.
+    fn hear_routes(&self, events: &Events, limit: usize) -> io::Result<()> {
+        self.read(&events.routes, limit, events, |sender, datagram, marked, labs| {
+            match sender.filter(|id| *id != events.host_id) {
+                // Whatever it is, something changed in one of the lab's nodes.
+                Some(id) => labs.extend(self.note(id)),
+                None => {
+                    message::split(datagram)
+                        .for_each(|event| marked.add_concerned(event, &self.wanted, labs));
+                }
+            }
         })
     }
 
-    fn follow_rules(&self, socket: EventSocket, host_id: i32, wake: &dyn Fn(Wake)) -> io::Result<()> {
-        follow(socket, wake, |sender, events, labs| {
-            let mut ours = message::split(events).filter(|event| rules::is_ours(*event));
-            match sender.filter(|id| *id != host_id) {
-                Some(id) => labs.extend(ours.next().and_then(|_: Message<'_>| self.spaces.lab_of(id))),
+    /// Reads up to `limit` datagrams of nfnetlink.
+    fn hear_rules(&self, events: &Events, limit: usize) -> io::Result<()> {
+        let Some(stream) = &events.rules else { return Ok(()) };
+        self.read(stream, limit, events, |sender, datagram, (), labs| {
+            let mut ours = message::split(datagram).filter(|event| rules::is_ours(*event));
+            match sender.filter(|id| *id != events.host_id) {
+                Some(id) => labs.extend(ours.next().and_then(|_| self.note(id))),
                 None => ours.for_each(|event| rules::add_concerned(event, labs)),
             }
         })
+    }
+
+    /// Notes that something changed in the namespace with that identifier, and returns its lab.
+    fn note(&self, id: i32) -> Option<LabName> {
+        let owner = self.spaces.owner_of(id)?;
+        self.marks.mark(&owner.lab, [owner.node.clone()]);
+        Some(owner.lab.clone())
+    }
+
+    /// Reads what there is, at most `limit` datagrams, and wakes each lab that some of them concern
+    /// once for all.
+    fn read<T>(
+        &self,
+        stream: &Stream<T>,
+        limit: usize,
+        events: &Events,
+        mut add_concerned: impl FnMut(Option<i32>, &[u8], &mut T, &mut BTreeSet<LabName>),
+    ) -> io::Result<()> {
+        let mut reader = stream.reader();
+        let Reader { buffer, known } = &mut *reader;
+        let (mut labs, mut lost) = (BTreeSet::new(), false);
+        for _ in 0..limit {
+            match stream.socket.receive(buffer)? {
+                Some(Received::Events(sender, datagram)) => add_concerned(sender, datagram, known, &mut labs),
+                Some(Received::Lost) => lost = true,
+                None => break,
+            }
+        }
+        if lost {
+            self.marks.mark_all();
+            (events.wake)(Wake::All);
+        } else {
+            labs.into_iter().map(Wake::Lab).for_each(&events.wake);
+        }
+        Ok(())
     }
 }
 
@@ -140,26 +243,10 @@ fn route_socket() -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Reads events for ever, and wakes each lab that some of them concern once for all.
-fn follow(
-    mut socket: EventSocket,
-    wake: &dyn Fn(Wake),
-    mut add_concerned: impl FnMut(Option<i32>, &[u8], &mut BTreeSet<LabName>),
-) -> io::Result<()> {
+/// Sleeps until there are events and has them read, for ever.
+fn follow<T>(stream: &Stream<T>, read: impl Fn() -> io::Result<()>) -> io::Result<()> {
     loop {
-        socket.wait()?;
-        let (mut labs, mut lost) = (BTreeSet::new(), false);
-        for _ in 0..AT_ONCE {
-            match socket.receive()? {
-                Some(Received::Events(sender, events)) => add_concerned(sender, events, &mut labs),
-                Some(Received::Lost) => lost = true,
-                None => break,
-            }
-        }
-        if lost {
-            wake(Wake::All);
-        } else {
-            labs.into_iter().map(Wake::Lab).for_each(wake);
-        }
+        stream.socket.wait()?;
+        read()?;
     }
 }

@@ -27,9 +27,12 @@ pub(super) enum Received<'a> {
 }
 
 /// A subscribed socket.
-pub(super) struct EventSocket {
-    socket: Socket,
-    buffer: Vec<u8>,
+#[derive(Debug)]
+pub(super) struct EventSocket(Socket);
+
+/// Where a datagram is received: larger than any.
+pub(super) fn buffer() -> Vec<u8> {
+    vec![0; DATAGRAM]
 }
 
 impl EventSocket {
@@ -39,14 +42,14 @@ impl EventSocket {
     /// for it owns their user namespaces.
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         socket.set_listen_all_namespaces(true)?;
-        let this = Self { socket, buffer: vec![0; DATAGRAM] };
+        let this = Self(socket);
         rustix::net::sockopt::set_socket_recv_buffer_size_force(this.fd(), RECEIVE_BUFFER)?;
         Ok(this)
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor is the socket's own and outlives the borrow.
-        unsafe { BorrowedFd::borrow_raw(self.socket.as_raw_fd()) }
+        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
     }
 
     /// Sleeps until something can be received.
@@ -59,10 +62,10 @@ impl EventSocket {
     }
 
     /// Receives one datagram; `None` if there is none. Does not wait.
-    pub(super) fn receive(&mut self) -> io::Result<Option<Received<'_>>> {
+    pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Received<'a>>> {
         // `u64` aligns it for `cmsghdr`; a control message here is 20 bytes.
         let mut control = [0_u64; 8];
-        let mut part = libc::iovec { iov_base: self.buffer.as_mut_ptr().cast(), iov_len: self.buffer.len() };
+        let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
         // SAFETY: all zeros is a valid `msghdr`: null pointers of length zero.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
         message.msg_iov = &raw mut part;
@@ -71,8 +74,7 @@ impl EventSocket {
         message.msg_controllen = size_of_val(&control);
         let received = loop {
             // SAFETY: `message` points to the buffer and to `control`, with their true lengths.
-            let received =
-                unsafe { libc::recvmsg(self.socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+            let received = unsafe { libc::recvmsg(self.0.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
             if let Ok(length) = usize::try_from(received) {
                 break length;
             }
@@ -87,7 +89,7 @@ impl EventSocket {
         if message.msg_flags & libc::MSG_TRUNC != 0 {
             return Ok(Some(Received::Lost));
         }
-        Ok(Some(Received::Events(sender(&message), &self.buffer[..received])))
+        Ok(Some(Received::Events(sender(&message), &buffer[..received])))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use super::{super::sysctl, Linux, Wake, enter};
+use super::{super::sysctl::Sysctls, Linux, Wake, enter};
 use crate::{
     model::{LabName, Place, SysctlKey},
     plan::Target,
@@ -92,13 +92,14 @@ impl Linux {
     fn values(&self, lab: &LabName, wanted: &Values) -> Values {
         let Ok(spaces) = self.spaces.of(lab) else { return Values::new() };
         let places: Vec<_> = wanted.iter().collect();
-        let read = |(place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
+        let read = |sysctls: &mut Sysctls, (place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
             let space = if **place == Place::Host { Some(self.host.as_fd()) } else { spaces.fd(place) };
             enter::enter(space?).ok()?;
-            let values = keys.keys().filter_map(|key| Some((key.clone(), sysctl::read(key)?)));
+            sysctls.enter();
+            let values = keys.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
             Some(((*place).clone(), values.collect()))
         };
-        enter::for_each(&places, read).into_iter().flatten().collect()
+        enter::for_each(&places, Sysctls::of_many, read).into_iter().flatten().collect()
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::runtime::Runtime;
 use super::*;
 use crate::{
     exec::fake::FakeKernel,
-    policy::{Caller, Policy, Role},
+    policy::{Caller, Owner, Policy, Role},
 };
 
 /// How long anything may take on a busy machine.
@@ -51,7 +51,9 @@ impl Bed {
         let opened = Store::open(dir.path()).unwrap();
         let (manager, _) = Manager::start(kernel.clone(), opened.store).unwrap();
         let policy = Policy::open(dir.path().join("config.toml"), false).unwrap();
-        let access = policy.access(Caller { uid: 0, pid: None, user: None, role: Role::Admin }).unwrap();
+        let access = policy
+            .access(Caller { owner: Owner::Local(0), pid: None, user: None, role: Role::Admin, remote: None })
+            .unwrap();
         Self { kernel, manager, policy, access, _runtime: runtime, _dir: dir }
     }
 

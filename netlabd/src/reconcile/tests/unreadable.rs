@@ -31,7 +31,16 @@ fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
         assert!(refused(bed.create(&a)));
         assert!(refused(bed.apply(&a)));
         assert!(refused(bed.manager.pause(&name, true, &bed.access)));
-        let other = bed.policy.access(Caller { uid: 9, pid: None, user: None, role: Role::Member }).unwrap();
+        let other = bed
+            .policy
+            .access(Caller {
+                owner: Owner::Local(9),
+                pid: None,
+                user: None,
+                role: Role::Member,
+                remote: None,
+            })
+            .unwrap();
         assert!(matches!(bed.manager.delete(&name, &other), Err(Error::Denied(_))));
 
         bed.delete(&name).unwrap();

@@ -1,0 +1,114 @@
+//! Which daemon is meant, and with which certificates.
+//!
+//! The first of these that is given: `--host`, `--context`, `NETLAB_HOST`, `NETLAB_CONTEXT`, the current
+//! context of the configuration, the daemon of this machine. Certificates: option, environment, the context's,
+//! then `client.crt`, `client.key` and `ca.crt` beside the configuration.
+
+pub(crate) mod file;
+
+use std::{env, path::PathBuf};
+
+use crate::{
+    cli::Where,
+    client::Credentials,
+    context::file::{Config, Context},
+    error::{Failure, NOT_FOUND, USAGE},
+    suggest::nearest,
+};
+
+/// The daemon of this machine.
+pub(crate) const LOCAL: &str = "unix:///run/netlabd/netlabd.sock";
+
+/// The name that stands for it.
+pub(crate) const DEFAULT: &str = "default";
+
+/// A daemon, and what is needed to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The URL.
+    pub(crate) url: String,
+    /// What https needs.
+    pub(crate) credentials: Credentials,
+}
+
+/// Finds out which daemon is meant.
+///
+/// # Errors
+/// Exit code 2 for a configuration that cannot be used, 4 for a context that is not in it.
+pub(crate) fn resolve(options: &Where) -> Result<Place, Failure> {
+    let context = chosen(options)?;
+    let (url, certificate, key, ca) = match context {
+        Named::Url(url) => (url, None, None, None),
+        Named::Context(context) => (context.host, context.certificate, context.key, context.ca),
+    };
+    let file = |option: &Option<PathBuf>, variable, context: Option<PathBuf>, name| {
+        option.clone().or_else(|| variable_of(variable).map(PathBuf::from)).or(context).unwrap_or_else(|| {
+            // Without a home the name alone says what is missing.
+            file::folder().unwrap_or_default().join(name)
+        })
+    };
+    let credentials = Credentials {
+        certificate: file(&options.tls_cert, "NETLAB_CERT", certificate, "client.crt"),
+        key: file(&options.tls_key, "NETLAB_KEY", key, "client.key"),
+        ca: file(&options.tls_ca, "NETLAB_CA", ca, "ca.crt"),
+    };
+    Ok(Place { url, credentials })
+}
+
+/// The local daemon, whatever contexts there are: what `dial-stdio` reaches.
+pub(crate) fn local(options: &Where) -> String {
+    options.host.clone().or_else(|| variable_of("NETLAB_HOST")).unwrap_or_else(|| LOCAL.to_owned())
+}
+
+enum Named {
+    Url(String),
+    Context(Context),
+}
+
+fn chosen(options: &Where) -> Result<Named, Failure> {
+    if options.host.is_some() && options.context.is_some() {
+        return Err(Failure::new(
+            USAGE,
+            "--host and --context both say where the daemon is; use one of them",
+        ));
+    }
+    if let Some(url) = &options.host {
+        return Ok(Named::Url(url.clone()));
+    }
+    if let Some(name) = &options.context {
+        return named(&Config::read()?, name, "--context");
+    }
+    if let Some(url) = variable_of("NETLAB_HOST") {
+        return Ok(Named::Url(url));
+    }
+    let config = Config::read()?;
+    if let Some(name) = variable_of("NETLAB_CONTEXT") {
+        return named(&config, &name, "NETLAB_CONTEXT");
+    }
+    match config.current() {
+        Some(name) => named(&config, name, "current"),
+        None => Ok(Named::Url(LOCAL.to_owned())),
+    }
+}
+
+fn named(config: &Config, name: &str, asked_by: &str) -> Result<Named, Failure> {
+    match config.contexts().get(name) {
+        Some(context) => Ok(Named::Context(context.clone())),
+        None if name == DEFAULT => Ok(Named::Url(LOCAL.to_owned())),
+        None => Err(unknown(config, name, asked_by)),
+    }
+}
+
+/// There is no such context.
+pub(crate) fn unknown(config: &Config, name: &str, asked_by: &str) -> Failure {
+    let hint = match nearest(name, config.contexts().keys().map(String::as_str)) {
+        Some(near) => format!("did you mean {near:?}?"),
+        None => "netlabctl context list shows all".to_owned(),
+    };
+    Failure::new(NOT_FOUND, format!("{asked_by}: there is no context {name:?}; {hint}"))
+}
+
+/// An environment variable that is set to something.
+fn variable_of(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}

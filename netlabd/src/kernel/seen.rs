@@ -1,0 +1,188 @@
+//! What was seen of each lab, kept from look to look: only what may have changed is looked at again.
+//!
+//! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
+//! that happened before a look are read before it. What it does not tell of is looked at every time:
+//! other sysctls, a macvlan's parent, pins, and the host. And now and then all is, as a safety net.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    os::fd::AsFd,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{Linux, look, marks::Taken, spaces::LabSpaces};
+use crate::{
+    exec::{Failure, Scope},
+    model::{
+        LabName, NodeName, Place, SysctlKey,
+        observed::{LinkKind, Observed, PlaceState},
+    },
+    plan::{PlaceTarget, Target},
+};
+
+/// All nodes of a lab are looked at anew when that was last done so long ago, and longer ago by as much
+/// for every further [`MANY`] nodes: in a large lab too, looking takes a small part of the time.
+const WHOLE: Duration = Duration::from_secs(25);
+/// See [`WHOLE`].
+const MANY: u32 = 100;
+/// The sysctls whose changes the kernel tells of (`RTM_NEWNETCONF`), among those that labs often set.
+const TOLD: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+
+/// What was seen of all labs.
+#[derive(Debug, Default)]
+pub(super) struct Memory(Mutex<BTreeMap<LabName, Arc<Mutex<Seen>>>>);
+
+/// What was seen of one lab; locked during a look, so that who looks at the same time shares it.
+#[derive(Debug, Default)]
+struct Seen {
+    nodes: BTreeMap<NodeName, NodeSeen>,
+    /// When all nodes were last looked at.
+    whole: Option<Instant>,
+    /// [`Taken::all`] of the last look.
+    all: u64,
+}
+
+/// What was seen of one node.
+#[derive(Debug)]
+struct NodeSeen {
+    state: PlaceState,
+    /// The sysctls that were asked about, whether they exist or not.
+    asked: BTreeSet<SysctlKey>,
+}
+
+impl NodeSeen {
+    /// Whether a look now would show the same, if no event told of a change, and answer for `wanted`.
+    fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
+        let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
+        let silent = |kind: &LinkKind| matches!(kind, LinkKind::Macvlan { .. });
+        wanted.is_none_or(|wanted| wanted.sysctls.keys().all(told))
+            && !self.state.links.values().any(|link| silent(&link.kind))
+    }
+
+    /// The veth ends whose other end is in that node: own index, and the other's.
+    fn pairs_with(&self, node: &NodeName) -> BTreeSet<(u32, u32)> {
+        let there = self.veths().filter(|(_, place, _)| matches!(place, Place::Node(at) if at == node));
+        there.map(|(index, _, other)| (index, other)).collect()
+    }
+
+    fn veths(&self) -> impl Iterator<Item = (u32, &Place, u32)> {
+        self.state.links.values().filter_map(|link| match &link.kind {
+            LinkKind::Veth { peer: Some((place, other)) } => Some((link.index, place, *other)),
+            _ => None,
+        })
+    }
+
+    fn neighbours(&self) -> impl Iterator<Item = &NodeName> {
+        self.veths().filter_map(|(_, place, _)| if let Place::Node(node) = place { Some(node) } else { None })
+    }
+}
+
+impl Memory {
+    fn of(&self, lab: &LabName) -> Arc<Mutex<Seen>> {
+        let mut labs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        labs.entry(lab.clone()).or_default().clone()
+    }
+
+    /// Forgets a lab.
+    pub(super) fn forget(&self, lab: &LabName) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
+    }
+}
+
+/// Looks at a lab, as little as will do.
+pub(super) fn observe(linux: &Linux, scope: Scope<'_>) -> Result<Observed, Failure> {
+    let memory = linux.memory.of(scope.lab);
+    let mut seen = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    let heard = linux.hear();
+    // Identifiers, then marks, then the look: whatever happens after the look is heard and marks anew.
+    let spaces = linux.spaces.identified(scope.lab)?;
+    let marked = linux.marks.take(scope.lab);
+    let looked = look_again(linux, scope, &spaces, &mut seen, &marked, heard);
+    if looked.is_err() || spaces.nodes().is_empty() {
+        *seen = Seen::default();
+        drop(seen);
+        // Labs that are only asked about must not pile up.
+        linux.memory.forget(scope.lab);
+    }
+    looked
+}
+
+fn look_again(
+    linux: &Linux,
+    scope: Scope<'_>,
+    spaces: &LabSpaces,
+    seen: &mut Seen,
+    marked: &Taken,
+    heard: bool,
+) -> Result<Observed, Failure> {
+    let host = look::host(scope, spaces, linux.host.as_fd())?;
+    let now = Instant::now();
+    let whole = !heard || marked.all != seen.all || seen.whole.is_none_or(|at| is_due(now - at, spaces));
+    if whole {
+        (seen.whole, seen.all) = (Some(now), marked.all);
+    }
+    let holds = |node: &NodeName, known: &NodeSeen| {
+        !whole
+            && spaces.nodes().contains_key(node)
+            && !marked.nodes.contains(node)
+            && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
+    };
+    let (kept, mut old): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        std::mem::take(&mut seen.nodes).into_iter().partition(|(node, known)| holds(node, known));
+    seen.nodes = kept;
+    let mut again: BTreeSet<NodeName> =
+        spaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
+    while !again.is_empty() {
+        let nodes: Vec<&NodeName> = again.iter().collect();
+        let states = look::nodes(scope.target, &nodes, spaces, linux.host.as_fd(), &host)?;
+        let found: BTreeMap<_, _> = again
+            .iter()
+            .cloned()
+            .zip(states)
+            .map(|(node, state)| remember(scope.target, node, state))
+            .collect();
+        again = disagreeing(&seen.nodes, &old, &found);
+        for node in &again {
+            old.extend(seen.nodes.remove_entry(node));
+        }
+        seen.nodes.extend(found);
+    }
+    let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
+    let places = nodes.chain([(Place::Host, host.state)]).collect();
+    let unpinned = linux.spaces.unpinned(scope.lab, spaces).into_iter().collect();
+    Ok(Observed { places, unpinned })
+}
+
+fn is_due(since: Duration, spaces: &LabSpaces) -> bool {
+    let many = u32::try_from(spaces.nodes().len()).unwrap_or(u32::MAX) / MANY;
+    since >= WHOLE.saturating_mul(many.max(1))
+}
+
+fn remember(target: &Target, node: NodeName, state: PlaceState) -> (NodeName, NodeSeen) {
+    let wanted = target.places.get(&Place::Node(node.clone()));
+    let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
+    (node, NodeSeen { state, asked })
+}
+
+/// The nodes that were not looked at but must be: a cable between them and one that was is not the one it
+/// was. Moving one end of a veth pair elsewhere is no event for the other end.
+fn disagreeing(
+    kept: &BTreeMap<NodeName, NodeSeen>,
+    old: &BTreeMap<NodeName, NodeSeen>,
+    found: &BTreeMap<NodeName, NodeSeen>,
+) -> BTreeSet<NodeName> {
+    let mut disagree = BTreeSet::new();
+    for (node, now) in found {
+        let before = old.get(node).into_iter().flat_map(NodeSeen::neighbours);
+        for neighbour in now.neighbours().chain(before) {
+            let Some(known) = kept.get(neighbour) else { continue };
+            let there: BTreeSet<_> =
+                known.pairs_with(node).into_iter().map(|(own, other)| (other, own)).collect();
+            if there != now.pairs_with(neighbour) {
+                disagree.insert(neighbour.clone());
+            }
+        }
+    }
+    disagree
+}
