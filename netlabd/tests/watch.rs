@@ -203,13 +203,30 @@ fn what_concerns_no_lab_wakes_none() {
         "ip netns add stranger",
         "ip -n stranger link set lo up",
         "ip netns delete stranger",
-        "nft add table inet other",
-        "nft add chain inet other netlab",
-        "nft delete table inet other",
         "ip netns exec a.n1 nft add table inet other",
         "ip netns exec a.n1 true",
     ] {
         host.wakes_nobody(deed);
+    }
+}
+
+/// They may drop what a lab sends through the host.
+#[test]
+fn rules_of_others_on_the_host_wake_who_uses_it() {
+    if !inside("rules_of_others_on_the_host_wake_who_uses_it") {
+        return;
+    }
+    let host = Host::new(false);
+    for deed in ["nft add table inet other", "nft add chain inet other netlab", "nft delete table inet other"]
+    {
+        host.settle();
+        run(deed);
+        let mut heard = Vec::new();
+        while let Ok(wake) = host.heard.recv_timeout(QUIET) {
+            heard.push(wake);
+        }
+        assert!(heard.contains(&Wake::Lab(lab("a"))), "{deed}: {heard:?}");
+        assert!(!heard.contains(&Wake::All), "{deed}: {heard:?}");
     }
 }
 
