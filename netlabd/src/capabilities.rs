@@ -8,27 +8,29 @@ use rustix::{
     },
 };
 
-/// What netlabd cannot do without:
+/// Without these nothing works:
 /// - `SYS_ADMIN`: namespaces, mounts of pins;
-/// - `NET_ADMIN`, `NET_RAW`: links, addresses, routes, rules; captures and ICMP echo on the host;
-/// - `NET_BROADCAST`: one socket that hears the events of all namespaces (`NETLINK_LISTEN_ALL_NSID`, netlink(7));
-/// - `SETUID`, `SETGID`: the id maps of labs;
-/// - `CHOWN`: the socket's group, terminals and temporary folders of labs' roots;
-/// - `DAC_OVERRIDE`: cgroups of labs; the root of cgroup v2 lets not even its owner write.
+/// - `NET_ADMIN`: links, addresses, routes, rules;
+/// - `NET_BROADCAST`: one socket that hears the events of all namespaces (`NETLINK_LISTEN_ALL_NSID`, netlink(7)).
 ///
 /// Over what belongs to a lab the daemon has all capabilities all the same: its user namespace is owned by
 /// user 0 (`user_namespaces(7)`).
-pub const NEEDED: CapabilitySet = CapabilitySet::SYS_ADMIN
-    .union(CapabilitySet::NET_ADMIN)
-    .union(CapabilitySet::NET_RAW)
-    .union(CapabilitySet::NET_BROADCAST)
+const VITAL: CapabilitySet =
+    CapabilitySet::SYS_ADMIN.union(CapabilitySet::NET_ADMIN).union(CapabilitySet::NET_BROADCAST);
+
+/// Without these something does not work, and says so then:
+/// - `NET_RAW`: captures and ICMP echo on the host;
+/// - `SETUID`, `SETGID`: the id maps of new labs;
+/// - `CHOWN`: the socket's group, terminals and temporary folders of labs' roots;
+/// - `DAC_OVERRIDE`: cgroups of labs; the root of cgroup v2 lets not even its owner write.
+const NEEDED: CapabilitySet = CapabilitySet::NET_RAW
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SETGID)
     .union(CapabilitySet::CHOWN)
     .union(CapabilitySet::DAC_OVERRIDE);
 
-/// What netlabd keeps where it has it: [`NEEDED`], and `NET_BIND_SERVICE` for `--listen` below port 1024.
-pub const KEPT: CapabilitySet = NEEDED.union(CapabilitySet::NET_BIND_SERVICE);
+/// What netlabd keeps where it has it; `NET_BIND_SERVICE` is for `--listen` below port 1024.
+pub const KEPT: CapabilitySet = VITAL.union(NEEDED).union(CapabilitySet::NET_BIND_SERVICE);
 
 /// Why the capabilities cannot be dropped.
 #[derive(Debug, thiserror::Error)]
@@ -48,10 +50,14 @@ pub enum Error {
 /// See [`Error`].
 pub fn drop_unneeded() -> Result<(), Error> {
     let have = capabilities(None)?.permitted;
-    let missing = NEEDED.difference(have);
-    if !missing.is_empty() {
-        let names: Vec<_> = missing.iter_names().map(|(name, _)| format!("CAP_{name}")).collect();
-        return Err(Error::Missing(names.join(", ")));
+    if !have.contains(VITAL) {
+        return Err(Error::Missing(names(VITAL.difference(have))));
+    }
+    if !have.contains(NEEDED) {
+        tracing::warn!(
+            missing = names(NEEDED.difference(have)),
+            "some capabilities are missing; not all will work"
+        );
     }
     // Up to the first that the kernel does not know, so those that this program does not know go too.
     for bit in 0..u64::BITS {
@@ -68,4 +74,8 @@ pub fn drop_unneeded() -> Result<(), Error> {
     let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
     set_capabilities(None, sets)?;
     Ok(set_no_new_privs(true)?)
+}
+
+fn names(set: CapabilitySet) -> String {
+    set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect::<Vec<_>>().join(", ")
 }
