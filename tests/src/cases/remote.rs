@@ -277,7 +277,7 @@ fn revocation() {
             pki.command(client, &["exec", lab, "ns1", "--", "sh", "-c", "echo up; cat; echo done"]);
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let child = child.expect("starting netlabctl");
-        wait_until("the command runs", LIMIT, || host.log().contains(&format!("lab={lab} node=\"ns1\"")));
+        wait_until("the command runs", LIMIT, || host.log().contains(&format!("lab=\"{lab}\" node=\"ns1\"")));
         child
     };
     let (alice, bob) = (running("alice", "small"), running("bob", "other"));
