@@ -55,7 +55,12 @@ impl Config {
         let file = folder.join("config.toml");
         let text = match fs::read_to_string(&file) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            // Or HOME is somebody else's, as after setpriv(1): then there is none of ours either.
+            Err(error)
+                if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) =>
+            {
+                String::new()
+            }
             Err(error) => return Err(Failure::new(USAGE, format!("{}: {error}", file.display()))),
         };
         Self::parse(file, text)

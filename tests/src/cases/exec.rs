@@ -12,13 +12,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{Test, abuse::memory, apply::SMALL};
 use crate::{
     command::{exit_code, wait_until},
+    feature::Feature,
     host::TestHost,
 };
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("exec::signals_pass_where_input_is_not_read", unread_input),
-    Test::new("exec::a_slow_reader_costs_no_memory", slow_reader),
+    Test::new("exec::a_slow_reader_costs_no_memory", slow_reader)
+        // Its kernel does not tell what a process waits for.
+        .lacks(&[Feature::OwnKernel]),
 ];
 
 const LIMIT: Duration = Duration::from_secs(60);
