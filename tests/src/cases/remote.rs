@@ -46,16 +46,18 @@ fn commands() {
     let shell = shell.stdin(fs::File::open(script).expect("the script")).output().expect("running netlabctl");
     assert_eq!((shell.status.code(), &*shell.stdout), (Some(9), &b"ns1\n"[..]), "{shell:?}");
     let _ = pki.ctl("alice", &["doctor"]).code(0);
-    let watch =
-        pki.command("alice", &["watch-lab", "small"]).stdout(Stdio::piped()).spawn().expect("netlabctl");
+    let watched = host.scratch("watched");
+    let told = fs::File::create(&watched).expect("making a file");
+    let mut watch = pki.command("alice", &["watch-lab", "small"]).stdout(told).spawn().expect("netlabctl");
+    let seen = || fs::read_to_string(&watched).unwrap_or_default();
+    wait_until("the watch has begun", LIMIT, || !seen().is_empty());
     host.sh("ip -n small.ns1 link set eth0 mtu 1300");
     wait_until("the MTU is repaired", LIMIT, || {
         host.sh("ip -n small.ns1 link show eth0").contains("mtu 1500")
     });
     pki.ctl("alice", &["delete-lab", "small"]).ok();
-    let seen = watch.wait_with_output().expect("watch-lab ends");
-    assert_eq!(exit_code(seen.status), 0);
-    let seen = String::from_utf8_lossy(&seen.stdout).into_owned();
+    assert_eq!(exit_code(watch.wait().expect("watch-lab ends")), 0);
+    let seen = seen();
     assert!(seen.contains("repaired") && seen.ends_with("deleted\n"), "{seen}");
     before.assert_unchanged();
     let log = host.log();
