@@ -150,9 +150,15 @@ mod tests {
     #[test]
     fn a_line_is_taken_apart() {
         let words: Vec<String> =
-            "--host https://box --tls-cert me.crt -o json exec vxlan -t --context=a --tls-ca=ca.crt ns1".split(' ').map(str::to_owned).collect();
+            "--host https://box --tls-cert me.crt -o json exec vxlan -t --context=a --tls-ca=ca.crt ns1"
+                .split(' ')
+                .map(str::to_owned)
+                .collect();
         let (places, plain) = split(&words);
-        assert_eq!(places, ["--host", "https://box", "--tls-cert", "me.crt", "--context=a", "--tls-ca=ca.crt"]);
+        assert_eq!(
+            places,
+            ["--host", "https://box", "--tls-cert", "me.crt", "--context=a", "--tls-ca=ca.crt"]
+        );
         assert_eq!(plain, ["exec", "vxlan", "ns1"]);
     }
 }
