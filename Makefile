@@ -56,8 +56,9 @@ bench: setup
 	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
 	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
 
-test-vm: build
+test-vm: setup
 	tests/setup qemu-system-x86 busybox-static kmod lintian
+	cargo build -p netlabd -p netlabctl
 	tests/as-root tests/vm/test -b $(TARGET)/debug
 	packaging/build-deb -b $(TARGET)/debug $(TARGET)/vm/deb
 	packaging/check-deb $(TARGET)/vm/deb/*.deb
