@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    error::{Error, Result, Step},
+    error::{Error, Result, Step, errno},
     namespace::same_namespace,
 };
 
@@ -32,7 +32,7 @@ pub fn prepare_directory(path: &Path) -> Result<()> {
         .recursive(true)
         .mode(0o755)
         .create(path)
-        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        .map_err(|error| failed(errno(error)))?;
     if is_mount_point(path).map_err(failed)? {
         return Ok(());
     }
