@@ -98,7 +98,7 @@ fn renamed() {
     let host = with_labs();
     let toll = Toll::begin(&host, "a lab's root renames every interface");
     // netlabd may be quicker in setting one up again, and older kernels rename only what is down.
-    let rename = "set -e; for link in $(ls /sys/class/net); do n=0; \
+    let rename = "set -e; for link in $(cd /sys/class/net; ls -d */ | tr -d /); do n=0; \
         until ip link set $link down && ip link set $link name x$link; do n=$((n + 1)); [ $n -lt 1000 ]; done; done";
     in_node(&host, rename).ok();
     whole_again(&host);
