@@ -29,15 +29,8 @@ type Probe = (&'static str, fn() -> io::Result<()>);
 const FEWEST: usize = 46;
 
 fn probes() -> Vec<Probe> {
-    [
-        network::PROBES,
-        namespaces::PROBES,
-        files::PROBES,
-        processes::PROBES,
-        sockets::PROBES,
-        system::PROBES,
-    ]
-    .concat()
+    [network::PROBES, namespaces::PROBES, files::PROBES, processes::PROBES, sockets::PROBES, system::PROBES]
+        .concat()
 }
 
 fn main() {

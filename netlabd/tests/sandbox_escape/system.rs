@@ -84,14 +84,7 @@ pub(crate) const PROBES: &[Probe] = &[
         let group = check(unsafe { libc::syscall(libc::SYS_fanotify_init, 0x200, libc::O_RDONLY) })?;
         // SAFETY: a C string.
         check(unsafe {
-            libc::syscall(
-                libc::SYS_fanotify_mark,
-                group,
-                0x101,
-                0x20_u64,
-                libc::AT_FDCWD,
-                c"/srv".as_ptr(),
-            )
+            libc::syscall(libc::SYS_fanotify_mark, group, 0x101, 0x20_u64, libc::AT_FDCWD, c"/srv".as_ptr())
         })
         .map(drop)
     }),

@@ -86,7 +86,8 @@ fn answers(seen: &str) -> String {
 
 fn never_read() {
     let host = with_lab();
-    let toll = Toll::begin(&host, "200 connections of one user, 100 calls on each, whose answers nobody reads");
+    let toll =
+        Toll::begin(&host, "200 connections of one user, 100 calls on each, whose answers nobody reads");
     let (child, _) = flood(&host, 200, 100, "silent", "LabService/GetLab");
     // Connections are accepted in their order: when Bob is served, Alice's have been.
     let _ = BOB.ctl(&host, &["list-labs"]).code(0);

@@ -67,7 +67,9 @@ fn whole_again(host: &TestHost) {
         holds(host, "ip -n up.n route | grep -q '^default via 10.9.0.1 dev eth0'")
             && holds(host, "ip -br addr show up dev lab0 | grep -q 10.9.0.1/24")
             && holds(host, "ip -n up.n -br addr show up dev eth1 | grep -q 10.8.0.1/24")
-            && ALICE.ctl(host, &["apply-lab", "--dry-run", &host.scratch("up.yaml").display().to_string()]).code
+            && ALICE
+                .ctl(host, &["apply-lab", "--dry-run", &host.scratch("up.yaml").display().to_string()])
+                .code
                 == 0
     });
     ALICE.ctl(host, &["ping", "up", "n", "host", "-c", "1"]).ok();
