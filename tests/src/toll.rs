@@ -34,7 +34,7 @@ impl<'a> Toll<'a> {
         wait_until("netlabd answers", LIMIT, || host.ctl(&["list-labs"]).code == 0);
         let pid = host.daemon_pid();
         let (most, after) = (memory(pid, "VmHWM"), memory(pid, "VmRSS"));
-        let mib = |kib: u64| format!("{}.{}", kib >> 10, (kib & 1023) * 10 >> 10);
+        let mib = |kib: u64| format!("{}.{}", kib >> 10, ((kib & 1023) * 10) >> 10);
         println!("| {case} | {answer} | {} | {} | {} |", mib(before), mib(most), mib(after));
         assert!(most.saturating_sub(before) < GROWTH, "{case}: netlabd grew from {before} to {most} KiB");
         assert!(!host.log().contains("panicked"), "{case}: {}", host.log());
