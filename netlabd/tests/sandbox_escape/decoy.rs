@@ -34,6 +34,7 @@ pub(crate) struct Decoys {
     process: Child,
     links: String,
     terminal: (OwnedFd, String),
+    /// Kept open.
     _sockets: Vec<UnixListener>,
 }
 
@@ -114,8 +115,8 @@ impl Decoys {
             .stdin(fs::File::open("/srv/secret").unwrap())
             .spawn()
             .unwrap();
-        let _sockets = sockets(&other);
-        Self { lab, other, process, links: links(), terminal: terminal(), _sockets }
+        let sockets = sockets(&other);
+        Self { lab, other, process, links: links(), terminal: terminal(), _sockets: sockets }
     }
 
     fn environment(&self) -> [(String, String); 3] {
