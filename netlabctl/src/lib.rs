@@ -1,6 +1,6 @@
 //! The thin client of netlabd. The program is all of it; what else is public is for tests of other kinds.
 //!
-//! `cli` says what can be asked, `cmd` has one file a verb. Lab files are read and checked in
+//! `cli` says what can be asked, `cmd` has one file a verb. `decode` turns packets into lines. Lab files are read and checked in
 //! `labfile` before anything is sent; `client` finds the daemon; `watch` and `wait` follow a lab;
 //! `error` turns every failure into one line and an exit code.
 
@@ -9,6 +9,7 @@ mod client;
 mod cmd;
 mod complete;
 mod context;
+mod decode;
 mod duration;
 mod error;
 mod graph;
