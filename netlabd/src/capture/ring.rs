@@ -87,9 +87,14 @@ impl Ring {
                 0,
             )
         };
-        let base = NonNull::new(base.cast::<u8>()).filter(|_| base != libc::MAP_FAILED);
-        let base = base.ok_or_else(io::Error::last_os_error)?;
-        Ok(Self { base, blocks, block: 0, read: 0, offset: 0 })
+        let start = NonNull::new(base.cast::<u8>()).filter(|_| base != libc::MAP_FAILED);
+        let start = start.ok_or_else(io::Error::last_os_error)?;
+        let ring = Self { base: start, blocks, block: 0, read: 0, offset: 0 };
+        // No copy for a child, which would hold on to it until it runs its program. User-mode Linux
+        // 6.12 damages its memory when such a copy is taken away.
+        // SAFETY: the range is the mapping just made.
+        let kept = unsafe { libc::madvise(base, BLOCK * blocks, libc::MADV_DONTFORK) };
+        if kept == 0 { Ok(ring) } else { Err(io::Error::last_os_error()) }
     }
 
     /// The packet to be read next; `None` if there is none yet. Hands back the blocks that are read.
