@@ -9,6 +9,7 @@ from statistics import median
 
 import labs
 from daemon import timed
+from tools import SETTLE
 
 SMALL_LABS = 200
 CLIENTS = 100
@@ -25,7 +26,7 @@ def up(daemon, path, lab, name="bench"):
 def down(daemon, name="bench"):
     """Takes it away."""
     daemon.ctl("delete-lab", "--timeout", "5m", name)
-    time.sleep(0.5)
+    time.sleep(SETTLE)
 
 
 def idle(daemon, seconds=10):

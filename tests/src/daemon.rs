@@ -141,12 +141,21 @@ pub const KEPT: u64 = 1 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 12
 
 /// The effective capabilities and the bounding set of a process (`proc_pid_status(5)`).
 pub fn capabilities(pid: u32) -> (u64, u64) {
+    let set = |name| u64::from_str_radix(&status(pid, name), 16).expect("a hexadecimal number");
+    (set("CapEff"), set("CapBnd"))
+}
+
+/// A field of memory of a process in KiB, such as `VmRSS` (`proc_pid_status(5)`).
+pub fn memory(pid: u32, field: &str) -> u64 {
+    status(pid, field).trim_end_matches(" kB").parse().expect("a number of KiB")
+}
+
+/// The text of a field of `/proc/PID/status`.
+fn status(pid: u32, field: &str) -> String {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the process runs");
-    let set = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a set of capabilities");
-        u64::from_str_radix(line.trim(), 16).expect("a hexadecimal number")
-    };
-    (set("CapEff:"), set("CapBnd:"))
+    let fields = status.lines().filter_map(|line| line.split_once(':'));
+    let text = fields.filter(|(name, _)| *name == field).map(|(_, text)| text.trim().to_owned()).next();
+    text.unwrap_or_else(|| panic!("process {pid} has no {field}"))
 }
 
 /// A program of the workspace: it stands beside this one.

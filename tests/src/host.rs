@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use rustix::mount::{MountFlags, mount};
+use rustix::{
+    mount::{MountFlags, mount},
+    process::{Pid, Signal, kill_process},
+};
 use serde_json::Value;
 
 use crate::{
@@ -100,6 +103,12 @@ impl TestHost {
     /// netlabd's process id.
     pub fn daemon_pid(&self) -> u32 {
         self.daemon.as_ref().expect("netlabd runs").pid()
+    }
+
+    /// Tells netlabd to read its configuration again (SIGHUP).
+    pub fn reload(&self) {
+        let pid = Pid::from_raw(self.daemon_pid().cast_signed()).expect("a process id");
+        kill_process(pid, Signal::HUP).expect("netlabd is there");
     }
 
     /// netlabd's folders.

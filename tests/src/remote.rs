@@ -11,7 +11,6 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, Issuer, KeyPair, SanType,
     SerialNumber,
 };
-use rustix::process::{Pid, Signal, kill_process};
 use time::OffsetDateTime;
 
 use crate::{
@@ -184,7 +183,6 @@ pub fn served(more: &str) -> (TestHost, Pki, String) {
 pub fn reload(host: &TestHost, logged: &str) {
     let count = || host.log().matches(logged).count();
     let before = count();
-    let pid = Pid::from_raw(host.daemon_pid().cast_signed()).expect("a process id");
-    kill_process(pid, Signal::HUP).expect("netlabd is there");
+    host.reload();
     wait_until(logged, LIMIT, || count() > before);
 }

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::{
     chance::Chance,
     command::{exit_code, wait_until},
+    daemon::memory,
     damage::{self, Damage},
     design::{self, Designer},
     feature::Feature,
@@ -272,12 +273,9 @@ impl Soak {
 
     /// The daemon's resident memory in KiB and its open descriptors.
     fn usage(&self) -> (u64, usize) {
-        let proc = format!("/proc/{}", self.host.daemon_pid());
-        let status = fs::read_to_string(format!("{proc}/status")).expect("reading netlabd's status");
-        let resident =
-            status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a process has memory");
-        let kib = resident.trim().trim_end_matches(" kB").parse().expect("a number");
-        (kib, fs::read_dir(format!("{proc}/fd")).expect("reading netlabd's descriptors").count())
+        let pid = self.host.daemon_pid();
+        let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("reading netlabd's descriptors").count();
+        (memory(pid, "VmRSS"), open)
     }
 
     fn end(mut self) -> Figures {

@@ -1,5 +1,6 @@
 //! The way to the daemon.
 
+mod channel;
 mod credentials;
 mod older;
 mod ssh;

@@ -5,21 +5,18 @@ use std::{
     os::unix::process::ExitStatusExt as _,
     pin::Pin,
     process::{ExitStatus, Stdio},
-    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
 
-use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
     process::{Child, ChildStdin, ChildStdout, Command},
-    sync::Mutex,
     time::timeout,
 };
-use tonic::transport::{Channel, Endpoint, Uri};
-use tower::service_fn;
+use tonic::transport::{Channel, Endpoint};
 
+use super::channel::over;
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
 
 /// How long an ssh that has closed its output may take to end; its exit code says why it did.
@@ -134,22 +131,13 @@ fn deaf_to_the_terminal(command: &mut Command) {
 /// Connects a channel through ssh. The first dial is ours, for its error; the channel dials again by itself
 /// where the connection broke.
 pub(super) async fn connect(endpoint: &Endpoint, target: Target) -> Result<Channel, Failure> {
-    let first = Arc::new(Mutex::new(Some(target.dial().await?)));
-    let shown = target.destination.clone();
-    let connector = service_fn(move |_: Uri| {
-        let (first, target) = (Arc::clone(&first), target.clone());
-        async move {
-            let stream = match first.lock().await.take() {
-                Some(stream) => stream,
-                None => target.dial().await.map_err(|failure| io::Error::other(failure.text()))?,
-            };
-            Ok::<_, io::Error>(TokioIo::new(stream))
-        }
-    });
-    endpoint
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| Failure::new(NO_DAEMON, format!("what answers on {shown} is not netlabd: {error}")))
+    let first = target.dial().await?;
+    let stranger = format!("what answers on {} is not netlabd", target.destination);
+    let again = move || {
+        let target = target.clone();
+        async move { target.dial().await.map_err(|failure| io::Error::other(failure.text())) }
+    };
+    over(endpoint, first, again, stranger).await
 }
 
 /// The connection, with what was read of it to see that it is one.

@@ -2,19 +2,16 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use hyper_util::rt::TokioIo;
 use rustls::{AlertDescription, CertificateError, Error as TlsError, pki_types::ServerName};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::TcpStream,
-    sync::Mutex,
     time::timeout,
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
-use tonic::transport::{Channel, Endpoint, Uri};
-use tower::service_fn;
+use tonic::transport::{Channel, Endpoint};
 
-use super::credentials::Credentials;
+use super::{channel::over, credentials::Credentials};
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED, USAGE};
 
 /// The port of a URL without one.
@@ -176,22 +173,13 @@ pub(super) async fn connect(
     let name = ServerName::try_from(address.host.clone());
     let name = name.map_err(|_| Failure::new(USAGE, format!("{:?} is no host name", address.host)))?;
     let dialer = Dialer { address, connector: TlsConnector::from(Arc::new(config)), name };
-    let first = Arc::new(Mutex::new(Some(dialer.dial().await?)));
-    let shown = dialer.address.clone();
-    let connector = service_fn(move |_: Uri| {
-        let (first, dialer) = (Arc::clone(&first), dialer.clone());
-        async move {
-            let stream = match first.lock().await.take() {
-                Some(stream) => stream,
-                None => dialer.dial().await.map_err(|failure| io::Error::other(failure.text()))?,
-            };
-            Ok::<_, io::Error>(TokioIo::new(stream))
-        }
-    });
-    endpoint
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| Failure::new(NO_DAEMON, format!("what listens at {shown} is not netlabd: {error}")))
+    let first = dialer.dial().await?;
+    let stranger = format!("what listens at {} is not netlabd", dialer.address);
+    let again = move || {
+        let dialer = dialer.clone();
+        async move { dialer.dial().await.map_err(|failure| io::Error::other(failure.text())) }
+    };
+    over(endpoint, first, again, stranger).await
 }
 
 #[cfg(test)]

@@ -1,12 +1,11 @@
 //! A daemon on this machine.
 
-use std::{io, sync::Arc};
+use std::io;
 
-use hyper_util::rt::TokioIo;
-use tokio::{net::UnixStream, sync::Mutex};
-use tonic::transport::{Channel, Endpoint, Uri};
-use tower::service_fn;
+use tokio::net::UnixStream;
+use tonic::transport::{Channel, Endpoint};
 
+use super::channel::over;
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
 
 /// Opens the socket.
@@ -28,20 +27,7 @@ pub(super) async fn dial(path: &str) -> Result<UnixStream, Failure> {
 /// Connects a channel. The first dial is ours, for its error; the channel dials again by itself
 /// where the daemon was restarted.
 pub(super) async fn connect(endpoint: &Endpoint, path: String) -> Result<Channel, Failure> {
-    let first = Arc::new(Mutex::new(Some(dial(&path).await?)));
-    let shown = path.clone();
-    let connector = service_fn(move |_: Uri| {
-        let (first, path) = (Arc::clone(&first), path.clone());
-        async move {
-            let stream = match first.lock().await.take() {
-                Some(stream) => stream,
-                None => UnixStream::connect(path).await?,
-            };
-            Ok::<_, io::Error>(TokioIo::new(stream))
-        }
-    });
-    endpoint
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| Failure::new(NO_DAEMON, format!("what listens at {shown} is not netlabd: {error}")))
+    let first = dial(&path).await?;
+    let stranger = format!("what listens at {path} is not netlabd");
+    over(endpoint, first, move || UnixStream::connect(path.clone()), stranger).await
 }

@@ -100,7 +100,7 @@ impl Nodes {
         Ok((started, events))
     }
 
-    /// Starts a command and counts it for its caller.
+    /// Starts a command and counts it for its caller; one that runs on without a client is kept in mind.
     async fn start_counted(
         &self,
         access: &Access,
@@ -108,7 +108,23 @@ impl Nodes {
     ) -> Result<(Child, Held<(Owner, Session)>), Status> {
         let lab = self.lab(&start.lab, access)?;
         let session = self.policy.begin(access, Session::Exec)?;
-        Ok((self.start(&lab, start).await?, session))
+        let noted = start.detach.then(|| proto::DetachedCommand {
+            node: start.node.clone(),
+            args: start.args.clone(),
+            start_time: Some(clock::now()),
+            uid: access.caller().owner.uid(),
+            owner: access.caller().owner.name(),
+            ..proto::DetachedCommand::default()
+        });
+        let child = self.start(&lab, start).await?;
+        if let Some(noted) = noted {
+            let command = proto::DetachedCommand { pid: child.pid(), ..noted };
+            // It runs all the same; only get-lab does not tell of it.
+            if let Err(error) = self.kernel.note_detached(&lab.name, &child, &command) {
+                tracing::warn!(lab = %lab.name, %error, "a detached command is not noted");
+            }
+        }
+        Ok((child, session))
     }
 
     /// Starts a capture and counts it for its caller.
@@ -150,16 +166,6 @@ impl Nodes {
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
         Ok((chunks, session))
-    }
-
-    /// Keeps that a command runs on without a client.
-    fn note(&self, lab: &str, child: &Child, command: proto::DetachedCommand) {
-        let command = proto::DetachedCommand { pid: child.pid(), ..command };
-        let Ok(name) = lab_name(lab) else { return };
-        // It runs all the same; only get-lab does not tell of it.
-        if let Err(error) = self.kernel.note_detached(&name, child, &command) {
-            tracing::warn!(lab, %error, "a detached command is not noted");
-        }
     }
 
     /// The interfaces of a capture. On the host only those that the lab made there: what else passes
@@ -274,19 +280,7 @@ impl NodeService for Nodes {
             command: Some(command_line(&start.args)),
             ..Act::new("exec", &start.lab)
         };
-        let noted = start.detach.then(|| proto::DetachedCommand {
-            node: start.node.clone(),
-            args: start.args.clone(),
-            start_time: Some(clock::now()),
-            uid: access.caller().owner.uid(),
-            owner: access.caller().owner.name(),
-            ..proto::DetachedCommand::default()
-        });
-        let lab = start.lab.clone();
         let (child, session) = audit(&access, &act, self.start_counted(&access, start).await)?;
-        if let Some(noted) = noted {
-            self.note(&lab, &child, noted);
-        }
         meters().exec_sessions.inc();
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {

@@ -1,19 +1,15 @@
 //! From host root to a lab's root, with no way back: identity, capabilities, resource limits.
 
 use rustix::{
-    io::Errno,
     process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
-    thread::{
-        CapabilitySet, CapabilitySets, Gid, Uid, clear_ambient_capability_set,
-        remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
-        set_thread_res_gid, set_thread_res_uid,
-    },
+    thread::{CapabilitySet, Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
 
 use super::{
     dispatch::{At, Failure},
     error::Step,
 };
+use crate::capabilities;
 
 /// What the lab's root keeps: full power over the node's network and over its own files and processes.
 const KEPT: CapabilitySet = CapabilitySet::NET_ADMIN
@@ -51,22 +47,7 @@ pub(super) fn drop_all_capabilities() -> Result<(), Failure> {
 }
 
 fn keep(kept: CapabilitySet) -> Result<(), Failure> {
-    // Also those that this program does not know: up to the first that the kernel does not know.
-    for bit in 0..u64::BITS {
-        let capability = CapabilitySet::from_bits_retain(1 << bit);
-        if kept.contains(capability) {
-            continue;
-        }
-        match remove_capability_from_bounding_set(capability) {
-            Ok(()) => {}
-            Err(Errno::INVAL) => break,
-            Err(errno) => return Err((Step::Capabilities, errno)),
-        }
-    }
-    clear_ambient_capability_set().at(Step::Capabilities)?;
-    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets).at(Step::Capabilities)?;
-    set_no_new_privs(true).at(Step::Capabilities)
+    capabilities::keep(kept).at(Step::Capabilities)
 }
 
 /// Bounds what a single command may take, and how many processes its user id may have in the lab: that

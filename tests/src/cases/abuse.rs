@@ -9,6 +9,7 @@ use std::{
 use super::{Test, apply::SMALL};
 use crate::{
     command::wait_until,
+    daemon,
     host::TestHost,
     users::{self, ALICE, BOB},
 };
@@ -39,9 +40,7 @@ fn with_lab() -> TestHost {
 
 /// netlabd's resident memory in KiB, highest so far.
 pub(super) fn memory(host: &TestHost) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", host.daemon_pid())).expect("netlabd runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a size");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    daemon::memory(host.daemon_pid(), "VmHWM")
 }
 
 /// Floods netlabd as Alice; the process keeps everything open. Gives what it saw.

@@ -2,8 +2,6 @@
 
 use std::{fs, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
-
 use super::{Test, apply::SMALL};
 use crate::{command::wait_until, feature::Feature, host::TestHost};
 
@@ -46,8 +44,7 @@ fn cgroup() {
     exec(&host, "other", "true").ok();
     host.ctl(&["ping", "small", "ns1", "ns2", "-c", "1"]).ok();
     fs::write(&config, "[lab]\nmemory_max = \"128M\"\npids_max = 60\n").expect("writing the configuration");
-    let pid = Pid::from_raw(host.daemon_pid().cast_signed()).expect("a process id");
-    kill_process(pid, Signal::HUP).expect("netlabd is there");
+    host.reload();
     wait_until("running labs have the new bounds", PATIENCE, || bound("pids.max") == "60");
     assert_eq!(bound("memory.max"), "134217728");
     host.ctl(&["delete-lab", "small", "other"]).ok();
@@ -57,7 +54,7 @@ fn cgroup() {
 fn fork_bomb() {
     let (host, _) = with_labs("[lab]\npids_max = 100\n");
     // User-mode Linux itself may panic under a real bomb; there processes are started without end, one by one.
-    let uml = fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| text.contains("User Mode Linux"));
+    let uml = Feature::OwnKernel.works(&host);
     let bomb = if uml { "while :; do sleep 4322 & done" } else { "f() { f | f & }; f; sleep 4322" };
     host.ctl(&["exec", "--detach", "small", "ns1", "--", "bash", "-c", bomb]).ok();
     let processes =

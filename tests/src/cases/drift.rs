@@ -16,6 +16,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::nat", nat).needs(&[Feature::Nat]),
     Test::new("drift::namespaces", namespaces),
     Test::new("drift::extras_are_left_alone", extras),
+    // Under User-mode Linux one of its routes is not put back: docs/faults.md.
     Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]).lacks(&[Feature::OwnKernel]),
     Test::new("drift::again_and_again", again_and_again),
     Test::new("drift::paused_lab_is_left_alone", paused),

@@ -2,7 +2,6 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::{Test, apply::SMALL};
@@ -129,8 +128,7 @@ fn host_policy() {
     let file = host.file("lab.yaml", &public);
     let reload = |text: &str, logged: &str| {
         fs::write(&config, text).expect("writing the configuration");
-        let pid = Pid::from_raw(host.daemon_pid().cast_signed()).expect("a process id");
-        kill_process(pid, Signal::HUP).expect("netlabd is there");
+        host.reload();
         wait_until(logged, Duration::from_secs(30), || host.log().contains(logged));
     };
     reload("[policy\n", "stays as it was");
