@@ -1,5 +1,6 @@
 //! The command line.
 
+mod extcap;
 mod remote;
 
 use std::{path::PathBuf, time::Duration};
@@ -7,7 +8,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use self::remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where};
+pub(crate) use self::{
+    extcap::Extcap,
+    remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where},
+};
 use crate::duration;
 
 /// Thin client for netlabd: make, check, change and delete network labs.
@@ -84,6 +88,12 @@ pub(crate) enum Command {
     Context(Context),
     /// Issue and revoke certificates for daemons and clients.
     Pki(Pki),
+    /// Show interfaces of labs in Wireshark: what it asks this program, extcap(4).
+    ///
+    /// Wireshark asks each program of its extcap folder; run from there as netlab-extcap, this program
+    /// answers. Its package is enough on Debian. Elsewhere, for yourself alone, link it there:
+    /// ~/.local/lib/wireshark/extcap/netlab-extcap (up to Wireshark 4.0: ~/.config/wireshark/extcap).
+    Extcap(Extcap),
     /// Print a completion script.
     Completions {
         /// The shell.

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::Stdio,
+    time::Duration,
 };
 
 use netlab_proto::v1::{CaptureRequest, CaptureResponse};
@@ -11,6 +12,7 @@ use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
+    time::timeout,
 };
 use tonic::Streaming;
 
@@ -30,8 +32,18 @@ pub(super) struct Counts {
     dropped: u64,
 }
 
-/// How a capture ended: well, or as the daemon says; and what was captured until then.
-pub(super) type Ended = (Counts, Result<(), tonic::Status>);
+/// How a capture ended, and what was captured until then.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    counts: Counts,
+    /// By a signal.
+    interrupted: bool,
+    /// Other than as it was asked to, in the daemon's words.
+    pub(super) error: Option<tonic::Status>,
+}
+
+/// How long a reader may take for the rest once the user has ended the capture.
+const REST: Duration = Duration::from_secs(1);
 
 /// Captures until Ctrl-C or `-c` packets.
 pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
@@ -53,12 +65,12 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
         Err(status) => return Err(hint::explain(client, status, &args.lab, &nodes).await),
     };
     let listening = format!("listening on {}", output::table::clean(&args.interfaces.join(", ")));
-    let (counts, ended) = match args.write.as_deref() {
-        Some("-") => copy(stream, &listening, &mut tokio::io::stdout()).await?,
+    let Ended { counts, error, .. } = match args.write.as_deref() {
+        Some("-") => copy(stream, Some(&listening), &mut tokio::io::stdout()).await?,
         Some(path) => {
             let file = File::create(path).await;
             let mut file = file.map_err(|error| Failure::new(FAILED, format!("{path}: {error}")))?;
-            copy(stream, &listening, &mut file).await?
+            copy(stream, Some(&listening), &mut file).await?
         }
         None if args.tcpdump => by_tcpdump(stream, &listening, args.link_header).await?,
         None => lines(stream, &listening, &args).await?,
@@ -66,9 +78,9 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
     let Counts { captured, dropped } = counts;
     let lost = "lost because the reader was too slow";
     let _ = writeln!(io::stderr().lock(), "{captured} packets captured, {dropped} {lost}");
-    match ended {
-        Ok(()) => Ok(DONE),
-        Err(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),
+    match error {
+        None => Ok(DONE),
+        Some(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),
     }
 }
 
@@ -80,7 +92,7 @@ async fn lines(
 ) -> Result<Ended, Failure> {
     let names = args.interfaces.len() > 1 || args.interfaces.iter().any(|name| name.ends_with(":any"));
     let mut decoder = Decoder::new(names, args.link_header);
-    follow(stream, listening, async |bytes: &[u8]| {
+    follow(stream, Some(listening), async |bytes: &[u8]| {
         let text = decoder.push(bytes).map_err(|error| Failure::new(FAILED, error.to_string()))?;
         output::print(&text)
     })
@@ -95,7 +107,7 @@ async fn by_tcpdump(
 ) -> Result<Ended, Failure> {
     let mut tcpdump = spawn(link_header)?;
     let mut input = tcpdump.stdin.take().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-    let copied = copy(stream, listening, &mut input).await;
+    let copied = copy(stream, Some(listening), &mut input).await;
     drop(input);
     let status = tcpdump.wait().await?;
     match copied {
@@ -121,9 +133,9 @@ fn spawn(link_header: bool) -> Result<Child, Failure> {
 }
 
 /// Copies the capture until it ends or Ctrl-C.
-async fn copy(
+pub(super) async fn copy(
     stream: Streaming<CaptureResponse>,
-    listening: &str,
+    listening: Option<&str>,
     output: &mut (impl AsyncWrite + Unpin),
 ) -> Result<Ended, Failure> {
     let ended = follow(stream, listening, async |bytes: &[u8]| {
@@ -132,36 +144,49 @@ async fn copy(
         Ok(output.flush().await?)
     })
     .await?;
-    output.shutdown().await?;
+    if ended.interrupted {
+        // Nobody waits for a reader that stands still.
+        let _ = timeout(REST, output.shutdown()).await;
+    } else {
+        output.shutdown().await?;
+    }
     Ok(ended)
 }
 
 /// Hands on the capture, piece by piece, until it ends or Ctrl-C. Tells when it listens.
-pub(super) async fn follow(
+async fn follow(
     mut stream: Streaming<CaptureResponse>,
-    listening: &str,
+    listening: Option<&str>,
     mut take: impl AsyncFnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (mut counts, mut told) = (Counts::default(), false);
+    let mut signalled = std::pin::pin!(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    let (mut ended, mut told) = (Ended::default(), false);
     loop {
         let message = tokio::select! {
             message = stream.message() => message,
-            _ = interrupt.recv() => return Ok((counts, Ok(()))),
-            _ = terminate.recv() => return Ok((counts, Ok(()))),
+            () = &mut signalled => return Ok(Ended { interrupted: true, ..ended }),
         };
         match message {
             Ok(Some(message)) => {
-                take(&message.pcapng).await?;
-                counts = Counts { captured: message.captured, dropped: message.dropped };
-                if !told {
+                if let Some(listening) = listening.filter(|_| !told) {
                     let _ = writeln!(io::stderr().lock(), "{listening}");
                     told = true;
                 }
+                tokio::select! {
+                    taken = take(&message.pcapng) => taken?,
+                    () = &mut signalled => return Ok(Ended { interrupted: true, ..ended }),
+                }
+                ended.counts = Counts { captured: message.captured, dropped: message.dropped };
             }
-            Ok(None) => return Ok((counts, Ok(()))),
-            Err(status) => return Ok((counts, Err(status))),
+            Ok(None) => return Ok(ended),
+            Err(status) => return Ok(Ended { error: Some(status), ..ended }),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::PathBuf,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
     time::Duration,
 };
 
@@ -11,9 +11,13 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{Test, apply::SMALL};
 use crate::{
-    command::{exit_code, wait_until},
+    command::{exit_code, run, wait_until},
+    daemon::{memory, program},
     feature::Feature,
     host::TestHost,
+    remote::{laptop, laptop_command, laptop_program, plug_in},
+    sshd::{self, Sshd},
+    users,
 };
 
 /// The tests of this subject.
@@ -25,6 +29,9 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("captures::tags", tags).needs(&[Feature::BridgeVlan, Feature::Vlan]),
     Test::new("captures::end_with_what_they_watch", ends),
     Test::new("captures::a_reader_that_stands_still", slow_reader),
+    Test::new("captures::in_wireshark", wireshark)
+        // Its kernel starts the many programs of Wireshark too slowly.
+        .lacks(&[Feature::OwnKernel]),
 ];
 
 /// How long what is expected may take.
@@ -201,7 +208,8 @@ fn ends() {
     let (code, told) = capture.ended();
     assert!(code == 1 && told.contains("ns1:eth0 is gone"), "{code}: {told}");
     host.ctl(&["resume-lab", "small"]).ok();
-    host.wait_ready("small");
+    // It is Ready until the repair begins.
+    wait_until("the link is repaired", LIMIT, || host.pings("small.ns1", "203.0.113.1"));
     for at in ["ns1:eth0", "ns1:any"] {
         let mut capture = Running::start(&host, &["small", at]);
         host.ctl(&["delete-lab", "small"]).ok();
@@ -212,17 +220,10 @@ fn ends() {
     }
 }
 
-/// netlabd's resident memory in KiB.
-fn memory(host: &TestHost) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", host.daemon_pid())).expect("netlabd runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a size");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
-}
-
 fn slow_reader() {
     const PACKETS: u64 = 60_000;
     let host = with_small();
-    let before = memory(&host);
+    let before = memory(host.daemon_pid(), "VmHWM");
     let file = host.scratch("flood.pcapng").display().to_string();
     let args = ["small", "ns1:eth0", "-f", "udp dst port 9", "-w", &file];
     let mut capture = Running::start(&host, &args);
@@ -243,10 +244,62 @@ fn slow_reader() {
         words[at - if after == "lost" { 1 } else { 2 }].parse::<u64>().unwrap_or_else(|_| panic!("{told}"))
     };
     let (captured, lost) = (number("captured,"), number("lost"));
-    let growth = memory(&host) - before;
+    let growth = memory(host.daemon_pid(), "VmHWM") - before;
     println!("{captured} captured, {lost} lost of {PACKETS}; netlabd grew by {growth} KiB");
     assert_eq!(captured + lost, PACKETS, "{told}");
     assert!(lost > 0, "the reader was not slow: {told}");
     // The ring of 16 MiB is mapped; the flood is five times as much.
     assert!(growth < 40 << 10, "netlabd grew by {growth} KiB");
+}
+
+/// tshark on the laptop, with the lab host's daemon as its own and as a context that ssh reaches.
+fn tshark(host: &TestHost, sshd: &Sshd, args: &[&str]) -> Command {
+    let mut command = laptop_program("tshark", args);
+    command.env("PATH", sshd.path()).env("TMPDIR", "/run/test").stdin(Stdio::null());
+    command.env("NETLAB_HOST", format!("unix://{}", host.folders().socket().display()));
+    command
+}
+
+fn wireshark() {
+    let mut host = TestHost::here();
+    users::move_in(&host);
+    plug_in(&host);
+    let sshd = Sshd::start(&host);
+    host.start();
+    let file = host.file("small.yaml", SMALL);
+    let alice =
+        |args: &[&str]| run(laptop_command(args).env("NETLAB_HOST", sshd::URL).env("PATH", sshd.path()));
+    alice(&["create-lab", &file]).ok();
+    laptop(&["context", "set", "far", "--host", sshd::URL]).ok();
+    // Root's tshark looks into the system's folder only.
+    let folder = host.scratch("extcap");
+    fs::create_dir(&folder).expect("making a folder");
+    std::os::unix::fs::symlink(program("netlabctl"), folder.join("netlab-extcap")).expect("linking");
+    host.sh(&format!("mount --bind {} /usr/lib/*/wireshark/extcap", folder.display()));
+    let list = run(&mut tshark(&host, &sshd, &["-D"])).ok();
+    for line in [
+        "netlab:small:ns2:eth0 (netlab small ns2:eth0)",
+        "netlab:far:small:router:any (netlab small router:any on far)",
+    ] {
+        assert!(list.contains(line), "{line}: {list}");
+    }
+    for at in ["netlab:small:ns2:eth0", "netlab:far:small:router:any"] {
+        let out = host.scratch("tshark");
+        let mut command = tshark(&host, &sshd, &["-n", "-i", at, "-f", "icmp", "-c", "2"]);
+        command.stdout(File::create(&out).expect("making a file"));
+        command.stderr(File::create(host.scratch("tshark.err")).expect("making a file"));
+        let mut child = command.spawn().expect("starting tshark");
+        let mut code = None;
+        wait_until("tshark has two packets", LIMIT * 2, || {
+            host.pings("small.ns1", "203.0.113.1");
+            code = child.try_wait().expect("waiting for tshark").map(exit_code);
+            code.is_some()
+        });
+        let text = fs::read_to_string(&out).unwrap_or_default();
+        let told = fs::read_to_string(host.scratch("tshark.err")).unwrap_or_default();
+        assert_eq!((code, text.lines().count()), (Some(0), 2), "{text}{told}");
+        assert!(text.contains("192.0.2.1 → 203.0.113.1 "), "{text}{told}");
+        // What it started ends with it.
+        wait_until("no capture is left", LIMIT, || host.run("pgrep", &["-f", "netlab-extcap"]).code == 1);
+    }
 }
