@@ -22,7 +22,7 @@ NODE = "bench.n0"
 TARGET = "10.0.0.2"
 FILTER = "udp dst port 9"
 FILE = pathlib.Path("/run/capture.pcap")
-STILL = 0.5  # seconds without a byte after which all is taken for written
+STILL = 1.5  # seconds without a byte after which all is taken for written; libpcap waits up to 1 s for more
 
 
 def by_netlab(daemon):
