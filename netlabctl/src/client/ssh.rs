@@ -233,7 +233,11 @@ impl AsyncWrite for Pipe {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.input).poll_write(context, bytes)
+        match ready!(Pin::new(&mut self.input).poll_write(context, bytes)) {
+            // ssh has ended. HTTP/2 drops the reasons of writes, so the read says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Ok(bytes.len())),
+            written => Poll::Ready(written),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -247,7 +251,24 @@ impl AsyncWrite for Pipe {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_read_says_why_ssh_has_ended_even_after_a_write() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 0<&-; echo closed; sleep 0.1; exit 255"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = child.stdin.take().zip(child.stdout.take()).unwrap();
+        let mut pipe = Pipe { input, output, destination: "box".into(), end: End::Runs(child) };
+        let mut said = [0; 7];
+        pipe.read_exact(&mut said).await.unwrap();
+        pipe.write_all(b"to nobody").await.unwrap();
+        pipe.flush().await.unwrap();
+        let error = pipe.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "ssh cannot reach box, or has lost it (exit code 255)");
+    }
 
     #[test]
     fn destinations_are_taken_apart() {
