@@ -1,12 +1,33 @@
 //! Work inside network namespaces, on threads that end with it.
 
-use std::{io, os::fd::BorrowedFd, thread};
+use std::{
+    fs::File,
+    io,
+    os::fd::{BorrowedFd, OwnedFd},
+    thread,
+};
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// Moves the calling thread into a network namespace for good; its thread must end afterwards.
 pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
     Ok(move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))?)
+}
+
+/// The same network namespace by a new descriptor, which owes nothing to the pin that `namespace` may have
+/// been opened by.
+///
+/// A pin must not be made of a descriptor that was opened by an earlier pin, now unmounted: where another
+/// process has its own view of mounts (`ip netns exec`), the kernel then loses count of the namespace, which
+/// stays until a reboot (seen on Linux 6.18; `do_loopback` in `fs/namespace.c` clones the dead mount).
+pub(super) fn open_anew(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, || {
+            enter(namespace)?;
+            File::open("/proc/thread-self/ns/net").map(OwnedFd::from)
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Does `work` for each item, some at once, each item on a thread that may enter namespaces, and
