@@ -53,8 +53,8 @@ bench: setup
 	[ -x $(TARGET)/bench-python/bin/python ] || /usr/bin/python3 -m venv $(TARGET)/bench-python
 	$(TARGET)/bench-python/bin/pip -q install pyroute2==0.9.7
 	cargo build --release -p netlabd -p netlabctl -p netlab-load
-	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
-	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
+	for program in floor sender; do gcc -O2 -Wall -Wextra -o $(TARGET)/$$program tests/bench/$$program.c || exit; done
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python docs
 
 test-vm: build
 	tests/setup qemu-system-x86 busybox-static kmod lintian

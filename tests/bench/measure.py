@@ -5,6 +5,7 @@ import pathlib
 import sys
 import time
 
+import capture
 import labs
 import service
 import tools
@@ -50,8 +51,17 @@ def by_others(floor, python, lab, note):
         note(tool, (made, gone, made / create, gone / delete))
 
 
-def everything(bin_dir, floor, python, rounds):
-    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py)."""
+def captures(bin_dir, sender, rounds):
+    """The figures of capture.py alone."""
+    daemon = Daemon(bin_dir)
+    try:
+        return capture.all_of(daemon, sender, pathlib.Path("/run/bench.yaml"), rounds)
+    finally:
+        daemon.stop()
+
+
+def everything(bin_dir, floor, sender, python, rounds):
+    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py, of capture.py)."""
     result = {}
     path = pathlib.Path("/run/bench.yaml")
     daemon = Daemon(bin_dir)
@@ -69,6 +79,7 @@ def everything(bin_dir, floor, python, rounds):
                     by_others(floor, python, lab, note)
         print("in use", file=sys.stderr)
         in_use = service.all_of(daemon, bin_dir / "netlab-load", path)
+        captured = capture.all_of(daemon, sender, path, rounds)
     finally:
         daemon.stop()
-    return result, in_use
+    return result, in_use, captured

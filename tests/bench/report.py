@@ -5,6 +5,7 @@ import os
 import platform
 from statistics import median
 
+import capture
 import plot
 from measure import COMPARED, SIZES
 from service import CLIENTS, SMALL_LABS
@@ -110,7 +111,37 @@ def use(in_use):
         ["the same: delete, one command", ms(delete)]])
 
 
-def write(out, result, in_use):
+def captures(found):
+    """Captures: what of each rate ends up in the file, and what of it is told to be lost."""
+    tools = list(dict.fromkeys(tool for tool, _, _ in found))
+    rows, best = [], {}
+    for size in capture.SIZES:
+        for rate in capture.RATES:
+            runs = {tool: found[tool, size, rate] for tool in tools}
+            share = {tool: median(kept / sent for sent, _, kept, _ in runs[tool]) for tool in tools}
+            real = median(sent / seconds for tool in tools for sent, seconds, _, _ in runs[tool])
+            for tool in tools:
+                if all(kept == sent for sent, _, kept, _ in runs[tool]):
+                    best[tool, size] = real
+            pairs = zip(*(runs[tool] for tool in tools[:2]))
+            ratio = median(kept / sent * other_sent / other_kept
+                           for (sent, _, kept, _), (other_sent, _, other_kept, _) in pairs)
+            rows.append([f"{size:,}", f"{rate:,}", f"{real:,.0f}", *(f"{1 - share[tool]:.2%}" for tool in tools),
+                         f"{ratio:.2f}"])
+    ours = [run for (tool, _, _), runs in found.items() if tool == tools[0] for run in runs]
+    counted = sum(kept + lost == sent for sent, _, kept, lost in ours)
+    most = [[tool, *(f"{best[tool, size]:,.0f}" if (tool, size) in best else "none" for size in capture.SIZES)]
+            for tool in tools]
+    return ("## Captures\n\n"
+            "Packets of one sender, into a file in memory; `netlabctl` through netlabd, `tcpdump -w` in the same node.\n\n" +
+            table(["bytes of payload", "asked for a second", "sent a second", *(f"lost by {tool}" for tool in tools),
+                   f"kept, to {tools[1]}"], rows) +
+            "The highest rate, sent a second, of which nothing was lost in any round:\n\n" +
+            table(["by", *(f"{size:,} bytes" for size in capture.SIZES)], most) +
+            f"What netlabctl kept and what it said it had lost add up to what was sent in {counted} of {len(ours)} captures.\n\n")
+
+
+def write(out, result, in_use, captured):
     """Writes both files."""
     floors = [values for (_, _, what), values in result.items() if what == "floor create"]
     noise = max(max(values) / median(values) for values in floors)
@@ -118,5 +149,6 @@ def write(out, result, in_use):
                          load=f"{os.getloadavg()[0]:.1f}", noise=noise)
     plotted = "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
     text = intro + lives(result) + plotted + others(result) + daemon(result, in_use) + use(in_use)
+    text += captures(captured)
     (out / "benchmarks.md").write_text(text.rstrip() + "\n")
     (out / "benchmarks.svg").write_text(plot.plot(result))

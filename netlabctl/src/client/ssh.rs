@@ -33,6 +33,8 @@ const SETTINGS: (usize, u8) = (3, 4);
 pub(super) struct Target {
     destination: String,
     port: Option<u16>,
+    /// Whether it may ask for a password.
+    asks: bool,
 }
 
 impl Target {
@@ -59,13 +61,18 @@ impl Target {
             return None;
         }
         let destination = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
-        Some(Self { destination, port })
+        Some(Self { destination, port, asks: true })
+    }
+
+    /// The same, but whether it may ask for a password.
+    pub(super) fn asking(self, asks: bool) -> Self {
+        Self { asks, ..self }
     }
 
     fn spawn(&self) -> io::Result<Pipe> {
         let mut command = Command::new("ssh");
         command.arg("-T");
-        if !can_ask() {
+        if !(self.asks && can_ask()) {
             // Without anybody to answer, a question would be an error that says less.
             command.args(["-o", "BatchMode=yes"]);
         }
@@ -272,7 +279,8 @@ mod tests {
 
     #[test]
     fn destinations_are_taken_apart() {
-        let target = |destination: &str, port| Some(Target { destination: destination.to_owned(), port });
+        let target =
+            |destination: &str, port| Some(Target { destination: destination.to_owned(), port, asks: true });
         assert_eq!(Target::parse("box"), target("box", None));
         assert_eq!(Target::parse("me@box:2222"), target("me@box", Some(2222)));
         assert_eq!(Target::parse("me@[2001:db8::1]:22"), target("me@2001:db8::1", Some(22)));
