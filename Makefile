@@ -4,6 +4,7 @@
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make faults  the tests of faults on this kernel, and prints their figures
+# make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
@@ -17,7 +18,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak faults test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak faults abuse test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -46,6 +47,12 @@ soak: build
 
 faults: build
 	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native faults:: store:: shortage:: drift:: restart::
+
+abuse: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native \
+		abuse:: unruly:: bounds::a_fork_bomb nodes::processes_end_with_the_lab >$(TARGET)/abuse.log || \
+		{ cat $(TARGET)/abuse.log; false; }
+	grep '^| ' $(TARGET)/abuse.log
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

@@ -10,23 +10,17 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
+    io::{AsyncRead, AsyncWrite, BufReader, ReadBuf},
     process::{Child, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::channel::over;
+use super::channel::{Greeting, greeting, over};
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
 
 /// How long an ssh that has closed its output may take to end; its exit code says why it did.
 const END: Duration = Duration::from_secs(1);
-
-/// What is read ahead; the rest is the channel's affair.
-const AHEAD: usize = 16 << 10;
-
-/// The type of the frame that a server begins with (SETTINGS, RFC 9113, 6.5), and where it stands.
-const SETTINGS: (usize, u8) = (3, 4);
 
 /// `[user@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,10 +87,10 @@ impl Target {
         let pipe = self.spawn().map_err(|error| {
             Failure::new(NO_DAEMON, format!("cannot run ssh: {error}; install the OpenSSH client"))
         })?;
-        let mut stream = BufReader::with_capacity(AHEAD, pipe);
-        match stream.fill_buf().await {
-            Ok(greeting) if greeting.get(SETTINGS.0).is_none_or(|kind| *kind == SETTINGS.1) => Ok(stream),
-            Ok(_) => {
+        match greeting(pipe).await {
+            Ok(Greeting::Settings(stream)) => Ok(stream),
+            // ssh's end is an error of the pipe, so it is never closed without a word.
+            Ok(Greeting::Noise | Greeting::Closed) => {
                 let message = format!(
                     "something on {} writes to ssh's output before netlabctl does; look at its shell's start files \
                      (.bashrc)",
