@@ -63,14 +63,19 @@ bench: setup
 	for program in floor sender; do gcc -O2 -Wall -Wextra -o $(TARGET)/$$program tests/bench/$$program.c || exit; done
 	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python docs
 
-test-vm: build
+test-vm: setup
 	tests/setup qemu-system-x86 busybox-static kmod lintian
+	cargo build -p netlabd -p netlabctl
 	tests/as-root tests/vm/test -b $(TARGET)/debug
 	packaging/build-deb -b $(TARGET)/debug $(TARGET)/vm/deb
 	packaging/check-deb $(TARGET)/vm/deb/*.deb
 
+# Paths of this machine in the programs would make each build of the same sources another one.
+REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(HOME)/.cargo=cargo
+STATIC := x86_64-unknown-linux-gnu
+
 deb: setup
-	cargo build --release --package netlabd --package netlabctl
+	RUSTFLAGS="$(REMAP)" cargo build --release -p netlabd -p netlabctl
 	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 	packaging/check-deb $(TARGET)/deb/*.deb
 
@@ -86,10 +91,6 @@ test-go: build
 	tests/setup golang-go golang-google-grpc-dev golang-google-protobuf-dev golang-github-golang-protobuf-1-5-dev \
 		protobuf-compiler protoc-gen-go protoc-gen-go-grpc
 	tests/as-root tests/go/test $(TARGET)
-
-# Paths of this machine in the programs would make each build of the same sources another one.
-REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(HOME)/.cargo=cargo
-STATIC := x86_64-unknown-linux-gnu
 
 dist: setup
 	RUSTFLAGS="$(REMAP)" cargo build --release -p netlabd -p netlabctl
