@@ -5,7 +5,8 @@
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make faults  the tests of faults on this kernel, and prints their figures
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
-# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
+# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
+#              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
 # make bless-api promises the API as it is now: what is in it stays from then on
@@ -61,7 +62,8 @@ bench: setup
 	$(TARGET)/bench-python/bin/pip -q install pyroute2==0.9.7
 	cargo build --release -p netlabd -p netlabctl -p netlab-load
 	for program in floor sender; do gcc -O2 -Wall -Wextra -o $(TARGET)/$$program tests/bench/$$program.c || exit; done
-	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python docs
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python \
+		$(if $(PARTS),$(TARGET)/bench,docs) $(or $(ROUNDS),3) $(PARTS)
 
 test-vm: setup
 	tests/setup qemu-system-x86 busybox-static kmod lintian
