@@ -16,7 +16,7 @@ use rustix::{
 use crate::command::{exit_code, wait_until};
 
 /// How long netlabd may take to open its socket, or to stop.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A running netlabd. Dropping it leaves it to the end of the private host.
 #[derive(Debug)]

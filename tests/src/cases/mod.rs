@@ -30,6 +30,7 @@ mod restart;
 mod shortage;
 mod ssh;
 mod store;
+mod unruly;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -89,6 +90,7 @@ pub fn all() -> Vec<Test> {
         ssh::TESTS,
         pki::TESTS,
         abuse::TESTS,
+        unruly::TESTS,
         bounds::TESTS,
         metrics::TESTS,
         programs::TESTS,
