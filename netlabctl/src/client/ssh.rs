@@ -27,6 +27,8 @@ const END: Duration = Duration::from_secs(1);
 pub(super) struct Target {
     destination: String,
     port: Option<u16>,
+    /// Whether it may ask for a password.
+    asks: bool,
 }
 
 impl Target {
@@ -53,13 +55,18 @@ impl Target {
             return None;
         }
         let destination = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
-        Some(Self { destination, port })
+        Some(Self { destination, port, asks: true })
+    }
+
+    /// The same, but whether it may ask for a password.
+    pub(super) fn asking(self, asks: bool) -> Self {
+        Self { asks, ..self }
     }
 
     fn spawn(&self) -> io::Result<Pipe> {
         let mut command = Command::new("ssh");
         command.arg("-T");
-        if !can_ask() {
+        if !(self.asks && can_ask()) {
             // Without anybody to answer, a question would be an error that says less.
             command.args(["-o", "BatchMode=yes"]);
         }
@@ -227,7 +234,11 @@ impl AsyncWrite for Pipe {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.input).poll_write(context, bytes)
+        match ready!(Pin::new(&mut self.input).poll_write(context, bytes)) {
+            // ssh has ended. HTTP/2 drops the reasons of writes, so the read says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Ok(bytes.len())),
+            written => Poll::Ready(written),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -241,11 +252,29 @@ impl AsyncWrite for Pipe {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_read_says_why_ssh_has_ended_even_after_a_write() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 0<&-; echo closed; sleep 0.1; exit 255"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = child.stdin.take().zip(child.stdout.take()).unwrap();
+        let mut pipe = Pipe { input, output, destination: "box".into(), end: End::Runs(child) };
+        let mut said = [0; 7];
+        pipe.read_exact(&mut said).await.unwrap();
+        pipe.write_all(b"to nobody").await.unwrap();
+        pipe.flush().await.unwrap();
+        let error = pipe.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "ssh cannot reach box, or has lost it (exit code 255)");
+    }
 
     #[test]
     fn destinations_are_taken_apart() {
-        let target = |destination: &str, port| Some(Target { destination: destination.to_owned(), port });
+        let target =
+            |destination: &str, port| Some(Target { destination: destination.to_owned(), port, asks: true });
         assert_eq!(Target::parse("box"), target("box", None));
         assert_eq!(Target::parse("me@box:2222"), target("me@box", Some(2222)));
         assert_eq!(Target::parse("me@[2001:db8::1]:22"), target("me@2001:db8::1", Some(22)));

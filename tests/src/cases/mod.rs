@@ -7,6 +7,7 @@ mod apply;
 mod bad_input;
 mod bounds;
 mod by_hand;
+mod captures;
 mod client;
 mod concurrency;
 mod drift;
@@ -75,6 +76,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         exec::TESTS,
+        captures::TESTS,
         history::TESTS,
         host_values::TESTS,
         restart::TESTS,

@@ -15,7 +15,6 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("nodes::processes_end_with_their_node", processes_of_a_node),
     Test::new("nodes::detached_commands_are_listed", detached),
     Test::new("nodes::terminals", terminals),
-    Test::new("nodes::captures", captures),
 ];
 
 fn with_small() -> TestHost {
@@ -147,22 +146,4 @@ fn terminals() {
     let line = format!("NETLAB_HOST=unix://{socket} {ctl} exec small ns1 -- sh -c 'tty && stty size'");
     let output = host.sh(&format!("script -qec \"{line}\" /dev/null < /dev/null"));
     assert!(output.contains("/dev/pts/"), "{output}");
-}
-
-fn captures() {
-    let host = with_small();
-    let file = host.scratch("packets.pcapng").display().to_string();
-    let mut capture = host
-        .ctl_command(&["capture", "small", "ns2:eth0", "-f", "icmp", "-c", "4", "-w", &file])
-        .spawn()
-        .expect("starting netlabctl");
-    wait_until("four packets are captured", Duration::from_secs(30), || {
-        host.pings("small.ns1", "203.0.113.1");
-        capture.try_wait().expect("waiting for netlabctl").is_some()
-    });
-    let text = host.sh(&format!("tcpdump -nr {file} 2>/dev/null"));
-    assert_eq!(text.lines().count(), 4, "{text}");
-    assert!(text.contains("192.0.2.1 > 203.0.113.1: ICMP echo request"), "{text}");
-    let _ = host.ctl(&["capture", "small", "ns2:eth0", "-f", "icmp and and", "-c", "1", "-w", &file]).code(2);
-    let _ = host.ctl(&["capture", "small", "ns2:eth9", "-c", "1", "-w", &file]).code(4);
 }
