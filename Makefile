@@ -4,7 +4,9 @@
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make faults  the tests of faults on this kernel, and prints their figures
-# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
+# make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
+# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
+#              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
 # make bless-api promises the API as it is now: what is in it stays from then on
@@ -17,7 +19,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak faults test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak faults abuse test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -47,14 +49,21 @@ soak: build
 faults: build
 	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native faults:: store:: shortage:: drift:: restart::
 
+abuse: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native \
+		abuse:: unruly:: bounds::a_fork_bomb nodes::processes_end_with_the_lab >$(TARGET)/abuse.log || \
+		{ cat $(TARGET)/abuse.log; false; }
+	grep '^| ' $(TARGET)/abuse.log
+
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
 		tests/as-root apt-get -q install -y --no-install-recommends mininet python3-venv
 	[ -x $(TARGET)/bench-python/bin/python ] || /usr/bin/python3 -m venv $(TARGET)/bench-python
 	$(TARGET)/bench-python/bin/pip -q install pyroute2==0.9.7
 	cargo build --release -p netlabd -p netlabctl -p netlab-load
-	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
-	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
+	for program in floor sender; do gcc -O2 -Wall -Wextra -o $(TARGET)/$$program tests/bench/$$program.c || exit; done
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python \
+		$(if $(PARTS),$(TARGET)/bench,docs) $(or $(ROUNDS),3) $(PARTS)
 
 test-vm: setup
 	tests/setup qemu-system-x86 busybox-static kmod lintian

@@ -139,7 +139,12 @@ impl Linux {
             None => Ok(()),
         })?;
         self.spawn("sysctl-looks", |linux, events| linux.follow_sysctls(&events.wake))?;
-        self.spawn("pin-events", |linux, events| linux.pins.follow(&events.wake))
+        self.spawn("pin-events", |linux, events| {
+            linux.pins.follow(&|wake| {
+                linux.mounts.mark();
+                (events.wake)(wake);
+            })
+        })
     }
 
     fn spawn(
