@@ -16,9 +16,11 @@ use crate::{
     sandbox,
 };
 
-/// Pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock` in
-/// `fs/namespace.c`), and those who wait together share it.
-const AT_ONCE: usize = 16;
+/// Most pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock`
+/// in `fs/namespace.c`), and those who wait together share it.
+const AT_ONCE: usize = 64;
+/// Pins for which another thread pays.
+const EACH: usize = 4;
 
 /// What was let go.
 #[derive(Debug, Default)]
@@ -34,7 +36,7 @@ impl Spaces {
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let unpinned = enter::on_threads(AT_ONCE, nodes, || (), |(), node| {
+        let unpinned = enter::on_threads(AT_ONCE.min(nodes.len() / EACH), nodes, || (), |(), node| {
             self.unpin(lab, node, open.nodes.get(*node))
         });
         drop(open);
