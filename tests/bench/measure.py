@@ -6,6 +6,7 @@ import pathlib
 import sys
 import time
 
+import capture
 import labs
 import service
 import tools
@@ -17,7 +18,7 @@ SIZES = [("chain", 10), ("chain", 50), ("chain", 200), ("chain", 1000), ("chain"
 # What the other tools make too.
 COMPARED = ("chain", 200)
 # What can be measured by itself.
-PARTS = [*(f"{shape}:{nodes}" for shape, nodes in SIZES), "others", *service.PARTS]
+PARTS = [*(f"{shape}:{nodes}" for shape, nodes in SIZES), "others", *service.PARTS, "captures"]
 
 
 def life(daemon, lab, path, note):
@@ -72,8 +73,8 @@ def by_others(floor, python, lab, note):
         note(tool, (made, gone, made / create, gone / delete))
 
 
-def everything(bin_dir, floor, python, rounds, parts):
-    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py)."""
+def everything(bin_dir, floor, sender, python, rounds, parts):
+    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py, of capture.py)."""
     result = {}
     path = pathlib.Path("/run/bench.yaml")
     daemon = Daemon(bin_dir)
@@ -93,6 +94,7 @@ def everything(bin_dir, floor, python, rounds, parts):
                 shape, nodes = COMPARED
                 by_others(floor, python, labs.SHAPES[shape](nodes), Notes(result, shape, nodes, daemon))
         in_use = service.all_of(daemon, bin_dir / "netlab-load", path, parts)
+        captured = capture.all_of(daemon, sender, path, rounds) if "captures" in parts else {}
     finally:
         daemon.stop()
-    return result, in_use
+    return result, in_use, captured

@@ -5,6 +5,7 @@ import os
 import platform
 from statistics import median
 
+import capture
 import plot
 import targets
 from markdown import ms, table
@@ -107,6 +108,36 @@ def use(in_use):
     return "## In use\n\n" + table(["what", "ms"], rows) if rows else ""
 
 
+def captures(found):
+    """Captures: what of each rate ends up in the file, and what of it is told to be lost."""
+    tools = list(dict.fromkeys(tool for tool, _, _ in found))
+    rows, best = [], {}
+    for size in capture.SIZES:
+        for rate in capture.RATES:
+            runs = {tool: found[tool, size, rate] for tool in tools}
+            share = {tool: median(kept / sent for sent, _, kept, _ in runs[tool]) for tool in tools}
+            real = median(sent / seconds for tool in tools for sent, seconds, _, _ in runs[tool])
+            for tool in tools:
+                if all(kept == sent for sent, _, kept, _ in runs[tool]):
+                    best[tool, size] = real
+            pairs = zip(*(runs[tool] for tool in tools[:2]))
+            ratio = median(kept / sent * other_sent / other_kept
+                           for (sent, _, kept, _), (other_sent, _, other_kept, _) in pairs)
+            rows.append([f"{size:,}", f"{rate:,}", f"{real:,.0f}", *(f"{1 - share[tool]:.2%}" for tool in tools),
+                         f"{ratio:.2f}"])
+    ours = [run for (tool, _, _), runs in found.items() if tool == tools[0] for run in runs]
+    counted = sum(kept + lost == sent for sent, _, kept, lost in ours)
+    most = [[tool, *(f"{best[tool, size]:,.0f}" if (tool, size) in best else "none" for size in capture.SIZES)]
+            for tool in tools]
+    return ("## Captures\n\n"
+            "Packets of one sender, into a file in memory; `netlabctl` through netlabd, `tcpdump -w` in the same node.\n\n" +
+            table(["bytes of payload", "asked for a second", "sent a second", *(f"lost by {tool}" for tool in tools),
+                   f"kept, to {tools[1]}"], rows) +
+            "The highest rate, sent a second, of which nothing was lost in any round:\n\n" +
+            table(["by", *(f"{size:,} bytes" for size in capture.SIZES)], most) +
+            f"What netlabctl kept and what it said it had lost add up to what was sent in {counted} of {len(ours)} captures.\n\n")
+
+
 def intro(rounds, result):
     """How it was measured, and how noisy the machine was."""
     floors = [values for (_, _, what), values in result.items() if what == "floor create"]
@@ -117,11 +148,13 @@ def intro(rounds, result):
                         load=f"{os.getloadavg()[0]:.1f}", noise=told)
 
 
-def write(out, rounds, result, in_use):
+def write(out, rounds, result, in_use, captured):
     """Writes both files."""
     text = intro(rounds, result) + targets.table_of(result, in_use) + lives(result)
     if any(shape == "chain" for shape, _ in measured(result)):
         text += "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
         (out / "benchmarks.svg").write_text(plot.plot(result, measured(result)))
     text += others(result) + daemon(result, in_use) + use(in_use)
+    if captured:
+        text += captures(captured)
     (out / "benchmarks.md").write_text(text.rstrip() + "\n")

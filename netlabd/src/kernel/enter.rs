@@ -1,8 +1,9 @@
 //! Work inside network namespaces, on threads that end with it.
 
 use std::{
+    fs::File,
     io,
-    os::fd::BorrowedFd,
+    os::fd::{BorrowedFd, OwnedFd},
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -12,6 +13,22 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
 /// Moves the calling thread into a network namespace for good; its thread must end afterwards.
 pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
     Ok(move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))?)
+}
+
+/// The same network namespace by a new descriptor, which owes nothing to the pin that `namespace` may have
+/// been opened by.
+///
+/// A pin must not be made of a descriptor that was opened by an earlier pin, now unmounted: where another
+/// process has its own view of mounts (`ip netns exec`), the kernel then loses count of the namespace, which
+/// stays until a reboot (seen on Linux 6.18; `do_loopback` in `fs/namespace.c` clones the dead mount).
+pub(super) fn open_anew(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().spawn_scoped(scope, || {
+            enter(namespace)?;
+            File::open("/proc/thread-self/ns/net").map(OwnedFd::from)
+        })?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 /// Takes the calling thread to a new network namespace; its thread must end afterwards.
@@ -51,8 +68,7 @@ pub(super) fn on_threads<T: Sync, S, R: Send>(
         }
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let threads: Vec<_> =
-            (0..threads.clamp(1, items.len())).map(|_| scope.spawn(&worker)).collect();
+        let threads: Vec<_> = (0..threads.clamp(1, items.len())).map(|_| scope.spawn(&worker)).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };

@@ -25,7 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -100,6 +100,11 @@ impl Linux {
         if let Err(error) = self.commands.limit(limits) {
             tracing::warn!(%error, "the bounds of labs' processes stay as they were");
         }
+    }
+
+    /// The cgroup below which the processes of labs are bounded, or why they are not.
+    pub fn bounds(&self) -> Result<&Path, &str> {
+        self.commands.bounds()
     }
 
     /// Runs a command in a node of a lab whose ids begin at `first_id`, whose processes are bounded.

@@ -111,7 +111,11 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     let mut failures =
         host.map(|ops| run(&Place::Host, open, lab, &ops, &Sysctls::default())).unwrap_or_default();
     // What is done in a node may need a link that is made from another one.
-    failures.extend(if veths.len() < MANY { in_nodes(open, lab, veths) } else { from_nowhere(open, lab, &veths) });
+    failures.extend(if veths.len() < MANY {
+        in_nodes(open, lab, veths)
+    } else {
+        from_nowhere(open, lab, &veths)
+    });
     failures.extend(in_nodes(open, lab, groups));
     failures
 }

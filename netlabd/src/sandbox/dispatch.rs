@@ -16,7 +16,7 @@ use rustix::{
 
 use super::{
     channel::{Channel, Packet, Report},
-    error::Step,
+    error::{Step, errno},
     init, monitor, namespace,
 };
 
@@ -154,7 +154,7 @@ pub(super) fn fork() -> Result<Option<Pid>, Errno> {
 
 /// The errno of the libc call that just failed.
 pub(super) fn last_errno() -> Errno {
-    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+    errno(std::io::Error::last_os_error())
 }
 
 /// Reports that a stage is done.

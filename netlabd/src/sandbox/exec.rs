@@ -13,7 +13,7 @@ use super::{
     cgroup::Cgroup,
     channel::Report,
     dispatch::Task,
-    error::{Error, Result, Step},
+    error::{Error, Result, Step, errno},
     helper::Helper,
     init::LabInit,
     namespace::{IdRange, UserNamespace},
@@ -176,8 +176,7 @@ impl Child {
 
     /// Waits until the command has ended. May be cancelled and called again. Needs a tokio runtime.
     pub async fn wait(&mut self) -> Result<Exit> {
-        let failed =
-            |error: std::io::Error| Step::Wait.errno(Errno::from_io_error(&error).unwrap_or(Errno::IO));
+        let failed = |error| Step::Wait.errno(errno(error));
         let socket = self.helper.as_fd().try_clone_to_owned().map_err(failed)?;
         let socket = watch(socket).map_err(failed)?;
         loop {

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 use super::{
     channel::{Channel, Packet, Report},
     dispatch::{NAME, Task},
-    error::{Error, Result, Step},
+    error::{Error, Result, Step, errno},
 };
 
 /// Longest silence of a helper before it is ended. Making 200 namespaces takes it less than a second.
@@ -53,7 +53,7 @@ impl Helper {
             .stdin(Stdio::from(theirs))
             .stdout(Stdio::null())
             .spawn()
-            .map_err(|error| start(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+            .map_err(|error| start(errno(error)))?;
         Ok(Self { child: Some(child), channel, lingers: false })
     }
 

@@ -16,6 +16,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("faults::killed_while_deleting", deleting).needs(&[Feature::Nat]),
     Test::new("faults::killed_while_putting_back", putting_back),
     Test::new("faults::killed_while_pausing_and_resuming", pausing),
+    Test::new("faults::random_work_with_kills", random_kills),
     Test::new("faults::random_labs_and_edits", random_edits),
 ];
 
@@ -211,6 +212,13 @@ fn pausing() {
     });
     bystander.lost_nothing();
     println!("killed at {deaths} steps of a pause and a resume");
+}
+
+/// Labs of all kinds, changed, damaged, paused and deleted, and netlabd killed meanwhile.
+fn random_kills() {
+    let figures = Soak::new(5, seed()).run_steps(20, true);
+    assert!(figures.counted("kill -9") > 0, "{figures}");
+    println!("{figures}");
 }
 
 /// Labs of all kinds and edits of them: each plan converges, and the second plan is empty.

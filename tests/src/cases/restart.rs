@@ -25,6 +25,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("restart::everything_gone_comes_back_the_same", everything_gone),
     Test::new("restart::deletes_leave_nothing_afterwards", deletes).needs(&[Feature::Nat]),
     Test::new("restart::netlabctl_waits_through_kills", waits),
+    Test::new("restart::a_pin_put_back_holds_nothing_afterwards", put_back),
     Test::new("restart::second_daemon_is_refused", second),
 ];
 
@@ -133,6 +134,29 @@ fn deletes() {
     host.kill();
     host.start();
     host.ctl(&["delete-lab", "internet"]).ok();
+    before.assert_unchanged();
+}
+
+/// A pin put back by a netlabd that found the namespace by that pin, beside a process with its own view of
+/// mounts, as each `ip netns exec` has: the namespace ends with the lab.
+fn put_back() {
+    let mut host = TestHost::here();
+    host.sh("ip netns add stranger; ip -n stranger link set lo up");
+    host.start();
+    let before = host.inventory();
+    let traffic = Traffic::start(&host, "stranger", "127.0.0.1");
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    host.stop();
+    host.start();
+    host.wait_ready("small");
+    host.sh("umount -l /run/netns/small.ns1; rm -f /run/netns/small.ns1");
+    wait_until("the pin is back", Duration::from_secs(30), || {
+        host.run("ip", &["-n", "small.ns1", "link"]).code == 0
+    });
+    host.wait_ready("small");
+    host.ctl(&["delete-lab", "small"]).ok();
+    traffic.lost_nothing();
     before.assert_unchanged();
 }
 

@@ -16,7 +16,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::rtnl::{self, RouteSocket};
+use super::{
+    enter,
+    rtnl::{self, RouteSocket},
+};
 use crate::{
     exec::Failure,
     fault,
@@ -247,9 +250,11 @@ impl Spaces {
             return Err(Failure::new(node, "its namespace is gone"));
         };
         let path = self.pin_path(lab, node);
+        let fresh = enter::open_anew(space.fd())
+            .map_err(|error| Failure::os(node, "opening its namespace anew", &error))?;
         sandbox::prepare_directory(&self.netns_dir)
             .and_then(|()| sandbox::unpin(&path))
-            .and_then(|()| sandbox::pin(space.fd(), &path))
+            .and_then(|()| sandbox::pin(fresh.as_fd(), &path))
             .map_err(|error| Failure::new(node, error))
     }
 

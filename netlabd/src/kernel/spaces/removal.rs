@@ -36,9 +36,12 @@ impl Spaces {
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let unpinned = enter::on_threads(AT_ONCE.min(nodes.len() / EACH), nodes, || (), |(), node| {
-            self.unpin(lab, node, open.nodes.get(*node))
-        });
+        let unpinned = enter::on_threads(
+            AT_ONCE.min(nodes.len() / EACH),
+            nodes,
+            || (),
+            |(), node| self.unpin(lab, node, open.nodes.get(*node)),
+        );
         drop(open);
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
