@@ -68,7 +68,7 @@ pub(super) fn on_threads<T: Sync, S, R: Send>(
         }
     };
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..threads.clamp(1, items.len())).map(|_| scope.spawn(&worker)).collect();
+        let threads: Vec<_> = (0..threads.clamp(1, items.len())).map(|_| scope.spawn(worker)).collect();
         let join = |thread: thread::ScopedJoinHandle<'_, _>| {
             thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };

@@ -2,14 +2,14 @@
 
 mod empty;
 mod message;
+mod nsid;
 mod observe;
 mod socket;
 
 pub(super) use empty::empty_namespaces;
 pub(super) use message::{Indexes, Unknown, messages};
-pub(super) use observe::{
-    LinkDump, addresses, has_advertised_default, links, namespace_id, namespace_ids, routes, uplinks, vlans,
-};
+pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
+pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, routes, uplinks, vlans};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 
 /// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
