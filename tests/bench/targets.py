@@ -5,7 +5,7 @@ A target that is missed tells the reason, which was measured once and is not mea
 """
 
 from dataclasses import dataclass
-from statistics import median
+from statistics import StatisticsError, median
 
 from markdown import table
 
@@ -30,6 +30,15 @@ def flatness(result, _):
     """The dearest node over the cheapest, of sizes from 10 to 2,000, in times of the floor for the same size."""
     times = [ratio(result, ("chain", nodes), "create", "floor create") for nodes in (10, 50, 200, 1000, 2000)]
     return max(times) / min(times)
+
+
+def capture_loss(_, in_use):
+    """By how much more netlabctl loses than tcpdump at the same rate, at the rate and size where that is most."""
+    found = in_use["captures"]
+    if not found:
+        raise KeyError("captures")
+    lost = lambda tool, at: median(1 - kept / sent for sent, _, kept, _ in found[tool, *at])  # noqa: E731
+    return max((lost("netlabctl", at) - lost("tcpdump", at) for tool, *at in found if tool == "tcpdump"))
 
 
 def of_chain(nodes, what, of):
@@ -59,6 +68,7 @@ TARGETS = [
            lambda _, in_use: in_use["starts"]["netlabctl --version"] * 1e3, FIXED),
     Target("exec, times `ip netns exec`", 3, "{:.1f}",
            lambda _, in_use: in_use["starts"]["netlabctl exec"] / in_use["starts"]["ip netns exec"], FIXED),
+    Target("capture: lost more than by tcpdump at the same rate", 0, "{:.2%}", capture_loss, FIXED),
 ]
 
 
@@ -68,7 +78,7 @@ def table_of(result, in_use):
     for target in TARGETS:
         try:
             figure = target.figure(result, in_use)
-        except KeyError:
+        except (KeyError, StatisticsError):
             continue
         shown = target.show.format(figure)
         rows.append([target.what, target.show.format(target.most), shown,
