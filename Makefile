@@ -4,7 +4,9 @@
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
 # make faults  the tests of faults on this kernel, and prints their figures
-# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md
+# make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
+# make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
+#              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
 # make test-go the Go example of docs/api.md, with Debian's Go
 # make bless-api promises the API as it is now: what is in it stays from then on
@@ -17,7 +19,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak faults test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak faults abuse test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -47,23 +49,35 @@ soak: build
 faults: build
 	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native faults:: store:: shortage:: drift:: restart::
 
+abuse: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native \
+		abuse:: unruly:: bounds::a_fork_bomb nodes::processes_end_with_the_lab >$(TARGET)/abuse.log || \
+		{ cat $(TARGET)/abuse.log; false; }
+	grep '^| ' $(TARGET)/abuse.log
+
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \
 		tests/as-root apt-get -q install -y --no-install-recommends mininet python3-venv
 	[ -x $(TARGET)/bench-python/bin/python ] || /usr/bin/python3 -m venv $(TARGET)/bench-python
 	$(TARGET)/bench-python/bin/pip -q install pyroute2==0.9.7
 	cargo build --release -p netlabd -p netlabctl -p netlab-load
-	gcc -O2 -Wall -Wextra -o $(TARGET)/floor tests/bench/floor.c
-	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/bench-python/bin/python docs
+	for program in floor sender; do gcc -O2 -Wall -Wextra -o $(TARGET)/$$program tests/bench/$$program.c || exit; done
+	tests/as-root tests/bench/bench $(TARGET)/release $(TARGET)/floor $(TARGET)/sender $(TARGET)/bench-python/bin/python \
+		$(if $(PARTS),$(TARGET)/bench,docs) $(or $(ROUNDS),3) $(PARTS)
 
-test-vm: build
+test-vm: setup
 	tests/setup qemu-system-x86 busybox-static kmod lintian
+	cargo build -p netlabd -p netlabctl
 	tests/as-root tests/vm/test -b $(TARGET)/debug
 	packaging/build-deb -b $(TARGET)/debug $(TARGET)/vm/deb
 	packaging/check-deb $(TARGET)/vm/deb/*.deb
 
+# Paths of this machine in the programs would make each build of the same sources another one.
+REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(HOME)/.cargo=cargo
+STATIC := x86_64-unknown-linux-gnu
+
 deb: setup
-	cargo build --release --package netlabd --package netlabctl
+	RUSTFLAGS="$(REMAP)" cargo build --release -p netlabd -p netlabctl
 	packaging/build-deb -b $(TARGET)/release $(TARGET)/deb
 	packaging/check-deb $(TARGET)/deb/*.deb
 
@@ -79,10 +93,6 @@ test-go: build
 	tests/setup golang-go golang-google-grpc-dev golang-google-protobuf-dev golang-github-golang-protobuf-1-5-dev \
 		protobuf-compiler protoc-gen-go protoc-gen-go-grpc
 	tests/as-root tests/go/test $(TARGET)
-
-# Paths of this machine in the programs would make each build of the same sources another one.
-REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(HOME)/.cargo=cargo
-STATIC := x86_64-unknown-linux-gnu
 
 dist: setup
 	RUSTFLAGS="$(REMAP)" cargo build --release -p netlabd -p netlabctl

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod extcap;
 mod remote;
 
 use std::{path::PathBuf, time::Duration};
@@ -7,7 +8,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-pub(crate) use self::remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where};
+pub(crate) use self::{
+    extcap::Extcap,
+    remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where},
+};
 use crate::duration;
 
 /// Thin client for netlabd: make, check, change and delete network labs.
@@ -84,6 +88,12 @@ pub(crate) enum Command {
     Context(Context),
     /// Issue and revoke certificates for daemons and clients.
     Pki(Pki),
+    /// Show interfaces of labs in Wireshark: what it asks this program, extcap(4).
+    ///
+    /// Wireshark asks each program of its extcap folder; run from there as netlab-extcap, this program
+    /// answers. Its package is enough on Debian. Elsewhere, for yourself alone, link it there:
+    /// ~/.local/lib/wireshark/extcap/netlab-extcap (up to Wireshark 4.0: ~/.config/wireshark/extcap).
+    Extcap(Extcap),
     /// Print a completion script.
     Completions {
         /// The shell.
@@ -245,18 +255,31 @@ pub(crate) struct Ping {
 pub(crate) struct Capture {
     /// Name of the lab.
     pub(crate) lab: String,
-    /// Where: node:interface, up to 64 of them.
-    #[arg(required = true, value_name = "NODE:INTERFACE")]
+    /// Where: node:interface, or node:any for all of a node; up to 64, also separated by commas.
+    #[arg(required = true, value_name = "NODE:INTERFACE", value_delimiter = ',')]
     pub(crate) interfaces: Vec<String>,
     /// A filter, pcap-filter(7), for example "udp port 4789".
     #[arg(long, short, default_value = "", hide_default_value = true)]
     pub(crate) filter: String,
-    /// Write pcapng to this file, - for the standard output. Without: decoded lines, by tcpdump.
+    /// Write pcapng to this file, - for the standard output. Without: a line for each packet, times in UTC.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) write: Option<String>,
     /// End after this many packets.
     #[arg(long, short, default_value_t = 0, hide_default_value = true)]
     pub(crate) count: u64,
+    /// Keep no more than this many bytes of each packet.
+    #[arg(long, short, value_name = "BYTES", default_value_t = 262_144, hide_default_value = true,
+          value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    pub(crate) snapshot_length: u32,
+    /// Also take in packets for other stations, as a macvlan leaves out otherwise.
+    #[arg(long)]
+    pub(crate) promiscuous: bool,
+    /// Show the Ethernet header in each line.
+    #[arg(long, short = 'e')]
+    pub(crate) link_header: bool,
+    /// Let the tcpdump that is installed here write the lines: it knows more protocols.
+    #[arg(long, conflicts_with = "write")]
+    pub(crate) tcpdump: bool,
 }
 
 #[derive(Debug, Args)]

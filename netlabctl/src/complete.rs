@@ -20,16 +20,13 @@ use clap_complete::{
 };
 use serde_json::Value;
 
-use crate::cli::Cli;
+use crate::cli::{Cli, Where};
 
 /// Set where a shell asks for completion.
 const VARIABLE: &str = "NETLABCTL_COMPLETE";
 
 /// How long the daemon may take to answer: nobody waits longer for a completion.
 const LIMIT: Duration = Duration::from_secs(2);
-
-/// Options before the verb that say which daemon it is.
-const PLACES: [&str; 2] = ["--host", "--context"];
 
 /// Answers a shell, if one asks, and ends the program.
 pub(crate) fn answer() {
@@ -104,9 +101,9 @@ fn split(words: &[String]) -> (Vec<&str>, Vec<&str>) {
     let (mut places, mut plain) = (Vec::new(), Vec::new());
     let mut words = words.iter().map(String::as_str);
     while let Some(word) = words.next() {
-        let valued = PLACES.iter().any(|place| word.starts_with(&format!("{place}=")));
+        let valued = Where::OPTIONS.iter().any(|place| word.starts_with(&format!("{place}=")));
         match word {
-            place if PLACES.contains(&place) => {
+            place if Where::OPTIONS.contains(&place) => {
                 places.extend([Some(place), words.next()].into_iter().flatten());
             }
             "-o" | "--output" => _ = words.next(),
@@ -153,9 +150,15 @@ mod tests {
     #[test]
     fn a_line_is_taken_apart() {
         let words: Vec<String> =
-            "--host ssh://box -o json exec vxlan -t --context=a ns1".split(' ').map(str::to_owned).collect();
+            "--host https://box --tls-cert me.crt -o json exec vxlan -t --context=a --tls-ca=ca.crt ns1"
+                .split(' ')
+                .map(str::to_owned)
+                .collect();
         let (places, plain) = split(&words);
-        assert_eq!(places, ["--host", "ssh://box", "--context=a"]);
+        assert_eq!(
+            places,
+            ["--host", "https://box", "--tls-cert", "me.crt", "--context=a", "--tls-ca=ca.crt"]
+        );
         assert_eq!(plain, ["exec", "vxlan", "ns1"]);
     }
 }

@@ -78,6 +78,11 @@ impl Failure {
         text.strip_prefix("netlabctl: ").map_or_else(|| text.clone(), str::to_owned)
     }
 
+    /// Whether all that is wrong is that nobody reads the output any more.
+    pub(crate) fn nobody_reads(&self) -> bool {
+        self.code == BROKEN_PIPE
+    }
+
     /// An exit code alone: the output says it all.
     pub(crate) fn quiet(code: u8) -> Self {
         Self { code, lines: Vec::new() }

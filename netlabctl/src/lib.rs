@@ -1,14 +1,15 @@
 //! The thin client of netlabd. The program is all of it; what else is public is for tests of other kinds.
 //!
-//! `cli` says what can be asked, `cmd` has one file a verb. Lab files are read and checked in
-//! `labfile` before anything is sent; `client` finds the daemon; `watch` and `wait` follow a lab;
-//! `error` turns every failure into one line and an exit code.
+//! `cli` says what can be asked, `cmd` has one file a verb. `decode` turns packets into lines. Lab files
+//! are read and checked in `labfile` before anything is sent; `client` finds the daemon; `watch` and
+//! `wait` follow a lab; `error` turns every failure into one line and an exit code.
 
 mod cli;
 mod client;
 mod cmd;
 mod complete;
 mod context;
+mod decode;
 mod duration;
 mod error;
 mod graph;
@@ -23,17 +24,20 @@ mod version;
 mod wait;
 mod watch;
 
-use std::{env, io::Write as _, process::ExitCode};
+use std::{env, ffi::OsString, io::Write as _, path::Path, process::ExitCode};
 
 use clap::Parser as _;
 
 use cli::{Cli, Command, Where};
 use error::{EXEC_FAILED, FAILED, Failure};
 
+/// What the program is called in Wireshark's folder of extcap programs.
+const EXTCAP: &str = "netlab-extcap";
+
 /// The program: reads the command line, and answers with its exit code.
 pub fn main() -> ExitCode {
     complete::answer();
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(command_line()) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
@@ -56,6 +60,16 @@ pub fn main() -> ExitCode {
             ExitCode::from(if in_node { cmd::exec::own_failure(failure.code) } else { failure.code })
         }
     }
+}
+
+/// The command line; in Wireshark's folder the program's name stands for the command.
+fn command_line() -> Vec<OsString> {
+    let mut words: Vec<_> = env::args_os().collect();
+    let program = words.first().and_then(|word| Path::new(word).file_name());
+    if program.is_some_and(|name| name == EXTCAP) {
+        words.insert(1, "extcap".into());
+    }
+    words
 }
 
 /// Reads a lab file called `name`; otherwise every fault, a line each.

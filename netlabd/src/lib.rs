@@ -23,6 +23,7 @@
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`service`]: what systemd is told, and when the configuration is read again.
 //! - [`log`]: where what is logged goes.
+//! - `suggest`: the name that was meant by a misspelt one.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`readers`]: what fuzzers read.
@@ -50,4 +51,5 @@ pub mod reconcile;
 pub mod sandbox;
 pub mod service;
 pub mod store;
+mod suggest;
 pub mod takedown;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The measurements, all in turn, round by round."""
 
+import contextlib
 import pathlib
 import sys
 import time
 
+import capture
 import labs
 import service
 import tools
@@ -13,8 +15,10 @@ from daemon import Daemon, timed
 # (shape, nodes): create and delete, floor and netlabd.
 SIZES = [("chain", 10), ("chain", 50), ("chain", 200), ("chain", 1000), ("chain", 2000),
          ("star", 200), ("leaf-spine", 200), ("mesh", 40)]
-# Where the other tools are measured too.
+# What the other tools make too.
 COMPARED = ("chain", 200)
+# What can be measured by itself.
+PARTS = [*(f"{shape}:{nodes}" for shape, nodes in SIZES), "others", *service.PARTS, "captures"]
 
 
 def life(daemon, lab, path, note):
@@ -24,11 +28,12 @@ def life(daemon, lab, path, note):
     lab.forwarding ^= {lab.nodes - 1}
     changed.write_text(labs.for_netlab(lab, "bench"))
     lab.forwarding ^= {lab.nodes - 1}
-    used = daemon.cpu()
-    note("create", timed(lambda: daemon.ctl("create-lab", "--timeout", "5m", str(path))))
-    note("create cpu", daemon.cpu() - used)
-    time.sleep(tools.SETTLE)
-    note("unchanged", timed(lambda: daemon.ctl("apply-lab", str(path))))
+    with note.cpu("create"):
+        note("create", timed(lambda: daemon.ctl("create-lab", "--timeout", "5m", str(path))))
+    time.sleep(max(tools.SETTLE, lab.nodes / 500))
+    for what, file in (("unchanged", path), ("change", changed)):
+        with note.cpu(what):
+            note(what, timed(lambda: daemon.ctl("apply-lab", str(file))))  # noqa: B023
     note("get", timed(lambda: daemon.ctl("get-lab", "bench")))
     rss, files = daemon.memory()
     note("rss", rss)
@@ -36,9 +41,27 @@ def life(daemon, lab, path, note):
     daemon.stop()
     note("restart", timed(daemon.start))
     time.sleep(tools.SETTLE)
-    note("change", timed(lambda: daemon.ctl("apply-lab", str(changed))))
-    note("delete", timed(lambda: daemon.ctl("delete-lab", "--timeout", "5m", "bench")))
+    with note.cpu("delete"):
+        note("delete", timed(lambda: daemon.ctl("delete-lab", "--timeout", "5m", "bench")))
     time.sleep(tools.SETTLE)
+
+
+class Notes:
+    """Figures of one lab, kept under (shape, nodes, what)."""
+
+    def __init__(self, result, shape, nodes, daemon):
+        self.result, self.of, self.daemon = result, (shape, nodes), daemon
+
+    def __call__(self, what, figure):
+        """Keeps a figure of this round."""
+        self.result.setdefault((*self.of, what), []).append(figure)
+
+    @contextlib.contextmanager
+    def cpu(self, what):
+        """Keeps the daemon's CPU time of what is done meanwhile."""
+        used = self.daemon.cpu()
+        yield
+        self(f"{what} cpu", self.daemon.cpu() - used)
 
 
 def by_others(floor, python, lab, note):
@@ -50,25 +73,28 @@ def by_others(floor, python, lab, note):
         note(tool, (made, gone, made / create, gone / delete))
 
 
-def everything(bin_dir, floor, python, rounds):
-    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py)."""
+def everything(bin_dir, floor, sender, python, rounds, parts):
+    """All rounds: ({(shape, nodes, what): [seconds of each round]}, figures of service.py, of capture.py)."""
     result = {}
     path = pathlib.Path("/run/bench.yaml")
     daemon = Daemon(bin_dir)
     try:
         for number in range(rounds):
             for shape, nodes in SIZES:
+                if f"{shape}:{nodes}" not in parts:
+                    continue
                 print(f"round {number + 1}: {shape} {nodes}", file=sys.stderr)
-                note = lambda what, seconds: result.setdefault((shape, nodes, what), []).append(seconds)  # noqa: B023, E731
-                lab = labs.SHAPES[shape](nodes)
+                note, lab = Notes(result, shape, nodes, daemon), labs.SHAPES[shape](nodes)
                 create, delete = tools.floor(floor, lab)
                 note("floor create", create)
                 note("floor delete", delete)
                 life(daemon, lab, path, note)
-                if (shape, nodes) == COMPARED:
-                    by_others(floor, python, lab, note)
-        print("in use", file=sys.stderr)
-        in_use = service.all_of(daemon, bin_dir / "netlab-load", path)
+            if "others" in parts:
+                print(f"round {number + 1}: other tools", file=sys.stderr)
+                shape, nodes = COMPARED
+                by_others(floor, python, labs.SHAPES[shape](nodes), Notes(result, shape, nodes, daemon))
+        in_use = service.all_of(daemon, bin_dir / "netlab-load", path, parts)
+        captured = capture.all_of(daemon, sender, path, rounds) if "captures" in parts else {}
     finally:
         daemon.stop()
-    return result, in_use
+    return result, in_use, captured

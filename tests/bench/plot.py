@@ -4,17 +4,16 @@
 import math
 from statistics import median
 
-from measure import SIZES
 
-
-def plot(result):
-    """Cost per node over sizes, as SVG; sizes on a logarithmic scale."""
-    sizes = [nodes for shape, nodes in SIZES if shape == "chain"]
+def plot(result, measured):
+    """Cost per node over the sizes of chains that were measured, as SVG; sizes on a logarithmic scale."""
+    sizes = [nodes for shape, nodes in measured if shape == "chain"]
     series = {"floor": "floor create", "netlabd create": "create", "netlabd delete": "delete"}
     cost = {name: [median(result["chain", nodes, what]) / nodes * 1e3 for nodes in sizes]
             for name, what in series.items()}
     top = max(max(values) for values in cost.values()) * 1.1
-    x = lambda nodes: 60 + 500 * math.log(nodes / sizes[0]) / math.log(sizes[-1] / sizes[0])  # noqa: E731
+    span = math.log(sizes[-1] / sizes[0]) or 1
+    x = lambda nodes: 60 + 500 * math.log(nodes / sizes[0]) / span  # noqa: E731
     y = lambda value: 280 - 250 * value / top  # noqa: E731
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 330" font-family="sans-serif" font-size="12">',
              '<rect width="700" height="330" fill="white"/>',

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""docs/benchmarks.md."""
+"""docs/benchmarks.md, of what was measured."""
 
 import os
 import platform
 from statistics import median
 
+import capture
 import plot
+import targets
+from markdown import ms, table
 from measure import COMPARED, SIZES
 from service import CLIENTS, SMALL_LABS
 
 INTRO = """# Benchmarks
 
 Written by `make bench`. Every row's measurements were made in turn in one run, {rounds} rounds, on
-{cores} cores, Linux {kernel}; the load average was {load} at the end, and the worst of a round's
-times was {noise:.1f} times the median for the same work of the floor. So take the ratios, which are
+{cores} cores, Linux {kernel}; the load average was {load} at the end{noise}. So take the ratios, which are
 medians of each round's own, not the times.
 
 The floor is [`tests/bench/floor.c`](../tests/bench/floor.c): the fewest system calls that make the same
@@ -21,53 +23,45 @@ interfaces, addresses, routes and forwarding, without checks, names, pins or a s
 through `netlabctl`, whose start and reading of the lab file count, and create waits for READY: all was
 looked at again. Delete is until the kernel has taken everything apart, for both.
 
-What is aimed at, and why some of it is missed: [performance.md](performance.md).
+Where the time goes: [performance.md](performance.md).
 
 """
 
 
-def ms(seconds):
-    """Milliseconds for a table."""
-    return f"{seconds * 1e3:,.1f}" if seconds < 0.1 else f"{seconds * 1e3:,.0f}"
-
-
-def ratio(result, shape, nodes, what, of):
-    """The median of each round's ratio."""
-    pairs = zip(result[shape, nodes, what], result[shape, nodes, of])
-    return median(a / b for a, b in pairs)
-
-
-def table(head, rows):
-    """A table in Markdown."""
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n\n"
+def measured(result):
+    """The labs that were measured."""
+    return [lab for lab in SIZES if (*lab, "create") in result]
 
 
 def lives(result):
     """Creating, applying, deleting."""
     rows = []
-    for shape, nodes in SIZES:
-        get = lambda what: median(result[shape, nodes, what])  # noqa: B023, E731
-        rows.append([shape, f"{nodes:,}", ms(get("floor create")), ms(get("create")),
-                     f"{ratio(result, shape, nodes, 'create', 'floor create'):.2f}",
-                     ms(get("floor delete")), ms(get("delete")),
-                     f"{ratio(result, shape, nodes, 'delete', 'floor delete'):.2f}",
-                     ms(get("unchanged")), f"{ratio(result, shape, nodes, 'unchanged', 'create'):.2f}",
-                     ms(get("change"))])
-    return table(["shape", "nodes", "floor create, ms", "netlabd", "ratio", "floor delete", "netlabd", "ratio",
-                  "apply unchanged", "of create", "apply one change"], rows)
+    for lab in measured(result):
+        get = lambda what: median(result[*lab, what])  # noqa: B023, E731
+        ratio = lambda what, of: f"{targets.ratio(result, lab, what, of):.2f}"  # noqa: B023, E731
+        shape, nodes = lab
+        rows.append([shape, f"{nodes:,}", ms(get("floor create")), ms(get("create")), ratio("create", "floor create"),
+                     ms(get("floor delete")), ms(get("delete")), ratio("delete", "floor delete"),
+                     ms(get("unchanged")), ratio("unchanged", "create"), ms(get("change"))])
+    head = ["shape", "nodes", "floor create, ms", "netlabd", "ratio", "floor delete", "netlabd", "ratio",
+            "apply unchanged", "of create", "apply one change"]
+    return "## Labs\n\n" + table(head, rows) if rows else ""
 
 
 def others(result):
     """The same lab by other tools."""
-    shape, nodes = COMPARED
-    rows = [["netlabd", ms(median(result[*COMPARED, "create"])),
-             f"{ratio(result, *COMPARED, 'create', 'floor create'):.1f}",
-             ms(median(result[*COMPARED, "delete"])),
-             f"{ratio(result, *COMPARED, 'delete', 'floor delete'):.1f}"]]
+    rows = []
     for tool in ("ip -batch", "Mininet", "pyroute2", "by hand"):
-        made, gone, create, delete = (median(figures) for figures in zip(*result[*COMPARED, tool]))
-        rows.append([tool, ms(made), f"{create:.1f}", ms(gone), f"{delete:.1f}"])
+        if (*COMPARED, tool) in result:
+            made, gone, create, delete = (median(figures) for figures in zip(*result[*COMPARED, tool]))
+            rows.append([tool, ms(made), f"{create:.1f}", ms(gone), f"{delete:.1f}"])
+    if not rows:
+        return ""
+    if COMPARED in measured(result):
+        ratio = lambda what: f"{targets.ratio(result, COMPARED, what, f'floor {what}'):.1f}"  # noqa: E731
+        create, delete = (ms(median(result[*COMPARED, what])) for what in ("create", "delete"))
+        rows.insert(0, ["netlabd", create, ratio("create"), delete, ratio("delete")])
+    shape, nodes = COMPARED
     return (f"## A {shape} of {nodes} by other means\n\n" +
             table(["by", "create, ms", "times the floor", "delete, ms", "times the floor"], rows) +
             "Each in turn with a floor of its own. The delete of `ip -batch`, by hand and pyroute2 returns before the\n"
@@ -77,46 +71,90 @@ def others(result):
 def daemon(result, in_use):
     """What netlabd takes while a lab is up."""
     rows = []
-    for shape, nodes in SIZES:
-        if shape == "chain":
-            get = lambda what: median(result["chain", nodes, what])  # noqa: B023, E731
-            share = in_use.get(("idle", nodes))
-            rows.append([f"{nodes:,}", f"{get('rss'):.0f}", f"{get('files'):.0f}", ms(get("create cpu")),
+    for lab in measured(result):
+        if lab[0] == "chain":
+            get = lambda what: median(result[*lab, what])  # noqa: B023, E731
+            share = in_use.get(("idle", lab[1]))
+            rows.append([f"{lab[1]:,}", f"{get('rss'):.0f}", f"{get('files'):.0f}",
+                         *(ms(get(f"{what} cpu")) for what in ("create", "unchanged", "change", "delete")),
                          ms(get("get")), ms(get("restart")), "" if share is None else f"{share:.2%}"])
-    return "## The daemon with a chain up\n\n" + table(
-        ["nodes", "resident, MiB", "open files", "CPU of create, ms", "get-lab, ms", "restart until it answers, ms",
-         "CPU while idle"], rows)
+    head = ["nodes", "resident, MiB", "open files", "CPU of create, ms", "of apply unchanged", "of one change",
+            "of delete", "get-lab, ms", "restart until it answers, ms", "CPU while idle"]
+    return "## The daemon with a chain up\n\n" + table(head, rows) if rows else ""
 
 
 def use(in_use):
     """Commands, repairs, clients."""
-    starts, gets, watches = in_use["starts"], in_use["gets"], in_use["watches"]
-    bare = starts["ip netns exec"]
-    create, delete = in_use["small"]
-    repairs = [[f"repair of a deleted address among {nodes:,} nodes, from the kernel's event to its event: median",
-                f"{ms(median(in_use['repairs', nodes]))} (worst {ms(max(in_use['repairs', nodes]))})"]
-               for nodes in (200, 1000)]
-    return "## In use\n\n" + table(["what", "ms"], [
-        ["`netlabctl exec LAB NODE -- true`", f"{ms(starts['netlabctl exec'])}, "
-         f"{starts['netlabctl exec'] / bare:.1f} times `ip netns exec`"],
-        ["`ip netns exec NODE true`", ms(bare)],
-        ["`netlabctl --version`, from start to end", ms(starts["netlabctl --version"])],
-        *repairs,
-        [f"GetLab of 200 nodes by {CLIENTS} clients at once, {gets['calls_per_second']:,.0f} calls a second: median",
-         f"{ms(gets['median_us'] / 1e6)} (99 of 100 within {ms(gets['p99_us'] / 1e6)})"],
-        [f"WatchLab by {watches['watchers']} clients: from the first that hears of a repair to the last",
-         ms(watches["spread_us"] / 1e6)],
-        [f"{SMALL_LABS} labs of two nodes, one after the other: create", ms(create)],
-        ["the same: delete, one command", ms(delete)]])
+    rows = []
+    if starts := in_use.get("starts"):
+        bare = starts["ip netns exec"]
+        rows += [["`netlabctl exec LAB NODE -- true`",
+                  f"{ms(starts['netlabctl exec'])}, {starts['netlabctl exec'] / bare:.1f} times `ip netns exec`"],
+                 ["`ip netns exec NODE true`", ms(bare)],
+                 ["`netlabctl --version`, from start to end", ms(starts["netlabctl --version"])]]
+    for nodes in (200, 1000):
+        if found := in_use.get(("repairs", nodes)):
+            rows.append([f"repair of a deleted address among {nodes:,} nodes, from the kernel's event to its event: "
+                         "median", f"{ms(median(found))} (worst {ms(max(found))})"])
+    if gets := in_use.get("gets"):
+        watches = in_use["watches"]
+        rows += [[f"GetLab of 200 nodes by {CLIENTS} clients at once, {gets['calls_per_second']:,.0f} calls a "
+                  "second: median", f"{ms(gets['median_us'] / 1e6)} (99 of 100 within {ms(gets['p99_us'] / 1e6)})"],
+                 [f"WatchLab by {watches['watchers']} clients: from the first that hears of a repair to the last",
+                  ms(watches["spread_us"] / 1e6)]]
+    if small := in_use.get("small"):
+        rows += [[f"{SMALL_LABS} labs of two nodes, one after the other: create", ms(small[0])],
+                 ["the same: delete, one command", ms(small[1])]]
+    return "## In use\n\n" + table(["what", "ms"], rows) if rows else ""
 
 
-def write(out, result, in_use):
-    """Writes both files."""
+def captures(found):
+    """Captures: what of each rate ends up in the file, and what of it is told to be lost."""
+    tools = list(dict.fromkeys(tool for tool, _, _ in found))
+    rows, best = [], {}
+    for size in capture.SIZES:
+        for rate in capture.RATES:
+            runs = {tool: found[tool, size, rate] for tool in tools}
+            share = {tool: median(kept / sent for sent, _, kept, _ in runs[tool]) for tool in tools}
+            real = median(sent / seconds for tool in tools for sent, seconds, _, _ in runs[tool])
+            for tool in tools:
+                if all(kept == sent for sent, _, kept, _ in runs[tool]):
+                    best[tool, size] = real
+            pairs = zip(*(runs[tool] for tool in tools[:2]))
+            ratio = median(kept / sent * other_sent / other_kept
+                           for (sent, _, kept, _), (other_sent, _, other_kept, _) in pairs)
+            rows.append([f"{size:,}", f"{rate:,}", f"{real:,.0f}", *(f"{1 - share[tool]:.2%}" for tool in tools),
+                         f"{ratio:.2f}"])
+    ours = [run for (tool, _, _), runs in found.items() if tool == tools[0] for run in runs]
+    counted = sum(kept + lost == sent for sent, _, kept, lost in ours)
+    most = [[tool, *(f"{best[tool, size]:,.0f}" if (tool, size) in best else "none" for size in capture.SIZES)]
+            for tool in tools]
+    return ("## Captures\n\n"
+            "Packets of one sender, into a file in memory; `netlabctl` through netlabd, `tcpdump -w` in the same node.\n\n" +
+            table(["bytes of payload", "asked for a second", "sent a second", *(f"lost by {tool}" for tool in tools),
+                   f"kept, to {tools[1]}"], rows) +
+            "The highest rate, sent a second, of which nothing was lost in any round:\n\n" +
+            table(["by", *(f"{size:,} bytes" for size in capture.SIZES)], most) +
+            f"What netlabctl kept and what it said it had lost add up to what was sent in {counted} of {len(ours)} captures.\n\n")
+
+
+def intro(rounds, result):
+    """How it was measured, and how noisy the machine was."""
     floors = [values for (_, _, what), values in result.items() if what == "floor create"]
-    noise = max(max(values) / median(values) for values in floors)
-    intro = INTRO.format(rounds=len(floors[0]), cores=os.cpu_count(), kernel=platform.release().split("-")[0],
-                         load=f"{os.getloadavg()[0]:.1f}", noise=noise)
-    plotted = "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
-    text = intro + lives(result) + plotted + others(result) + daemon(result, in_use) + use(in_use)
+    noise = max((max(values) / median(values) for values in floors), default=None)
+    told = "" if noise is None else (", and the worst of a round's\ntimes was "
+                                     f"{noise:.1f} times the median for the same work of the floor")
+    return INTRO.format(rounds=rounds, cores=os.cpu_count(), kernel=platform.release().split("-")[0],
+                        load=f"{os.getloadavg()[0]:.1f}", noise=told)
+
+
+def write(out, rounds, result, in_use, captured):
+    """Writes both files."""
+    text = intro(rounds, result) + targets.table_of(result, in_use) + lives(result)
+    if any(shape == "chain" for shape, _ in measured(result)):
+        text += "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
+        (out / "benchmarks.svg").write_text(plot.plot(result, measured(result)))
+    text += others(result) + daemon(result, in_use) + use(in_use)
+    if captured:
+        text += captures(captured)
     (out / "benchmarks.md").write_text(text.rstrip() + "\n")
-    (out / "benchmarks.svg").write_text(plot.plot(result))

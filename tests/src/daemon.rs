@@ -8,12 +8,15 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::{
+    net::sockopt::socket_peercred,
+    process::{Pid, Signal, kill_process},
+};
 
 use crate::command::{exit_code, wait_until};
 
 /// How long netlabd may take to open its socket, or to stop.
-const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A running netlabd. Dropping it leaves it to the end of the private host.
 #[derive(Debug)]
@@ -60,7 +63,7 @@ impl Daemon {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut daemon = Self { child: command.spawn().expect("starting netlabd") };
         wait_until("netlabd answers on its socket or dies", LIMIT, || {
-            !daemon.runs() || UnixStream::connect(folders.socket()).is_ok()
+            !daemon.runs() || daemon.answers(folders)
         });
         daemon
     }
@@ -68,6 +71,12 @@ impl Daemon {
     /// Whether it still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().expect("waiting for netlabd").is_none()
+    }
+
+    /// Whether it is this one that listens: a child of a daemon that was killed may do so a little longer.
+    fn answers(&self, folders: &Folders) -> bool {
+        let peer = UnixStream::connect(folders.socket()).map(socket_peercred);
+        peer.is_ok_and(|peer| peer.is_ok_and(|peer| peer.pid == Pid::from_child(&self.child)))
     }
 
     /// Starts netlabd and waits until its socket answers.
@@ -101,7 +110,7 @@ impl Daemon {
                 let log = fs::read_to_string(&folders.log).unwrap_or_default();
                 panic!("netlabd ended at its start with {}:\n{log}", exit_code(status));
             }
-            UnixStream::connect(folders.socket()).is_ok()
+            daemon.answers(folders)
         });
         // So that nothing that any test does needs more than this.
         wait_until("netlabd gives up what it does not need", LIMIT, || {

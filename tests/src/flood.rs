@@ -22,6 +22,9 @@ const END_HEADERS: u8 = 4;
 /// Silence after which nothing more is expected.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// What is run by a flood of commands.
+pub const COMMAND: [&str; 2] = ["sleep", "4325"];
+
 /// What came of the calls of one connection.
 #[derive(Debug, Default, Clone, Copy)]
 struct Seen {
@@ -46,7 +49,7 @@ pub struct Flood {
     pub socket: PathBuf,
     /// Whether the answers are read.
     pub reads: bool,
-    /// What to call, for example `LabService/GetLab`.
+    /// What to call, for example `LabService/GetLab`. `NodeService/Exec` runs [`COMMAND`] in node `ns1`.
     pub method: String,
     /// The lab to name.
     pub lab: String,
@@ -112,9 +115,25 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [head.as_slice(), payload].concat()
 }
 
-/// A whole gRPC call: headers (HPACK without tables, RFC 7541) and one message whose field 1 is `lab`.
+fn text(text: &str) -> Vec<u8> {
+    [&[u8::try_from(text.len()).expect("a short text")], text.as_bytes()].concat()
+}
+
+/// A request (protobuf) whose field 1 is `lab`; of commands, one whose field 1 is an `ExecStart`.
+fn message(method: &str, lab: &str) -> Vec<u8> {
+    let field = |number: u8, value: &[u8]| {
+        [&[number << 3 | 2, u8::try_from(value.len()).expect("a short value")], value].concat()
+    };
+    let lab = field(1, lab.as_bytes());
+    if method != "NodeService/Exec" {
+        return lab;
+    }
+    let command = COMMAND.map(|word| field(3, word.as_bytes())).concat();
+    field(1, &[lab, field(2, b"ns1"), command].concat())
+}
+
+/// A whole gRPC call: headers (HPACK without tables, RFC 7541) and one message.
 fn call(stream: u32, method: &str, lab: &str) -> Vec<u8> {
-    let text = |text: &str| [&[u8::try_from(text.len()).expect("a short text")], text.as_bytes()].concat();
     let headers = [
         // Indexed: `:method: POST`, `:scheme: http`. Named by index: `:path`, `:authority`, `content-type`.
         vec![0x83, 0x86, 0x04],
@@ -132,7 +151,7 @@ fn call(stream: u32, method: &str, lab: &str) -> Vec<u8> {
         text("0"),
     ]
     .concat();
-    let message = [vec![0x0a], text(lab)].concat();
+    let message = message(method, lab);
     let length = u32::try_from(message.len()).expect("a small message").to_be_bytes();
     let body = [&[0], length.as_slice(), &message].concat();
     [frame(HEADERS, END_HEADERS, stream, &headers), frame(DATA, END_STREAM, stream, &body)].concat()

@@ -10,7 +10,7 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`]: what a test works with.
+//!   [`toll`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`]: what a test works with.
 //! - [`soak`]: random work, by [`chance`], on labs of a random [`design`], with [`damage`], into [`figures`].
 //! - [`cases`]: the tests.
 
@@ -39,5 +39,6 @@ pub mod service;
 pub mod soak;
 pub mod sshd;
 pub mod strangers;
+pub mod toll;
 pub mod traffic;
 pub mod users;

@@ -1,6 +1,7 @@
 //! A laptop beside the private host, and certificates for both.
 
 use std::{
+    ffi::OsStr,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -46,8 +47,13 @@ pub fn plug_in(host: &TestHost) {
 
 /// netlabctl on the laptop, ready to be run.
 pub fn laptop_command(args: &[&str]) -> Command {
+    laptop_program(program("netlabctl"), args)
+}
+
+/// Any program there.
+pub fn laptop_program(program: impl AsRef<OsStr>, args: &[&str]) -> Command {
     let mut command = Command::new("ip");
-    command.args(["netns", "exec", LAPTOP]).arg(program("netlabctl")).args(args);
+    command.args(["netns", "exec", LAPTOP]).arg(program).args(args);
     command.env_remove("NETLAB_HOST").env_remove("XDG_CONFIG_HOME").env("HOME", "/run/test/home");
     command.current_dir(repository());
     command

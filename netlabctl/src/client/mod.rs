@@ -53,7 +53,7 @@ impl Client {
             Host::Unix(path) => unix::connect(&endpoint, path).await?,
             Host::Ssh(target) => {
                 set_place(place.url);
-                ssh::connect(&far, target).await?
+                ssh::connect(&far, target.asking(place.asks)).await?
             }
             Host::Https(address) => {
                 set_place(place.url);

@@ -10,29 +10,25 @@ use std::{
 };
 
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, BufReader, ReadBuf},
+    io::{AsyncRead, AsyncWrite, BufReader, ReadBuf},
     process::{Child, ChildStdin, ChildStdout, Command},
     time::timeout,
 };
 use tonic::transport::{Channel, Endpoint};
 
-use super::channel::over;
+use super::channel::{Greeting, greeting, over};
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
 
 /// How long an ssh that has closed its output may take to end; its exit code says why it did.
 const END: Duration = Duration::from_secs(1);
-
-/// What is read ahead; the rest is the channel's affair.
-const AHEAD: usize = 16 << 10;
-
-/// The type of the frame that a server begins with (SETTINGS, RFC 9113, 6.5), and where it stands.
-const SETTINGS: (usize, u8) = (3, 4);
 
 /// `[user@]host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     destination: String,
     port: Option<u16>,
+    /// Whether it may ask for a password.
+    asks: bool,
 }
 
 impl Target {
@@ -59,13 +55,18 @@ impl Target {
             return None;
         }
         let destination = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));
-        Some(Self { destination, port })
+        Some(Self { destination, port, asks: true })
+    }
+
+    /// The same, but whether it may ask for a password.
+    pub(super) fn asking(self, asks: bool) -> Self {
+        Self { asks, ..self }
     }
 
     fn spawn(&self) -> io::Result<Pipe> {
         let mut command = Command::new("ssh");
         command.arg("-T");
-        if !can_ask() {
+        if !(self.asks && can_ask()) {
             // Without anybody to answer, a question would be an error that says less.
             command.args(["-o", "BatchMode=yes"]);
         }
@@ -86,10 +87,10 @@ impl Target {
         let pipe = self.spawn().map_err(|error| {
             Failure::new(NO_DAEMON, format!("cannot run ssh: {error}; install the OpenSSH client"))
         })?;
-        let mut stream = BufReader::with_capacity(AHEAD, pipe);
-        match stream.fill_buf().await {
-            Ok(greeting) if greeting.get(SETTINGS.0).is_none_or(|kind| *kind == SETTINGS.1) => Ok(stream),
-            Ok(_) => {
+        match greeting(pipe).await {
+            Ok(Greeting::Settings(stream)) => Ok(stream),
+            // ssh's end is an error of the pipe, so it is never closed without a word.
+            Ok(Greeting::Noise | Greeting::Closed) => {
                 let message = format!(
                     "something on {} writes to ssh's output before netlabctl does; look at its shell's start files \
                      (.bashrc)",
@@ -233,7 +234,11 @@ impl AsyncWrite for Pipe {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.input).poll_write(context, bytes)
+        match ready!(Pin::new(&mut self.input).poll_write(context, bytes)) {
+            // ssh has ended. HTTP/2 drops the reasons of writes, so the read says why.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Poll::Ready(Ok(bytes.len())),
+            written => Poll::Ready(written),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -247,11 +252,29 @@ impl AsyncWrite for Pipe {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
     use super::*;
+
+    #[tokio::test]
+    async fn the_read_says_why_ssh_has_ended_even_after_a_write() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exec 0<&-; echo closed; sleep 0.1; exit 255"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = child.stdin.take().zip(child.stdout.take()).unwrap();
+        let mut pipe = Pipe { input, output, destination: "box".into(), end: End::Runs(child) };
+        let mut said = [0; 7];
+        pipe.read_exact(&mut said).await.unwrap();
+        pipe.write_all(b"to nobody").await.unwrap();
+        pipe.flush().await.unwrap();
+        let error = pipe.read_u8().await.unwrap_err();
+        assert_eq!(error.to_string(), "ssh cannot reach box, or has lost it (exit code 255)");
+    }
 
     #[test]
     fn destinations_are_taken_apart() {
-        let target = |destination: &str, port| Some(Target { destination: destination.to_owned(), port });
+        let target =
+            |destination: &str, port| Some(Target { destination: destination.to_owned(), port, asks: true });
         assert_eq!(Target::parse("box"), target("box", None));
         assert_eq!(Target::parse("me@box:2222"), target("me@box", Some(2222)));
         assert_eq!(Target::parse("me@[2001:db8::1]:22"), target("me@2001:db8::1", Some(22)));

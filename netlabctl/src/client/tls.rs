@@ -3,15 +3,14 @@
 use std::{io, sync::Arc, time::Duration};
 
 use rustls::{AlertDescription, CertificateError, Error as TlsError, pki_types::ServerName};
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    net::TcpStream,
-    time::timeout,
-};
+use tokio::{io::BufReader, net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
-use super::{channel::over, credentials::Credentials};
+use super::{
+    channel::{Greeting, greeting, over},
+    credentials::Credentials,
+};
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED, USAGE};
 
 /// The port of a URL without one.
@@ -19,9 +18,6 @@ pub(crate) const PORT: u16 = 7443;
 
 /// How long the other machine may take to answer, in each of the two steps: TCP and TLS.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What is read ahead; the rest is the channel's affair.
-const AHEAD: usize = 16 << 10;
 
 /// `host[:port]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,14 +80,18 @@ impl Dialer {
         let tcp = tcp.map_err(|error| unreached(&error))?;
         // Keys typed in a shell are small pieces.
         let _ = tcp.set_nodelay(true);
-        let greeting = async {
-            let tls = self.connector.connect(self.name.clone(), tcp).await?;
-            let mut stream = BufReader::with_capacity(AHEAD, tls);
-            let closed = stream.fill_buf().await?.is_empty();
-            if closed { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(stream) }
-        };
-        let stream = timeout(PATIENCE, greeting).await.unwrap_or_else(|_| Err(silent()));
-        stream.map_err(|error| self.refusal(&error))
+        let answer = async { greeting(self.connector.connect(self.name.clone(), tcp).await?).await };
+        match timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(silent())) {
+            Ok(Greeting::Settings(stream)) => Ok(stream),
+            Ok(Greeting::Closed) => Err(self.refusal(&io::ErrorKind::UnexpectedEof.into())),
+            Ok(Greeting::Noise) => Err(Failure::new(NO_DAEMON, self.stranger())),
+            Err(error) => Err(self.refusal(&error)),
+        }
+    }
+
+    /// What is said where another program answers.
+    fn stranger(&self) -> String {
+        format!("what listens at {} is not netlabd", self.address)
     }
 
     /// Why there is no connection, in words, and whose refusal it is.
@@ -174,7 +174,7 @@ pub(super) async fn connect(
     let name = name.map_err(|_| Failure::new(USAGE, format!("{:?} is no host name", address.host)))?;
     let dialer = Dialer { address, connector: TlsConnector::from(Arc::new(config)), name };
     let first = dialer.dial().await?;
-    let stranger = format!("what listens at {} is not netlabd", dialer.address);
+    let stranger = dialer.stranger();
     let again = move || {
         let dialer = dialer.clone();
         async move { dialer.dial().await.map_err(|failure| io::Error::other(failure.text())) }

@@ -3,6 +3,7 @@
 use std::{
     io::{self, IsTerminal as _, Write as _},
     process::Stdio,
+    time::Duration,
 };
 
 use netlab_proto::v1::{CaptureRequest, CaptureResponse};
@@ -11,6 +12,7 @@ use tokio::{
     io::{AsyncWrite, AsyncWriteExt as _},
     process::{Child, Command},
     signal::unix::{SignalKind, signal},
+    time::timeout,
 };
 use tonic::Streaming;
 
@@ -18,18 +20,30 @@ use super::DONE;
 use crate::{
     cli::Capture,
     client::Client,
+    decode::Decoder,
     error::{FAILED, Failure, USAGE},
-    hint,
+    hint, output,
 };
 
 /// How much was captured.
-struct Counts {
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Counts {
     captured: u64,
     dropped: u64,
 }
 
-/// How a capture ended: well, or as the daemon says.
-type Ended = Result<Counts, tonic::Status>;
+/// How a capture ended, and what was captured until then.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    counts: Counts,
+    /// By a signal.
+    interrupted: bool,
+    /// Other than as it was asked to, in the daemon's words.
+    pub(super) error: Option<tonic::Status>,
+}
+
+/// How long a reader may take for the rest once the user has ended the capture.
+const REST: Duration = Duration::from_secs(1);
 
 /// Captures until Ctrl-C or `-c` packets.
 pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
@@ -43,37 +57,57 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
         interfaces: args.interfaces.clone(),
         filter: args.filter.clone(),
         count: args.count,
-        snapshot_length: 0,
+        snapshot_length: args.snapshot_length,
+        promiscuous: args.promiscuous,
     };
     let stream = match client.nodes().capture(request).await {
         Ok(answer) => answer.into_inner(),
         Err(status) => return Err(hint::explain(client, status, &args.lab, &nodes).await),
     };
-    let ended = match args.write.as_deref() {
-        Some("-") => copy(stream, &mut tokio::io::stdout()).await?,
+    let listening = format!("listening on {}", output::table::clean(&args.interfaces.join(", ")));
+    let Ended { counts, error, .. } = match args.write.as_deref() {
+        Some("-") => copy(stream, Some(&listening), &mut tokio::io::stdout()).await?,
         Some(path) => {
             let file = File::create(path).await;
             let mut file = file.map_err(|error| Failure::new(FAILED, format!("{path}: {error}")))?;
-            copy(stream, &mut file).await?
+            copy(stream, Some(&listening), &mut file).await?
         }
-        None => decode(stream).await?,
+        None if args.tcpdump => by_tcpdump(stream, &listening, args.link_header).await?,
+        None => lines(stream, &listening, &args).await?,
     };
-    match ended {
-        Ok(Counts { captured, dropped }) => {
-            let mut stderr = io::stderr().lock();
-            let lost = "lost because the reader was too slow";
-            let _ = writeln!(stderr, "{captured} packets captured, {dropped} {lost}");
-            Ok(DONE)
-        }
-        Err(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),
+    let Counts { captured, dropped } = counts;
+    let lost = "lost because the reader was too slow";
+    let _ = writeln!(io::stderr().lock(), "{captured} packets captured, {dropped} {lost}");
+    match error {
+        None => Ok(DONE),
+        Some(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),
     }
 }
 
+/// Shows a line for each packet.
+async fn lines(
+    stream: Streaming<CaptureResponse>,
+    listening: &str,
+    args: &Capture,
+) -> Result<Ended, Failure> {
+    let names = args.interfaces.len() > 1 || args.interfaces.iter().any(|name| name.ends_with(":any"));
+    let mut decoder = Decoder::new(names, args.link_header);
+    follow(stream, Some(listening), async |bytes: &[u8]| {
+        let text = decoder.push(bytes).map_err(|error| Failure::new(FAILED, error.to_string()))?;
+        output::print(&text)
+    })
+    .await
+}
+
 /// Shows packets by a local tcpdump.
-async fn decode(stream: Streaming<CaptureResponse>) -> Result<Ended, Failure> {
-    let mut tcpdump = spawn()?;
+async fn by_tcpdump(
+    stream: Streaming<CaptureResponse>,
+    listening: &str,
+    link_header: bool,
+) -> Result<Ended, Failure> {
+    let mut tcpdump = spawn(link_header)?;
     let mut input = tcpdump.stdin.take().ok_or_else(|| io::Error::from(io::ErrorKind::BrokenPipe))?;
-    let copied = copy(stream, &mut input).await;
+    let copied = copy(stream, Some(listening), &mut input).await;
     drop(input);
     let status = tcpdump.wait().await?;
     match copied {
@@ -86,42 +120,73 @@ async fn decode(stream: Streaming<CaptureResponse>) -> Result<Ended, Failure> {
     }
 }
 
-fn spawn() -> Result<Child, Failure> {
+fn spawn(link_header: bool) -> Result<Child, Failure> {
     let mut command = Command::new("tcpdump");
-    command.args(["-n", "-l", "-r", "-"]).stdin(Stdio::piped()).kill_on_drop(true);
+    command.args(["-n", "-l"]).args(link_header.then_some("-e")).args(["-r", "-"]);
+    command.stdin(Stdio::piped()).kill_on_drop(true);
     command.spawn().map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Failure::new(
-            FAILED,
-            "tcpdump is not installed here, so packets cannot be shown: install it, or use -w FILE",
-        ),
+        io::ErrorKind::NotFound => {
+            Failure::new(FAILED, "tcpdump is not installed here: install it, or leave --tcpdump out")
+        }
         _ => Failure::new(FAILED, format!("tcpdump: {error}")),
     })
 }
 
 /// Copies the capture until it ends or Ctrl-C.
-async fn copy(
-    mut stream: Streaming<CaptureResponse>,
+pub(super) async fn copy(
+    stream: Streaming<CaptureResponse>,
+    listening: Option<&str>,
     output: &mut (impl AsyncWrite + Unpin),
+) -> Result<Ended, Failure> {
+    let ended = follow(stream, listening, async |bytes: &[u8]| {
+        output.write_all(bytes).await?;
+        // Whoever reads a pipe has each packet at once.
+        Ok(output.flush().await?)
+    })
+    .await?;
+    if ended.interrupted {
+        // Nobody waits for a reader that stands still.
+        let _ = timeout(REST, output.shutdown()).await;
+    } else {
+        output.shutdown().await?;
+    }
+    Ok(ended)
+}
+
+/// Hands on the capture, piece by piece, until it ends or Ctrl-C. Tells when it listens.
+async fn follow(
+    mut stream: Streaming<CaptureResponse>,
+    listening: Option<&str>,
+    mut take: impl AsyncFnMut(&[u8]) -> Result<(), Failure>,
 ) -> Result<Ended, Failure> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (mut captured, mut dropped) = (0, 0);
-    let ended = loop {
+    let mut signalled = std::pin::pin!(async {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    });
+    let (mut ended, mut told) = (Ended::default(), false);
+    loop {
         let message = tokio::select! {
             message = stream.message() => message,
-            _ = interrupt.recv() => break Ok(()),
-            _ = terminate.recv() => break Ok(()),
+            () = &mut signalled => return Ok(Ended { interrupted: true, ..ended }),
         };
         match message {
             Ok(Some(message)) => {
-                output.write_all(&message.pcapng).await?;
-                output.flush().await?;
-                (captured, dropped) = (message.captured, message.dropped);
+                if let Some(listening) = listening.filter(|_| !told) {
+                    let _ = writeln!(io::stderr().lock(), "{listening}");
+                    told = true;
+                }
+                tokio::select! {
+                    taken = take(&message.pcapng) => taken?,
+                    () = &mut signalled => return Ok(Ended { interrupted: true, ..ended }),
+                }
+                ended.counts = Counts { captured: message.captured, dropped: message.dropped };
             }
-            Ok(None) => break Ok(()),
-            Err(status) => break Err(status),
+            Ok(None) => return Ok(ended),
+            Err(status) => return Ok(Ended { error: Some(status), ..ended }),
         }
-    };
-    output.shutdown().await?;
-    Ok(ended.map(|()| Counts { captured, dropped }))
+    }
 }

@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod doctor;
 pub(crate) mod exec;
+mod extcap;
 mod get;
 mod graph;
 mod junit;
@@ -54,6 +55,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::Shell(args) => exec::shell(&connect().await?, args).await,
         Command::Ping(args) => ping::run(&connect().await?, format, args).await,
         Command::Capture(args) => capture::run(&connect().await?, args).await,
+        Command::Extcap(args) => extcap::run(&place, &args).await,
         Command::CheckLab(args) => check::run(&connect().await?, format, &args).await,
         Command::ConfirmLab(args) => pause::confirm(&connect().await?, format, &args.name).await,
         Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,

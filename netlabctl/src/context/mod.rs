@@ -6,7 +6,10 @@
 
 pub(crate) mod file;
 
-use std::{env, path::PathBuf};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     cli::Where,
@@ -29,6 +32,8 @@ pub(crate) struct Place {
     pub(crate) url: String,
     /// What https needs.
     pub(crate) credentials: Credentials,
+    /// Whether ssh may ask for a password, where it can.
+    pub(crate) asks: bool,
 }
 
 /// Finds out which daemon is meant.
@@ -36,8 +41,11 @@ pub(crate) struct Place {
 /// # Errors
 /// Exit code 2 for a configuration that cannot be used, 4 for a context that is not in it.
 pub(crate) fn resolve(options: &Where) -> Result<Place, Failure> {
-    let context = chosen(options)?;
-    let (url, certificate, key, ca) = match context {
+    Ok(place(options, chosen(options)?))
+}
+
+fn place(options: &Where, named: Named) -> Place {
+    let (url, certificate, key, ca) = match named {
         Named::Url(url) => (url, None, None, None),
         Named::Context(context) => (context.host, context.certificate, context.key, context.ca),
     };
@@ -52,7 +60,33 @@ pub(crate) fn resolve(options: &Where) -> Result<Place, Failure> {
         key: file(&options.tls_key, "NETLAB_KEY", key, "client.key"),
         ca: file(&options.tls_ca, "NETLAB_CA", ca, "ca.crt"),
     };
-    Ok(Place { url, credentials })
+    Place { url, credentials, asks: true }
+}
+
+/// All daemons there are: the one that is meant, without a name, and those of the other contexts by theirs.
+/// Where options name a daemon, that one alone.
+///
+/// # Errors
+/// Those of [`resolve`].
+pub(crate) fn all(options: &Where) -> Result<Vec<(Option<String>, Place)>, Failure> {
+    let mut all = vec![(None, resolve(options)?)];
+    if options.host.is_some() || options.context.is_some() {
+        return Ok(all);
+    }
+    let config = Config::read()?;
+    let contexts = config.contexts();
+    // Not every machine that reaches others has a daemon of its own.
+    let here = !contexts.contains_key(DEFAULT)
+        && LOCAL.strip_prefix("unix://").is_some_and(|path| Path::new(path).exists());
+    let local = here.then(|| (DEFAULT, Named::Url(LOCAL.to_owned())));
+    let others = contexts.iter().map(|(name, context)| (name.as_str(), Named::Context(context.clone())));
+    for (name, named) in local.into_iter().chain(others) {
+        let place = place(options, named);
+        if all.iter().all(|(_, known)| known.url != place.url) {
+            all.push((Some(name.to_owned()), place));
+        }
+    }
+    Ok(all)
 }
 
 /// The local daemon, whatever contexts there are: what `dial-stdio` reaches.

@@ -156,6 +156,11 @@ impl NodeService for Nodes {
         }
         let text = format!("{:?} {:?} {}\n", request.interfaces, request.filter, request.count);
         let message = CaptureResponse { pcapng: text.into(), captured: 2, dropped: 1 };
+        if request.lab == "endless" {
+            return Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::repeat_with(move || {
+                Ok(message.clone())
+            })))));
+        }
         Ok(Response::new(Box::pin(tokio_stream::iter([Ok(message)]))))
     }
 }

@@ -3,6 +3,7 @@
 
 mod compat;
 mod complete;
+mod extcap;
 mod fake;
 mod fake_nodes;
 mod labs;

@@ -174,32 +174,33 @@ fn an_interrupted_ping_sums_up() {
 }
 
 #[test]
-fn capture_writes_a_file_or_shows_lines() {
+fn capture_writes_a_file_or_hands_it_to_tcpdump() {
     let ground = Ground::new();
-    let counts = "2 packets captured, 1 lost because the reader was too slow\n";
+    let told =
+        "listening on ns1:eth0, ns2:eth0\n2 packets captured, 1 lost because the reader was too slow\n";
     let raw = "[\"ns1:eth0\", \"ns2:eth0\"] \"icmp\" 5\n";
     let file = ground.path("out.pcapng");
     let wanted = ["capture", "vxlan", "ns1:eth0", "ns2:eth0", "-f", "icmp", "-c", "5"];
     let ran = ground.run(&[&wanted[..], &["-w", arg(&file)]].concat());
-    assert_eq!((ran.code, ran.err.as_str()), (0, counts));
+    assert_eq!((ran.code, ran.err.as_str()), (0, told));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), raw);
-    let ran = ground.run(&[&wanted[..], &["-w", "-"]].concat());
-    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, raw, counts));
+    let ran = ground.run(&["capture", "vxlan", "ns1:eth0,ns2:eth0", "-f", "icmp", "-c", "5", "-w", "-"]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (0, raw, told));
     ground.program("tcpdump", "echo decoded with \"$@\"; cat");
-    let ran = ground.run(&wanted);
-    assert_eq!((ran.code, ran.err.as_str()), (0, counts));
-    assert_eq!(ran.out, format!("decoded with -n -l -r -\n{raw}"));
+    let ran = ground.run(&[&wanted[..], &["--tcpdump", "-e"]].concat());
+    assert_eq!((ran.code, ran.err.as_str()), (0, told));
+    assert_eq!(ran.out, format!("decoded with -n -l -e -r -\n{raw}"));
     let ran = ground.run(&["capture", "vxlan", "ns1:eth0", "-f", "nonsense"]);
     ran.failed(2, "netlabctl: filter nonsense: syntax error");
+    let ran = ground.run(&["capture", "vxlan", "ns1:eth0"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("no pcapng"), "{}", ran.err);
 }
 
 #[test]
 fn a_missing_tcpdump_is_told() {
     let ground = Ground::new();
-    let mut command = ground.command(&["capture", "vxlan", "ns1:eth0"]);
+    let mut command = ground.command(&["capture", "vxlan", "ns1:eth0", "--tcpdump"]);
     let ran = Ran::from(command.env("PATH", "/nonexistent").output().unwrap());
-    ran.failed(
-        1,
-        "netlabctl: tcpdump is not installed here, so packets cannot be shown: install it, or use -w FILE",
-    );
+    ran.failed(1, "netlabctl: tcpdump is not installed here: install it, or leave --tcpdump out");
 }

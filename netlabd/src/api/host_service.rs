@@ -79,6 +79,7 @@ fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String
 fn diagnose(kernel: &Linux) -> Vec<proto::Finding> {
     let mut findings: Vec<_> = Feature::ALL.into_iter().map(|feature| of_feature(kernel, feature)).collect();
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
+    findings.push(bounds(kernel));
     findings.push(forwarding());
     findings.push(of_firewall(kernel));
     findings
@@ -124,6 +125,25 @@ fn limit(kind: &str) -> Option<proto::Finding> {
         ),
         many => finding("limit", &name, Severity::Ok, many.to_string()),
     })
+}
+
+/// Bounds of the processes of labs, `cgroups(7)`.
+fn bounds(kernel: &Linux) -> proto::Finding {
+    let about = |severity, message| finding("limit", "cgroup", severity, message);
+    match kernel.bounds() {
+        Ok(parent) => about(
+            Severity::Ok,
+            format!("memory and number of the processes of each lab are bounded, below {}", parent.display()),
+        ),
+        Err(reason) => about(
+            Severity::Warning,
+            format!(
+                "{reason}: the memory of labs' processes is not bounded, and their number by RLIMIT_NPROC only; boot \
+                 with cgroup v2 and its controllers memory and pids (systemd.unified_cgroup_hierarchy=1), or give \
+                 netlabd's container a writable cgroup that has them, and restart netlabd"
+            ),
+        ),
+    }
 }
 
 /// The host's forwarding, which labs turn on.

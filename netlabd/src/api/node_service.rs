@@ -132,7 +132,10 @@ impl Nodes {
         &self,
         access: &Access,
         request: &proto::CaptureRequest,
-    ) -> Result<(tokio::sync::mpsc::Receiver<capture::Chunk>, Held<(Owner, Session)>), Status> {
+    ) -> Result<
+        (tokio::sync::mpsc::Receiver<Result<capture::Chunk, capture::Ended>>, Held<(Owner, Session)>),
+        Status,
+    > {
         let lab = self.lab(&request.lab, access)?;
         let session = self.policy.begin(access, Session::Capture)?;
         let sources = self.sources(&lab, &request.interfaces)?;
@@ -149,10 +152,16 @@ impl Nodes {
             capture::FilterError::Tool(_) => status::status(Code::FailedPrecondition, "TOOL_MISSING", error),
         })?;
         let count = Some(request.count).filter(|count| *count > 0);
-        let options = capture::Options { filter, count, snapshot_length };
-        let chunks = capture::start(sources, options).map_err(|error| match error {
+        let promiscuous = request.promiscuous;
+        let options = capture::Options { filter, count, snapshot_length, promiscuous };
+        let there = self.there(&lab.name, &request.interfaces);
+        let chunks = capture::start(&sources, options, there).map_err(|error| match error {
             capture::OpenError::NoInterface(_) => {
                 status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
+            }
+            capture::OpenError::Filter(_) => status::status(Code::InvalidArgument, "BAD_FILTER", error),
+            capture::OpenError::Hardware { .. } => {
+                status::status(Code::FailedPrecondition, "NOT_CAPTURABLE", error)
             }
             capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
         })?;
@@ -172,6 +181,7 @@ impl Nodes {
                 text.split_once(':').ok_or_else(|| wrong(&format!("{text:?} is not NODE:INTERFACE")))?;
             let place = convert::place(place).map_err(|error| wrong(&format!("{place:?} {error}")))?;
             let own = lab.interfaces(&place).is_some_and(|own| own.contains_key(interface));
+            // `any` would be all of the host.
             if place == Place::Host && !own {
                 let message = format!("lab {} has no interface {interface} on the host", lab.name);
                 return Err(status::status(Code::NotFound, "INTERFACE_NOT_FOUND", message));
@@ -180,6 +190,21 @@ impl Nodes {
             Ok(capture::Source { namespace, interface: interface.to_owned(), label: text.clone() })
         };
         interfaces.iter().enumerate().map(source).collect()
+    }
+
+    /// A question whether the nodes of these interfaces, which are known to exist, are still the same.
+    fn there(&self, lab: &LabName, interfaces: &[String]) -> impl Fn() -> bool + Send + 'static {
+        let (kernel, lab) = (self.kernel.clone(), lab.clone());
+        let node = |text: &String| text.split_once(':').and_then(|(place, _)| place.parse::<NodeName>().ok());
+        let nodes: Vec<_> =
+            interfaces.iter().filter_map(node).filter(|node| node.as_str() != "host").collect();
+        let spaces = move || -> Vec<_> {
+            let space =
+                |node| Some(rustix::fs::fstat(kernel.namespace(&lab, Some(node)).ok()??).ok()?.st_ino);
+            nodes.iter().map(space).collect()
+        };
+        let before = spaces();
+        move || spaces() == before
     }
 }
 
@@ -284,6 +309,13 @@ impl NodeService for Nodes {
         let chunks = ReceiverStream::new(chunks).map(move |chunk| {
             // Counted until the stream is dropped.
             let _held = &session;
+            let chunk = chunk.map_err(|ended| {
+                status::status(
+                    Code::FailedPrecondition,
+                    "INTERFACE_GONE",
+                    format!("lab {}: {ended}", request.lab),
+                )
+            })?;
             Ok(proto::CaptureResponse {
                 pcapng: chunk.pcapng,
                 captured: chunk.captured,

@@ -4,32 +4,39 @@
 //! the daemon reads it. The kernel filters. A slow reader leaves packets in the kernel's bounded
 //! buffer, which drops and counts what does not fit: never in the daemon's memory.
 
+mod confine;
 mod filter;
 mod pcapng;
+mod ring;
+mod run;
 mod socket;
+mod tap;
 
-use std::{io, os::fd::OwnedFd};
+use std::{
+    os::fd::OwnedFd,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
-use tokio::{io::unix::AsyncFd, sync::mpsc};
+use tokio::sync::mpsc;
 
 pub use filter::{Filter, FilterError, compile};
-pub use socket::OpenError;
+pub use socket::{ANY, OpenError};
 
-use socket::PacketSocket;
+use tap::{File, Tap};
 
-use crate::metrics::meters;
-
-/// Bytes of pcapng gathered before they are handed on.
-const CHUNK: usize = 64 << 10;
 /// Chunks handed on and not yet taken.
 const CHUNKS: usize = 4;
+/// Bytes of the kernel's buffers of one capture, shared by its sockets.
+const BUFFER: usize = 16 << 20;
+/// Bytes that each socket has at least.
+const SMALLEST: usize = 1 << 20;
 
 /// One interface to capture at.
 #[derive(Debug)]
 pub struct Source {
     /// The namespace.
     pub namespace: OwnedFd,
-    /// The interface in it.
+    /// The interface in it, or [`ANY`].
     pub interface: String,
     /// Its name in the file, for example `ns1:eth0`.
     pub label: String,
@@ -44,6 +51,8 @@ pub struct Options {
     pub count: Option<u64>,
     /// Bytes kept of each packet.
     pub snapshot_length: u32,
+    /// Whether interfaces also take in packets for other stations. Not where all are listened to.
+    pub promiscuous: bool,
 }
 
 /// The next piece of a capture.
@@ -57,114 +66,35 @@ pub struct Chunk {
     pub dropped: u64,
 }
 
+/// Why a capture ended that nobody asked to end; the last thing that it tells.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Ended {
+    /// The interfaces are gone.
+    #[error("{0} is gone, so the capture is over")]
+    InterfacesGone(String),
+    /// A node is gone.
+    #[error("a node of it is gone, so the capture is over")]
+    NodeGone,
+}
+
 /// Starts a capture. The first chunk, the head of the file, comes once all sockets listen. It ends
-/// after `count` packets, when the receiver is dropped, or when an interface goes.
-pub fn start(sources: Vec<Source>, options: Options) -> Result<mpsc::Receiver<Chunk>, OpenError> {
-    let mut sockets = Vec::new();
-    for source in &sources {
-        let socket = PacketSocket::open(source, &options)?;
-        let failed = |error| OpenError::Io { label: source.label.clone(), error };
-        sockets.push(socket.register().map_err(failed)?);
-    }
-    let labels: Vec<String> = sources.into_iter().map(|source| source.label).collect();
+/// after `count` packets, when the receiver is dropped, when all interfaces are gone, or soon after
+/// `there` says that the nodes are not.
+pub fn start(
+    sources: &[Source],
+    options: Options,
+    there: impl Fn() -> bool + Send + 'static,
+) -> Result<mpsc::Receiver<Result<Chunk, Ended>>, OpenError> {
+    let mut file = File::new(now_ns());
+    let size = (BUFFER / sources.len().max(1)).max(SMALLEST);
+    let open = |source| Tap::open(source, &options, size, &mut file);
+    let taps = sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = mpsc::channel(CHUNKS);
-    tokio::spawn(run(sockets, labels, options, sender));
+    tokio::spawn(run::Capture { taps, options, file, sender, metered: (0, 0) }.run(there));
     Ok(receiver)
 }
 
-async fn run(
-    sockets: Vec<AsyncFd<PacketSocket>>,
-    labels: Vec<String>,
-    options: Options,
-    sender: mpsc::Sender<Chunk>,
-) {
-    let mut chunk = Chunk { pcapng: pcapng::head(&labels, options.snapshot_length), ..Chunk::default() };
-    let mut counted = (0, 0);
-    loop {
-        chunk.dropped = sockets.iter().map(|socket| socket.get_ref().dropped()).sum();
-        counted = count(&chunk, counted);
-        let out = Chunk { pcapng: std::mem::take(&mut chunk.pcapng), ..chunk.clone() };
-        if sender.send(out).await.is_err() {
-            return;
-        }
-        if options.count.is_some_and(|count| chunk.captured >= count) {
-            return;
-        }
-        let readable = tokio::select! {
-            number = any_readable(&sockets) => number,
-            () = sender.closed() => return,
-        };
-        let Ok(first) = readable else { return };
-        if drain(&sockets, first, &options, &mut chunk).is_err() {
-            // The interface is gone. What came before it went is handed on.
-            count(&chunk, counted);
-            let _ = sender.send(chunk).await;
-            return;
-        }
-    }
-}
-
-/// Counts what came since the last time.
-fn count(chunk: &Chunk, (captured, dropped): (u64, u64)) -> (u64, u64) {
-    meters().packets_captured.inc_by(chunk.captured - captured);
-    meters().packets_dropped.inc_by(chunk.dropped - dropped);
-    (chunk.captured, chunk.dropped)
-}
-
-/// Waits until one of the sockets can be read, and tells which.
-async fn any_readable(sockets: &[AsyncFd<PacketSocket>]) -> io::Result<usize> {
-    let waits = sockets.iter().enumerate().map(|(number, socket)| {
-        Box::pin(async move {
-            // The readiness is cleared by the read that finds the socket empty.
-            socket.readable().await.map(|mut guard| guard.retain_ready())?;
-            Ok(number)
-        })
-    });
-    first(waits.collect()).await
-}
-
-/// The first of some futures to be done.
-async fn first<F: Future<Output = io::Result<usize>> + Unpin>(mut waits: Vec<F>) -> io::Result<usize> {
-    std::future::poll_fn(move |context| {
-        for wait in &mut waits {
-            let polled = std::pin::Pin::new(wait).poll(context);
-            if polled.is_ready() {
-                return polled;
-            }
-        }
-        std::task::Poll::Pending
-    })
-    .await
-}
-
-/// Reads what is there, beginning with one socket, until a chunk is full.
-fn drain(
-    sockets: &[AsyncFd<PacketSocket>],
-    start: usize,
-    options: &Options,
-    chunk: &mut Chunk,
-) -> io::Result<()> {
-    for offset in 0..sockets.len() {
-        let number = (start + offset) % sockets.len();
-        let socket = &sockets[number];
-        while chunk.pcapng.len() < CHUNK && options.count.is_none_or(|count| chunk.captured < count) {
-            if let Some(packet) = socket.get_ref().receive()? {
-                let interface = u32::try_from(number).unwrap_or_default();
-                pcapng::packet(&mut chunk.pcapng, interface, &packet);
-                chunk.captured += 1;
-            } else {
-                clear(socket);
-                break;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Makes the runtime wait for the next packet.
-fn clear(socket: &AsyncFd<PacketSocket>) {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    if let std::task::Poll::Ready(Ok(mut guard)) = socket.poll_read_ready(&mut context) {
-        guard.clear_ready();
-    }
+fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

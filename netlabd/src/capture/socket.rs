@@ -1,21 +1,19 @@
 //! A packet socket, packet(7).
-#![allow(unsafe_code)] // setsockopt(2) and recvmsg(2) with options that no safe wrapper has
+#![allow(unsafe_code)] // system calls and socket options that no safe wrapper has
 
 use std::{
+    ffi::CStr,
     io, mem,
-    os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd},
-    sync::atomic::{AtomicU64, Ordering},
+    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
     thread,
 };
 
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
-use super::{Options, Source};
+use super::{Options, Source, filter::Program, ring::Ring};
 
-/// The kernel's buffer for packets not yet read.
-const BUFFER: usize = 16 << 20;
-/// Largest frame; receive offload may glue many into one.
-const LARGEST: usize = 256 << 10;
+/// The name that stands for all interfaces of a node.
+pub const ANY: &str = "any";
 
 /// Why a capture cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +21,17 @@ pub enum OpenError {
     /// There is no such interface.
     #[error("there is no interface {0}")]
     NoInterface(String),
+    /// Its packets have no form that the file could name.
+    #[error("{label} has hardware type {hardware}: only Ethernet and plain IP can be captured")]
+    Hardware {
+        /// Where.
+        label: String,
+        /// `ARPHRD_*` of `linux/if_arp.h`.
+        hardware: u16,
+    },
+    /// The filter asks for parts that packets there do not have.
+    #[error("the filter makes no sense at {0}, whose packets have no Ethernet header")]
+    Filter(String),
     /// The kernel refused.
     #[error("cannot capture at {label}: {error}")]
     Io {
@@ -33,143 +42,193 @@ pub enum OpenError {
     },
 }
 
-/// One packet.
-#[derive(Debug)]
-pub(super) struct Packet {
-    /// When it came, in nanoseconds since 1970.
-    pub(super) time_ns: u64,
-    /// What is kept of it, VLAN tag put back in.
-    pub(super) bytes: Vec<u8>,
-    /// How long it was.
-    pub(super) length: usize,
+/// What a packet begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// An Ethernet header.
+    Ethernet,
+    /// An IPv4 or IPv6 header.
+    Ip,
 }
 
-/// A socket that receives copies of an interface's packets.
-#[derive(Debug)]
-pub(super) struct PacketSocket {
-    fd: OwnedFd,
-    snapshot_length: usize,
-    dropped: AtomicU64,
-}
-
-impl AsRawFd for PacketSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.fd.as_raw_fd()
-    }
-}
-
-impl std::os::fd::AsFd for PacketSocket {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-}
-
-impl PacketSocket {
-    /// Opens a socket in the source's namespace; it receives from then on.
-    pub(super) fn open(source: &Source, options: &Options) -> Result<Self, OpenError> {
-        let failed = |error| OpenError::Io { label: source.label.clone(), error };
-        let opened = thread::scope(|scope| {
-            let opening = scope.spawn(|| {
-                rustix::thread::move_into_link_name_space(
-                    std::os::fd::AsFd::as_fd(&source.namespace),
-                    Some(rustix::thread::LinkNameSpaceType::Network),
-                )?;
-                open_here(&source.interface, options)
-            });
-            opening.join().unwrap_or_else(|_| Err(io::Error::other("the opening thread crashed")))
-        });
-        match opened {
-            Ok(fd) => {
-                Ok(Self { fd, snapshot_length: options.snapshot_length as usize, dropped: AtomicU64::new(0) })
-            }
-            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {
-                Err(OpenError::NoInterface(source.label.clone()))
-            }
-            Err(error) => Err(failed(error)),
+impl Link {
+    /// By the interface's hardware type, `ARPHRD_*` of `linux/if_arp.h`.
+    pub(super) fn of(hardware: u16) -> Option<Self> {
+        /// Of `linux/if_arp.h`; not in libc.
+        const ARPHRD_RAWIP: u16 = 519;
+        match hardware {
+            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => Some(Self::Ethernet),
+            libc::ARPHRD_NONE
+            | ARPHRD_RAWIP
+            | libc::ARPHRD_TUNNEL
+            | libc::ARPHRD_TUNNEL6
+            | libc::ARPHRD_SIT
+            | libc::ARPHRD_IPGRE => Some(Self::Ip),
+            _ => None,
         }
     }
 
-    /// Hands the socket to the runtime.
-    pub(super) fn register(self) -> io::Result<AsyncFd<Self>> {
-        // SAFETY: the descriptor is owned and stays the same until the value is dropped.
-        Ok(unsafe { AsyncFd::register(self) }?)
-    }
-
-    /// The next packet; `None` if there is none yet.
-    pub(super) fn receive(&self) -> io::Result<Option<Packet>> {
-        let mut bytes: Vec<u8> = Vec::with_capacity(LARGEST.min(self.snapshot_length));
-        let mut control = [0_u8; 256];
-        let mut part = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.capacity() };
-        // SAFETY: an all-zero msghdr is valid; its pointers are set to live buffers with their lengths.
-        let mut message: libc::msghdr = unsafe { mem::zeroed() };
-        message.msg_iov = &raw mut part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = control.len();
-        // SAFETY: as above; MSG_TRUNC makes the kernel tell the true length and write no more than fits.
-        let length = unsafe {
-            libc::recvmsg(self.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT | libc::MSG_TRUNC)
-        };
-        let Ok(length) = usize::try_from(length) else {
-            let error = io::Error::last_os_error();
-            return match error.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(None),
-                _ => Err(error),
-            };
-        };
-        // SAFETY: the kernel has written this many bytes.
-        unsafe { bytes.set_len(length.min(bytes.capacity())) };
-        let (time_ns, tag) = notes(&message);
-        let mut length = length;
-        if let Some(tag) = tag.filter(|_| bytes.len() >= 12) {
-            // The kernel takes the 802.1Q tag out on reception.
-            bytes.splice(12..12, tag);
-            length += tag.len();
-            bytes.truncate(self.snapshot_length);
+    /// `LINKTYPE_ETHERNET` and `LINKTYPE_RAW`.
+    pub(super) fn link_type(self) -> u16 {
+        match self {
+            Self::Ethernet => 1,
+            Self::Ip => 101,
         }
-        Ok(Some(Packet { time_ns, bytes, length }))
     }
+}
 
-    /// Packets that did not fit the kernel's buffer so far.
-    pub(super) fn dropped(&self) -> u64 {
-        // SAFETY: all-zero is valid for plain numbers; the kernel fills it in and resets its own.
-        let mut stats: libc::tpacket_stats = unsafe { mem::zeroed() };
-        let mut length = socklen::<libc::tpacket_stats>();
-        // SAFETY: the pointers are to live variables of the given length.
-        let result = unsafe {
-            libc::getsockopt(
-                self.as_raw_fd(),
-                libc::SOL_PACKET,
-                libc::PACKET_STATISTICS,
-                (&raw mut stats).cast(),
-                &raw mut length,
+/// An interface: index, name, kind.
+pub(super) type Interface = (u32, String, Link);
+
+/// A socket that sees packets, the memory where they are, and what it listens to.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) fd: OwnedFd,
+    pub(super) ring: Ring,
+    /// The interfaces: index, name, kind. One, or all there are now.
+    pub(super) interfaces: Vec<Interface>,
+}
+
+/// Opens a socket in the source's namespace; it receives from then on. `size`: bytes of its buffer.
+pub(super) fn open(source: &Source, options: &Options, size: usize) -> Result<Opened, OpenError> {
+    // A socket belongs to the namespace in which it was opened, and a thread that went there must end.
+    thread::scope(|scope| {
+        let opening = scope.spawn(|| {
+            rustix::thread::move_into_link_name_space(
+                source.namespace.as_fd(),
+                Some(rustix::thread::LinkNameSpaceType::Network),
             )
-        };
-        let new = if result == 0 { u64::from(stats.tp_drops) } else { 0 };
-        self.dropped.fetch_add(new, Ordering::Relaxed) + new
+            .map_err(|errno| failed(source, errno.into()))?;
+            open_here(source, options, size)
+        });
+        opening.join().unwrap_or_else(|_| Err(failed(source, io::Error::other("the opening thread crashed"))))
+    })
+}
+
+fn failed(source: &Source, error: io::Error) -> OpenError {
+    if error.raw_os_error() == Some(libc::ENODEV) {
+        return OpenError::NoInterface(source.label.clone());
     }
+    OpenError::Io { label: source.label.clone(), error }
 }
 
-fn socklen<T>() -> libc::socklen_t {
-    libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or_default()
-}
-
-fn open_here(interface: &str, options: &Options) -> io::Result<OwnedFd> {
+fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, OpenError> {
+    let failed = |error| failed(source, error);
     // Protocol 0: nothing is received before the filter is in place.
     // SAFETY: a plain system call.
     let fd = unsafe {
         libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
     };
     if fd < 0 {
-        return Err(io::Error::last_os_error());
+        return Err(failed(io::Error::last_os_error()));
     }
     // SAFETY: the descriptor is new and nobody else's.
     let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-    let index = rustix::net::netdevice::name_to_index(&fd, interface)?;
-    rustix::net::sockopt::set_socket_recv_buffer_size_force(&fd, BUFFER)?;
-    set(&fd, libc::SOL_PACKET, libc::PACKET_AUXDATA, &1_i32)?;
-    set(&fd, libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &1_i32)?;
-    attach(&fd, options)?;
+    let (index, interfaces) = listened_to(source, &fd)?;
+    let ring = Ring::new(&fd, size).map_err(failed)?;
+    let program = match interfaces.first() {
+        Some((_, _, Link::Ip)) if index != 0 => {
+            options.filter.raw.as_ref().ok_or_else(|| OpenError::Filter(source.label.clone()))?
+        }
+        _ => &options.filter.ethernet,
+    };
+    attach(&fd, program, options.snapshot_length).map_err(failed)?;
+    if options.promiscuous && index != 0 {
+        let member = libc::packet_mreq {
+            mr_ifindex: i32::try_from(index).unwrap_or_default(),
+            mr_type: u16::try_from(libc::PACKET_MR_PROMISC).unwrap_or_default(),
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        set(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &member).map_err(failed)?;
+    }
+    bind(&fd, index).map_err(failed)?;
+    Ok(Opened { fd, ring, interfaces })
+}
+
+/// The index to bind to, 0 for all, and the interfaces that are meant.
+fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<Interface>), OpenError> {
+    if source.interface == ANY {
+        let known = |(index, name): (u32, String)| Some((index, Link::of(hardware(fd, &name).ok()?)?, name));
+        let all = all_interfaces().map_err(|error| failed(source, error))?.into_iter().filter_map(known);
+        return Ok((0, all.map(|(index, link, name)| (index, name, link)).collect()));
+    }
+    let index = rustix::net::netdevice::name_to_index(fd, &source.interface)
+        .map_err(|errno| failed(source, errno.into()))?;
+    let hardware = hardware(fd, &source.interface).map_err(|error| failed(source, error))?;
+    let link =
+        Link::of(hardware).ok_or_else(|| OpenError::Hardware { label: source.label.clone(), hardware })?;
+    Ok((index, vec![(index, source.interface.clone(), link)]))
+}
+
+/// The interfaces of the calling thread's namespace.
+fn all_interfaces() -> io::Result<Vec<(u32, String)>> {
+    // SAFETY: the list is ours until it is freed.
+    let list = unsafe { libc::if_nameindex() };
+    if list.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    let mut interfaces = Vec::new();
+    let mut next = list;
+    // SAFETY: the list ends with an entry whose index is 0; names are strings of C.
+    unsafe {
+        while (*next).if_index != 0 {
+            interfaces
+                .push(((*next).if_index, CStr::from_ptr((*next).if_name).to_string_lossy().into_owned()));
+            next = next.add(1);
+        }
+        libc::if_freenameindex(list);
+    }
+    Ok(interfaces)
+}
+
+/// The hardware type of an interface, `ARPHRD_*`.
+fn hardware(fd: &OwnedFd, name: &str) -> io::Result<u16> {
+    // SAFETY: all-zero is a valid request.
+    let mut request: libc::ifreq = unsafe { mem::zeroed() };
+    let room = request.ifr_name.len() - 1;
+    for (to, from) in request.ifr_name[..room].iter_mut().zip(name.bytes()) {
+        *to = libc::c_char::from_ne_bytes([from]);
+    }
+    // SAFETY: the request is live; the kernel fills in the address, whose family is the type.
+    unsafe {
+        match libc::ioctl(fd.as_raw_fd(), libc::SIOCGIFHWADDR, &raw mut request) {
+            0 => Ok(request.ifr_ifru.ifru_hwaddr.sa_family),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+}
+
+/// Hands a socket to the runtime.
+pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned and stays the same until the value is dropped.
+    Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
+}
+
+/// The name of an interface in the socket's namespace; `None` if it is gone.
+pub(super) fn name(fd: &OwnedFd, index: u32) -> Option<String> {
+    rustix::net::netdevice::index_to_name(fd, index).ok()
+}
+
+/// Packets that passed the filter since the last call, and how many of them were dropped.
+pub(super) fn statistics(fd: &OwnedFd) -> (u64, u64) {
+    // SAFETY: all-zero is valid for plain numbers; the kernel fills it in and resets its own.
+    let mut stats: libc::tpacket_stats_v3 = unsafe { mem::zeroed() };
+    let mut length = socklen::<libc::tpacket_stats_v3>();
+    // SAFETY: the pointers are to live variables of the given length.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_STATISTICS,
+            (&raw mut stats).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { (stats.tp_packets.into(), stats.tp_drops.into()) } else { (0, 0) }
+}
+
+fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
     // SAFETY: all-zero is valid for plain numbers.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::c_ushort::try_from(libc::AF_PACKET).unwrap_or_default();
@@ -178,26 +237,33 @@ fn open_here(interface: &str, options: &Options) -> io::Result<OwnedFd> {
     // SAFETY: the pointer is to a live variable of the given length.
     let bound =
         unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), socklen::<libc::sockaddr_ll>()) };
-    if bound != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(fd)
+    if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-fn attach(fd: &OwnedFd, options: &Options) -> io::Result<()> {
-    let filter = |&(code, jt, jf, k): &(u16, u8, u8, u32)| libc::sock_filter { code, jt, jf, k };
-    let mut program: Vec<libc::sock_filter> = options.filter.0.iter().map(filter).collect();
-    if program.is_empty() {
-        return Ok(());
-    }
+/// Lets pass what the program does, and of each packet no more than the snapshot length.
+fn attach(fd: &OwnedFd, program: &Program, snapshot_length: u32) -> io::Result<()> {
+    /// `BPF_RET | BPF_K`: how many bytes pass.
+    const RETURN: u16 = 6;
+    let all = [(RETURN, 0, 0, snapshot_length)];
+    let program = if program.is_empty() { &all[..] } else { program };
+    let instruction = |&(code, jt, jf, k): &(u16, u8, u8, u32)| {
+        let k = if code == RETURN { k.min(snapshot_length) } else { k };
+        libc::sock_filter { code, jt, jf, k }
+    };
+    let mut instructions: Vec<_> = program.iter().map(instruction).collect();
     let program = libc::sock_fprog {
-        len: u16::try_from(program.len()).unwrap_or_default(),
-        filter: program.as_mut_ptr(),
+        len: u16::try_from(instructions.len()).unwrap_or_default(),
+        filter: instructions.as_mut_ptr(),
     };
     set(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
 }
 
-fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
+fn socklen<T>() -> libc::socklen_t {
+    libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or_default()
+}
+
+/// Sets a socket option.
+pub(super) fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
     // SAFETY: the pointer is to a live value of the given length.
     let result = unsafe {
         libc::setsockopt(fd.as_raw_fd(), level, option, std::ptr::from_ref(value).cast(), socklen::<T>())
@@ -205,34 +271,20 @@ fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The time and the 802.1Q tag that came with a packet.
-fn notes(message: &libc::msghdr) -> (u64, Option<[u8; 4]>) {
-    let (mut time, mut tag) = (0, None);
-    // SAFETY: the macros walk the control buffer that the kernel filled in and whose length it set.
-    let mut next = unsafe { libc::CMSG_FIRSTHDR(message) };
-    while !next.is_null() {
-        // SAFETY: the kernel wrote a whole header here; data is read unaligned and by its own type.
-        unsafe {
-            match ((*next).cmsg_level, (*next).cmsg_type) {
-                (libc::SOL_SOCKET, libc::SCM_TIMESTAMPNS) => {
-                    let at: libc::timespec = libc::CMSG_DATA(next).cast::<libc::timespec>().read_unaligned();
-                    let part = |number: i64| u64::try_from(number).unwrap_or_default();
-                    time = part(at.tv_sec) * 1_000_000_000 + part(at.tv_nsec);
-                }
-                (libc::SOL_PACKET, libc::PACKET_AUXDATA) => {
-                    let data: libc::tpacket_auxdata =
-                        libc::CMSG_DATA(next).cast::<libc::tpacket_auxdata>().read_unaligned();
-                    if data.tp_status & libc::TP_STATUS_VLAN_VALID != 0 {
-                        let known = data.tp_status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-                        let [a, b] = if known { data.tp_vlan_tpid } else { 0x8100 }.to_be_bytes();
-                        let [c, d] = data.tp_vlan_tci.to_be_bytes();
-                        tag = Some([a, b, c, d]);
-                    }
-                }
-                _ => {}
-            }
-            next = libc::CMSG_NXTHDR(message, next);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links() {
+        assert_eq!(Link::of(libc::ARPHRD_ETHER), Some(Link::Ethernet));
+        assert_eq!(Link::of(libc::ARPHRD_NONE), Some(Link::Ip));
+        assert_eq!(Link::of(libc::ARPHRD_IEEE80211), None);
     }
-    (time, tag)
+
+    #[test]
+    fn interfaces_of_this_namespace() {
+        let all = all_interfaces().unwrap();
+        assert!(all.iter().any(|(_, name)| name == "lo"), "{all:?}");
+    }
 }

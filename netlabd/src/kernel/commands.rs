@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     os::fd::BorrowedFd,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -23,7 +23,7 @@ const END: Duration = Duration::from_secs(10);
 pub(super) struct Commands {
     netns_dir: PathBuf,
     labs_dir: PathBuf,
-    cgroups: Option<Cgroups>,
+    cgroups: Result<Cgroups, String>,
     inits: Mutex<BTreeMap<LabName, Arc<Mutex<Option<LabInit>>>>>,
 }
 
@@ -38,7 +38,7 @@ impl Commands {
         if let Err(reason) = &cgroups {
             tracing::warn!(reason, "lab processes have no limits of memory and number");
         }
-        Self { netns_dir, labs_dir, cgroups: cgroups.ok(), inits: Mutex::default() }
+        Self { netns_dir, labs_dir, cgroups, inits: Mutex::default() }
     }
 
     fn pin(&self, lab: &LabName) -> PathBuf {
@@ -48,6 +48,11 @@ impl Commands {
     /// Where a lab's detached commands are noted.
     pub(super) fn detached_dir(&self, lab: &LabName) -> PathBuf {
         self.labs_dir.join(lab.as_str()).join("commands")
+    }
+
+    /// Where labs' processes are bounded, or why they are not.
+    pub(super) fn bounds(&self) -> Result<&Path, &str> {
+        self.cgroups.as_ref().map(Cgroups::parent).map_err(String::as_str)
     }
 
     /// Bounds the processes of all labs anew.
@@ -70,7 +75,7 @@ impl Commands {
         let (Some(space), Some(user)) = (open.nodes().get(node), open.user()) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let cgroup = match self.cgroups.as_ref().map(|cgroups| cgroups.create(lab.as_str(), limits)) {
+        let cgroup = match self.cgroups.as_ref().ok().map(|cgroups| cgroups.create(lab.as_str(), limits)) {
             Some(Err(reason)) => return Err(Failure::new(lab, reason)),
             made => made.and_then(Result::ok),
         };
@@ -111,7 +116,7 @@ impl Commands {
         let slot = self.slot(lab);
         let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
         *init = None;
-        let cgroup: Option<Cgroup> = self.cgroups.as_ref().map(|cgroups| cgroups.find(lab.as_str()));
+        let cgroup: Option<Cgroup> = self.cgroups.as_ref().ok().map(|cgroups| cgroups.find(lab.as_str()));
         sandbox::end_all(&self.pin(lab), cgroup.as_ref(), END).map_err(|error| Failure::new(lab, error))?;
         self.inits.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
         Ok(())

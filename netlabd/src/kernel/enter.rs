@@ -7,7 +7,7 @@ use std::{
     thread,
 };
 
-use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 /// Moves the calling thread into a network namespace for good; its thread must end afterwards.
 pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
@@ -30,9 +30,26 @@ pub(super) fn open_anew(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     })
 }
 
-/// Does `work` for each item, some at once, each item on a thread that may enter namespaces, and
-/// returns the results in the items' order. Each thread has a `state` of its own.
+/// Takes the calling thread to a new network namespace; its thread must end afterwards.
+#[allow(unsafe_code)]
+pub(super) fn leave() -> io::Result<()> {
+    // SAFETY: only CLONE_FILES would take something from other threads.
+    Ok(unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?)
+}
+
+/// Does `work` for each item, as many at once as there are processors, each item on a thread that may
+/// enter namespaces, and returns the results in the items' order. Each thread has a `state` of its own.
 pub(super) fn for_each<T: Sync, S, R: Send>(
+    items: &[T],
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
+) -> Vec<R> {
+    on_threads(thread::available_parallelism().map_or(1, usize::from), items, state, work)
+}
+
+/// The same on so many threads, for work that waits more than it computes.
+pub(super) fn on_threads<T: Sync, S, R: Send>(
+    threads: usize,
     items: &[T],
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> R + Sync,
@@ -40,8 +57,7 @@ pub(super) fn for_each<T: Sync, S, R: Send>(
     if items.is_empty() {
         return Vec::new();
     }
-    let workers = thread::available_parallelism().map_or(1, usize::from).min(items.len());
-    let share = items.len().div_ceil(workers);
+    let share = items.len().div_ceil(threads.clamp(1, items.len()));
     thread::scope(|scope| {
         let threads: Vec<_> = items
             .chunks(share)

@@ -3,24 +3,25 @@
 //! The kernel takes dead network namespaces apart later, all that have gathered at once, in the
 //! order in which they died (`cleanup_net` in `net/core/net_namespace.c`). That is a hundred times
 //! faster than deleting the interfaces of each: its waits are shared. It does not tell when it is
-//! done, so one more namespace is let go after them, whose end can be seen.
-#![allow(unsafe_code)] // unshare(2) on a thread that ends right after
+//! done, so one more namespace is let go after them, whose end can be seen ([`Last`]).
+#![allow(unsafe_code)] // a netlink socket's descriptor is borrowed
 
 use std::{
     fs::File,
     io,
     os::fd::{AsFd, AsRawFd, BorrowedFd},
+    sync::mpsc,
     thread,
     time::Duration,
 };
 
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
-use rustix::{
-    net::sockopt::{Timeout, set_socket_timeout},
-    thread::{UnshareFlags, unshare_unsafe},
-};
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-use super::rtnl::{self, Indexes, RouteSocket};
+use super::{
+    enter,
+    rtnl::{self, Indexes, RouteSocket},
+};
 use crate::{
     model::{Endpoint, Place},
     plan::{Op, VethEnd},
@@ -29,18 +30,35 @@ use crate::{
 /// Longest wait for the kernel's next event.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Waits until the interfaces of all namespaces whose last user went before the call are gone, those
-/// at the other ends of their links too. Fails with EAGAIN if that takes longer than 10 s.
-pub(super) fn wait() -> io::Result<()> {
-    let waiting = thread::Builder::new().spawn(wait_here)?;
-    waiting.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// A namespace that is to be let go after others.
+pub(super) struct Last {
+    /// Dropped when its turn has come.
+    held: mpsc::Sender<()>,
+    end: thread::JoinHandle<io::Result<()>>,
 }
 
-/// On a thread of its own: makes a namespace to let go and one to watch from, joined by a veth pair.
-fn wait_here() -> io::Result<()> {
-    leave()?;
+impl Last {
+    /// Begins to make it, on a thread of its own.
+    pub(super) fn make() -> io::Result<Self> {
+        let (held, turn) = mpsc::channel();
+        Ok(Self { held, end: thread::Builder::new().spawn(move || follow_on(&turn))? })
+    }
+
+    /// Lets it go, and waits until the interfaces of all namespaces whose last user went before the call
+    /// are gone, those at the other ends of their links too. Fails with EAGAIN if that takes longer than
+    /// 10 s.
+    pub(super) fn wait(self) -> io::Result<()> {
+        drop(self.held);
+        self.end.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+}
+
+/// Makes a namespace to let go and one to watch from, joined by a veth pair; lets the first go when it is
+/// its turn, and watches it going.
+fn follow_on(turn: &mpsc::Receiver<()>) -> io::Result<()> {
+    enter::leave()?;
     let last = File::open("/proc/thread-self/ns/net")?;
-    leave()?;
+    enter::leave()?;
     let name = |text: &str| text.parse().map_err(io::Error::other);
     let end = |place| Ok::<_, io::Error>(Endpoint { place, interface: name("end")? });
     let here = VethEnd { at: end(Place::Host)?, mac: None, mtu: None };
@@ -54,14 +72,10 @@ fn wait_here() -> io::Result<()> {
         answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
     }
     let events = events()?;
+    // Nothing is ever sent: it ends when the other side is dropped.
+    let _ = turn.recv();
     drop(last);
     wait_for_deletion(&events)
-}
-
-/// Takes the thread to a new network namespace.
-fn leave() -> io::Result<()> {
-    // SAFETY: only this thread leaves the shared namespace, and it ends afterwards.
-    Ok(unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?)
 }
 
 /// A socket that hears of interfaces in the thread's namespace.
@@ -95,7 +109,7 @@ mod tests {
     #[test]
     fn the_end_of_a_namespace_is_heard() {
         // Without root the kernel refuses, in plain words.
-        if let Err(error) = super::wait() {
+        if let Err(error) = super::Last::make().and_then(super::Last::wait) {
             assert_eq!(error.raw_os_error(), Some(libc::EPERM), "{error}");
         }
     }

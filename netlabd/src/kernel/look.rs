@@ -75,13 +75,15 @@ pub(super) fn nodes(
     host: BorrowedFd<'_>,
     seen: &HostSeen,
 ) -> Result<Vec<PlaceState>, Failure> {
-    let looks = enter::for_each(nodes, Sysctls::of_many, |sysctls, node| {
+    let eye = || (enter::enter(host).and_then(|()| RouteSocket::open()), Sysctls::of_many());
+    let looks = enter::for_each(nodes, eye, |(from_host, sysctls), node| {
         let Some(space) = spaces.nodes().get(*node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let look = look(target, Place::Node((*node).clone()), space, host, sysctls)
-            .map_err(|error| Failure::os(node, "looking into its namespace", &error))?;
-        Ok(assemble(look, spaces, seen))
+        let failed = |error: &io::Error| Failure::os(node, "looking into its namespace", error);
+        let from_host = from_host.as_mut().map_err(|error| failed(error))?;
+        let look = look(target, Place::Node((*node).clone()), space, from_host, sysctls);
+        Ok(assemble(look.map_err(|error| failed(&error))?, spaces, seen))
     });
     looks.into_iter().collect()
 }
@@ -95,11 +97,11 @@ fn look(
     target: &Target,
     place: Place,
     space: &NodeSpace,
-    host: BorrowedFd<'_>,
+    from_host: &mut RouteSocket,
     sysctls: &mut Sysctls,
 ) -> io::Result<Look> {
-    enter::enter(host)?;
-    let links = granted(rtnl::links(&mut RouteSocket::open()?, space.id)?)?;
+    // Asked from the host, links name the namespaces of their other ends as the host knows them.
+    let links = granted(rtnl::links(from_host, space.id)?)?;
     enter::enter(space.fd())?;
     sysctls.enter();
     let mut socket = RouteSocket::open()?;

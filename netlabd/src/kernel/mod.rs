@@ -11,6 +11,7 @@ mod firewall;
 mod gone;
 mod look;
 mod marks;
+mod mounts;
 pub mod nft;
 mod probe;
 mod rtnl;
@@ -24,7 +25,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     os::fd::{AsFd, OwnedFd},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
@@ -58,6 +59,7 @@ pub struct Linux {
     wanted: watch::Wanted,
     silent: watch::Silent,
     pins: watch::Pins,
+    mounts: mounts::Mounts,
     firewall: firewall::Known,
     /// Whence events come; empty until they are asked for.
     events: OnceLock<watch::Events>,
@@ -80,6 +82,7 @@ impl Linux {
             wanted: watch::Wanted::default(),
             silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
+            mounts: mounts::Mounts::new(),
             firewall: firewall::Known::default(),
             events: OnceLock::new(),
             marks: marks::Marks::default(),
@@ -97,6 +100,11 @@ impl Linux {
         if let Err(error) = self.commands.limit(limits) {
             tracing::warn!(%error, "the bounds of labs' processes stay as they were");
         }
+    }
+
+    /// The cgroup below which the processes of labs are bounded, or why they are not.
+    pub fn bounds(&self) -> Result<&Path, &str> {
+        self.commands.bounds()
     }
 
     /// Runs a command in a node of a lab whose ids begin at `first_id`, whose processes are bounded.
@@ -170,12 +178,10 @@ impl Kernel for Linux {
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
         let call = self.busy.call();
         // Processes first: they would keep the namespaces alive.
-        if scope.target.nodes().is_empty()
-            && let Err(failure) = self.commands.end(scope.lab)
-        {
-            return vec![failure];
-        }
-        if let Err(failure) = self.end_in_removed(scope, plan) {
+        let nothing_stays = scope.target.nodes().is_empty();
+        let ended =
+            if nothing_stays { self.commands.end(scope.lab) } else { self.end_in_removed(scope, plan) };
+        if let Err(failure) = ended {
             return vec![failure];
         }
         let failures = work::execute(&self.spaces, scope, plan, &mut |steps| {

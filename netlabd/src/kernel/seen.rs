@@ -2,7 +2,7 @@
 //!
 //! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
 //! that happened before a look are read before it. What it does not tell of is looked at every time:
-//! other sysctls, a macvlan's parent, pins, and the host. And now and then all is, as a safety net.
+//! other sysctls, a macvlan's parent, and the host; and pins when mounts have changed. And now and then all is, as a safety net.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -41,6 +41,8 @@ struct Seen {
     whole: Option<Instant>,
     /// [`Taken::all`] of the last look.
     all: u64,
+    /// [`Mounts::changes`](super::mounts::Mounts::changes) before all pins were last found in their places.
+    pinned: Option<u64>,
 }
 
 /// What was seen of one node.
@@ -150,8 +152,25 @@ fn look_again(
     }
     let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
     let places = nodes.chain([(Place::Host, host.state)]).collect();
-    let unpinned = linux.spaces.unpinned(scope.lab, spaces).into_iter().collect();
-    Ok(Observed { places, unpinned })
+    Ok(Observed { places, unpinned: unpinned(linux, scope.lab, spaces, seen, whole) })
+}
+
+/// The nodes whose pins are not in their places; looked for when mounts have changed, or `anyway`.
+fn unpinned(
+    linux: &Linux,
+    lab: &LabName,
+    spaces: &LabSpaces,
+    seen: &mut Seen,
+    anyway: bool,
+) -> BTreeSet<NodeName> {
+    // Before the look: what changes during it is looked at again.
+    let changes = linux.mounts.changes();
+    if !anyway && seen.pinned == Some(changes) {
+        return BTreeSet::new();
+    }
+    let unpinned: BTreeSet<_> = linux.spaces.unpinned(lab, spaces).into_iter().collect();
+    seen.pinned = unpinned.is_empty().then_some(changes);
+    unpinned
 }
 
 fn is_due(since: Duration, spaces: &LabSpaces) -> bool {

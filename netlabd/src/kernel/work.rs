@@ -1,6 +1,6 @@
 //! Execution: a plan, stage by stage.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, thread};
 
 use super::{
     enter, gone, look, nft,
@@ -14,6 +14,9 @@ use crate::{
     model::{Endpoint, Kind, LabName, Place},
     plan::{Op, Plan, Spot},
 };
+
+/// So many nodes or more that veth pairs are made from: making a namespace for that pays.
+const MANY: usize = 16;
 
 /// Carries out a plan; stops after the first stage with failures.
 pub(super) fn execute(
@@ -66,17 +69,15 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     if gone.is_empty() {
         return Vec::new();
     }
-    let mut failures = Vec::new();
-    let mut ids = Vec::with_capacity(gone.len());
-    for node in gone {
-        match spaces.remove(lab, node) {
-            Ok(id) => ids.extend(id),
-            Err(failure) => failures.push(failure),
-        }
-    }
-    let emptied = gone::wait().and_then(|()| spaces.empty(&ids));
-    failures.extend(emptied.err().map(|error| Failure::os(lab, "deleting its interfaces", &error)));
-    failures
+    let failed = |error| Failure::os(lab, "deleting its interfaces", &error);
+    // Made while the pins are taken away.
+    let last = gone::Last::make();
+    let removed = match spaces.remove(lab, &gone) {
+        Ok(removed) => removed,
+        Err(failure) => return vec![failure],
+    };
+    let emptied = last.and_then(gone::Last::wait).and_then(|()| spaces.empty(&removed.ids));
+    removed.failures.into_iter().chain(emptied.err().map(failed)).collect()
 }
 
 /// Where an operation's messages are sent from: links that leave their namespace are made from where one
@@ -110,9 +111,32 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     let mut failures =
         host.map(|ops| run(&Place::Host, open, lab, &ops, &Sysctls::default())).unwrap_or_default();
     // What is done in a node may need a link that is made from another one.
-    failures.extend(in_nodes(open, lab, veths));
+    failures.extend(if veths.len() < MANY {
+        in_nodes(open, lab, veths)
+    } else {
+        from_nowhere(open, lab, &veths)
+    });
     failures.extend(in_nodes(open, lab, groups));
     failures
+}
+
+/// Makes many veth pairs between nodes from a namespace that is made for that and has no interface whose
+/// name could be in the way: that saves entering each node.
+fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
+    let ops: Vec<&Op> = veths.values().flatten().copied().collect();
+    let lost = ops.iter().flat_map(|op| op.nodes()).filter(|node| !open.nodes().contains_key(node));
+    let lost: Vec<_> = lost.map(|node| Failure::new(node, "its namespace is gone")).collect();
+    if !lost.is_empty() {
+        return lost;
+    }
+    let made = thread::scope(|scope| {
+        let maker = scope.spawn(|| match enter::leave() {
+            Ok(()) => run(&Place::Host, open, lab, &ops, &Sysctls::default()),
+            Err(error) => vec![Failure::os(lab, "making a namespace to make links from", &error)],
+        });
+        maker.join()
+    });
+    made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Runs the operations of nodes, each node's in order.

@@ -31,20 +31,21 @@ pub fn diff(target: &Target, observed: &Observed) -> Plan {
     Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts() }
 }
 
-/// Finds marked interfaces that somebody renamed, known by MAC address and kind, and returns the
-/// observation as it will be once they have their names back.
+/// Finds marked interfaces that somebody renamed, known by MAC address and kind, and the loopback interface, of
+/// which each namespace has one; and returns the observation as it will be once they have their names back.
 fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Observed>) {
     let mut ops = Vec::new();
     let mut seen = Cow::Borrowed(observed);
     for (place, wanted) in &target.places {
         let Some(state) = observed.places.get(place) else { continue };
         let strays = state.links.iter().filter(|(name, link)| {
-            link.ours && link.mac.is_some() && !wanted.links.contains_key(name.as_str())
+            let known = link.ours && link.mac.is_some() || link.kind == LinkKind::Loopback;
+            known && !wanted.links.contains_key(name.as_str())
         });
         let mut names = BTreeMap::new();
         for (name, link) in strays {
             let own = wanted.links.iter().find(|(own, want)| {
-                want.mac == link.mac
+                (want.mac == link.mac || link.kind == LinkKind::Loopback)
                     && same_kind(&want.kind, &link.kind)
                     && !state.links.contains_key(own.as_str())
                     && !names.values().any(|taken| taken == *own)
@@ -73,6 +74,7 @@ fn same_kind(want: &Kind, seen: &LinkKind) -> bool {
             | (Kind::Vxlan(_), LinkKind::Vxlan(_))
             | (Kind::Macvlan { .. }, LinkKind::Macvlan { .. })
             | (Kind::Dummy, LinkKind::Dummy)
+            | (Kind::Loopback, LinkKind::Loopback)
     )
 }
 

@@ -14,7 +14,7 @@ use super::{
     address::Listen,
     value::{Bytes, NamePattern, Pool},
 };
-use crate::sandbox;
+use crate::{sandbox, suggest::nearest};
 
 /// Where the configuration is looked for unless one is named.
 pub const DEFAULT_FILE: &str = "/etc/netlabd/config.toml";
@@ -212,9 +212,19 @@ impl Config {
                 file: file.into(),
                 line: before.matches('\n').count() + 1,
                 column: last.chars().count() + 1,
-                error: error.message().replace('\n', ", "),
+                error: with_nearest(&error.message().replace('\n', ", ")),
             }
         })
+    }
+}
+
+/// An error of serde's, with the name that was meant where it names a misspelt one and those that it knows.
+fn with_nearest(error: &str) -> String {
+    let mut words = error.split('`').skip(1).step_by(2);
+    let misspelt = words.next().filter(|_| error.starts_with("unknown "));
+    match misspelt.and_then(|name| nearest(name, words)) {
+        Some(name) => format!("{error}; did you mean `{name}`?"),
+        None => error.to_owned(),
     }
 }
 
@@ -248,7 +258,10 @@ mod tests {
     #[test]
     fn faults_have_their_place() {
         assert!(error("[quotas]\nlabs = 3\nnods = 4\n").starts_with("c.toml:3:1: unknown field `nods`"));
+        assert!(error("[quotas]\nnods = 4\n").ends_with("; did you mean `nodes`?"));
+        assert!(!error("[quotas]\nfrobnicate = 4\n").contains("did you mean"));
         assert!(error("[quota]\n").starts_with("c.toml:1:2: unknown field `quota`"));
+        assert!(error("[quota]\n").ends_with("; did you mean `quotas`?"));
         assert!(error("[quotas]\n  labs = -1\n").starts_with("c.toml:2:10: invalid value"));
         assert!(error("[quotas]\nlabs = \n").starts_with("c.toml:2:8: "));
         assert!(error("[limits]\nmax_streams = 0\n").starts_with("c.toml:2:15: "));

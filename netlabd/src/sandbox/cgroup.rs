@@ -12,7 +12,7 @@ use std::{
 
 use rustix::io::Errno;
 
-use super::error::{Result, Step};
+use super::error::{Result, Step, errno};
 
 /// Bounds of a lab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,11 @@ impl Cgroups {
             Some(service) if delegated(&service) => Ok(Self { parent: service }),
             _ => enable(&root).map(|()| Self { parent: root.join("netlab") }),
         }
+    }
+
+    /// The cgroup below which labs have theirs.
+    pub fn parent(&self) -> &Path {
+        &self.parent
     }
 
     /// Makes (or finds) a lab's cgroup and sets its bounds.
@@ -106,7 +111,7 @@ impl Cgroup {
             .write(true)
             .open(&path)
             .map(Into::into)
-            .map_err(|error| Step::JoinCgroup.path(&path, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+            .map_err(|error| Step::JoinCgroup.path(&path, errno(error)))
     }
 
     /// Kills every process in it (`cgroup.kill`, Linux 5.14). Best effort: init does the rest.

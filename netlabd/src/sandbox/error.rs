@@ -126,6 +126,12 @@ impl Step {
     }
 }
 
+/// The kernel's number in an error of the standard library; `EIO` for one that has none.
+#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
+pub(super) fn errno(error: std::io::Error) -> Errno {
+    Errno::from_io_error(&error).unwrap_or(Errno::IO)
+}
+
 /// What to do, in words that follow the error.
 fn advice(step: Step, errno: Errno) -> &'static str {
     match (step, errno) {

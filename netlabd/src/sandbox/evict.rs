@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    error::{Result, Step},
+    error::{Result, Step, errno},
     init, pin,
 };
 
@@ -39,7 +39,7 @@ pub fn end_in(path: &Path, network: BorrowedFd<'_>, limit: Duration) -> Result<(
     let deadline = Instant::now() + limit;
     loop {
         let found: Vec<i32> =
-            processes().map_err(|error| failed(errno(&error)))?.filter(|p| inside(*p)).collect();
+            processes().map_err(|error| failed(errno(error)))?.filter(|p| inside(*p)).collect();
         if found.is_empty() {
             return Ok(());
         }
@@ -71,8 +71,4 @@ fn processes() -> io::Result<impl Iterator<Item = i32>> {
 /// What a namespace is known by. A process that has ended has none.
 fn identity(path: &str) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
-}
-
-fn errno(error: &io::Error) -> Errno {
-    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }

@@ -8,6 +8,7 @@ use std::{
     fs,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
+    thread,
 };
 
 use rustix::{
@@ -41,6 +42,11 @@ pub struct UserNamespace(OwnedFd);
 impl UserNamespace {
     /// Creates one that maps `ids` and allows no user namespace within. Blocks for about 2 ms.
     pub fn create(ids: IdRange) -> Result<Self> {
+        Ok(Self::create_with(ids, 0)?.0)
+    }
+
+    /// Creates one, and at once `n` network namespaces as [`Self::create_network_namespaces`] does.
+    pub fn create_with(ids: IdRange, n: usize) -> Result<(Self, Vec<OwnedFd>)> {
         let mut helper = Helper::start(Task::User)?;
         let fd = one(helper.done()?.1)?;
         // Mapped before anything else happens inside: a process there has ids only from here on.
@@ -49,9 +55,16 @@ impl UserNamespace {
             write_once(&path, &format!("0 {} {}", ids.base, ids.count))
                 .map_err(|errno| Step::MapIds.errno(errno))?;
         }
-        helper.send(b"mapped", &[])?;
+        let own = n.div_ceil(helpers(n));
+        helper.send(&count(own)?, &[])?;
         helper.done()?;
-        Ok(Self(fd))
+        let user = Self(fd);
+        let (mut made, others) = thread::scope(|scope| {
+            let others = scope.spawn(|| user.create_network_namespaces(n - own));
+            (receive(helper, own), join(others))
+        });
+        made.as_mut().map_or_else(|_| Ok(()), |made| others.map(|others| made.extend(others)))?;
+        Ok((user, made?))
     }
 
     /// Opens the one pinned at `path`; `None` where no namespace is pinned.
@@ -65,18 +78,20 @@ impl UserNamespace {
         if n == 0 {
             return Ok(Vec::new());
         }
-        let wanted = u32::try_from(n).map_err(|_| Step::NetworkNamespace.errno(Errno::INVAL))?;
-        let mut helper = Helper::start(Task::Networks)?;
-        helper.send(&wanted.to_le_bytes(), &[self.as_fd()])?;
-        let mut made = Vec::with_capacity(n);
-        while made.len() < n {
-            let (_, fds) = helper.done()?;
-            if fds.is_empty() {
-                return Err(Error::HelperEnded("sent no namespace".into()));
-            }
-            made.extend(fds);
-        }
-        Ok(made)
+        let share = n.div_ceil(helpers(n));
+        let shares = (0..n).step_by(share).map(|first| share.min(n - first));
+        let made: Vec<Result<Vec<OwnedFd>>> = thread::scope(|scope| {
+            let makers: Vec<_> =
+                shares.map(|share| scope.spawn(move || self.create_by_one_helper(share))).collect();
+            makers.into_iter().map(join).collect()
+        });
+        Ok(made.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+
+    fn create_by_one_helper(&self, n: usize) -> Result<Vec<OwnedFd>> {
+        let helper = Helper::start(Task::Networks)?;
+        helper.send(&count(n)?, &[self.as_fd()])?;
+        receive(helper, n)
     }
 
     /// Whether `netns` (or any other namespace that is not a user namespace) belongs to this one.
@@ -138,6 +153,34 @@ fn owner(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     unsafe { ioctl::ioctl(namespace, GetOwner) }
 }
 
+/// How many helpers make `n` network namespaces: as many as there are processors, unless one is done
+/// before another has started.
+fn helpers(n: usize) -> usize {
+    const WORTH_ONE: usize = 16;
+    thread::available_parallelism().map_or(1, usize::from).min(n / WORTH_ONE).max(1)
+}
+
+fn count(n: usize) -> Result<[u8; 4]> {
+    Ok(u32::try_from(n).map_err(|_| Step::NetworkNamespace.errno(Errno::INVAL))?.to_le_bytes())
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// Takes the `n` namespaces that a helper makes.
+fn receive(mut helper: Helper, n: usize) -> Result<Vec<OwnedFd>> {
+    let mut made = Vec::with_capacity(n);
+    while made.len() < n {
+        let (_, fds) = helper.done()?;
+        if fds.is_empty() {
+            return Err(Error::HelperEnded("sent no namespace".into()));
+        }
+        made.extend(fds);
+    }
+    Ok(made)
+}
+
 /// The only descriptor of a packet that must hold one.
 fn one(fds: Vec<OwnedFd>) -> Result<OwnedFd> {
     fds.into_iter().next().ok_or_else(|| Error::HelperEnded("sent no namespace".into()))
@@ -160,26 +203,32 @@ pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 }
 
 /// Helper's task: become the first process of a new user namespace, hand it out, wait until ids are
-/// mapped, then close the door to further ones.
+/// mapped, close the door to further ones, and make as many network namespaces as asked.
 pub(super) fn create(channel: &Channel) -> Result<(), Failure> {
     unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
     let own = open_own("user")?;
     done(channel, 0, &[own.as_fd()])?;
-    request::<0>(channel)?;
+    let (bytes, []) = request(channel)?;
     // Read back, because what the kernel clamps or ignores is not an error of the write.
     let limit = "/proc/sys/user/max_user_namespaces";
     write_once(limit, "0").at(Step::ForbidUserNamespaces)?;
     match fs::read_to_string(limit).at(Step::ForbidUserNamespaces)?.trim() {
-        "0" => done(channel, 0, &[]),
-        _ => Err((Step::ForbidUserNamespaces, Errno::PERM)),
+        "0" => done(channel, 0, &[])?,
+        _ => return Err((Step::ForbidUserNamespaces, Errno::PERM)),
     }
+    make_networks(channel, &bytes)
 }
 
 /// Helper's task: enter the user namespace it is given and make as many network namespaces as asked.
 pub(super) fn create_networks(channel: &Channel) -> Result<(), Failure> {
     let (bytes, [user]) = request(channel)?;
-    let wanted = <[u8; 4]>::try_from(bytes).map_err(|_| (Step::Talk, Errno::INVAL))?;
     enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
+    make_networks(channel, &bytes)
+}
+
+/// Makes network namespaces, their number in four bytes, and hands them out.
+fn make_networks(channel: &Channel, wanted: &[u8]) -> Result<(), Failure> {
+    let wanted = <[u8; 4]>::try_from(wanted).map_err(|_| (Step::Talk, Errno::INVAL))?;
     let mut left = u32::from_le_bytes(wanted) as usize;
     while left > 0 {
         let mut made = Vec::new();

@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::{
-    error::{Error, Result, Step},
+    error::{Error, Result, Step, errno},
     namespace::same_namespace,
 };
 
@@ -28,11 +28,7 @@ const NSFS_MAGIC: u64 = 0x6e73_6673;
 /// does the same. A later call changes nothing.
 pub fn prepare_directory(path: &Path) -> Result<()> {
     let failed = |errno| Step::PinDirectory.path(path, errno);
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path)
-        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(|error| failed(errno(error)))?;
     if is_mount_point(path).map_err(failed)? {
         return Ok(());
     }

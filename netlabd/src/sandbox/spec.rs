@@ -13,6 +13,8 @@ use rustix::{
     io::Errno,
 };
 
+use super::error::errno;
+
 /// A command and what it shall see.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Spec {
@@ -64,11 +66,6 @@ impl Spec {
         File::from(fd).read_to_end(&mut bytes).map_err(errno)?;
         Self::decode(bytes.as_slice()).map_err(|_| Errno::BADMSG)
     }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
-fn errno(error: std::io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
 }
 
 #[cfg(test)]

@@ -3,27 +3,73 @@
 use std::{
     fs,
     io::Read,
-    os::{fd::AsFd, unix::fs::PermissionsExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        linux::net::SocketAddrExt,
+        unix::{
+            fs::{PermissionsExt, chown},
+            net::{SocketAddr, UnixListener},
+        },
+    },
     path::Path,
     process::{Child, Command, Stdio},
 };
 
 use netlabd::sandbox::{Streams, pin, spawn};
 
-use crate::sandbox_common::{TestLab, block_on, run};
+use rustix::{
+    pty::{OpenptFlags, openpt, ptsname, unlockpt},
+    thread::{LinkNameSpaceType, move_into_link_name_space},
+};
 
-/// A decoy host: links, files, a process, System V memory; and two labs.
+use crate::{
+    sandbox_common::{TestLab, block_on, run},
+    sockets::ABSTRACT,
+};
+
+/// A decoy host: links, files, a process, System V memory, sockets, a user's terminal; and two labs.
 pub(crate) struct Decoys {
     lab: TestLab,
     other: TestLab,
     process: Child,
     links: String,
+    terminal: (OwnedFd, String),
+    /// Kept open.
+    _sockets: Vec<UnixListener>,
 }
 
 /// Names of all links on the decoy host and in the other lab.
 fn links() -> String {
     let names = "ip -o link | cut -d: -f2";
     run(&format!("({names}; nsenter --net=/srv/pins/other sh -c '{names}') | sort"))
+}
+
+/// Sockets of the host, and an abstract one of the other lab.
+fn sockets(other: &TestLab) -> Vec<UnixListener> {
+    let name = || SocketAddr::from_abstract_name(ABSTRACT).unwrap();
+    let network = other.network.try_clone().unwrap();
+    let inside = std::thread::spawn(move || {
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network)).unwrap();
+        UnixListener::bind_addr(&name()).unwrap()
+    });
+    let sockets = vec![
+        UnixListener::bind_addr(&name()).unwrap(),
+        UnixListener::bind("/srv/socket").unwrap(),
+        UnixListener::bind("/run/netns/socket").unwrap(),
+        inside.join().unwrap(),
+    ];
+    run("chmod 600 /srv/socket; chmod 666 /run/netns/socket");
+    sockets
+}
+
+/// A terminal of user 12345, and its path.
+fn terminal() -> (OwnedFd, String) {
+    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    unlockpt(&master).unwrap();
+    let path = ptsname(&master, Vec::new()).unwrap().into_string().unwrap();
+    chown(&path, Some(12345), None).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o620)).unwrap();
+    (master, path)
 }
 
 impl Decoys {
@@ -38,6 +84,8 @@ impl Decoys {
         run("echo open > /srv/open && chmod 644 /srv/open && mknod -m 600 /srv/zero c 1 5");
         run("cp /usr/bin/id /srv/id && chown 12345 /srv/id && chmod 4755 /srv/id");
         run("ipcmk --shmem 4096 --mode 0600 && echo decoy > /proc/sys/kernel/domainname");
+        // Not below /sys, where a lab has one of its own.
+        run("mkdir /srv/cgroup && { mount -t cgroup2 decoy /srv/cgroup || true; }");
         // Not by its path, which may lie below a directory that is covered now.
         fs::copy("/proc/self/exe", "/srv/probe").unwrap();
         fs::set_permissions("/srv/probe", fs::Permissions::from_mode(0o755)).unwrap();
@@ -67,11 +115,19 @@ impl Decoys {
             .stdin(fs::File::open("/srv/secret").unwrap())
             .spawn()
             .unwrap();
-        Self { lab, other, process, links: links() }
+        let sockets = sockets(&other);
+        Self { lab, other, process, links: links(), terminal: terminal(), _sockets: sockets }
     }
 
-    fn environment(&self) -> [(String, String); 1] {
-        [("DECOY_PID".into(), self.process.id().to_string())]
+    fn environment(&self) -> [(String, String); 3] {
+        let maps = fs::read_to_string(format!("/proc/{}/maps", self.process.id())).unwrap();
+        let stack = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
+        let lowest = usize::from_str_radix(stack.split('-').next().unwrap(), 16).unwrap();
+        [
+            ("DECOY_PID".into(), self.process.id().to_string()),
+            ("DECOY_STACK".into(), lowest.to_string()),
+            ("DECOY_TERMINAL".into(), self.terminal.1.clone()),
+        ]
     }
 
     /// Runs a probe as the lab's root: its exit code and what it says.

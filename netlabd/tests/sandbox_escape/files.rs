@@ -34,6 +34,11 @@ pub(crate) const PROBES: &[Probe] = &[
     ("open vm.overcommit_memory for writing", || open_to_write("/proc/sys/vm/overcommit_memory")),
     ("open user.max_user_namespaces for writing", || open_to_write("/proc/sys/user/max_user_namespaces")),
     ("open a sysfs file for writing", || open_to_write("/sys/kernel/mm/transparent_hugepage/enabled")),
+    ("leave the own cgroup", || open_to_write("/srv/cgroup/cgroup.procs")),
+    ("change which cgroups have bounds", || open_to_write("/srv/cgroup/cgroup.subtree_control")),
+    ("make a cgroup", || {
+        fs::create_dir("/srv/cgroup/netlab-probe").and_then(|()| fs::remove_dir("/srv/cgroup/netlab-probe"))
+    }),
     ("set a trusted attribute", || {
         shell("touch /tmp/a").and_then(|()| set_attribute(c"/tmp/a", c"trusted.netlab", b"1"))
     }),

@@ -15,6 +15,7 @@ mod files;
 mod namespaces;
 mod network;
 mod processes;
+mod sockets;
 mod system;
 
 use std::{io, process::Command};
@@ -28,7 +29,8 @@ type Probe = (&'static str, fn() -> io::Result<()>);
 const FEWEST: usize = 46;
 
 fn probes() -> Vec<Probe> {
-    [network::PROBES, namespaces::PROBES, files::PROBES, processes::PROBES, system::PROBES].concat()
+    [network::PROBES, namespaces::PROBES, files::PROBES, processes::PROBES, sockets::PROBES, system::PROBES]
+        .concat()
 }
 
 fn main() {

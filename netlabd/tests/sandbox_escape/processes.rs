@@ -31,6 +31,14 @@ pub(crate) const PROBES: &[Probe] = &[
         // SAFETY: no pointers.
         check(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process, 0, 0) }).map(drop)
     }),
+    ("read a host process's memory", || {
+        let mut byte = 0_u8;
+        vm(libc::SYS_process_vm_readv, &raw mut byte)
+    }),
+    ("write a host process's memory", || {
+        let mut byte = 0_u8;
+        vm(libc::SYS_process_vm_writev, &raw mut byte)
+    }),
     ("change a host process's limits", || {
         let limit = [100_u64, 100];
         // SAFETY: a limit of the right size, no old one is asked for.
@@ -54,6 +62,15 @@ pub(crate) const PROBES: &[Probe] = &[
         if found { Ok(()) } else { Err(io::ErrorKind::NotFound.into()) }
     }),
 ];
+
+/// Moves one byte between this process and the lowest address of the decoy's stack, which it does not use.
+fn vm(call: libc::c_long, byte: *mut u8) -> io::Result<()> {
+    let there: usize = std::env::var("DECOY_STACK").unwrap().parse().unwrap();
+    // `struct iovec`: address and length.
+    let (ours, theirs) = ([byte as usize, 1], [there, 1]);
+    // SAFETY: one byte of ours, which both calls may use, and one of the decoy's.
+    check(unsafe { libc::syscall(call, decoy_pid(), ours.as_ptr(), 1, theirs.as_ptr(), 1, 0) }).map(drop)
+}
 
 fn trace(pid: i32) -> io::Result<()> {
     // SEIZE does not stop the process, and this one's end releases it.

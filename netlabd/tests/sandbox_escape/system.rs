@@ -78,6 +78,16 @@ pub(crate) const PROBES: &[Probe] = &[
         // SAFETY: no pointers.
         check(unsafe { libc::syscall(libc::SYS_fanotify_init, 4, libc::O_RDONLY) }).map(drop)
     }),
+    ("watch a whole file system with fanotify", || {
+        // FAN_REPORT_FID, which everybody may have; FAN_MARK_ADD of FAN_MARK_FILESYSTEM for FAN_OPEN.
+        // SAFETY: no pointers.
+        let group = check(unsafe { libc::syscall(libc::SYS_fanotify_init, 0x200, libc::O_RDONLY) })?;
+        // SAFETY: a C string.
+        check(unsafe {
+            libc::syscall(libc::SYS_fanotify_mark, group, 0x101, 0x20_u64, libc::AT_FDCWD, c"/srv".as_ptr())
+        })
+        .map(drop)
+    }),
     ("use x86 input and output ports", || {
         // SAFETY: grants this process access, which it does not use.
         check(unsafe { libc::syscall(libc::SYS_ioperm, 0x80, 1, 1) }).map(drop)

@@ -326,10 +326,10 @@ fn namespaces() {
     all_is_well(&host, "d", &file);
 }
 
-/// A pin unmounted in a lab that has come to rest.
+/// A pin unmounted in a lab that has come to rest: no event of its interfaces tells of that.
 fn unmounted() {
     let (host, file) = with_lab();
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(4));
     breaks(&host, "d", &[("umount /run/netns/d.sw", "ip -n d.sw link show br0")], SOON);
     all_is_well(&host, "d", &file);
 }

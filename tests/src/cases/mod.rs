@@ -7,6 +7,7 @@ mod apply;
 mod bad_input;
 mod bounds;
 mod by_hand;
+mod captures;
 mod client;
 mod concurrency;
 mod drift;
@@ -29,6 +30,7 @@ mod restart;
 mod shortage;
 mod ssh;
 mod store;
+mod unruly;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -74,6 +76,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         exec::TESTS,
+        captures::TESTS,
         history::TESTS,
         host_values::TESTS,
         restart::TESTS,
@@ -87,6 +90,7 @@ pub fn all() -> Vec<Test> {
         ssh::TESTS,
         pki::TESTS,
         abuse::TESTS,
+        unruly::TESTS,
         bounds::TESTS,
         metrics::TESTS,
         programs::TESTS,

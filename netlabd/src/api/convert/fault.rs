@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::model::NameError;
+use crate::{model::NameError, suggest::nearest};
 
 /// One thing that is wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,16 +73,11 @@ impl Sink {
 
     /// `; did you mean "x"?` for the nearest of the names, or nothing.
     pub(super) fn suggest<'a>(&self, text: &str, names: impl Iterator<Item = &'a str>) -> String {
-        if self.0.len() >= SUGGESTIONS || text.len() > 64 {
+        if self.0.len() >= SUGGESTIONS {
             return String::new();
         }
-        let near = names
-            .map(|name| (strsim::osa_distance(text, name), name))
-            .filter(|(distance, name)| {
-                *distance <= (name.len() / 3).max(1) && *distance < name.len().min(text.len())
-            })
-            .min();
-        near.map(|(_, name)| format!("; did you mean {}?", shown(name))).unwrap_or_default()
+        let near = nearest(text, names);
+        near.map(|name| format!("; did you mean {}?", shown(name))).unwrap_or_default()
     }
 
     /// The faults so far as an error, if there are any.

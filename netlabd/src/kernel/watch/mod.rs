@@ -1,8 +1,8 @@
 //! The events that wake a lab's actor: whoever changes something of a lab is noticed at once.
 //!
 //! Four threads sleep until the kernel tells them something: of links, addresses, routes and
-//! forwarding (rtnetlink), of NAT rules (nfnetlink), of pins (inotify, and changes of mounts). Each of the two sockets hears
-//! all namespaces at once. An event only says which lab to look at, and in which node, never what is
+//! forwarding (rtnetlink), of NAT rules (nfnetlink), of pins (inotify, and changes of mounts). Each of the two
+//! sockets hears all namespaces at once. An event only says which lab to look at, and in which node, never what is
 //! wrong there, so that a storm of events costs one look and no memory.
 //!
 //! The kernel puts an event into the sockets' buffers before the call that caused it returns. So
@@ -140,7 +140,12 @@ impl Linux {
             None => Ok(()),
         })?;
         self.spawn("sysctl-looks", |linux, events| linux.follow_sysctls(&events.wake))?;
-        self.spawn("pin-events", |linux, events| linux.pins.follow(&events.wake))?;
+        self.spawn("pin-events", |linux, events| {
+            linux.pins.follow(&|wake| {
+                linux.mounts.mark();
+                (events.wake)(wake);
+            })
+        })?;
         self.spawn("mount-events", |linux, events| mounts::follow(&linux.spaces, &events.wake))
     }
 

@@ -1,8 +1,12 @@
 //! The namespaces of labs: made, held open, pinned, found again, given back.
 //!
+//! - `removal`: namespaces are let go.
+//!
 //! Every node's namespace is held open, so that a pin taken away can be put back, and gets an
 //! identifier in the host's namespace (`RTM_NEWNSID`) before it is first looked at: by those link dumps
 //! name the other end of a veth pair, and one socket hears the events of all.
+
+mod removal;
 
 use std::{
     collections::BTreeMap,
@@ -185,18 +189,21 @@ impl Spaces {
     }
 
     fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
-        let user = match &self.of(lab)?.user {
-            Some(user) => user.clone(),
-            None => Arc::new(self.make_user(lab, first_id)?),
-        };
-        self.edit(lab, |spaces| spaces.user = Some(user.clone()));
-        sandbox::prepare_directory(&self.netns_dir).map_err(|error| Failure::new(lab, error))?;
-        user.create_network_namespaces(nodes.len()).map_err(|error| Failure::new(lab, error))
+        let failed = |error: sandbox::Error| Failure::new(lab, error);
+        sandbox::prepare_directory(&self.netns_dir).map_err(failed)?;
+        let known = self.of(lab)?.user.clone();
+        if let Some(user) = known {
+            return user.create_network_namespaces(nodes.len()).map_err(failed);
+        }
+        let ids = IdRange { base: first_id, count: IDS };
+        let (user, made) = UserNamespace::create_with(ids, nodes.len()).map_err(failed)?;
+        self.pin_user(lab, &user, first_id)?;
+        self.edit(lab, |spaces| spaces.user = Some(Arc::new(user)));
+        Ok(made)
     }
 
-    fn make_user(&self, lab: &LabName, first_id: u32) -> Result<UserNamespace, Failure> {
-        let failure = |error: sandbox::Error| Failure::new(lab, error);
-        let user = UserNamespace::create(IdRange { base: first_id, count: IDS }).map_err(failure)?;
+    fn pin_user(&self, lab: &LabName, user: &UserNamespace, first_id: u32) -> Result<(), Failure> {
+        let failed = |error: sandbox::Error| Failure::new(lab, error);
         let dir = self.labs_dir.join(lab.as_str());
         fs::create_dir_all(&dir)
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
@@ -204,11 +211,11 @@ impl Spaces {
         fs::write(&file, first_id.to_string())
             .map_err(|error| Failure::os(lab, format!("writing {}", file.display()), &error))?;
         let path = self.user_pin(lab);
-        sandbox::unpin(&path).map_err(failure)?;
+        sandbox::unpin(&path).map_err(failed)?;
         fault::step("before the user namespace is pinned");
-        sandbox::pin(user.as_fd(), &path).map_err(failure)?;
+        sandbox::pin(user.as_fd(), &path).map_err(failed)?;
         fault::step("after the user namespace is pinned");
-        Ok(user)
+        Ok(())
     }
 
     fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
@@ -261,34 +268,6 @@ impl Spaces {
             .and_then(|()| sandbox::unpin(&path))
             .and_then(|()| sandbox::pin(fresh.as_fd(), &path))
             .map_err(|error| Failure::new(node, error))
-    }
-
-    /// Lets a node's namespace go, and returns the identifier that it had; the kernel frees it once
-    /// nobody is in it.
-    pub(super) fn remove(&self, lab: &LabName, node: &NodeName) -> Result<Option<i32>, Failure> {
-        let path = self.pin_path(lab, node);
-        let ours = self.of(lab)?.nodes.get(node).is_some_and(|space| self.is_pinned(lab, node, space));
-        if ours || is_bare(&path) {
-            sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
-            fault::step("after a node is unpinned");
-        }
-        let mut id = None;
-        self.edit(lab, |spaces| {
-            id = spaces.nodes.remove(node).and_then(|space| space.id);
-            if let Some(id) = id {
-                spaces.by_id.remove(&id);
-                self.owners().remove(&id);
-            }
-        });
-        Ok(id)
-    }
-
-    /// Deletes our interfaces in those namespaces without owner that somebody still holds.
-    pub(super) fn empty(&self, ids: &[i32]) -> io::Result<()> {
-        // Locked, so that no new namespace is given one of the identifiers meanwhile.
-        let owners = self.owners();
-        let held = ids.iter().filter(|id| !owners.contains_key(id)).copied();
-        rtnl::empty_namespaces(&mut RouteSocket::open()?, held)
     }
 
     /// Gives back a lab's user namespace and folder.
@@ -365,10 +344,4 @@ fn list(dir: &PathBuf) -> io::Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),
     }
-}
-
-/// Whether there is a file to pin a namespace on, and nothing on it: somebody has unmounted the pin.
-fn is_bare(path: &Path) -> bool {
-    let empty = fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
-    empty && sandbox::open_pin(path).is_ok_and(|pin| pin.is_none())
 }

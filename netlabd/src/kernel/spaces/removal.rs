@@ -1,0 +1,83 @@
+//! Namespaces are let go.
+
+use std::{fs, io, path::Path};
+
+use super::{
+    super::{
+        enter,
+        rtnl::{self, RouteSocket},
+    },
+    NodeSpace, Spaces,
+};
+use crate::{
+    exec::Failure,
+    fault,
+    model::{LabName, NodeName},
+    sandbox,
+};
+
+/// Pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock` in
+/// `fs/namespace.c`), and those who wait together share it.
+const AT_ONCE: usize = 16;
+
+/// What was let go.
+#[derive(Debug, Default)]
+pub(in crate::kernel) struct Removed {
+    /// The identifiers that the namespaces had.
+    pub(in crate::kernel) ids: Vec<i32>,
+    /// What could not be let go, and why.
+    pub(in crate::kernel) failures: Vec<Failure>,
+}
+
+impl Spaces {
+    /// Lets namespaces of nodes go, all at one moment: the kernel then takes them apart together. It frees
+    /// each once nobody is in it.
+    pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
+        let open = self.of(lab)?;
+        let unpinned =
+            enter::on_threads(AT_ONCE, nodes, || (), |(), node| self.unpin(lab, node, open.nodes.get(*node)));
+        drop(open);
+        let mut removed = Removed::default();
+        let mut last_users = Vec::with_capacity(nodes.len());
+        self.edit(lab, |spaces| {
+            for (node, unpinned) in nodes.iter().zip(unpinned) {
+                match unpinned {
+                    Ok(()) => last_users.extend(spaces.nodes.remove(*node)),
+                    Err(failure) => removed.failures.push(failure),
+                }
+            }
+            removed.ids = last_users.iter().filter_map(|space| space.id).collect();
+            let mut owners = self.owners();
+            for id in &removed.ids {
+                spaces.by_id.remove(id);
+                owners.remove(id);
+            }
+        });
+        drop(last_users);
+        Ok(removed)
+    }
+
+    /// Takes a node's pin away, unless it is somebody else's.
+    fn unpin(&self, lab: &LabName, node: &NodeName, space: Option<&NodeSpace>) -> Result<(), Failure> {
+        let path = self.pin_path(lab, node);
+        if space.is_some_and(|space| self.is_pinned(lab, node, space)) || is_bare(&path) {
+            sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+            fault::step("after a node is unpinned");
+        }
+        Ok(())
+    }
+
+    /// Deletes our interfaces in those namespaces without owner that somebody still holds.
+    pub(in crate::kernel) fn empty(&self, ids: &[i32]) -> io::Result<()> {
+        // Locked, so that no new namespace is given one of the identifiers meanwhile.
+        let owners = self.owners();
+        let held = ids.iter().filter(|id| !owners.contains_key(id)).copied();
+        rtnl::empty_namespaces(&mut RouteSocket::open()?, held)
+    }
+}
+
+/// Whether there is a file to pin a namespace on, and nothing on it: somebody has unmounted the pin.
+fn is_bare(path: &Path) -> bool {
+    let empty = fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    empty && sandbox::open_pin(path).is_ok_and(|pin| pin.is_none())
+}
