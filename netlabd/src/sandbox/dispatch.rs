@@ -17,7 +17,7 @@ use rustix::{
 use super::{
     channel::{Channel, Packet, Report},
     error::{Step, errno},
-    init, monitor, namespace,
+    fork_server, init, namespace,
 };
 
 /// `argv[0]` of a helper.
@@ -55,7 +55,7 @@ pub(super) enum Task {
     Init,
     /// Find the init of a process namespace.
     FindInit,
-    /// Run a command in a node and watch over it.
+    /// Fork helpers that each run a command in a node and watch over it.
     Run,
 }
 
@@ -73,13 +73,13 @@ impl Task {
         }
     }
 
-    fn run(self, channel: &Channel) -> Result<(), Failure> {
+    fn run(self, channel: &mut Channel) -> Result<(), Failure> {
         match self {
             Self::User => namespace::create(channel),
             Self::Networks => namespace::create_networks(channel),
             Self::Init => init::start(channel),
             Self::FindInit => init::find(channel),
-            Self::Run => monitor::run(channel),
+            Self::Run => fork_server::serve(channel),
         }
     }
 }
@@ -94,7 +94,10 @@ pub fn dispatch() {
     let word = args.next().unwrap_or_default();
     let task = Task::ALL.into_iter().find(|task| word.as_bytes() == task.name().as_bytes());
     let code = match task.ok_or(Errno::INVAL).and_then(|task| Ok((task, become_helper(task)?))) {
-        Ok((task, channel)) => finish(&channel, task.run(&channel)),
+        Ok((task, mut channel)) => {
+            let result = task.run(&mut channel);
+            finish(&channel, result)
+        }
         Err(errno) => {
             eprintln!("{NAME}: this is a part of netlabd, not a command to run by hand: {errno}");
             2
@@ -116,8 +119,8 @@ pub(super) fn finish(channel: &Channel, done: Result<(), Failure>) -> i32 {
 }
 
 /// Shuts this process off: no lab process can read its memory or descriptors, and it holds nothing but
-/// the channel and the log. All but the one that must clean up after a command die with the thread
-/// that started them.
+/// the channel and the log. All but the one that outlives the thread which started it, since commands run under it,
+/// die with that thread.
 fn become_helper(task: Task) -> Result<Channel, Errno> {
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
     if task != Task::Run {
@@ -150,6 +153,26 @@ pub(super) fn fork() -> Result<Option<Pid>, Errno> {
         -1 => Err(last_errno()),
         pid => Ok(Pid::from_raw(pid)),
     }
+}
+
+/// Who reaps the children of this process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reaping {
+    /// The kernel: a parent that ignores SIGCHLD has no zombies (`wait(2)`).
+    ByTheKernel,
+    /// This process, which wants to know how they ended.
+    ByItself,
+}
+
+/// Chooses who reaps the children. A forked process goes on with its parent's choice.
+#[allow(unsafe_code, reason = "no safe wrapper exists")]
+pub(super) fn reap_children(reaping: Reaping) {
+    let disposition = match reaping {
+        Reaping::ByTheKernel => libc::SIG_IGN,
+        Reaping::ByItself => libc::SIG_DFL,
+    };
+    // SAFETY: no handler is installed, only the disposition changes.
+    unsafe { libc::signal(libc::SIGCHLD, disposition) };
 }
 
 /// The errno of the libc call that just failed.

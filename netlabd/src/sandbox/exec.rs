@@ -12,8 +12,8 @@ use tokio::io::{Interest, unix::AsyncFd};
 use super::{
     cgroup::Cgroup,
     channel::Report,
-    dispatch::Task,
     error::{Error, Result, Step, errno},
+    fork_server::fork_helper,
     helper::Helper,
     init::LabInit,
     namespace::{IdRange, UserNamespace},
@@ -99,8 +99,7 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
         streams::make(command.streams, lab.ids).map_err(|errno| Step::Streams.errno(errno))?;
     let spec = spec(lab, command).store().map_err(|errno| Step::StartHelper.errno(errno))?;
     let procs = lab.cgroup.map(Cgroup::procs).transpose()?;
-    let mut helper = Helper::start(Task::Run)?;
-    helper.linger();
+    let mut helper = fork_helper()?;
     let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network];
     fds.extend(theirs.iter().map(AsFd::as_fd));
     fds.extend(procs.as_ref().map(AsFd::as_fd));

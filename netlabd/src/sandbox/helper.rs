@@ -20,7 +20,7 @@ use super::{
 };
 
 /// Longest silence of a helper before it is ended. Making 200 namespaces takes it less than a second.
-const SILENCE: Duration = Duration::from_secs(30);
+pub(super) const SILENCE: Duration = Duration::from_secs(30);
 
 static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
 
@@ -31,12 +31,23 @@ pub fn set_helper_program(program: impl Into<PathBuf>) {
     PROGRAM.get_or_init(|| program.into());
 }
 
-/// A running helper. Ended and reaped when dropped.
+/// A running helper. Ended and reaped when dropped; one that was forked for a command ends by itself, because it
+/// has to clean up: its channel is shut, which it notices.
 #[derive(Debug)]
 pub(super) struct Helper {
-    child: Option<Child>,
+    process: Process,
     channel: Channel,
-    lingers: bool,
+}
+
+/// Whose child a helper is.
+#[derive(Debug)]
+enum Process {
+    /// The daemon's.
+    Child(Child),
+    /// The fork server's, which reaps it; its process id.
+    Forked(u32),
+    /// The daemon's, and reaped.
+    Reaped,
 }
 
 impl Helper {
@@ -54,18 +65,21 @@ impl Helper {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| start(errno(error)))?;
-        Ok(Self { child: Some(child), channel, lingers: false })
+        Ok(Self { process: Process::Child(child), channel })
     }
 
-    /// Lets the helper end by itself when this is dropped, because it has to clean up: its channel is
-    /// shut, which it notices.
-    pub(super) fn linger(&mut self) {
-        self.lingers = true;
+    /// One that the fork server has made.
+    pub(super) fn forked(channel: Channel, process: u32) -> Self {
+        Self { process: Process::Forked(process), channel }
     }
 
     /// The helper's process id.
     pub(super) fn pid(&self) -> u32 {
-        self.child.as_ref().map_or(0, Child::id)
+        match &self.process {
+            Process::Child(child) => child.id(),
+            Process::Forked(process) => *process,
+            Process::Reaped => 0,
+        }
     }
 
     /// Sends a packet to the helper.
@@ -113,11 +127,13 @@ impl Helper {
 
     /// Says how the helper ended.
     fn ending(&mut self) -> String {
-        match self.child.take().map(|mut child| child.wait()) {
-            Some(Ok(status)) => format!("ended without an answer ({status})"),
-            Some(Err(error)) => format!("cannot be waited for ({error})"),
-            None => "has ended before".into(),
-        }
+        let Process::Child(child) = &mut self.process else { return "ended without an answer".into() };
+        let ending = match child.wait() {
+            Ok(status) => format!("ended without an answer ({status})"),
+            Err(error) => format!("cannot be waited for ({error})"),
+        };
+        self.process = Process::Reaped;
+        ending
     }
 }
 
@@ -129,16 +145,14 @@ impl AsFd for Helper {
 
 impl Drop for Helper {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
-        if self.lingers {
-            self.channel.shut();
-            // Cleaning up takes it a few seconds at most, too long for the caller. Without the thread
-            // it would stay a zombie until the daemon ends.
-            std::thread::Builder::new().name("reap".into()).spawn(move || child.wait()).ok();
-        } else {
-            // Fails only when it has been reaped already.
-            child.kill().ok();
-            child.wait().ok();
+        match &mut self.process {
+            Process::Child(child) => {
+                // Fails only when it has been reaped already.
+                child.kill().ok();
+                child.wait().ok();
+            }
+            Process::Forked(_) => self.channel.shut(),
+            Process::Reaped => {}
         }
     }
 }

@@ -24,7 +24,7 @@ use super::{
     cgroup::Cgroup,
     channel::Channel,
     confine,
-    dispatch::{At, Failure, Task, close_range, done, finish, fork, request},
+    dispatch::{At, Failure, Reaping, Task, close_range, done, finish, fork, reap_children, request},
     error::{Error, Result, Step},
     helper::Helper,
     namespace::{UserNamespace, enter, open_own, unshare},
@@ -162,7 +162,7 @@ fn be_init(channel: &Channel, user: &OwnedFd, procs: Option<&OwnedFd>) -> Result
     set_parent_process_death_signal(None).at(Step::Identity)?;
     confine::drop_all_capabilities()?;
     seccomp::install()?;
-    reap_by_itself();
+    reap_children(Reaping::ByTheKernel);
     done(channel, 0, &[])?;
     request::<0>(channel)?;
     done(channel, 0, &[])?;
@@ -172,13 +172,6 @@ fn be_init(channel: &Channel, user: &OwnedFd, procs: Option<&OwnedFd>) -> Result
     loop {
         pause();
     }
-}
-
-/// Makes the kernel reap orphans: a parent that ignores SIGCHLD has no zombies (`wait(2)`).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
-fn reap_by_itself() {
-    // SAFETY: no handler is installed, only the disposition changes.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
 }
 
 /// Closes every descriptor but the three standard ones. The caller must not return.

@@ -15,6 +15,7 @@ mod dispatch;
 mod error;
 mod evict;
 mod exec;
+mod fork_server;
 mod helper;
 mod init;
 mod monitor;

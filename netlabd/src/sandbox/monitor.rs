@@ -1,4 +1,4 @@
-//! The helper that runs a command in a node: it goes into the lab's process namespace, forks the
+//! The helper that runs a command in a node, forked by the [`fork_server`](super::fork_server): it goes into the lab's process namespace, forks the
 //! command, and stays outside the cage to pass on signals and report the end.
 //!
 //! The order of [`become_command`] is what keeps the host safe; see each step's comment.

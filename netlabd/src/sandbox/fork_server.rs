@@ -1,0 +1,60 @@
+//! Helpers for commands, forked by a small process that is there already: to start a program as large as the
+//! daemon takes longer than all the rest of a command's start.
+//!
+//! The server is a helper itself. It is started with the first command, knows nothing of any, and ends with the
+//! daemon. For each command it is sent one end of a new channel, and forks a helper that listens there.
+
+use std::{
+    os::fd::AsFd,
+    sync::{Mutex, PoisonError},
+};
+
+use super::{
+    channel::{Channel, Report},
+    dispatch::{Failure, Reaping, Task, done, fork, reap_children, request},
+    error::{Error, Result, Step},
+    helper::{Helper, SILENCE},
+    monitor,
+};
+
+static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
+
+/// Forks a helper that runs one command; a server that has ended is replaced.
+pub(super) fn fork_helper() -> Result<Helper> {
+    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = server.as_mut() {
+        match ask(running) {
+            Err(Error::HelperEnded(_) | Error::Step { step: Step::Talk, .. }) => {}
+            answer => return answer,
+        }
+    }
+    ask(server.insert(Helper::start(Task::Run)?))
+}
+
+fn ask(server: &mut Helper) -> Result<Helper> {
+    let start = |errno| Step::StartHelper.errno(errno);
+    let (channel, theirs) = Channel::pair().map_err(start)?;
+    channel.limit_wait(SILENCE).map_err(start)?;
+    server.send(b"fork", &[theirs.as_fd()])?;
+    let (process, _) = server.done()?;
+    Ok(Helper::forked(channel, process.unsigned_abs()))
+}
+
+/// Helper's task: fork helpers until the daemon has gone. In a forked one, runs a command and watches over it; its
+/// channel takes the place of the server's.
+pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
+    reap_children(Reaping::ByTheKernel);
+    while let Ok((_, [theirs])) = request::<1>(channel) {
+        match fork() {
+            Ok(None) => {
+                reap_children(Reaping::ByItself);
+                *channel = Channel::from_fd(theirs);
+                return monitor::run(channel);
+            }
+            Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
+            // Too many processes now may be fewer later.
+            Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
