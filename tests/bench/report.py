@@ -150,7 +150,7 @@ def intro(rounds, result):
 
 def write(out, rounds, result, in_use, captured):
     """Writes both files."""
-    text = intro(rounds, result) + targets.table_of(result, in_use) + lives(result)
+    text = intro(rounds, result) + targets.table_of(result, in_use | {"captures": captured}) + lives(result)
     if any(shape == "chain" for shape, _ in measured(result)):
         text += "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
         (out / "benchmarks.svg").write_text(plot.plot(result, measured(result)))

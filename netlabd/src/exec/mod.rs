@@ -58,6 +58,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// The labs of which the host bears marks, wanted or not.
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure>;
 
+    /// The first ids of the user namespaces of all labs that hold one, wanted or not, as far as they are known.
+    fn ids_in_use(&self) -> Result<BTreeSet<u32>, Failure>;
+
     /// Gives back what a lab without nodes still holds: its user namespace and folders.
     fn release(&self, lab: &LabName) -> Result<(), Failure>;
 }

@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io,
     os::fd::{BorrowedFd, OwnedFd},
+    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -57,20 +58,37 @@ pub(super) fn on_threads<T: Sync, S, R: Send>(
     if items.is_empty() {
         return Vec::new();
     }
-    let share = items.len().div_ceil(threads.clamp(1, items.len()));
-    thread::scope(|scope| {
-        let threads: Vec<_> = items
-            .chunks(share)
-            .map(|chunk| {
-                scope.spawn(|| {
-                    let mut state = state();
-                    chunk.iter().map(|item| work(&mut state, item)).collect::<Vec<_>>()
-                })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
-    })
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let (mut state, mut done) = (state(), Vec::new());
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(number) else { return done };
+            done.push((number, work(&mut state, item)));
+        }
+    };
+    let mut done: Vec<(usize, R)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads.clamp(1, items.len())).map(|_| scope.spawn(worker)).collect();
+        let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+            thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        threads.into_iter().flat_map(join).collect()
+    });
+    done.sort_unstable_by_key(|(number, _)| *number);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_the_order_of_the_items() {
+        let items: Vec<usize> = (0..1_000).collect();
+        for threads in [0, 1, 7, 2_000] {
+            let doubled = on_threads(threads, &items, || 2, |factor, item| *factor * item);
+            assert!(doubled.iter().enumerate().all(|(number, twice)| *twice == 2 * number), "{threads}");
+            assert_eq!(doubled.len(), items.len());
+        }
+    }
 }

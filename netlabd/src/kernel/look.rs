@@ -139,7 +139,8 @@ fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceSta
     let ipv4 = granted(rtnl::routes(socket, AddressFamily::Inet, &names)?)?;
     // A kernel without IPv6 refuses the second.
     let ipv6 = rtnl::routes(socket, AddressFamily::Inet6, &names)?.unwrap_or_default();
-    state.links.values_mut().for_each(|link| cut_off(link, &ipv4.direct));
+    let direct = &ipv4.direct | &ipv6.direct;
+    state.links.values_mut().for_each(|link| cut_off(link, &direct));
     state.routes = [ipv4.routes, ipv6.routes].concat();
     Ok(state)
 }
@@ -152,8 +153,12 @@ fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
     }
     let index = link.index;
     for state in &mut link.addresses {
-        let IpNet::V4(address) = state.address else { continue };
-        let has_route = address.prefix_len() < 32 && address.network().octets()[0] != 0;
+        let has_route = match state.address {
+            IpNet::V4(address) => address.prefix_len() < 32 && address.network().octets()[0] != 0,
+            // Others may add an address without a route to its network (`noprefixroute`): ours has one, which
+            // is there once the interface is at work.
+            IpNet::V6(address) => address.prefix_len() < 128 && state.ours && link.carrier,
+        };
         state.cut_off = has_route && !direct.contains(&(index, state.address.trunc()));
     }
 }

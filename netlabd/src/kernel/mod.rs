@@ -237,6 +237,11 @@ impl Kernel for Linux {
         Ok(labs)
     }
 
+    fn ids_in_use(&self) -> Result<BTreeSet<u32>, Failure> {
+        let failure = |error: std::io::Error| Failure::os("host", "looking for ids of labs", &error);
+        Ok(self.spaces.labs().map_err(failure)?.iter().filter_map(|lab| self.spaces.first_id(lab)).collect())
+    }
+
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
         self.spaces.release(lab)?;
         self.wanted.forget(lab);

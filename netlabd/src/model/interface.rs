@@ -6,6 +6,9 @@ use ipnet::IpNet;
 
 use super::{Endpoint, IfName, NameError};
 
+/// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
+pub const LINK_GROUP: u32 = 0x6e65_746c;
+
 /// One network interface of a node or of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {

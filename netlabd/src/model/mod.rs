@@ -12,7 +12,7 @@ mod reach;
 mod route;
 pub mod ruleset;
 
-pub use interface::{BridgePort, Interface, Kind, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
+pub use interface::{BridgePort, Interface, Kind, LINK_GROUP, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
 pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target};
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey};
 pub use nat::{Masquerade, Nat, NatRule, PortForward, Protocol};

@@ -1,6 +1,6 @@
 //! The line that does an operation by hand.
 
-use crate::model::{Endpoint, IfName, Kind, LabName, NatRule, Place, Route, Vxlan};
+use crate::model::{Endpoint, IfName, Kind, LINK_GROUP, LabName, NatRule, Place, Route, Vxlan};
 
 use super::{LinkChange, Op, VethEnd};
 
@@ -131,6 +131,7 @@ impl Hand<'_> {
             LinkChange::Mac(mac) => format!("{set} address {mac}"),
             LinkChange::Master(Some(bridge)) => format!("{set} master {bridge}"),
             LinkChange::Master(None) => format!("{set} nomaster"),
+            LinkChange::Mark => format!("{set} group {LINK_GROUP}"),
             LinkChange::VlanFiltering(on) => format!("{set} type bridge vlan_filtering {}", switch(on)),
             LinkChange::Stp(on) => format!("{set} type bridge stp_state {}", switch(on)),
         }

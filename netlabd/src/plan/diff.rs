@@ -291,6 +291,7 @@ impl<'a> PlaceDiff<'a> {
     fn shape(&mut self, at: &Endpoint, want: &LinkTarget) {
         let Some(link) = self.link(at) else { return };
         let mut changes = Vec::new();
+        changes.extend((!link.ours && want.kind != Kind::Loopback).then_some(LinkChange::Mark));
         changes.extend(want.mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
         let raised = raise(self.place, want, link).is_some();
         changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));

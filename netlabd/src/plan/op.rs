@@ -148,6 +148,8 @@ pub enum LinkChange {
     Mac(Mac),
     /// Member of this bridge, or of none.
     Master(Option<IfName>),
+    /// The lab's mark: the group of its interfaces and, on the host, the alias with its name.
+    Mark,
     /// On a bridge: VLAN-aware ports.
     VlanFiltering(bool),
     /// On a bridge: the Spanning Tree Protocol.
@@ -296,6 +298,7 @@ impl fmt::Display for LinkChange {
             Self::Mac(mac) => write!(f, "MAC {mac}"),
             Self::Master(Some(bridge)) => write!(f, "a port of {bridge}"),
             Self::Master(None) => f.write_str("a port of no bridge"),
+            Self::Mark => f.write_str("marked as the lab's"),
             Self::VlanFiltering(true) => f.write_str("VLAN-filtering"),
             Self::VlanFiltering(false) => f.write_str("not VLAN-filtering"),
             Self::Stp(true) => f.write_str("running STP"),

@@ -15,7 +15,7 @@ pub(super) fn between(before: Option<&proto::Lab>, after: Option<&proto::Lab>) -
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
     let value = |lab| serde_json::to_value(lab).unwrap_or_default();
     let mut lines = Vec::new();
-    compare("", &value(before), &value(after), &mut lines);
+    compare("", &value(beside(before, after)), &value(beside(after, before)), &mut lines);
     if lines.len() > LINES {
         let more = lines.len() - (LINES - 1);
         lines.truncate(LINES - 1);
@@ -25,6 +25,19 @@ pub(super) fn between(before: Option<&proto::Lab>, after: Option<&proto::Lab>) -
         *line = line.chars().take(LENGTH - 3).chain("...".chars()).collect();
     }
     lines
+}
+
+/// A lab without the nodes, links and checks that another one has too: most of a large one, usually.
+fn beside(lab: &proto::Lab, other: &proto::Lab) -> proto::Lab {
+    let nodes = lab.nodes.iter().filter(|(name, node)| other.nodes.get(*name) != Some(*node));
+    proto::Lab {
+        name: lab.name.clone(),
+        description: lab.description.clone(),
+        nodes: nodes.map(|(name, node)| (name.clone(), node.clone())).collect(),
+        host: lab.host.clone(),
+        links: if lab.links == other.links { Vec::new() } else { lab.links.clone() },
+        checks: if lab.checks == other.checks { Vec::new() } else { lab.checks.clone() },
+    }
 }
 
 fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {

@@ -377,8 +377,9 @@ impl Manager {
     }
 
     fn free_ids(&self) -> Result<u32, Error> {
-        let taken: BTreeSet<u32> =
-            self.0.labs().values().map(|entry| entry.state().record.first_id).collect();
+        // Labs of which nothing can be read run on with theirs.
+        let mut taken = self.0.kernel.ids_in_use()?;
+        taken.extend(self.0.labs().values().map(|entry| entry.state().record.first_id));
         let free = (0..MAX_LABS).map(|number| FIRST_ID + number * IDS).find(|id| !taken.contains(id));
         free.ok_or_else(|| {
             Failure::new(

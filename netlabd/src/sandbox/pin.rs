@@ -71,18 +71,19 @@ pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
 pub fn unpin(path: &Path) -> Result<()> {
     let failed = |errno| Step::Unpin.path(path, errno);
     loop {
-        match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
-            // Again, for two pins one upon the other.
-            Ok(()) => {}
-            // INVAL: a file that is not a mount point.
-            Err(Errno::INVAL) => break,
+        let mounted = match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            Ok(()) => true,
+            // A file that is not a mount point.
+            Err(Errno::INVAL) => false,
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(failed(errno)),
+        };
+        match rustix::fs::unlink(path) {
+            Ok(()) | Err(Errno::NOENT) => return Ok(()),
+            // There were two pins, one upon the other.
+            Err(Errno::BUSY) if mounted => {}
+            Err(errno) => return Err(failed(errno)),
         }
-    }
-    match rustix::fs::unlink(path) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(failed(errno)),
     }
 }
 

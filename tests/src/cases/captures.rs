@@ -290,7 +290,7 @@ fn wireshark() {
         command.stderr(File::create(host.scratch("tshark.err")).expect("making a file"));
         let mut child = command.spawn().expect("starting tshark");
         let mut code = None;
-        wait_until("tshark has two packets", LIMIT * 2, || {
+        wait_until("tshark has two packets", LIMIT * 4, || {
             host.pings("small.ns1", "203.0.113.1");
             code = child.try_wait().expect("waiting for tshark").map(exit_code);
             code.is_some()

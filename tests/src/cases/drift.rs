@@ -15,9 +15,9 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::sysctls", sysctls),
     Test::new("drift::nat", nat).needs(&[Feature::Nat]),
     Test::new("drift::namespaces", namespaces),
+    Test::new("drift::unmounted_pin", unmounted),
     Test::new("drift::extras_are_left_alone", extras),
-    // Under User-mode Linux one of its routes is not put back: docs/faults.md.
-    Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]).lacks(&[Feature::OwnKernel]),
+    Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]),
     Test::new("drift::again_and_again", again_and_again),
     Test::new("drift::paused_lab_is_left_alone", paused),
 ];
@@ -163,6 +163,10 @@ fn addresses_and_routes() {
             ("ip -n d.ns1 route replace default via 192.0.2.77", default),
             // The kernel's own routes to networks go too, without which no gateway is reached.
             ("ip -n d.ns1 route flush table main", default),
+            (
+                "ip -n d.ns1 -6 route flush table main",
+                "ip -n d.ns1 -6 route | grep -q '^2001:db8::/64 dev eth0'",
+            ),
             (
                 "ip -n d.ns2 route del 203.0.113.0/24",
                 "ip -n d.ns2 route | grep -q '^203.0.113.0/24 dev eth0' && ip -n d.ns2 route | grep -q '^default via 203.0.113.254'",
@@ -322,6 +326,14 @@ fn namespaces() {
     all_is_well(&host, "d", &file);
 }
 
+/// A pin unmounted in a lab that has come to rest: no event of its interfaces tells of that.
+fn unmounted() {
+    let (host, file) = with_lab();
+    std::thread::sleep(Duration::from_secs(4));
+    breaks(&host, "d", &[("umount /run/netns/d.sw", "ip -n d.sw link show br0")], SOON);
+    all_is_well(&host, "d", &file);
+}
+
 fn extras() {
     let (host, file) = with_lab();
     host.sh("ip -n d.ns1 addr add 192.0.2.77/24 dev eth0
@@ -387,6 +399,8 @@ fn on_the_host() {
             ("until ip link set lab0 down && ip link set lab0 name oops; do sleep 0.01; done", mended),
             ("ip addr del 192.0.2.254/24 dev lab0", mended),
             ("ip route del 192.0.2.0/24", "ip route | grep -q '^192.0.2.0/24 dev lab0'"),
+            ("ip link set lab0 alias ''", "ip link show lab0 | grep -q 'alias netlab:internet$'"),
+            ("ip link set lab0 group 0", "! ip link show lab0 | grep -q 'group default'"),
             ("ip link set lab0 mtu 1400", "ip link show lab0 | grep -q 'mtu 1500'"),
             ("ip link set lab0 address 02:00:00:00:00:99", "! ip link show lab0 | grep -q 02:00:00:00:00:99"),
             ("ip link set lab0 netns internet.ns1 name oops", mended),

@@ -59,6 +59,7 @@ impl Lab<'_> {
             ("down", []) => self.world.set_up(at, false).is_ok(),
             ("mtu", [mtu]) => self.world.set_mtu(at, mtu.parse().ok()?).is_ok(),
             ("mac", [mac]) => self.world.set_mac(at, mac.parse().ok()?).is_ok(),
+            ("unmark", []) => link.mark.take().is_some(),
             ("nomaster", []) => self.world.set_master(at, None).is_ok(),
             ("rename", [name]) => {
                 let from = link.name.clone();

@@ -6,7 +6,7 @@ mod ops;
 mod world;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,6 +25,8 @@ pub(crate) struct FakeKernel(Mutex<State>);
 #[derive(Debug)]
 struct State {
     world: World,
+    /// First ids of user namespaces.
+    ids: BTreeMap<LabName, u32>,
     fault: Option<Fault>,
     /// Operations tried so far.
     tried: usize,
@@ -50,7 +52,8 @@ pub(crate) struct Snapshot(String);
 impl FakeKernel {
     /// A host with nothing but `lo`.
     pub(crate) fn new() -> Self {
-        Self(Mutex::new(State { world: World::new(), fault: None, tried: 0, broken: BTreeSet::new() }))
+        let (world, ids, broken) = (World::new(), BTreeMap::new(), BTreeSet::new());
+        Self(Mutex::new(State { world, ids, fault: None, tried: 0, broken }))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -110,6 +113,9 @@ impl Kernel for FakeKernel {
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
         let mut count = 0;
+        if scope.first_id != 0 {
+            self.state().ids.insert(scope.lab.clone(), scope.first_id);
+        }
         for stage in &plan.stages {
             let is_new = |op: &&Op| matches!(op, Op::AddNode(_) | Op::PinNode(_));
             let is_gone = |op: &&Op| matches!(op, Op::DeleteNode(_));
@@ -180,6 +186,12 @@ impl Kernel for FakeKernel {
         let mut state = self.state();
         state.attempt("host", "looking for marks")?;
         Ok(state.world.marked().cloned().collect())
+    }
+
+    fn ids_in_use(&self) -> Result<BTreeSet<u32>, Failure> {
+        let state = self.state();
+        let ids = state.ids.iter().filter(|(lab, _)| state.world.labs.contains_key(*lab));
+        Ok(ids.map(|(_, id)| *id).collect())
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {

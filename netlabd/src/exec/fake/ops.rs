@@ -232,6 +232,10 @@ impl Lab<'_> {
                 let master = master.as_ref().map(|name| find(name.as_str())).transpose()?;
                 self.world.set_master(at, master)
             }
+            LinkChange::Mark => {
+                self.world.link(at).ok_or(libc::ENODEV)?.mark = Some(self.name.clone());
+                Ok(())
+            }
             LinkChange::VlanFiltering(on) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.kind {
                 FakeKind::Bridge { vlan_filtering, .. } => {
                     *vlan_filtering = *on;

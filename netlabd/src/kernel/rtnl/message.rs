@@ -72,7 +72,8 @@ pub(in crate::kernel) fn messages<'a>(
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
             let of_kind = matches!(change, LinkChange::VlanFiltering(_) | LinkChange::Stp(_));
             let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
-            vec![(message(link), 0)]
+            let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
+            std::iter::once((message(link), 0)).chain(alias).collect()
         }
         Op::AddVlan { at, vlan, flags, on_bridge } => {
             let link = bridge_vlan(index(at.interface.as_str())?, vlan.get(), *flags, *on_bridge);
@@ -227,6 +228,7 @@ fn set_link(
         LinkChange::Mac(mac) => builder.address(mac.octets().to_vec()).build(),
         LinkChange::Master(Some(master)) => builder.controller(index(master.as_str())?).build(),
         LinkChange::Master(None) => builder.nocontroller().build(),
+        LinkChange::Mark => builder.link_group(LINK_GROUP).build(),
         LinkChange::VlanFiltering(on) => bridge(InfoBridge::VlanFiltering(*on)),
         LinkChange::Stp(true) => bridge(InfoBridge::StpState(BridgeStpState::KernelStp)),
         LinkChange::Stp(false) => bridge(InfoBridge::StpState(BridgeStpState::Disabled)),

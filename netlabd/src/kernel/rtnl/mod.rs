@@ -2,18 +2,17 @@
 
 mod empty;
 mod message;
+mod nsid;
 mod observe;
 mod socket;
 
 pub(super) use empty::empty_namespaces;
 pub(super) use message::{Indexes, Unknown, messages};
-pub(super) use observe::{
-    LinkDump, addresses, has_advertised_default, links, namespace_id, namespace_ids, routes, uplinks, vlans,
-};
+pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
+pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, routes, uplinks, vlans};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 
-/// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
-pub(super) const LINK_GROUP: u32 = 0x6e65_746c;
+pub(super) use crate::model::LINK_GROUP;
 
 /// `IFA_PROTO` of every address that netlabd adds (Linux 5.18 and later).
 pub(super) const ADDRESS_PROTOCOL: u8 = 78;

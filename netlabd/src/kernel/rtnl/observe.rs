@@ -4,7 +4,6 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io,
     net::IpAddr,
-    os::fd::{AsRawFd, BorrowedFd},
 };
 
 use ipnet::IpNet;
@@ -15,7 +14,6 @@ use netlink_packet_route::{
         AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
         InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
     },
-    nsid::{NsidAttribute, NsidMessage},
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
 
@@ -42,7 +40,7 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) alias: Option<String>,
 }
 
-type Dump<T> = io::Result<Result<T, super::Refusal>>;
+pub(super) type Dump<T> = io::Result<Result<T, super::Refusal>>;
 
 /// All interfaces of the socket's namespace, or of the one that it knows by `nsid`.
 pub(in crate::kernel) fn links(socket: &mut RouteSocket, nsid: Option<i32>) -> Dump<Vec<LinkDump>> {
@@ -353,47 +351,4 @@ pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily
         _ => Vec::new(),
     };
     Ok(found.into_iter().flat_map(of).collect())
-}
-
-/// The identifier by which the socket's namespace knows another one; gives it one if need be.
-pub(in crate::kernel) fn namespace_id(
-    socket: &mut RouteSocket,
-    namespace: BorrowedFd<'_>,
-) -> io::Result<i32> {
-    namespace_ids(socket, std::iter::once(namespace)).map(|ids| ids[0])
-}
-
-/// The identifiers by which the socket's namespace knows others; gives them some if need be.
-pub(in crate::kernel) fn namespace_ids<'a>(
-    socket: &mut RouteSocket,
-    namespaces: impl Iterator<Item = BorrowedFd<'a>>,
-) -> io::Result<Vec<i32>> {
-    let fds: Vec<u32> = namespaces.map(|fd| u32::try_from(fd.as_raw_fd()).unwrap_or_default()).collect();
-    let new = |fd: &u32| {
-        let mut request = NsidMessage::default();
-        // -1 lets the kernel choose.
-        request.attributes = vec![NsidAttribute::Fd(*fd), NsidAttribute::Id(-1)];
-        (RouteNetlinkMessage::NewNsId(request), 0)
-    };
-    for answer in socket.batch(fds.iter().map(new).collect())? {
-        match answer {
-            // It had one before.
-            Err(refusal) if refusal.errno != libc::EEXIST => {
-                return Err(io::Error::from_raw_os_error(refusal.errno));
-            }
-            _ => {}
-        }
-    }
-    let id = |fd| known_namespace_id(socket, fd)?.ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT));
-    fds.into_iter().map(id).collect()
-}
-
-fn known_namespace_id(socket: &mut RouteSocket, fd: u32) -> io::Result<Option<i32>> {
-    let mut request = NsidMessage::default();
-    request.attributes = vec![NsidAttribute::Fd(fd)];
-    let answer = socket.get(RouteNetlinkMessage::GetNsId(request))?;
-    let answer = answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
-    let RouteNetlinkMessage::NewNsId(answer) = answer else { return Ok(None) };
-    let id = |attribute: &NsidAttribute| if let NsidAttribute::Id(id) = attribute { Some(*id) } else { None };
-    Ok(answer.attributes.iter().find_map(id).filter(|id| *id >= 0))
 }

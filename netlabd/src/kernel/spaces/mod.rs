@@ -197,16 +197,19 @@ impl Spaces {
         }
         let ids = IdRange { base: first_id, count: IDS };
         let (user, made) = UserNamespace::create_with(ids, nodes.len()).map_err(failed)?;
-        self.pin_user(lab, &user)?;
+        self.pin_user(lab, &user, first_id)?;
         self.edit(lab, |spaces| spaces.user = Some(Arc::new(user)));
         Ok(made)
     }
 
-    fn pin_user(&self, lab: &LabName, user: &UserNamespace) -> Result<(), Failure> {
+    fn pin_user(&self, lab: &LabName, user: &UserNamespace, first_id: u32) -> Result<(), Failure> {
         let failed = |error: sandbox::Error| Failure::new(lab, error);
         let dir = self.labs_dir.join(lab.as_str());
         fs::create_dir_all(&dir)
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
+        let file = self.ids_file(lab);
+        fs::write(&file, first_id.to_string())
+            .map_err(|error| Failure::os(lab, format!("writing {}", file.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failed)?;
         fault::step("before the user namespace is pinned");
@@ -237,6 +240,15 @@ impl Spaces {
             (!pinned).then(|| node.clone())
         };
         spaces.nodes.iter().filter_map(lost).collect()
+    }
+
+    /// The labs of which a node has lost its pin.
+    pub(super) fn labs_unpinned(&self) -> Vec<LabName> {
+        let labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let lost = |(lab, spaces): &(LabName, Arc<LabSpaces>)| {
+            spaces.nodes.iter().any(|(node, space)| !self.is_pinned(lab, node, space))
+        };
+        labs.into_iter().filter(lost).map(|(lab, _)| lab).collect()
     }
 
     fn is_pinned(&self, lab: &LabName, node: &NodeName, space: &NodeSpace) -> bool {
@@ -302,6 +314,12 @@ impl Spaces {
         Ok(list(&self.labs_dir)?.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
+    /// The first id of a lab's user namespace, of an earlier run too; `None` where that is not known. The
+    /// kernel tells the ids of a user namespace only to who is in it.
+    pub(super) fn first_id(&self, lab: &LabName) -> Option<u32> {
+        fs::read_to_string(self.ids_file(lab)).ok()?.trim().parse().ok()
+    }
+
     fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever holds what was there keeps that; it is copied at most once for each of them.
@@ -310,6 +328,10 @@ impl Spaces {
 
     fn user_pin(&self, lab: &LabName) -> PathBuf {
         self.labs_dir.join(lab.as_str()).join("user")
+    }
+
+    fn ids_file(&self, lab: &LabName) -> PathBuf {
+        self.labs_dir.join(lab.as_str()).join("first-id")
     }
 
     fn pin_path(&self, lab: &LabName, node: &NodeName) -> PathBuf {

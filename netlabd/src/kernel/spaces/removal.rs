@@ -16,9 +16,11 @@ use crate::{
     sandbox,
 };
 
-/// Pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock` in
-/// `fs/namespace.c`), and those who wait together share it.
-const AT_ONCE: usize = 16;
+/// Most pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock`
+/// in `fs/namespace.c`), and those who wait together share it.
+const AT_ONCE: usize = 64;
+/// Pins for which another thread pays.
+const EACH: usize = 4;
 
 /// What was let go.
 #[derive(Debug, Default)]
@@ -34,8 +36,12 @@ impl Spaces {
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let unpinned =
-            enter::on_threads(AT_ONCE, nodes, || (), |(), node| self.unpin(lab, node, open.nodes.get(*node)));
+        let unpinned = enter::on_threads(
+            AT_ONCE.min(nodes.len() / EACH),
+            nodes,
+            || (),
+            |(), node| self.unpin(lab, node, open.nodes.get(*node)),
+        );
         drop(open);
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
@@ -69,10 +75,14 @@ impl Spaces {
 
     /// Deletes our interfaces in those namespaces without owner that somebody still holds.
     pub(in crate::kernel) fn empty(&self, ids: &[i32]) -> io::Result<()> {
+        let mut socket = RouteSocket::open()?;
         // Locked, so that no new namespace is given one of the identifiers meanwhile.
         let owners = self.owners();
-        let held = ids.iter().filter(|id| !owners.contains_key(id)).copied();
-        rtnl::empty_namespaces(&mut RouteSocket::open()?, held)
+        // One question instead of one request for each of a thousand nodes that are gone.
+        let living = rtnl::living_ids(&mut socket)?.ok();
+        let lives = |id: &i32| living.as_ref().is_none_or(|living| living.contains(id));
+        let held = ids.iter().copied().filter(|id| !owners.contains_key(id) && lives(id));
+        rtnl::empty_namespaces(&mut socket, held)
     }
 }
 

@@ -133,6 +133,8 @@ impl MarkedLinks {
         const LINK: usize = 16;
         /// `sizeof(struct netconfmsg)`, aligned (linux/netconf.h).
         const NETCONF: usize = 4;
+        /// `sizeof(struct rtmsg)`.
+        const ROUTE: usize = 12;
         /// linux/netconf.h.
         const NETCONFA_IFINDEX: u16 = 1;
         const NETCONFA_IFINDEX_ALL: i32 = -1;
@@ -149,6 +151,12 @@ impl MarkedLinks {
                 );
             }
             libc::RTM_NEWADDR | libc::RTM_DELADDR => labs.extend(self.0.get(&index(payload)).cloned()),
+            // The kernel's own route to the network of an address may be among them.
+            libc::RTM_DELROUTE => {
+                let dev = payload.get(ROUTE..).and_then(|rest| message::attribute(rest, libc::RTA_OIF));
+                let dev = dev.and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
+                labs.extend(dev.and_then(|dev| self.0.get(&dev)).cloned());
+            }
             RTM_NEWNETCONF => {
                 let about =
                     payload.get(NETCONF..).and_then(|rest| message::attribute(rest, NETCONFA_IFINDEX));

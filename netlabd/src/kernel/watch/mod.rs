@@ -1,18 +1,19 @@
 //! The events that wake a lab's actor: whoever changes something of a lab is noticed at once.
 //!
-//! Three threads sleep until the kernel tells them something: of links, addresses, routes and
-//! forwarding (rtnetlink), of NAT rules (nfnetlink), of pins (inotify). Each of the two sockets hears
-//! all namespaces at once. An event only says which lab to look at, and in which node, never what is
+//! Four threads sleep until the kernel tells them something: of links, addresses, routes and
+//! forwarding (rtnetlink), of NAT rules (nfnetlink), of pins (inotify, and changes of mounts). Each of the two
+//! sockets hears all namespaces at once. An event only says which lab to look at, and in which node, never what is
 //! wrong there, so that a storm of events costs one look and no memory.
 //!
 //! The kernel puts an event into the sockets' buffers before the call that caused it returns. So
 //! whoever wants to know of all that has happened until now reads them empty first ([`Linux::catch_up`]).
 //!
 //! Sysctls other than forwarding and the per-interface settings of `NETCONF` have no events, and
-//! `/proc/sys` has no inotify: a fourth thread looks at those that labs have asked for every two seconds,
+//! `/proc/sys` has no inotify: a fifth thread looks at those that labs have asked for every two seconds,
 //! and sleeps where there are none.
 
 mod host;
+mod mounts;
 mod pins;
 mod rules;
 mod socket;
@@ -144,7 +145,8 @@ impl Linux {
                 linux.mounts.mark();
                 (events.wake)(wake);
             })
-        })
+        })?;
+        self.spawn("mount-events", |linux, events| mounts::follow(&linux.spaces, &events.wake))
     }
 
     fn spawn(

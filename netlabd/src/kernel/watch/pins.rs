@@ -2,7 +2,7 @@
 //!
 //! `ip netns delete` unmounts and unlinks a pin; inotify(7) tells of the second. It does not tell of
 //! an unmount alone, for `IN_UNMOUNT` is given when a whole file system goes, which that of
-//! namespaces never does: the resync finds that.
+//! namespaces never does: [`mounts`](super::mounts) hears of that.
 
 use std::{
     io,

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
-    let [(a, _), (b, _), _] = changes();
+    let [(a, _), (b, _), (c, _)] = changes();
     let broken = [&b"\xff\xff"[..], b""];
     for bytes in broken {
         let dir = tempfile::tempdir().unwrap();
@@ -15,6 +15,7 @@ fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
             bed.wait_for_phase(&name_of(spec), Phase::Ready);
         }
         let running = bed.kernel.snapshot();
+        let ids = bed.manager.first_id(&name).unwrap();
         // Another netlabd on the same host, with what the first has kept, damaged.
         let store = Store::open(dir.path()).unwrap().store;
         for (name, record) in bed.manager.0.store.labs().unwrap() {
@@ -42,6 +43,11 @@ fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
             })
             .unwrap();
         assert!(matches!(bed.manager.delete(&name, &other), Err(Error::Denied(_))));
+        bed.create(&c).unwrap();
+        assert_ne!(bed.manager.first_id(&name_of(&c)).unwrap(), ids, "what runs has its user ids to itself");
+        bed.wait_for_phase(&name_of(&c), Phase::Ready);
+        bed.delete(&name_of(&c)).unwrap();
+        bed.wait(&name_of(&c), |lab| lab.is_none());
 
         bed.delete(&name).unwrap();
         assert!(matches!(bed.delete(&name), Err(Error::NotFound(_))));

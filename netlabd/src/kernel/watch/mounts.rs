@@ -1,0 +1,38 @@
+//! Pins that somebody unmounts and leaves as files.
+//!
+//! `/proc/self/mountinfo` can be polled (`proc_pid_mountinfo(5)`): it tells that some mount came or went, not
+//! which. So the pins are looked at then, some microseconds each; never for more than a small part of the
+//! time, however much others mount.
+
+use std::{
+    fs::File,
+    io, thread,
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
+
+use super::{super::spaces::Spaces, Wake};
+
+/// Least time between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Time between two looks, in times of what the first took.
+const REST: u32 = 20;
+
+/// Sleeps until mounts change and tells whose pins are lost; again and again.
+pub(super) fn follow(spaces: &Spaces, wake: &dyn Fn(Wake)) -> io::Result<()> {
+    let mounts = File::open("/proc/self/mountinfo")?;
+    loop {
+        match poll(&mut [PollFd::new(&mounts, PollFlags::PRI)], None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(errno) => return Err(errno.into()),
+        }
+        let start = Instant::now();
+        spaces.labs_unpinned().into_iter().map(Wake::Lab).for_each(wake);
+        thread::sleep(PAUSE.max(start.elapsed() * REST));
+    }
+}
