@@ -10,7 +10,7 @@ use std::{
 };
 
 use netlabd::sandbox::{Exit, LabInit, Streams, WindowSize, end_all, spawn};
-use sandbox_common::{TestLab, block_on, inside, run};
+use sandbox_common::{LIMIT, TestLab, block_on, inside, run};
 
 #[test]
 fn a_command_sees_its_node_and_its_exit_code_comes_back() {
@@ -96,20 +96,26 @@ fn a_terminal_has_a_size_and_ends_with_its_child() {
     let lab = TestLab::new();
     let size = WindowSize { rows: 33, columns: 99 };
     let mut child =
-        lab.spawn(&["sh", "-c", "stty size; tty; sleep 0.2; stty size < /dev/tty"], Streams::Terminal(size));
-    std::thread::sleep(Duration::from_millis(100));
-    let terminal = child.terminal.take().unwrap();
-    child.resize(WindowSize { rows: 44, columns: 111 }).unwrap();
-    let text = read_terminal(terminal);
+        lab.spawn(&["sh", "-c", "stty size; tty; read -r go; stty size < /dev/tty"], Streams::Terminal(size));
+    let mut terminal = std::fs::File::from(child.terminal.take().unwrap());
+    let mut text = String::new();
+    while text.lines().count() < 2 || !text.ends_with('\n') {
+        let mut byte = [0];
+        terminal.read_exact(&mut byte).unwrap();
+        text.push(char::from(byte[0]));
+    }
     assert!(text.starts_with("33 99\r\n/dev/pts/"), "{text}");
+    child.resize(WindowSize { rows: 44, columns: 111 }).unwrap();
+    terminal.write_all(b"go\n").unwrap();
+    let text = read_terminal(terminal);
     assert!(text.ends_with("44 111\r\n"), "{text}");
     assert_eq!(block_on(child.wait()).unwrap().code, 0);
 
     let child =
         lab.spawn(&["sh", "-c", "trap '' HUP TERM; while :; do sleep 1; done"], Streams::Terminal(size));
-    lab.wait_for_processes(3, Duration::from_secs(2));
+    lab.wait_for_processes(3, LIMIT);
     drop(child);
-    lab.wait_for_processes(1, Duration::from_secs(5));
+    lab.wait_for_processes(1, LIMIT);
 }
 
 #[test]
@@ -121,12 +127,12 @@ fn a_dropped_child_ends_with_its_group_and_a_detached_one_stays() {
     let stubborn = "trap '' HUP TERM; sleep 1000 & while :; do sleep 1000; done";
     let child = lab.spawn(&["sh", "-c", stubborn], Streams::Pipes);
     drop(lab.spawn(&["sleep", "1000"], Streams::Detached));
-    lab.wait_for_processes(5, Duration::from_secs(2));
+    lab.wait_for_processes(5, LIMIT);
     drop(child);
-    lab.wait_for_processes(2, Duration::from_secs(5));
+    lab.wait_for_processes(2, LIMIT);
     // The detached one outlives its Child, and ends with the lab at the latest.
     lab.output("kill -9 -1; true");
-    lab.wait_for_processes(1, Duration::from_secs(2));
+    lab.wait_for_processes(1, LIMIT);
 }
 
 #[test]
@@ -138,11 +144,11 @@ fn a_lab_ends_however_its_processes_behave() {
     let stubborn =
         "trap '' HUP TERM INT; setsid sh -c 'trap \"\" HUP TERM INT; while :; do sleep 1000; done' & wait";
     drop(lab.spawn(&["sh", "-c", stubborn], Streams::Detached));
-    lab.wait_for_processes(4, Duration::from_secs(2));
-    end_all(lab.pid_pin(), None, Duration::from_secs(5)).unwrap();
+    lab.wait_for_processes(4, LIMIT);
+    end_all(lab.pid_pin(), None, LIMIT).unwrap();
     assert_eq!(lab.count_processes(), 0);
     assert!(!lab.pid_pin().exists() && !lab.init.runs());
-    end_all(lab.pid_pin(), None, Duration::from_secs(5)).unwrap();
+    end_all(lab.pid_pin(), None, LIMIT).unwrap();
 }
 
 #[test]
@@ -155,12 +161,12 @@ fn the_init_outlives_the_daemon_and_is_found_again() {
     let again = LabInit::open(lab.pid_pin()).unwrap().expect("a running init");
     let same = LabInit::ensure(lab.pid_pin(), &lab.user, None).unwrap();
     assert_eq!(lab.count_processes(), 2, "no second init");
-    again.end(Duration::from_secs(2)).unwrap();
+    again.end(LIMIT).unwrap();
     assert!(!same.runs());
     assert!(LabInit::open(lab.pid_pin()).unwrap().is_none(), "a dead namespace is no init");
     let new = LabInit::ensure(lab.pid_pin(), &lab.user, None).unwrap();
     assert!(new.runs());
-    new.end(Duration::from_secs(2)).unwrap();
+    new.end(LIMIT).unwrap();
     assert!(LabInit::open(Path::new("/run/netns/none")).unwrap().is_none());
 }
 
@@ -176,7 +182,7 @@ fn a_command_keeps_no_pin_of_another_lab_alive() {
     let child = lab.spawn(&["sleep", "1000"], Streams::Pipes);
     run("ip netns del other");
     // The peer goes with the last reference to the namespace, in the background.
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + LIMIT;
     while run("ip -o link").contains("marker-peer") {
         assert!(Instant::now() < deadline, "the running command holds another lab's node");
         std::thread::sleep(Duration::from_millis(20));
@@ -212,8 +218,7 @@ fn read(fd: Option<OwnedFd>) -> String {
     text
 }
 
-fn read_terminal(master: OwnedFd) -> String {
-    let mut master = std::fs::File::from(master);
+fn read_terminal(mut master: std::fs::File) -> String {
     let (mut text, mut buffer) = (Vec::new(), [0; 256]);
     // EIO: nobody has the other side any more.
     while let Ok(n @ 1..) = master.read(&mut buffer) {

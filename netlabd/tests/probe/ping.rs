@@ -233,7 +233,9 @@ fn a_ping_ends_with_its_receiver() {
         reply(&events.recv().await.unwrap());
         assert_eq!(sockets().lines().count(), 1);
         drop(events);
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        assert_eq!(sockets(), "");
+        // The test's own limit bounds this.
+        while !sockets().is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
     });
 }

@@ -159,10 +159,13 @@ impl TestLab {
     }
 }
 
+/// How long anything may take that is only waited for: machines are busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
 /// Waits for a future, for a minute at most.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), future).await }).unwrap()
+    runtime.block_on(async { tokio::time::timeout(LIMIT, future).await }).unwrap()
 }
 
 /// /proc/PID/status of the only lab's init, as the host sees it.
