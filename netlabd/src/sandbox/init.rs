@@ -163,15 +163,16 @@ fn be_init(channel: &Channel, user: &OwnedFd, procs: Option<&OwnedFd>) -> Result
     confine::drop_all_capabilities()?;
     seccomp::install()?;
     reap_children(Reaping::ByTheKernel);
+    let term = hold_sigterm();
     done(channel, 0, &[])?;
     request::<0>(channel)?;
     done(channel, 0, &[])?;
     let null = std::fs::File::open("/dev/null").at(Step::Streams)?;
     rustix::stdio::dup2_stderr(&null).at(Step::Streams)?;
     close_all();
-    loop {
-        pause();
-    }
+    await_shutdown(&term);
+    // The kernel kills what is left in the namespace.
+    std::process::exit(0);
 }
 
 /// Closes every descriptor but the three standard ones. The caller must not return.
@@ -180,11 +181,36 @@ fn close_all() {
     close_range(3, 0).ok();
 }
 
-/// Sleeps until a signal comes.
+/// Blocks SIGTERM, so that it is kept for [`await_shutdown`]: to the first process of a namespace it would mean
+/// nothing (`pid_namespaces(7)`), and a shutdown of the host would wait a minute and a half for it.
 #[allow(unsafe_code, reason = "no safe wrapper exists")]
-fn pause() {
-    // SAFETY: takes nothing and touches nothing.
-    unsafe { libc::pause() };
+fn hold_sigterm() -> libc::sigset_t {
+    // SAFETY: plain data, which sigemptyset(3) fills; no handler is installed.
+    unsafe {
+        let mut term = std::mem::zeroed();
+        libc::sigemptyset(&raw mut term);
+        libc::sigaddset(&raw mut term, libc::SIGTERM);
+        libc::sigprocmask(libc::SIG_BLOCK, &raw const term, std::ptr::null_mut());
+        term
+    }
+}
+
+/// Sleeps until the host's own SIGTERM comes. The lab's root sends it in vain: within the namespace the sender
+/// has a number, and `SI_USER` cannot be forged (`rt_sigqueueinfo(2)`).
+#[allow(unsafe_code, reason = "no safe wrapper exists")]
+fn await_shutdown(term: &libc::sigset_t) {
+    loop {
+        // SAFETY: both are plain data of ours; the sender is there for a signal that kill(2) sent.
+        let outside = unsafe {
+            let mut info: libc::siginfo_t = std::mem::zeroed();
+            libc::sigwaitinfo(term, &raw mut info) == libc::SIGTERM
+                && info.si_code == libc::SI_USER
+                && info.si_pid() == 0
+        };
+        if outside {
+            return;
+        }
+    }
 }
 
 /// Helper's task: find the first process of the namespace it is given. Its number is 1 only within,

@@ -12,6 +12,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("nodes::names_of_the_lab_are_known", names),
     Test::new("nodes::root_inside_is_nobody_outside", root_inside),
     Test::new("nodes::processes_end_with_the_lab", processes),
+    Test::new("nodes::a_shutdown_ends_the_labs_init", shutdown),
     Test::new("nodes::processes_end_with_their_node", processes_of_a_node),
     Test::new("nodes::detached_commands_are_listed", detached),
     Test::new("nodes::terminals", terminals),
@@ -83,6 +84,25 @@ fn processes() {
     host.ctl(&["delete-lab", "small"]).ok();
     assert_eq!(count(), 0, "a process outlives its lab");
     toll.end("SIGKILL by the kernel; the delete ends when it is gone");
+}
+
+/// A shutdown sends SIGTERM to every process and waits for those that stay: the lab's init must not be one. Nobody
+/// within the lab ends it so.
+fn shutdown() {
+    let host = with_small();
+    let exec = |script: &str| host.ctl(&["exec", "small", "ns1", "--", "sh", "-c", script]);
+    exec("kill -TERM 1; kill -INT 1; kill -KILL 1; kill -HUP 1").ok();
+    // The first process of a namespace below this one.
+    let init =
+        host.sh("awk '/^NSpid:/ && NF == 3 && $3 == 1 { print $2 }' /proc/[0-9]*/status 2>/dev/null || true");
+    let runs =
+        || host.sh(&format!("kill -0 {} 2>/dev/null && echo yes || true", init.trim())).contains("yes");
+    let [pid] = init.split_whitespace().collect::<Vec<_>>()[..] else { panic!("not one init: {init}") };
+    exec("kill -0 1").ok();
+    assert!(runs(), "a command of the lab has ended its init");
+    host.sh(&format!("kill -TERM {pid}"));
+    wait_until("the init ends", Duration::from_secs(30), || !runs());
+    exec("true").ok();
 }
 
 /// A node leaves a lab that stays: what runs in it ends, what runs beside it and what is of others goes on.
