@@ -84,13 +84,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         format!("the kernel's events cannot be heard: {error}; netlabd needs CAP_NET_ADMIN and CAP_SYS_ADMIN")
     })?;
     if opened.aside.is_empty() {
-        let purging = manager.clone();
-        tokio::task::spawn_blocking(move || {
-            if let Err(error) = purging.purge_strays() {
-                tracing::warn!(%error, "strays are left");
-            }
-        })
-        .await?;
+        purge_strays(manager.clone()).await?;
     }
     let metrics = metrics::start(&policy.config().metrics, manager.clone(), policy.clone());
     // Labs are worth more than figures about them: netlabd goes on without.
@@ -98,6 +92,9 @@ async fn run(options: &Options) -> Result<(), Error> {
         tracing::error!(%error, "no metrics are served");
         None
     });
+    if let Err(error) = sandbox::prepare_commands() {
+        tracing::warn!(%error, "the first command in a node will take longer to start");
+    }
     // Before the first client can see that netlabd runs, and stop it.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -156,6 +153,16 @@ async fn run(options: &Options) -> Result<(), Error> {
         sandbox::remove_directory(&labs_dir)?;
     }
     Ok(())
+}
+
+/// Takes away what is ours and belongs to no lab.
+async fn purge_strays(manager: Manager) -> Result<(), Error> {
+    let purge = move || {
+        if let Err(error) = manager.purge_strays() {
+            tracing::warn!(%error, "strays are left");
+        }
+    };
+    Ok(tokio::task::spawn_blocking(purge).await?)
 }
 
 /// Waits until all labs have been looked at, within bounds.

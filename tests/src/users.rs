@@ -1,6 +1,6 @@
 //! Ordinary users of a private host, with groups of its own.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use rustix::mount::mount_bind;
 
@@ -59,11 +59,22 @@ pub fn move_in(host: &TestHost) {
 impl User {
     /// A program of the workspace, ready to be run as this user.
     pub fn command(&self, host: &TestHost, name: &str, args: &[&str]) -> Command {
+        self.run_as(host, &host.scratch(name), args)
+    }
+
+    /// A shell that runs a script as this user, with the programs in its PATH.
+    pub fn shell(&self, host: &TestHost, script: &str) -> Command {
+        let mut command = self.run_as(host, Path::new("/bin/sh"), &["-c", script]);
+        command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", host.scratch("").display()));
+        command
+    }
+
+    fn run_as(&self, host: &TestHost, program: &Path, args: &[&str]) -> Command {
         let groups: Vec<_> = self.groups.iter().map(ToString::to_string).collect();
         let uid = self.uid.to_string();
         let mut command = Command::new("setpriv");
         command.args(["--reuid", &uid, "--regid", &uid, "--groups", &groups.join(","), "--"]);
-        command.arg(host.scratch(name)).args(args).current_dir("/");
+        command.arg(program).args(args).current_dir("/");
         command.env("NETLAB_HOST", format!("unix://{}", host.folders().socket().display()));
         command
     }

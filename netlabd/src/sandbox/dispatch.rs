@@ -91,6 +91,8 @@ pub fn dispatch() {
     if args.next().is_none_or(|name| name.as_bytes() != NAME.as_bytes()) {
         return;
     }
+    // Started by a link, it would be called `exe` in lists of processes.
+    rustix::thread::set_name(c"netlabd-sandbox").unwrap_or_default();
     let word = args.next().unwrap_or_default();
     let task = Task::ALL.into_iter().find(|task| word.as_bytes() == task.name().as_bytes());
     let code = match task.ok_or(Errno::INVAL).and_then(|task| Ok((task, become_helper(task)?))) {

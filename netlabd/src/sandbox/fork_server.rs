@@ -1,7 +1,7 @@
 //! Helpers for commands, forked by a small process that is there already: to start a program as large as the
 //! daemon takes longer than all the rest of a command's start.
 //!
-//! The server is a helper itself. It is started with the first command, knows nothing of any, and ends with the
+//! The server is a helper itself. It is started with the daemon, knows nothing of any command, and ends with the
 //! daemon. For each command it is sent one end of a new channel, and forks a helper that listens there.
 
 use std::{
@@ -18,6 +18,18 @@ use super::{
 };
 
 static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
+
+/// Starts the server, so that the first command need not wait for it.
+///
+/// # Errors
+/// When the process cannot be started; the first command then tries again.
+pub fn prepare_commands() -> Result<()> {
+    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
+    if server.is_none() {
+        *server = Some(Helper::start(Task::Run)?);
+    }
+    Ok(())
+}
 
 /// Forks a helper that runs one command; a server that has ended is replaced.
 pub(super) fn fork_helper() -> Result<Helper> {

@@ -30,6 +30,7 @@ mod restart;
 mod shortage;
 mod ssh;
 mod store;
+mod tour;
 mod unruly;
 
 /// One test.
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Test> {
     [
         harness::TESTS,
         labs::TESTS,
+        tour::TESTS,
         kinds::TESTS,
         bad_input::TESTS,
         apply::TESTS,
