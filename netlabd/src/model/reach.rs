@@ -6,6 +6,16 @@ use ipnet::IpNet;
 
 use super::{Endpoint, Lab, NodeName, Place, Target};
 
+fn is_ipv4(net: &IpNet) -> bool {
+    net.addr().is_ipv4()
+}
+
+/// The first on a range of the sender's `own`, else the first.
+fn nearest<'a>(own: &[IpNet], theirs: impl Iterator<Item = &'a IpNet> + Clone) -> Option<&'a IpNet> {
+    let shared = theirs.clone().find(|net| own.iter().any(|own| own.contains(&net.addr())));
+    shared.or_else(|| theirs.into_iter().next())
+}
+
 impl Lab {
     /// The address at which `from` best reaches `to`: one on a range that both have, else the
     /// target's first one of a family that the sender has too, else its first.
@@ -21,22 +31,29 @@ impl Lab {
             }
             Target::Endpoint(at) => self.addresses_at(at)?,
         };
-        let shared = theirs.iter().find(|net| own.iter().any(|own| own.contains(&net.addr())));
-        let kin =
-            || theirs.iter().find(|net| own.iter().any(|own| own.addr().is_ipv4() == net.addr().is_ipv4()));
-        let best = shared.or_else(kin).or(theirs.first());
+        let kin = theirs.iter().filter(|net| own.iter().any(|own| is_ipv4(own) == is_ipv4(net)));
+        let best = nearest(&own, kin).or(theirs.first());
         best.map(IpNet::addr).ok_or_else(|| format!("{to} has no address in the lab; give one"))
     }
 
-    /// A node's hosts(5): every node of the lab by name, at the address that suits this one.
+    /// A node's hosts(5): every node of the lab by name, at the address of each family that suits this one.
     pub fn hosts_file(&self, node: &NodeName) -> String {
-        let from = Place::Node(node.clone());
+        let own = self.addresses(&Place::Node(node.clone())).unwrap_or_default();
         let mut lines = String::from("127.0.0.1 localhost\n::1 localhost\n");
         for name in self.nodes.keys() {
-            let address = self.address_for(&from, &Target::Place(Place::Node(name.clone())));
-            // A node without an address is only known to itself.
-            let own = (name == node).then_some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
-            if let Some(address) = address.ok().or(own) {
+            let theirs = self.addresses(&Place::Node(name.clone())).unwrap_or_default();
+            let best = |family: bool| {
+                let spoken = own.iter().any(|own| is_ipv4(own) == family);
+                nearest(&own, theirs.iter().filter(|net| spoken && is_ipv4(net) == family))
+            };
+            let mut found: Vec<IpAddr> =
+                [true, false].into_iter().filter_map(best).map(IpNet::addr).collect();
+            if found.is_empty() {
+                // A node without an address is only known to itself.
+                let itself = (name == node).then_some(IpAddr::V4(std::net::Ipv4Addr::LOCALHOST));
+                found.extend(theirs.first().map(IpNet::addr).or(itself));
+            }
+            for address in found {
                 lines.extend([address.to_string().as_str(), " ", name.as_str(), "\n"]);
             }
         }

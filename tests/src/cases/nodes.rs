@@ -53,6 +53,31 @@ fn names() {
     let _ = host.ctl(&["exec", "small", "ns1", "--", "hostname"]).says("ns1");
     host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "router"]).ok();
     host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "ns2"]).ok();
+
+    // Both families, and as the lab is now.
+    let both = |ns2: &str| {
+        let more = "addresses: [192.0.2.1/24, \"2001:db8::1/64\"]";
+        let six = ["addresses: [192.0.2.254/24, \"2001:db8::254/64\"]", ns2];
+        SMALL
+            .replace("addresses: [192.0.2.1/24]", more)
+            .replace("addresses: [192.0.2.254/24]", six[0])
+            .replace("addresses: [203.0.113.1/24]", six[1])
+    };
+    let hosts = || host.ctl(&["exec", "small", "ns1", "--", "cat", "/etc/hosts"]).ok();
+    let apply = |text: String| host.ctl(&["apply-lab", &host.file("both.yaml", text)]).ok();
+    apply(both("addresses: [203.0.113.1/24]"));
+    assert_eq!(
+        hosts(),
+        "127.0.0.1 localhost\n::1 localhost\n192.0.2.1 ns1\n2001:db8::1 ns1\n203.0.113.1 ns2\n\
+         192.0.2.254 router\n2001:db8::254 router\n"
+    );
+    let six = ["exec", "small", "ns1", "--", "ping", "-6", "-c", "1", "-W", "5", "router"];
+    wait_until("the name is reached by IPv6", Duration::from_secs(30), || host.ctl(&six).code == 0);
+    apply(both("addresses: [203.0.113.9/24]"));
+    assert!(hosts().contains("203.0.113.9 ns2\n"), "{}", hosts());
+    host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "ns2"]).ok();
+    let resolvers = host.ctl(&["exec", "small", "ns1", "--", "cat", "/etc/resolv.conf"]).ok();
+    assert!(!resolvers.contains("127.0.0."), "a resolver that no node reaches: {resolvers}");
 }
 
 fn root_inside() {
