@@ -177,6 +177,16 @@ pub(super) fn reap_children(reaping: Reaping) {
     unsafe { libc::signal(libc::SIGCHLD, disposition) };
 }
 
+/// Gives every signal its default action. One that is ignored stays so in all that is started, and a daemon
+/// that a script has started in the background ignores Ctrl-C (POSIX shell, 2.11).
+#[allow(unsafe_code, reason = "no safe wrapper exists")]
+pub(super) fn default_signals() {
+    for number in 1..=libc::SIGRTMAX() {
+        // SAFETY: no handler is installed. SIGKILL, SIGSTOP and those of the C library are refused, as they should be.
+        unsafe { libc::signal(number, libc::SIG_DFL) };
+    }
+}
+
 /// The errno of the libc call that just failed.
 pub(super) fn last_errno() -> Errno {
     errno(std::io::Error::last_os_error())

@@ -21,7 +21,7 @@ use rustix::{
 use super::{
     channel::{Channel, Packet, Report},
     confine,
-    dispatch::{At, Failure, close_range, done, finish, fork},
+    dispatch::{At, Failure, close_range, default_signals, done, finish, fork},
     error::Step,
     mounts,
     namespace::{enter, unshare},
@@ -105,8 +105,9 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
     Err(command.exec()).at(Step::Execute)
 }
 
-/// Session, streams, cgroup: what needs no namespace.
+/// Signals, session, streams, cgroup: what needs no namespace.
 fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<OwnedFd>) -> Result<(), Failure> {
+    default_signals();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Lab processes go first when memory is short. Not vital.
     std::fs::write("/proc/self/oom_score_adj", "500").ok();

@@ -19,6 +19,7 @@ use crate::{
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("exec::signals_pass_where_input_is_not_read", unread_input),
+    Test::new("exec::no_signal_is_ignored_from_the_start", defaults),
     Test::new("exec::a_slow_reader_costs_no_memory", slow_reader)
         // Its kernel does not tell what a process waits for.
         .lacks(&[Feature::OwnKernel]),
@@ -70,6 +71,19 @@ fn unread_input() {
     child.kill().expect("netlabctl is there");
     child.wait().expect("waiting");
     wait_until("the command goes with its client", LIMIT, || count(&host, "sleep 432") == 0);
+}
+
+/// netlabd as a script starts it in the background: with Ctrl-C ignored, which children inherit.
+fn defaults() {
+    let mut host = TestHost::here();
+    host.start_under(&["sh", "-c", "trap '' INT QUIT HUP USR1; exec \"$@\"", "sh"]);
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    let line = host.ctl(&["exec", "small", "ns1", "--", "grep", "SigIgn", "/proc/self/status"]).ok();
+    let word = line.split_whitespace().last().unwrap_or_default();
+    let ignored = u64::from_str_radix(word, 16).expect("a mask of signals");
+    // Two belong to the C library, which lets nobody change them.
+    assert_eq!(ignored & !(3 << 31), 0, "{line}");
 }
 
 /// How much netlabd may grow with a stream, in KiB: its buffers, and what the allocator takes for them.

@@ -207,6 +207,9 @@ fn rights() {
     before.assert_unchanged();
 }
 
+/// A file that ends what flickers. Killed, it would leave a last command that goes on alone.
+const ENOUGH: &str = "enough";
+
 /// A macvlan's parent is deleted and made again while labs are made on it.
 fn parent() {
     let host = TestHost::started();
@@ -216,8 +219,12 @@ fn parent() {
         "{ name: m, nodes: { a: { interfaces: { mv0: { macvlan: { parent: par0 } } } }, b: { interfaces: { mv0: { \
          macvlan: { parent: par0 } } } } } }",
     );
-    let flicker = "while :; do ip link add par0 type veth peer name par1 && ip link set par0 up; sleep 0.02; ip link del par0; done";
-    let mut flicker = quiet(Command::new("sh").args(["-c", flicker]));
+    let mut flicker = quiet(Command::new("sh").args([
+        "-c",
+        "until [ -e \"$0\" ]; do ip link add par0 type veth peer name par1 && ip link set par0 up; sleep 0.02; \
+         ip link del par0; done",
+        &host.scratch(ENOUGH).display().to_string(),
+    ]));
     let mut made = 0;
     for _ in 0..6 {
         let output = host.ctl(&["create-lab", &file, "--timeout", "2s"]);
@@ -227,7 +234,7 @@ fn parent() {
         made += usize::from(output.code == 0);
         let _ = host.ctl(&["delete-lab", "m"]);
     }
-    let _ = flicker.kill();
+    host.file(ENOUGH, "");
     let _ = flicker.wait();
     host.run("ip", &["link", "del", "par0"]);
     wait_until("nothing is left", Duration::from_secs(30), || host.sh("ls /run/netns").is_empty());
@@ -245,9 +252,11 @@ fn names() {
          lab0: { addresses: [198.51.100.254/24] } } }, links: [ { endpoints: ['a:e', 'host:lab0'] } ], checks: [ { from: a, to: 198.51.100.254 } ] }",
     );
     // It deletes only what is its own.
-    let flicker =
-        "while :; do ip link add lab0 type veth peer name other && sleep 0.01 && ip link del other; done";
-    let mut flicker = quiet(Command::new("sh").args(["-c", flicker]));
+    let mut flicker = quiet(Command::new("sh").args([
+        "-c",
+        "until [ -e \"$0\" ]; do ip link add lab0 type veth peer name other && sleep 0.01 && ip link del other; done",
+        &host.scratch(ENOUGH).display().to_string(),
+    ]));
     let (mut made, mut taken) = (0, 0);
     for _ in 0..10 {
         let output = host.ctl(&["create-lab", &file, "--timeout", "5s"]);
@@ -260,7 +269,7 @@ fn names() {
         let _ = host.ctl(&["delete-lab", "n"]);
         assert!(!host.log().contains("panicked"), "{}", host.log());
     }
-    let _ = flicker.kill();
+    host.file(ENOUGH, "");
     let _ = flicker.wait();
     host.run("ip", &["link", "del", "other"]);
     before.assert_unchanged();

@@ -3,8 +3,8 @@
 //! A line that is new there must be told to this test: see [`RUN_ELSEWHERE`] and [`Line::of`].
 
 use std::{
-    fs,
-    path::Path,
+    fs::{self, File},
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
 };
 
@@ -27,13 +27,13 @@ const RUN_ELSEWHERE: [&str; 5] = [
     "netlabctl --host ssh://me@lab1", // ssh::all_commands
 ];
 
-/// What goes on while other lines are run, and how that is seen; empty where it needs no waiting for.
+/// What goes on while other lines are run, and how it is seen to have begun; its output is in `$0`.
 const BACKGROUND: [(&str, &str); 2] = [
     (
         "netlabctl exec vxlan ns2 -- nc -lnv 54321",
         "ip netns exec vxlan.ns2 ss -Hltn sport = 54321 | grep -q .",
     ),
-    ("netlabctl watch-lab vxlan &", "true"),
+    ("netlabctl watch-lab vxlan &", "grep -q Ready \"$0\""),
 ];
 
 /// A line that is run to its end.
@@ -106,7 +106,7 @@ fn tour() {
     fs::write(folder.join("my-vxlan.yaml"), changed).expect("writing the edited copy");
     let before = host.inventory();
 
-    let mut background: Vec<(String, Child)> = Vec::new();
+    let mut background: Vec<(String, Child, PathBuf)> = Vec::new();
     for line in lines() {
         if RUN_ELSEWHERE.iter().any(|start| line.starts_with(start)) {
             continue;
@@ -114,9 +114,12 @@ fn tour() {
         println!("$ {line}");
         if let Some((_, seen)) = BACKGROUND.iter().find(|(known, _)| *known == line) {
             let mut command = shell(&host, &folder, line.trim_end_matches(" &"));
-            let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-            background.push((line, command.spawn().expect("starting a shell")));
-            wait_until(seen, LIMIT, || host.run("sh", &["-c", seen]).code == 0);
+            let said = host.scratch(&format!("background-{}", background.len()));
+            let file = File::create(&said).expect("making a file for its output");
+            let command = command.stdin(Stdio::null()).stdout(file).stderr(Stdio::null());
+            background.push((line, command.spawn().expect("starting a shell"), said.clone()));
+            let said = said.display().to_string();
+            wait_until(seen, LIMIT, || host.run("sh", &["-c", seen, &said]).code == 0);
             continue;
         }
         let Line { script, code, says } = Line::of(&line);
@@ -134,11 +137,12 @@ fn tour() {
             let (_, _) = (pings.kill(), pings.wait());
         }
     }
-    for (line, child) in background {
-        let ended = child.wait_with_output().expect("it ends with what it watches");
-        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+    for (line, mut child, said) in background {
+        wait_until("it ends with what it watches", LIMIT, || child.try_wait().expect("waiting").is_some());
+        let said = fs::read_to_string(said).expect("its output");
         let expected = if line.contains("nc -l") { "Hello World!\n" } else { "eth1" };
-        assert!(exit_code(ended.status) == 0 && said.contains(expected), "{line}: {:?} {said}", ended.status);
+        let ended = child.wait().expect("it has ended");
+        assert!(exit_code(ended) == 0 && said.contains(expected), "{line}: {ended:?} {said}");
     }
     before.assert_unchanged();
 }
