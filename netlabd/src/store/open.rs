@@ -45,6 +45,11 @@ impl Store {
         let path = dir.join(FILE);
         let mut damaged = None;
         let opened = if path.exists() { database(&path) } else { new(&path) };
+        let opened = match opened {
+            // To open it is to write: the reserve is for that too.
+            Err(Failed::Other(Error::Full { .. })) if Room::new(dir).release() => database(&path),
+            opened => opened,
+        };
         let database = match opened {
             Ok(database) => database,
             Err(Failed::Other(error)) => return Err(error),
