@@ -112,7 +112,8 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
         host.map(|ops| run(&Place::Host, open, lab, &ops, &Sysctls::default())).unwrap_or_default();
     // What is done in a node may need a link that is made from another one.
     failures.extend(if veths.len() < MANY {
-        in_nodes(open, lab, veths)
+        // One after the other: at once, a node's interfaces would get another order of indexes each time.
+        veths.into_iter().flat_map(|group| in_nodes(open, lab, BTreeMap::from([group]))).collect()
     } else {
         from_nowhere(open, lab, &veths)
     });
