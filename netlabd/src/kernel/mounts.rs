@@ -6,13 +6,12 @@
 
 use std::{
     fs::File,
-    os::fd::AsFd,
     sync::{Mutex, PoisonError},
 };
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    io::Errno,
+    io::retry_on_intr,
     time::Timespec,
 };
 
@@ -50,15 +49,10 @@ impl Mounts {
 
 /// Whether the table has changed since this was last asked.
 fn has_changed(file: &File) -> bool {
-    let mut table = [PollFd::from_borrowed_fd(file.as_fd(), PollFlags::PRI)];
-    loop {
-        match poll(&mut table, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
-            Err(Errno::INTR) => {}
-            Ok(0) => return false,
-            // Where it cannot be told it may have changed.
-            Ok(_) | Err(_) => return true,
-        }
-    }
+    let mut table = [PollFd::new(file, PollFlags::PRI)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // Where it cannot be told it may have changed.
+    retry_on_intr(|| poll(&mut table, Some(&now))) != Ok(0)
 }
 
 #[cfg(test)]

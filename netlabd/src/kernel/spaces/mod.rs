@@ -245,10 +245,8 @@ impl Spaces {
     /// The labs of which a node has lost its pin.
     pub(super) fn labs_unpinned(&self) -> Vec<LabName> {
         let labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let lost = |(lab, spaces): &(LabName, Arc<LabSpaces>)| {
-            spaces.nodes.iter().any(|(node, space)| !self.is_pinned(lab, node, space))
-        };
-        labs.into_iter().filter(lost).map(|(lab, _)| lab).collect()
+        let lost = labs.into_iter().filter(|(lab, spaces)| !self.unpinned(lab, spaces).is_empty());
+        lost.map(|(lab, _)| lab).collect()
     }
 
     fn is_pinned(&self, lab: &LabName, node: &NodeName, space: &NodeSpace) -> bool {

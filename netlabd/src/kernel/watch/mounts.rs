@@ -12,7 +12,7 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    io::Errno,
+    io::retry_on_intr,
 };
 
 use super::{super::spaces::Spaces, Wake};
@@ -26,11 +26,7 @@ const REST: u32 = 20;
 pub(super) fn follow(spaces: &Spaces, wake: &dyn Fn(Wake)) -> io::Result<()> {
     let mounts = File::open("/proc/self/mountinfo")?;
     loop {
-        match poll(&mut [PollFd::new(&mounts, PollFlags::PRI)], None) {
-            Ok(_) => {}
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(errno.into()),
-        }
+        retry_on_intr(|| poll(&mut [PollFd::new(&mounts, PollFlags::PRI)], None))?;
         let start = Instant::now();
         spaces.labs_unpinned().into_iter().map(Wake::Lab).for_each(wake);
         thread::sleep(PAUSE.max(start.elapsed() * REST));
