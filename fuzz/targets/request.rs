@@ -8,10 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use netlab_proto::v1 as proto;
 use netlabd::{
     api::convert,
-    model::{
-        Place,
-        observed::{Observed, PlaceState},
-    },
+    model::{Place, observed::Observed},
     plan::{Target, diff},
 };
 use prost::Message as _;
@@ -28,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     };
     let target = Target::new(&lab, "uid");
-    let host = (Place::Host, PlaceState::default());
+    let host = (Place::Host, Default::default());
     let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
     let plan = diff(&target, &nothing);
     for op in plan.ops() {

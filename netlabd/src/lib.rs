@@ -23,6 +23,7 @@
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`service`]: what systemd is told, and when the configuration is read again.
 //! - [`log`]: where what is logged goes.
+//! - [`memory`]: how the allocator uses memory.
 //! - `suggest`: the name that was meant by a misspelt one.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - [`probe`]: ICMP echo from inside a node.
@@ -41,6 +42,7 @@ pub mod health;
 pub mod kernel;
 pub mod lock;
 pub mod log;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 pub mod plan;

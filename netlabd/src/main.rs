@@ -10,7 +10,7 @@ use netlabd::{
     health::{self, Vitals},
     kernel::{Linux, Wake},
     lock::Lock,
-    log, metrics,
+    log, memory, metrics,
     policy::Policy,
     reconcile::Manager,
     sandbox, service,
@@ -27,6 +27,7 @@ const FIRST_LOOK: Duration = Duration::from_secs(60);
 fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
     sandbox::dispatch();
+    memory::bound();
     let options = Options::parse();
     log::start();
     if !options.check_config {

@@ -1,6 +1,6 @@
 //! `netlab.v1.LabService`.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
 use proto::{lab_event::Body, lab_service_server::LabService};
@@ -9,12 +9,12 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{
     caller::{Act, access, audit},
-    check, convert, plan, status,
+    check, plan, status,
 };
 use crate::{
     clock,
     kernel::Linux,
-    model::LabName,
+    model::{Lab, LabName},
     policy::{Access, Policy},
     reconcile::{Error, HistoryOf, Manager},
 };
@@ -27,13 +27,13 @@ const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::f
 /// The service.
 pub(super) struct Labs {
     manager: Manager,
-    kernel: std::sync::Arc<Linux>,
+    kernel: Arc<Linux>,
     policy: Policy,
 }
 
 impl Labs {
     /// Serves the labs of `manager`, whose nodes are on `kernel`, to whom `policy` allows it.
-    pub(super) fn new(manager: Manager, kernel: std::sync::Arc<Linux>, policy: Policy) -> Self {
+    pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
         Self { manager, kernel, policy }
     }
 
@@ -53,6 +53,11 @@ impl Labs {
             }
         };
         audit(&access, &Act::new(act, lab), done)
+    }
+
+    fn read(&self, lab: Option<proto::Lab>) -> Result<(Arc<Lab>, proto::Lab), Status> {
+        let spec = lab.ok_or_else(|| status::invalid("lab", "is missing"))?;
+        Ok((self.manager.read(&spec)?, spec))
     }
 
     async fn pause(&self, access: Access, name: &str, paused: bool) -> Result<proto::LabResource, Status> {
@@ -75,11 +80,6 @@ fn rollback_after(asked: pbjson_types::Duration) -> Result<Duration, Status> {
     asked.ok_or_else(|| status::invalid("rollback_after", "must be from 1 s to 24 h"))
 }
 
-fn lab_of(lab: Option<proto::Lab>) -> Result<(crate::model::Lab, proto::Lab), Status> {
-    let spec = lab.ok_or_else(|| status::invalid("lab", "is missing"))?;
-    Ok((convert::lab(&spec)?, spec))
-}
-
 #[tonic::async_trait]
 impl LabService for Labs {
     async fn create_lab(
@@ -87,7 +87,7 @@ impl LabService for Labs {
         request: Request<proto::CreateLabRequest>,
     ) -> Result<Response<proto::CreateLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let (lab, spec) = lab_of(request.into_inner().lab)?;
+        let (lab, spec) = self.read(request.into_inner().lab)?;
         let name = lab.name.clone();
         let lab = self
             .run("create", &name, access, move |manager, access| manager.create(lab, spec, access))
@@ -101,7 +101,7 @@ impl LabService for Labs {
     ) -> Result<Response<proto::ApplyLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let (lab, spec) = lab_of(request.lab)?;
+        let (lab, spec) = self.read(request.lab)?;
         let name = lab.name.clone();
         if request.dry_run {
             let planned = name.clone();
@@ -145,7 +145,7 @@ impl LabService for Labs {
     ) -> Result<Response<proto::PlanLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let (lab, _) = lab_of(request.lab)?;
+        let (lab, _) = self.read(request.lab)?;
         let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
         let plan = self
             .run("plan", &name, access, move |manager, access| manager.plan(&lab, from_scratch, access))

@@ -48,7 +48,7 @@ struct Seen {
 /// What was seen of one node.
 #[derive(Debug)]
 struct NodeSeen {
-    state: PlaceState,
+    state: Arc<PlaceState>,
     /// The sysctls that were asked about, whether they exist or not.
     asked: BTreeSet<SysctlKey>,
 }
@@ -130,9 +130,7 @@ fn look_again(
             && !marked.nodes.contains(node)
             && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
     };
-    let (kept, mut old): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        std::mem::take(&mut seen.nodes).into_iter().partition(|(node, known)| holds(node, known));
-    seen.nodes = kept;
+    let mut old: BTreeMap<_, _> = seen.nodes.extract_if(.., |node, known| !holds(node, known)).collect();
     let mut again: BTreeSet<NodeName> =
         spaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
     while !again.is_empty() {
@@ -151,7 +149,7 @@ fn look_again(
         seen.nodes.extend(found);
     }
     let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
-    let places = nodes.chain([(Place::Host, host.state)]).collect();
+    let places = nodes.chain([(Place::Host, Arc::new(host.state))]).collect();
     Ok(Observed { places, unpinned: unpinned(linux, scope.lab, spaces, seen, whole) })
 }
 
@@ -181,7 +179,7 @@ fn is_due(since: Duration, spaces: &LabSpaces) -> bool {
 fn remember(target: &Target, node: NodeName, state: PlaceState) -> (NodeName, NodeSeen) {
     let wanted = target.places.get(&Place::Node(node.clone()));
     let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
-    (node, NodeSeen { state, asked })
+    (node, NodeSeen { state: Arc::new(state), asked })
 }
 
 /// The nodes that were not looked at but must be: a cable between them and one that was is not the one it

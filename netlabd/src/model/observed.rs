@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
 };
 
 use ipnet::IpNet;
@@ -14,8 +15,8 @@ use super::{Endpoint, IfName, Mac, MacvlanMode, NatRule, NodeName, Place, Route,
 /// What is there of one lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Observed {
-    /// The namespaces that exist, and the host.
-    pub places: BTreeMap<Place, PlaceState>,
+    /// The namespaces that exist, and the host; what was seen of each is shared with later looks.
+    pub places: BTreeMap<Place, Arc<PlaceState>>,
     /// Nodes whose namespace lives but whose pin is gone or covered.
     pub unpinned: BTreeSet<NodeName>,
 }

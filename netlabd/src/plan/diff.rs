@@ -3,6 +3,7 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
 };
 
 use ipnet::IpNet;
@@ -59,7 +60,7 @@ fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Obs
             ops.push(Op::Rename { from, to: to.clone() });
         }
         if let Some(state) = (!names.is_empty()).then(|| seen.to_mut().places.get_mut(place)).flatten() {
-            rename_in(state, &names);
+            rename_in(Arc::make_mut(state), &names);
         }
     }
     (ops, seen)
@@ -186,8 +187,8 @@ fn veth(target: &Target, a: &Endpoint, b: &Endpoint) -> Option<Op> {
 fn settings(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
     let mut ops = Vec::new();
     for (place, wanted) in &target.places {
-        let seen = observed.places.get(place);
-        PlaceDiff { place, wanted, seen, observed, doom, ops: &mut ops }.run();
+        let seen = observed.places.get(place).map(AsRef::as_ref);
+        PlaceDiff { place, wanted, seen, doom, ops: &mut ops }.run();
     }
     ops
 }
@@ -197,7 +198,6 @@ struct PlaceDiff<'a> {
     place: &'a Place,
     wanted: &'a PlaceTarget,
     seen: Option<&'a PlaceState>,
-    observed: &'a Observed,
     doom: &'a Doom,
     ops: &'a mut Vec<Op>,
 }
@@ -247,11 +247,12 @@ impl<'a> PlaceDiff<'a> {
     }
 
     fn link(&self, at: &Endpoint) -> Option<&'a LinkState> {
-        self.doom.survivor(self.observed, at)
+        let seen = self.seen?.links.get(at.interface.as_str());
+        seen.filter(|_| !self.doom.takes(self.place, at.interface.as_str()))
     }
 
     fn is_doomed(&self, name: &str) -> bool {
-        self.doom.all.contains(&Spot { place: self.place.clone(), name: name.to_owned() })
+        self.doom.takes(self.place, name)
     }
 
     fn stale_routes(&mut self) {

@@ -27,18 +27,21 @@ impl Doom {
         for (place, state) in &observed.places {
             let wanted = target.places.get(place);
             for (name, link) in &state.links {
-                let spot = Spot { place: place.clone(), name: name.clone() };
+                let spot = || Spot { place: place.clone(), name: name.clone() };
                 let want = wanted.and_then(|place| place.links.get(name.as_str()));
                 match verdict(place, wanted.is_some(), want, link, observed) {
                     Verdict::Stays => {}
                     Verdict::Conflict => drop(doom.taken.insert(name.clone())),
                     Verdict::Goes => {
-                        doom.roots.insert(spot.clone());
-                        reached.push(spot);
+                        doom.roots.insert(spot());
+                        reached.push(spot());
                     }
-                    Verdict::GoesWithNode => reached.push(spot),
+                    Verdict::GoesWithNode => reached.push(spot()),
                 }
             }
+        }
+        if reached.is_empty() {
+            return doom;
         }
         let above = Above::new(observed);
         while let Some(spot) = reached.pop() {
@@ -51,6 +54,9 @@ impl Doom {
 
     /// The deletions: one for each pair of veth ends.
     pub(super) fn ops(&self, observed: &Observed) -> Vec<Op> {
+        if self.roots.is_empty() {
+            return Vec::new();
+        }
         let by_index = index(observed);
         let mut done = BTreeSet::new();
         for spot in &self.roots {
@@ -188,7 +194,12 @@ impl Doom {
 
     /// The interface at an end point, unless it is doomed.
     pub(super) fn survivor<'a>(&self, observed: &'a Observed, at: &Endpoint) -> Option<&'a LinkState> {
-        let spot = Spot { place: at.place.clone(), name: at.interface.as_str().to_owned() };
-        if self.all.contains(&spot) { None } else { observed.link(at) }
+        if self.takes(&at.place, at.interface.as_str()) { None } else { observed.link(at) }
+    }
+
+    /// Whether the interface of that name will be gone.
+    pub(super) fn takes(&self, place: &Place, name: &str) -> bool {
+        // Usually nothing must go.
+        !self.all.is_empty() && self.all.contains(&Spot { place: place.clone(), name: name.to_owned() })
     }
 }

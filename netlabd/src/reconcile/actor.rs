@@ -1,4 +1,8 @@
 //! One lab's actor: brings what is to what is wanted, whatever the reason it was woken for.
+//!
+//! - `back`: what becomes of what cannot be made.
+
+mod back;
 
 use std::{
     collections::VecDeque,
@@ -11,22 +15,16 @@ use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{
-    Error, Shared,
-    entry::{Entry, Why},
-    host, rollback,
-    sleep::Sleep,
-    status::Status,
-};
+use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep, status::Status};
 use crate::{
-    api::convert,
     clock,
     exec::{Failure, Scope},
     firewall::{self, Standing},
     metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
-    store::{self, Record},
+    store,
 };
+use back::message;
 
 /// Rounds of observing and executing before giving up for now.
 const ROUNDS: u32 = 6;
@@ -328,116 +326,6 @@ impl Actor {
         Next::Hold
     }
 
-    fn fail(&self, wanted: &Wanted, failure: &Failure) -> Next {
-        if self.is_outdated(wanted) {
-            return Next::Again;
-        }
-        tracing::warn!(lab = %self.entry.name, object = failure.object, "{}", failure.message);
-        let (never_up, previous) = {
-            let record = &self.entry.state().record;
-            (record.verified_generation == 0, record.previous_spec.clone())
-        };
-        match previous {
-            _ if never_up => self.take_back(wanted, failure),
-            Some(previous) => self.put_back(wanted, failure, &previous),
-            None => {
-                meters().failed(FailureKind::Repair);
-                let message = message(failure, true);
-                self.entry.report(&self.shared.store, |s| {
-                    s.failed(Phase::Degraded, wanted.generation, message.clone());
-                });
-                self.entry.history.add(&self.shared.store, Body::Failed(message));
-                Next::Retry
-            }
-        }
-    }
-
-    /// A lab that never was ready: what was made of it is taken away again.
-    fn take_back(&self, wanted: &Wanted, failure: &Failure) -> Next {
-        let mut message = message(failure, false);
-        message.message += "; what had been made was taken away again";
-        let mut outdated = false;
-        let kept = self.entry.change(&self.shared.store, |record| {
-            outdated = record.deleting || record.generation != wanted.generation;
-            if !outdated {
-                record.failure = Some(message.clone());
-            }
-        });
-        if outdated {
-            return Next::Again;
-        }
-        if kept.is_err() {
-            return Next::Retry;
-        }
-        meters().failed(FailureKind::Create);
-        let removed = self.take_away();
-        if self.is_outdated(wanted) {
-            return Next::Again;
-        }
-        self.entry
-            .report(&self.shared.store, |s| s.failed(Phase::Failed, wanted.generation, message.clone()));
-        self.entry.history.add(&self.shared.store, Body::Failed(message));
-        if removed.is_err() { Next::Retry } else { Next::Rest }
-    }
-
-    /// A change that failed: the desired state before it comes back.
-    fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &proto::Lab) -> Next {
-        let Ok(lab) = convert::lab(previous) else { return Next::Retry };
-        let store = &self.shared.store;
-        let mut message = message(failure, false);
-        message.message += "; the lab is put back to what it was before the change";
-        let why = Why::put_back("put back after a failure", Some(message.clone()));
-        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
-            let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
-            // An apply or delete that was accepted meanwhile counts.
-            if record.deleting {
-                return Err(Error::Deleting(name.clone()));
-            }
-            if found != expected {
-                return Err(Error::Stale { lab: name.clone(), expected, found });
-            }
-            record.generation += 1;
-            record.spec = Some(previous.clone());
-            record.previous_spec = None;
-            rollback::confirm(record);
-            Ok(())
-        });
-        match kept {
-            Ok(_) => {}
-            Err(Error::Deleting(_) | Error::Stale { .. }) => return Next::Again,
-            Err(_) => return Next::Retry,
-        }
-        meters().failed(FailureKind::Change);
-        self.entry.report(store, |status| status.failed(Phase::Degraded, wanted.generation, message));
-        Next::Again
-    }
-
-    /// A change that nobody confirmed in time: the desired state before it comes back.
-    fn roll_back(&self) -> Next {
-        let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
-        let store = &self.shared.store;
-        let Ok(lab) = convert::lab(&spec) else { return Next::Retry };
-        let why = Why::put_back("put back: nobody confirmed the change in time", None);
-        let kept = self.entry.respecify(store, lab, why, |record: &mut Record| {
-            // A confirmation, or another change, may have come meanwhile.
-            if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
-                return Err(Error::NothingToConfirm(self.entry.name.clone()));
-            }
-            record.generation += 1;
-            record.spec = record.rollback_spec.take();
-            record.previous_spec = None;
-            rollback::confirm(record);
-            Ok(())
-        });
-        match kept {
-            Ok(_) => {}
-            Err(Error::NothingToConfirm(_)) => return Next::Again,
-            Err(_) => return Next::Retry,
-        }
-        meters().rollbacks.inc();
-        Next::Again
-    }
-
     fn delete(&self) -> Next {
         if let Err(failure) = self.take_away() {
             tracing::warn!(lab = %self.entry.name, %failure, "cannot be deleted yet");
@@ -494,16 +382,4 @@ impl Actor {
 /// Waits before the next round, longer each time.
 fn pause(round: u32) {
     std::thread::sleep(Duration::from_millis(5 << round));
-}
-
-/// A failure as the API has it.
-fn message(failure: &Failure, retrying: bool) -> proto::Failure {
-    let reason = if failure.errno.is_some() { "KernelRefused" } else { "Failed" };
-    proto::Failure {
-        reason: reason.to_owned(),
-        object: failure.object.clone(),
-        message: failure.message.clone(),
-        time: Some(clock::now()),
-        retrying,
-    }
 }

@@ -12,7 +12,7 @@ use crate::{
     model::{Lab, LabName},
     plan::Target,
     policy::{Access, Owner},
-    store::{News, Record, Store},
+    store::{self, News, Record, Revision, Store},
 };
 
 /// One lab.
@@ -53,6 +53,24 @@ impl Why {
     }
 }
 
+/// A lab as it shall be from now on.
+#[derive(Debug)]
+pub(super) struct Desired {
+    pub(super) spec: proto::Lab,
+    /// The same, validated.
+    pub(super) lab: Arc<Lab>,
+    /// The same, spelt out.
+    pub(super) target: Arc<Target>,
+}
+
+impl Desired {
+    /// Spells out a lab that is `uid`.
+    pub(super) fn new(spec: proto::Lab, lab: impl Into<Arc<Lab>>, uid: &str) -> Self {
+        let lab = lab.into();
+        Self { spec, target: Arc::new(Target::new(&lab, uid)), lab }
+    }
+}
+
 /// What changes of a lab.
 #[derive(Debug, Clone)]
 pub(super) struct State {
@@ -65,8 +83,8 @@ pub(super) struct State {
 }
 
 impl Entry {
-    /// A lab as kept; `lab` is the record's specification, converted.
-    pub(super) fn new(store: &Store, record: Record, lab: Lab) -> Self {
+    /// A lab as kept; `lab` and `target` are the record's specification, converted.
+    pub(super) fn new(store: &Store, record: Record, lab: Arc<Lab>, target: Arc<Target>) -> Self {
         let mut status = Status::new();
         if let Some(failure) = record.failure.clone() {
             status.failed(proto::Phase::Failed, record.generation, failure);
@@ -81,13 +99,7 @@ impl Entry {
             history: History::load(store, &record.uid),
             command: Notify::new(),
             event: Notify::new(),
-            state: Mutex::new(State {
-                target: Arc::new(Target::new(&lab, &record.uid)),
-                lab: Arc::new(lab),
-                record,
-                status,
-                forgotten: false,
-            }),
+            state: Mutex::new(State { target, lab, record, status, forgotten: false }),
         }
     }
 
@@ -140,7 +152,7 @@ impl Entry {
     /// Keeps a lab's first record, before anybody can know of it.
     pub(super) fn keep_first(&self, store: &Store, why: Why) -> Result<(), Error> {
         let record = self.kept()?.record.clone();
-        self.tell_of_revision(store, &record, None, why)
+        self.tell_of_revision(store, &record, Vec::new(), why)
     }
 
     /// Puts a record with a new specification on the disk, with what is told of it.
@@ -148,15 +160,15 @@ impl Entry {
         &self,
         store: &Store,
         record: &Record,
-        before: Option<&proto::Lab>,
+        changes: Vec<String>,
         why: Why,
     ) -> Result<(), Error> {
-        let revision = proto::Revision {
+        let revision = Revision {
             generation: record.generation,
             time: Some(clock::now()),
             who: why.who,
             reason: why.reason.to_owned(),
-            changes: changes::between(before, record.spec.as_ref()),
+            changes,
             spec: record.spec.clone(),
         };
         let changed = proto::SpecChanged {
@@ -177,23 +189,27 @@ impl Entry {
     }
 
     /// Changes the desired state, unless `change` finds that the record does not allow it any more: on
-    /// the disk first, then in memory. Returns the lab as accepted, whatever its actor makes of it next.
+    /// the disk first, then in memory. `change` does the rest of the record. Returns the lab as accepted,
+    /// whatever its actor makes of it next.
     pub(super) fn respecify(
         &self,
         store: &Store,
-        lab: Lab,
+        desired: Desired,
         why: Why,
         change: impl FnOnce(&mut Record) -> Result<(), Error>,
     ) -> Result<proto::LabResource, Error> {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record)?;
-        self.tell_of_revision(store, &record, state.record.spec.as_ref(), why)?;
-        state.target = Arc::new(Target::new(&lab, &record.uid));
-        state.lab = Arc::new(lab);
+        let before = state.record.spec.as_ref().and_then(|spec| store::decode(spec).ok());
+        record.spec = Some(store::encode(&desired.spec));
+        let changes = changes::between(before.as_ref(), Some(&desired.spec));
+        self.tell_of_revision(store, &record, changes, why)?;
+        state.target = desired.target;
+        state.lab = desired.lab;
         state.record = record;
         state.status.renewed();
-        Ok(self.message(&state))
+        Ok(self.message(&state, Some(desired.spec)))
     }
 
     /// Removes the record from the disk; from then on nothing is kept of the lab.
@@ -218,6 +234,16 @@ impl Entry {
         self.history.add(store, Body::StatusChanged(message));
     }
 
+    /// The lab spelt out, if it is not what is wanted already.
+    pub(super) fn target(&self, lab: &Arc<Lab>) -> Arc<Target> {
+        let state = self.state();
+        if Arc::ptr_eq(&state.lab, lab) {
+            return state.target.clone();
+        }
+        drop(state);
+        Arc::new(Target::new(lab, &self.uid))
+    }
+
     /// The lab's owner.
     pub(super) fn owner(&self) -> Owner {
         owner(&self.state().record)
@@ -238,10 +264,16 @@ impl Entry {
 
     /// The lab as the API has it.
     pub(super) fn resource(&self) -> proto::LabResource {
-        self.message(&self.state())
+        let (message, kept) = {
+            let state = self.state();
+            (self.message(&state, None), state.record.spec.clone())
+        };
+        // It could be read when the store was opened.
+        proto::LabResource { spec: kept.and_then(|spec| store::decode(&spec).ok()), ..message }
     }
 
-    fn message(&self, state: &State) -> proto::LabResource {
+    /// The same of a state, for who has its desired state at hand.
+    pub(super) fn message(&self, state: &State, spec: Option<proto::Lab>) -> proto::LabResource {
         proto::LabResource {
             name: self.name.to_string(),
             uid: self.uid.clone(),
@@ -249,7 +281,7 @@ impl Entry {
             create_time: Some(clock::timestamp(state.record.created_us)),
             owner_uid: state.record.owner_uid,
             owner: owner(&state.record).name(),
-            spec: state.record.spec.clone(),
+            spec,
             status: Some(state.status.message(&state.record)),
         }
     }

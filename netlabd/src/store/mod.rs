@@ -24,12 +24,12 @@ use std::{
     },
 };
 
-use netlab_proto::v1::{LabEvent, Revision};
+use netlab_proto::v1::{LabEvent, Revision as RevisionMessage};
 use prost::Message;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 pub use open::Opened;
-pub use record::{HostValue, Record};
+pub use record::{HostValue, Record, Revision, decode, encode};
 
 use crate::{fault, model::LabName};
 use room::{Need, Room, is_full};
@@ -273,13 +273,13 @@ impl Store {
     }
 
     /// The revisions of a lab, oldest first.
-    pub fn revisions(&self, uid: &str) -> Result<Vec<Revision>> {
+    pub fn revisions(&self, uid: &str) -> Result<Vec<RevisionMessage>> {
         self.run(&|database| {
             let mut revisions = Vec::new();
             let table = database.begin_read()?.open_table(REVISIONS)?;
             for entry in table.range((uid, 0)..=(uid, u64::MAX))? {
                 // One that cannot be read is history lost, no more.
-                revisions.extend(Revision::decode(entry?.1.value()));
+                revisions.extend(RevisionMessage::decode(entry?.1.value()));
             }
             Ok(revisions)
         })

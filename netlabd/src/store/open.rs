@@ -6,7 +6,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use prost::Message;
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable};
 
 use super::{
@@ -131,7 +130,7 @@ fn keep_apart(database: &Database) -> Result<(), redb::Error> {
     let mut unreadable = Vec::new();
     for entry in database.begin_read()?.open_table(LABS)?.iter()? {
         let (name, bytes) = entry?;
-        if let Err(error) = Record::decode(bytes.value()) {
+        if let Err(error) = Record::read(bytes.value()) {
             tracing::error!(lab = name.value(), %error, "the lab's record cannot be read; it is kept apart");
             unreadable.push((name.value().to_owned(), bytes.value().to_owned()));
         }

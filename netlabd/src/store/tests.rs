@@ -41,7 +41,7 @@ fn good() -> Vec<u8> {
     let store = Store::open(dir.path()).unwrap().store;
     for generation in 1..=2 {
         let spec = proto::Lab { name: "small".into(), description: "x".repeat(9_000), ..Default::default() };
-        store.put(&name(), &Record { generation, spec: Some(spec), ..Record::default() }).unwrap();
+        store.put(&name(), &Record { generation, spec: Some(encode(&spec)), ..Record::default() }).unwrap();
         for number in 1..=40 {
             let event = LabEvent { sequence: generation * 100 + number, ..LabEvent::default() };
             store.add_event("uid", &event).unwrap();

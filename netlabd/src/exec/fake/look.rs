@@ -1,6 +1,6 @@
 //! Looking at the world, as the real kernel is looked at.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::world::{FakeKind, HOST, Link, SpaceId, World};
 use crate::{
@@ -18,8 +18,9 @@ impl World {
         let mut ids: BTreeMap<SpaceId, Place> =
             nodes.iter().map(|(node, id)| (*id, Place::Node(node.clone()))).collect();
         ids.insert(HOST, Place::Host);
-        let places =
-            ids.iter().map(|(id, place)| (place.clone(), self.place(*id, place, scope, &ids))).collect();
+        let seen =
+            |(id, place): (&SpaceId, &Place)| (place.clone(), Arc::new(self.place(*id, place, scope, &ids)));
+        let places = ids.iter().map(seen).collect();
         let pinned = |node: &_, id: &SpaceId| self.pins.get(&format!("{}.{node}", scope.lab)) == Some(id);
         let unpinned = nodes.iter().filter(|(node, id)| !pinned(*node, id)).map(|(node, _)| node.clone());
         Observed { places, unpinned: unpinned.collect() }

@@ -6,7 +6,7 @@ mod properties;
 
 use design::design;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Plan, Target, diff};
 use crate::{
@@ -46,6 +46,7 @@ fn observe(kernel: &FakeKernel, lab: &LabName, target: &Target) -> Observed {
 /// An observation without what differs between two labs that are alike: indexes and orders.
 fn alike(mut observed: Observed) -> BTreeMap<Place, String> {
     for state in observed.places.values_mut() {
+        let state = Arc::make_mut(state);
         for link in state.links.values_mut() {
             link.index = 0;
             if let LinkKind::Veth { peer: Some((_, index)) } = &mut link.kind {

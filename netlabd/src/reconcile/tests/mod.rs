@@ -14,7 +14,8 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::{
-    exec::fake::FakeKernel,
+    exec::{Scope, fake::FakeKernel},
+    plan::diff,
     policy::{Caller, Owner, Policy, Role},
 };
 

@@ -1,7 +1,7 @@
 //! Requests at the same time: every one is answered, and what is kept is what is there.
 
 use super::*;
-use crate::exec::fake::Fault;
+use crate::{exec::fake::Fault, store::decode};
 
 /// Deterministic chance (xorshift, Marsaglia 2003).
 struct Chance(u64);
@@ -70,7 +70,9 @@ fn settle(bed: &Bed, labs: &[(proto::Lab, proto::Lab)]) {
     let told =
         bed.manager.list(&bed.access).into_iter().map(|lab| (lab.name, (lab.uid, lab.generation, lab.spec)));
     let kept = bed.manager.0.store.labs().unwrap();
-    let kept = kept.into_iter().map(|(name, record)| (name, (record.uid, record.generation, record.spec)));
+    let kept = kept.into_iter().map(|(name, record)| {
+        (name, (record.uid, record.generation, record.spec.map(|spec| decode(&spec).unwrap())))
+    });
     assert_eq!(told.collect::<BTreeMap<_, _>>(), kept.collect::<BTreeMap<_, _>>());
 }
 

@@ -1,0 +1,280 @@
+//! Labs that somebody wants: what they may be, what they would change, and that they are kept.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use netlab_proto::v1 as proto;
+
+use super::{
+    Error, FIRST_ID, IDS, MAX_LABS, Manager,
+    entry::{Desired, Entry, Why},
+    preflight, rollback,
+};
+use crate::{
+    api::convert::{self, Faults},
+    clock,
+    exec::{Failure, HostState, Scope},
+    metrics::meters,
+    model::{Lab, NodeName, Place, observed::Observed},
+    plan::{Plan, Target, diff},
+    policy::{Access, Usage},
+    store::{self, Record},
+};
+
+impl Manager {
+    /// Whether the caller may have `lab` as it is to be: the host's protection and the quotas.
+    fn admit(&self, lab: &Lab, entry: Option<&Entry>, access: &Access) -> Result<(), Error> {
+        access.may_touch(lab)?;
+        let owner = entry.map_or_else(|| access.caller().owner.clone(), Entry::owner);
+        let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
+        let mut taken = Usage::default();
+        for other in others.iter().filter(|other| other.owner() == owner) {
+            taken += Usage::of(&other.state().lab);
+        }
+        let before = entry.map_or_else(Usage::default, |entry| Usage::of(&entry.state().lab));
+        Ok(access.room(taken, before, lab)?)
+    }
+
+    /// Reads a desired state. One that is wanted already has been read.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn read(&self, spec: &proto::Lab) -> Result<Arc<Lab>, Faults> {
+        let known = spec.name.parse().ok().and_then(|name| self.entry(&name).ok());
+        if let Some(entry) = known {
+            let state = entry.state();
+            if state.record.spec.as_ref() == Some(&store::encode(spec)) {
+                return Ok(state.lab.clone());
+            }
+        }
+        convert::lab(spec).map(Arc::new)
+    }
+
+    /// Accepts a new lab, the caller's own; durable when this returns.
+    pub fn create(
+        &self,
+        lab: impl Into<Arc<Lab>>,
+        spec: proto::Lab,
+        access: &Access,
+    ) -> Result<proto::LabResource, Error> {
+        let lab = lab.into();
+        let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = match self.entry(&lab.name) {
+            Err(Error::NotFound(_)) => None,
+            known => Some(known?),
+        };
+        if let Some(known) = known {
+            let state = known.state();
+            if state.record.deleting {
+                return Err(Error::Deleting(lab.name.clone()));
+            }
+            if state.record.failure.is_none() {
+                return Err(Error::Exists(lab.name.clone()));
+            }
+            drop(state);
+            access.may_use(&lab.name, &known.owner())?;
+            self.admit(&lab, Some(&known), access)?;
+            return self.replace_failed(&known, lab, spec, Why::asked(access, "created"));
+        }
+        self.admit(&lab, None, access)?;
+        let uid = uuid::Uuid::new_v4().to_string();
+        let target = Arc::new(Target::new(&lab, &uid));
+        self.preflight(&lab, &target)?;
+        let record = Record {
+            uid,
+            generation: 1,
+            created_us: clock::now_us(),
+            owner_uid: access.caller().owner.uid(),
+            owner_remote: access.caller().owner.remote().to_owned(),
+            spec: Some(store::encode(&spec)),
+            first_id: self.free_ids()?,
+            ..Record::default()
+        };
+        let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
+        entry.keep_first(&self.0.store, Why::asked(access, "created"))?;
+        self.0.labs().insert(entry.name.clone(), entry.clone());
+        meters().labs_created.inc();
+        let resource = entry.message(&entry.state(), Some(spec));
+        self.spawn(entry);
+        Ok(resource)
+    }
+
+    /// A lab that failed and of which nothing is left may be created again.
+    fn replace_failed(
+        &self,
+        entry: &Arc<Entry>,
+        lab: Arc<Lab>,
+        spec: proto::Lab,
+        why: Why,
+    ) -> Result<proto::LabResource, Error> {
+        let desired = Desired::new(spec, lab, &entry.uid);
+        self.preflight(&desired.lab, &desired.target)?;
+        let name = entry.name.clone();
+        let accepted = entry.respecify(&self.0.store, desired, why, |record| {
+            if record.deleting {
+                return Err(Error::Deleting(name));
+            }
+            record.generation += 1;
+            record.failure = None;
+            record.created_us = clock::now_us();
+            Ok(())
+        })?;
+        meters().labs_created.inc();
+        entry.command.notify_one();
+        Ok(accepted)
+    }
+
+    /// Creates a lab or changes a running one; durable when this returns. `expected` is the
+    /// generation that it must have; 0: any.
+    pub fn apply(
+        &self,
+        lab: impl Into<Arc<Lab>>,
+        spec: proto::Lab,
+        expected: u64,
+        rollback_after: Option<Duration>,
+        access: &Access,
+    ) -> Result<(proto::LabResource, Plan), Error> {
+        let lab = lab.into();
+        let known = self.entry(&lab.name);
+        if let Err(error @ Error::Unreadable(_)) = known {
+            return Err(error);
+        }
+        let Ok(entry) = known else {
+            if expected != 0 {
+                return Err(Error::Stale { lab: lab.name.clone(), expected, found: 0 });
+            }
+            let plan = self.plan(&lab, false, access)?;
+            return Ok((self.create(lab, spec, access)?, plan));
+        };
+        access.may_use(&lab.name, &entry.owner())?;
+        let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
+        let (found, deleting, unchanged) = {
+            let state = entry.state();
+            let same = state.record.spec.as_ref() == Some(&store::encode(&spec));
+            let unchanged = (same && state.record.failure.is_none()).then(|| entry.message(&state, None));
+            (state.record.generation, state.record.deleting, unchanged)
+        };
+        if deleting {
+            return Err(Error::Deleting(lab.name.clone()));
+        }
+        if expected != 0 && expected != found {
+            return Err(Error::Stale { lab: lab.name.clone(), expected, found });
+        }
+        if unchanged.is_none() {
+            self.admit(&lab, Some(&entry), access)?;
+        }
+        let target = entry.target(&lab);
+        let plan = self.plan_for(&lab, &target, &entry)?;
+        let accepted = if let Some(unchanged) = unchanged {
+            proto::LabResource { spec: Some(spec), ..unchanged }
+        } else {
+            let name = lab.name.clone();
+            let desired = Desired { spec, lab, target };
+            let why = Why::asked(access, "applied");
+            let accepted = entry.respecify(&self.0.store, desired, why, |record| {
+                // Both may have changed since they were looked at above.
+                if record.deleting {
+                    return Err(Error::Deleting(name));
+                }
+                if expected != 0 && expected != record.generation {
+                    return Err(Error::Stale { lab: name, expected, found: record.generation });
+                }
+                rollback::note(record, rollback_after);
+                make_room(record);
+                Ok(())
+            })?;
+            self.await_rollback(&entry);
+            accepted
+        };
+        entry.command.notify_one();
+        Ok((accepted, plan))
+    }
+
+    /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
+    pub fn plan(&self, lab: &Arc<Lab>, from_scratch: bool, access: &Access) -> Result<Plan, Error> {
+        if from_scratch {
+            let host = (Place::Host, Arc::default());
+            let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
+            return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
+        }
+        if let Ok(entry) = self.entry(&lab.name) {
+            access.may_use(&lab.name, &entry.owner())?;
+            self.admit(lab, Some(&entry), access)?;
+            self.plan_for(lab, &entry.target(lab), &entry)
+        } else {
+            self.admit(lab, None, access)?;
+            let target = Target::new(lab, lab.name.as_str());
+            self.preflight(lab, &target)?;
+            let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
+            Ok(diff(&target, &observed))
+        }
+    }
+
+    fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry) -> Result<Plan, Error> {
+        let before = self.0.kernel.host()?.pins;
+        let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
+        let mut host = self.0.kernel.host()?;
+        // The lab's actor may be at work: what came or went during the look is no stranger's.
+        host.pins.retain(|pin| before.contains(pin));
+        self.refuse(lab, target, &host, &own_nodes(&observed))?;
+        Ok(diff(target, &observed))
+    }
+
+    /// Checks a lab of which nothing is there yet.
+    fn preflight(&self, lab: &Lab, target: &Target) -> Result<(), Error> {
+        self.refuse(lab, target, &self.0.kernel.host()?, &BTreeSet::new())
+    }
+
+    /// Refuses a lab that a host cannot have; `own` are the nodes that are the lab's already.
+    fn refuse(
+        &self,
+        lab: &Lab,
+        target: &Target,
+        host: &HostState,
+        own: &BTreeSet<NodeName>,
+    ) -> Result<(), Error> {
+        let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
+        let targets: Vec<_> =
+            others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
+        let others: Vec<_> = targets.iter().map(|(name, target)| preflight::Other { name, target }).collect();
+        let refusals = preflight::check(&*self.0.kernel, &lab.name, target, host, own, &others);
+        if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
+    }
+
+    fn free_ids(&self) -> Result<u32, Error> {
+        // Labs of which nothing can be read run on with theirs.
+        let mut taken = self.0.kernel.ids_in_use()?;
+        taken.extend(self.0.labs().values().map(|entry| entry.state().record.first_id));
+        let free = (0..MAX_LABS).map(|number| FIRST_ID + number * IDS).find(|id| !taken.contains(id));
+        free.ok_or_else(|| {
+            Failure::new(
+                "host",
+                format!("there are {MAX_LABS} labs already, as many as have user ids; delete some"),
+            )
+            .into()
+        })
+    }
+}
+
+fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
+    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
+    observed.places.keys().filter_map(node).collect()
+}
+
+/// Makes room in a record for a new specification, and keeps the one before for as long as the new one is
+/// not verified.
+fn make_room(record: &mut Record) {
+    let verified = record.verified_generation == record.generation;
+    let put_back = record.previous_spec.is_none() && record.verified_generation != 0;
+    if verified || put_back {
+        record.previous_spec = record.spec.take();
+    }
+    if record.failure.take().is_some() {
+        record.verified_generation = 0;
+        record.previous_spec = None;
+    }
+    record.generation += 1;
+}
