@@ -2,7 +2,8 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read, Seek, Write},
+    io::{self, Read},
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -66,8 +67,40 @@ impl Lock {
             let _ = file.read_to_string(&mut pid);
             return Err(LockError::Taken { dir: dir.to_owned(), pid: pid.trim().to_owned() });
         }
-        file.set_len(0).and_then(|()| file.rewind()).map_err(failed)?;
-        writeln!(file, "{}", std::process::id()).map_err(failed)?;
+        note_holder(&file);
         Ok(Self(file))
+    }
+}
+
+/// Says in the file who has it. Written over what is there, not after it was emptied: on a full disk another could
+/// take the room in between. Only for messages, so a disk without room for it keeps nobody from the folder.
+fn note_holder(file: &File) {
+    let holder = format!("{}\n", std::process::id());
+    let kept = match file.write_all_at(holder.as_bytes(), 0) {
+        Ok(()) => holder.len() as u64,
+        Err(_) => 0,
+    };
+    let _ = file.set_len(kept);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_one_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        // What a longer number left is not read as a part of this one.
+        std::fs::write(dir.path().join("lock"), "12345678901\n").unwrap();
+        let _held = Lock::take(dir.path()).unwrap();
+        let Err(LockError::Taken { pid, .. }) = Lock::take(dir.path()) else { panic!("taken twice") };
+        assert_eq!(pid, std::process::id().to_string());
+    }
+
+    #[test]
+    fn a_full_disk_does_not_keep_one_from_it() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink("/dev/full", dir.path().join("lock")).unwrap();
+        Lock::take(dir.path()).unwrap();
     }
 }

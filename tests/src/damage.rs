@@ -52,6 +52,12 @@ pub fn of(host: &TestHost, lab: &str, spec: &Value, chance: &mut Chance) -> Opti
     Some(Damage { kind, script })
 }
 
+/// How often a lab, as `get-lab` tells of it, was repaired.
+pub fn repairs(lab: &Value) -> u64 {
+    // A 64-bit number is a string in the JSON of protocol buffers, and absent while it is 0.
+    lab["status"]["drift_repaired"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
 /// The time in microseconds since 1970.
 pub fn now_us() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");

@@ -1,6 +1,33 @@
-//! What a run of random work came to, as a table.
+//! What a run of random work came to, as a table; and what tests came to, for docs/faults.md.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
+
+use serde_json::json;
+
+/// What a test has to say for docs/faults.md. That no lab was in between, nothing was left and no packet lost, it has
+/// asserted itself.
+#[derive(Debug, Default)]
+pub struct Figure {
+    /// How often netlabd was killed.
+    pub kills: usize,
+    /// How often something that netlabd asked for was refused.
+    pub injected: usize,
+    /// How often a lab was damaged.
+    pub damage: usize,
+    /// By kind of damage, from before the damage to the end of its repair in microseconds.
+    pub repairs: BTreeMap<&'static str, Vec<u64>>,
+    /// Echo requests through the untouched lab, all of them answered.
+    pub packets: usize,
+}
+
+/// Prints the line that `tests/fault-table` reads.
+pub fn tell(work: &str, figure: &Figure) {
+    let Figure { kills, injected, damage, repairs, packets } = figure;
+    let fields = json!({
+        "work": work, "kills": kills, "injected": injected, "damage": damage, "repairs": repairs, "packets": packets,
+    });
+    println!("figures: {fields}");
+}
 
 /// The figures of a run that went well.
 #[derive(Debug)]
@@ -41,6 +68,18 @@ impl Figures {
     /// How often something was done.
     pub fn counted(&self, what: &str) -> usize {
         self.counts.get(what).copied().unwrap_or(0)
+    }
+
+    /// The same for docs/faults.md.
+    pub fn tell(&self, work: &str) {
+        let figure = Figure {
+            kills: self.counted("kill -9"),
+            injected: 0,
+            damage: self.counted("damage"),
+            repairs: self.repairs.clone(),
+            packets: self.packets,
+        };
+        tell(work, &figure);
     }
 
     /// Notes how long a repair took.

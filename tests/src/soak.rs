@@ -14,7 +14,7 @@ use crate::{
     chance::Chance,
     command::{exit_code, wait_until},
     daemon::memory,
-    damage::{self, Damage},
+    damage::{self, Damage, repairs},
     design::{self, Designer},
     feature::Feature,
     figures::Figures,
@@ -289,9 +289,4 @@ impl Soak {
         }
         self.figures
     }
-}
-
-/// How often a lab was repaired.
-fn repairs(state: &Value) -> u64 {
-    state["status"]["drift_repaired"].as_str().and_then(|text| text.parse().ok()).unwrap_or(0)
 }

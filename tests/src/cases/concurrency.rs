@@ -23,6 +23,10 @@ pub(super) const TESTS: &[Test] = &[
 /// How many labs are made at once.
 const MANY: usize = 12;
 
+/// All of them at once take their time on a busy machine, for links are made one at a time by the whole kernel. Who
+/// gives up says what it waited for, before it counts as hung.
+const PATIENT: &str = "--timeout 110s";
+
 /// Runs netlabctl with each of several lists of arguments at once.
 fn at_once(host: &TestHost, commands: &[Vec<String>]) -> Vec<Output> {
     thread::scope(|scope| {
@@ -56,13 +60,13 @@ fn many() {
     let traffic = Traffic::start(&host, "quiet.ns1", "203.0.113.1");
     let names: Vec<String> = (0..MANY).map(|n| format!("lab{n}")).collect();
     let creates: Vec<_> =
-        names.iter().map(|name| words(&format!("create-lab {}", named(&host, name)))).collect();
+        names.iter().map(|name| words(&format!("create-lab {} {PATIENT}", named(&host, name)))).collect();
     all_well(at_once(&host, &creates));
     let checks: Vec<_> = names.iter().map(|name| words(&format!("check-lab {name}"))).collect();
     all_well(at_once(&host, &checks));
     let list = host.ctl(&["list-labs"]).ok();
     assert!(names.iter().all(|name| list.contains(name.as_str())), "{list}");
-    let deletes: Vec<_> = names.iter().map(|name| words(&format!("delete-lab {name}"))).collect();
+    let deletes: Vec<_> = names.iter().map(|name| words(&format!("delete-lab {name} {PATIENT}"))).collect();
     all_well(at_once(&host, &deletes));
     traffic.lost_nothing();
     before.assert_unchanged();

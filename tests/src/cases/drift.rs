@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Test;
-use crate::{command::wait_until, feature::Feature, host::TestHost, traffic::Traffic};
+use crate::{command::wait_until, damage::repairs, feature::Feature, host::TestHost, traffic::Traffic};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -65,26 +65,15 @@ type Damage = (&'static str, &'static str);
 /// Breaks the lab in each way in turn, and waits for each repair.
 fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
     for (damage, mended) in damages {
-        let repairs = repairs(host, lab);
+        let before = repairs(&host.lab(lab));
         host.sh(damage);
         wait_until(&format!("`{damage}` is mended: `{mended}`"), limit, || {
             host.run("sh", &["-ec", mended]).code == 0
         });
-        wait_until(&format!("the repair of `{damage}` is told"), limit, || {
-            self::repairs(host, lab) > repairs
-        });
+        wait_until(&format!("the repair of `{damage}` is told"), limit, || repairs(&host.lab(lab)) > before);
         host.wait_ready(lab);
         let check = host.ctl(&["check-lab", lab]);
         assert!(check.code == 0, "after `{damage}`: {check}");
-    }
-}
-
-/// How often netlabd has repaired a lab.
-fn repairs(host: &TestHost, lab: &str) -> u64 {
-    // A 64-bit number is a string in the JSON of protocol buffers, and absent while it is 0.
-    match &host.lab(lab)["status"]["drift_repaired"] {
-        serde_json::Value::String(text) => text.parse().expect("a number"),
-        other => other.as_u64().unwrap_or(0),
     }
 }
 

@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use super::{Test, apply::SMALL};
 use crate::{
-    chance::seed, command::wait_until, daemon::Daemon, feature::Feature, host::TestHost, soak::Soak,
-    strangers, traffic::Traffic,
+    chance::seed,
+    command::wait_until,
+    daemon::Daemon,
+    feature::Feature,
+    figures::{self, Figure},
+    host::TestHost,
+    soak::Soak,
+    strangers,
+    traffic::Traffic,
 };
 
 /// The tests of this subject.
@@ -97,8 +104,7 @@ fn creating() {
         let _ = host.ctl(&["delete-lab", "internet"]);
         before.assert_unchanged();
     });
-    bystander.lost_nothing();
-    println!("killed at {deaths} steps of a create");
+    told("create", deaths, bystander);
 }
 
 fn deleting() {
@@ -120,8 +126,7 @@ fn deleting() {
         before.assert_unchanged();
         host.ctl(&["create-lab", LAB]).ok();
     });
-    bystander.lost_nothing();
-    println!("killed at {deaths} steps of a delete");
+    told("delete", deaths, bystander);
 }
 
 /// Two versions of a lab by turns: after each death it is one or the other, whole.
@@ -151,8 +156,7 @@ fn applying() {
             host.ctl(&["apply-lab", other]).ok();
         });
     }
-    bystander.lost_nothing();
-    println!("killed at {deaths} steps of applies");
+    told("applies, both ways", deaths, bystander);
 }
 
 /// A lab `name` of two nodes, the second with an address that ends with `last`.
@@ -190,8 +194,7 @@ fn putting_back() {
         let waits = host.ctl(&["confirm-lab", "back"]);
         assert!(waits.code != 0, "nothing waits to be confirmed any more: {waits}");
     });
-    bystander.lost_nothing();
-    println!("killed at {deaths} steps of changes that are put back");
+    told("changes that are put back", deaths, bystander);
 }
 
 /// A lab is paused, damaged and resumed.
@@ -221,8 +224,7 @@ fn pausing() {
         host.wait_ready("rest");
         host.ctl(&["check-lab", "rest"]).ok();
     });
-    bystander.lost_nothing();
-    println!("killed at {deaths} steps of a pause and a resume");
+    told("pause and resume", deaths, bystander);
 }
 
 /// Labs of all kinds, changed, damaged, paused and deleted, and netlabd killed meanwhile.
@@ -237,6 +239,12 @@ fn random_edits() {
     let figures = Soak::new(5, seed()).run_steps(30, false);
     assert!(figures.counted("create or apply") > 2, "{figures}");
     println!("{figures}");
+}
+
+/// Stops the ping, and tells of a test that went well.
+fn told(work: &str, deaths: u32, bystander: Traffic) {
+    let figure = Figure { kills: deaths as usize, packets: bystander.lost_nothing(), ..Figure::default() };
+    figures::tell(&format!("kill -9 at steps of: {work}"), &figure);
 }
 
 /// A lab that nobody touches, and a ping through it.

@@ -26,6 +26,7 @@ mod permissions;
 mod pki;
 mod programs;
 mod remote;
+mod repairs;
 mod restart;
 mod shortage;
 mod ssh;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Test> {
         bad_input::TESTS,
         apply::TESTS,
         drift::TESTS,
+        repairs::TESTS,
         failure::TESTS,
         firewall::TESTS,
         by_hand::TESTS,

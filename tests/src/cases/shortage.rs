@@ -12,6 +12,7 @@ use super::{Test, apply::SMALL};
 use crate::{
     command::{run, wait_until},
     feature::Feature,
+    figures::{self, Figure},
     host::TestHost,
     traffic::Traffic,
 };
@@ -81,6 +82,12 @@ fn refused_and_mended(host: &TestHost, words: &str, set: impl Fn(bool)) {
     host.ctl(&["check-lab", "small"]).ok();
     host.ctl(&["delete-lab", "small"]).ok();
     before.assert_unchanged();
+    told("refused by the kernel: no more network namespaces", 2);
+}
+
+/// Tells how often something was refused, in a test that went well.
+fn told(work: &str, injected: usize) {
+    figures::tell(work, &Figure { injected, ..Figure::default() });
 }
 
 fn namespaces() {
@@ -107,6 +114,7 @@ fn user_namespaces() {
     host.ctl(&["check-lab", "small"]).ok();
     host.ctl(&["delete-lab", "small"]).ok();
     before.assert_unchanged();
+    told("refused by the kernel: no more user namespaces", 1);
 }
 
 /// netlabd may open so many files more, and no more.
@@ -163,6 +171,7 @@ fn descriptors() {
     assert!(refused > 0, "the limit was never reached");
     host.ctl(&["create-lab", &small]).ok();
     host.ctl(&["check-lab", "small"]).ok();
+    told("refused by the kernel: no more descriptors", refused);
 }
 
 fn quiet(command: &mut Command) -> Child {
@@ -205,6 +214,7 @@ fn rights() {
         host.ctl(&["delete-lab", lab]).ok();
     }
     before.assert_unchanged();
+    told("refused by the kernel: capabilities taken away", 2);
 }
 
 /// A file that ends what flickers. Killed, it would leave a last command that goes on alone.
@@ -239,7 +249,7 @@ fn parent() {
     host.run("ip", &["link", "del", "par0"]);
     wait_until("nothing is left", Duration::from_secs(30), || host.sh("ls /run/netns").is_empty());
     before.assert_unchanged();
-    println!("{made} of 6 were made on a parent that comes and goes");
+    told("a macvlan's parent that comes and goes", 6 - made);
 }
 
 /// Somebody takes and frees the name of the lab's interface on the host all the time.
@@ -257,13 +267,12 @@ fn names() {
         "until [ -e \"$0\" ]; do ip link add lab0 type veth peer name other && sleep 0.01 && ip link del other; done",
         &host.scratch(ENOUGH).display().to_string(),
     ]));
-    let (mut made, mut taken) = (0, 0);
+    let mut made = 0;
     for _ in 0..10 {
         let output = host.ctl(&["create-lab", &file, "--timeout", "5s"]);
         match output.code {
             0 => made += 1,
-            5 => taken += 1,
-            1 => {}
+            1 | 5 => {}
             _ => panic!("{output}"),
         }
         let _ = host.ctl(&["delete-lab", "n"]);
@@ -277,5 +286,5 @@ fn names() {
     host.ctl(&["check-lab", "n"]).ok();
     host.ctl(&["delete-lab", "n"]).ok();
     before.assert_unchanged();
-    println!("of 10 {made} were made, {taken} refused at once");
+    told("an interface name that others take all the time", 10 - made);
 }

@@ -62,6 +62,7 @@ pub fn soak_body(seconds: u64) -> bool {
         return false;
     };
     println!("{figures}");
+    figures.tell(&format!("random work for {seconds} s, with random kills for the first half"));
     true
 }
 

@@ -1,5 +1,7 @@
 //! A failure at each operation in turn: what is asked for comes true, or nothing changes.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use proto::lab_event::Body;
 
 use super::*;
@@ -18,17 +20,24 @@ const FAULTS: [(i32, bool); 6] = [
     (libc::EPERM, true),
 ];
 
-/// Runs `case` with each fault at each operation until one comes too late to matter.
-fn at_every_operation(case: impl Fn(Fault) -> bool + Sync) {
+/// Runs `case` with each fault at each operation until one comes too late to matter; prints how many faults that were
+/// for `tests/fault-table`.
+fn at_every_operation(work: &str, case: impl Fn(Fault) -> bool + Sync) {
+    let injected = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for (errno, lasting) in FAULTS {
-            let case = &case;
+            let (case, injected) = (&case, &injected);
             scope.spawn(move || {
                 let end = (0..MANY).find(|after| !case(Fault { after: *after, errno, lasting }));
                 assert!(end.is_some_and(|end| end > 2), "the failures never came: {end:?}");
+                injected.fetch_add(end.unwrap_or(0), Ordering::Relaxed);
             });
         }
     });
+    let injected = injected.into_inner();
+    println!(
+        "figures: {{\"work\": \"in memory, refused at each operation: {work}\", \"injected\": {injected}}}"
+    );
 }
 
 /// Whether a failure passes when the same is tried again.
@@ -39,7 +48,7 @@ fn passes(fault: Fault) -> bool {
 #[test]
 fn a_create_succeeds_or_leaves_nothing() {
     for (spec, _) in changes() {
-        at_every_operation(|fault| {
+        at_every_operation("create", |fault| {
             let (bed, name) = (Bed::new(), name_of(&spec));
             let before = bed.kernel.snapshot();
             bed.kernel.fail(Some(fault));
@@ -78,7 +87,7 @@ fn a_create_succeeds_or_leaves_nothing() {
 #[test]
 fn an_apply_succeeds_or_is_put_back() {
     for (before, after) in changes() {
-        at_every_operation(|fault| {
+        at_every_operation("apply", |fault| {
             let (bed, name) = (Bed::new(), name_of(&before));
             bed.create(&before).unwrap();
             bed.wait_for_phase(&name, Phase::Ready);
@@ -116,7 +125,7 @@ fn an_apply_succeeds_or_is_put_back() {
 #[test]
 fn a_delete_goes_on_until_nothing_is_left() {
     for (spec, _) in changes() {
-        at_every_operation(|fault| {
+        at_every_operation("delete", |fault| {
             let (bed, name) = (Bed::new(), name_of(&spec));
             let before = bed.kernel.snapshot();
             bed.create(&spec).unwrap();
@@ -139,7 +148,7 @@ fn a_delete_goes_on_until_nothing_is_left() {
 #[test]
 fn a_host_that_cannot_be_searched_for_strays_keeps_them_until_it_can() {
     let [(spec, _), ..] = changes();
-    at_every_operation(|fault| {
+    at_every_operation("search for strays", |fault| {
         let bed = Bed::new();
         let empty = bed.kernel.snapshot();
         bed.create(&spec).unwrap();
