@@ -130,7 +130,9 @@ fn look_again(
             && !marked.nodes.contains(node)
             && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
     };
-    let mut old: BTreeMap<_, _> = seen.nodes.extract_if(.., |node, known| !holds(node, known)).collect();
+    let stale = seen.nodes.iter().filter(|(node, known)| !holds(node, known)).map(|(node, _)| node.clone());
+    let stale: Vec<NodeName> = stale.collect();
+    let mut old: BTreeMap<_, _> = stale.iter().filter_map(|node| seen.nodes.remove_entry(node)).collect();
     let mut again: BTreeSet<NodeName> =
         spaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
     while !again.is_empty() {

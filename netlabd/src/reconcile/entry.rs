@@ -160,7 +160,7 @@ impl Entry {
         &self,
         store: &Store,
         record: &Record,
-        changes: Vec<String>,
+        differences: Vec<String>,
         why: Why,
     ) -> Result<(), Error> {
         let revision = Revision {
@@ -168,7 +168,7 @@ impl Entry {
             time: Some(clock::now()),
             who: why.who,
             reason: why.reason.to_owned(),
-            changes,
+            changes: differences,
             spec: record.spec.clone(),
         };
         let changed = proto::SpecChanged {

@@ -192,7 +192,8 @@ fn addresses_change() {
     let told = || std::fs::read_to_string(host.scratch("routes")).unwrap_or_default();
     let mark = |number: u8| {
         wait_until("ip monitor listens", Duration::from_secs(20), || {
-            host.sh(&format!("ip -n small.ns1 route replace 198.19.{number}.0/24 dev eth0"));
+            // Each time another one, by its metric: of what is there already the kernel tells nothing.
+            host.sh(&format!("ip -n small.ns1 route replace 198.19.{number}.0/24 dev eth0 metric $$"));
             told().contains(&format!("198.19.{number}.0/24"))
         });
     };
