@@ -19,7 +19,7 @@ use crate::{
     exec::{Failure, Scope},
     model::{
         LabName, NodeName, Place, SysctlKey,
-        observed::{LinkKind, LinkState, NatState, PlaceState},
+        observed::{LinkKind, LinkState, NatState, PlaceState, TableState},
     },
     plan::Target,
 };
@@ -107,12 +107,12 @@ fn look(
     let mut socket = RouteSocket::open()?;
     let mut state = settings(&mut socket, &links)?;
     state.sysctls = values(target, &place, sysctls);
-    state.nat = nat(nft::Scope::Node)?;
+    (state.nat, state.tables) = rules(nft::Scope::Node)?;
     Ok(Look { place, links, state })
 }
 
-fn nat(scope: nft::Scope<'_>) -> io::Result<NatState> {
-    nft::read(scope).map_err(io::Error::other)
+fn rules(scope: nft::Scope<'_>) -> io::Result<(NatState, Vec<TableState>)> {
+    nft::look(scope).map_err(io::Error::other)
 }
 
 /// Addresses, VLANs and routes; the first two by interface name without further detail.
@@ -186,7 +186,7 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &Sysctls::default());
-    state.nat = nat(nft::Scope::Host(scope.lab))?;
+    (state.nat, state.tables) = rules(nft::Scope::Host(scope.lab))?;
     let id = rtnl::namespace_id(&mut socket, host)?;
     Ok((Look { place: Place::Host, links, state }, names, id))
 }

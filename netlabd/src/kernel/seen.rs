@@ -2,7 +2,9 @@
 //!
 //! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
 //! that happened before a look are read before it. What it does not tell of is looked at every time:
-//! other sysctls, a macvlan's parent, and the host; and pins when mounts have changed. And now and then all is, as a safety net.
+//! other sysctls, a macvlan's parent, and the host; and pins when mounts have changed. And what was not looked at for
+//! long is, as a safety net: a lab is looked at every 30 seconds at the latest, so that each node is within a minute,
+//! and within a minute and a half in a lab of more than 200.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,11 +23,11 @@ use crate::{
     plan::{PlaceTarget, Target},
 };
 
-/// All nodes of a lab are looked at anew when that was last done so long ago, and longer ago by as much
-/// for every further [`MANY`] nodes: in a large lab too, looking takes a small part of the time.
-const WHOLE: Duration = Duration::from_secs(25);
-/// See [`WHOLE`].
-const MANY: u32 = 100;
+/// A node is looked at anew when that was last done so long ago, and so are the pins.
+const OLD: Duration = Duration::from_secs(25);
+/// So many nodes for that reason in one look, or half of all where these are more: what was damaged meanwhile does not
+/// wait for all of a large lab.
+const AT_ONCE: usize = 100;
 /// The sysctls whose changes the kernel tells of (`RTM_NEWNETCONF`), among those that labs often set.
 const TOLD: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
 
@@ -37,8 +39,8 @@ pub(super) struct Memory(Mutex<BTreeMap<LabName, Arc<Mutex<Seen>>>>);
 #[derive(Debug, Default)]
 struct Seen {
     nodes: BTreeMap<NodeName, NodeSeen>,
-    /// When all nodes were last looked at.
-    whole: Option<Instant>,
+    /// When all pins were last looked for.
+    pins: Option<Instant>,
     /// [`Taken::all`] of the last look.
     all: u64,
     /// [`Mounts::changes`](super::mounts::Mounts::changes) before all pins were last found in their places.
@@ -51,6 +53,8 @@ struct NodeSeen {
     state: Arc<PlaceState>,
     /// The sysctls that were asked about, whether they exist or not.
     asked: BTreeSet<SysctlKey>,
+    /// When it was looked at.
+    at: Instant,
 }
 
 impl NodeSeen {
@@ -120,14 +124,14 @@ fn look_again(
 ) -> Result<Observed, Failure> {
     let host = look::host(scope, spaces, linux.host.as_fd())?;
     let now = Instant::now();
-    let whole = !heard || marked.all != seen.all || seen.whole.is_none_or(|at| is_due(now - at, spaces));
-    if whole {
-        (seen.whole, seen.all) = (Some(now), marked.all);
-    }
+    let whole = !heard || marked.all != seen.all;
+    seen.all = marked.all;
+    let due = due(seen.nodes.iter().map(|(node, known)| (node, known.at)), now);
     let holds = |node: &NodeName, known: &NodeSeen| {
         !whole
             && spaces.nodes().contains_key(node)
             && !marked.nodes.contains(node)
+            && !due.contains(node)
             && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
     };
     let stale = seen.nodes.iter().filter(|(node, known)| !holds(node, known)).map(|(node, _)| node.clone());
@@ -142,7 +146,7 @@ fn look_again(
             .iter()
             .cloned()
             .zip(states)
-            .map(|(node, state)| remember(scope.target, node, state))
+            .map(|(node, state)| remember(scope.target, node, state, now))
             .collect();
         again = disagreeing(&seen.nodes, &old, &found);
         for node in &again {
@@ -152,36 +156,43 @@ fn look_again(
     }
     let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
     let places = nodes.chain([(Place::Host, Arc::new(host.state))]).collect();
-    Ok(Observed { places, unpinned: unpinned(linux, scope.lab, spaces, seen, whole) })
+    Ok(Observed { places, unpinned: unpinned(linux, scope.lab, spaces, seen, now) })
 }
 
-/// The nodes whose pins are not in their places; looked for when mounts have changed, or `anyway`.
+/// The nodes whose pins are not in their places; looked for when mounts have changed, or now and then.
 fn unpinned(
     linux: &Linux,
     lab: &LabName,
     spaces: &LabSpaces,
     seen: &mut Seen,
-    anyway: bool,
+    now: Instant,
 ) -> BTreeSet<NodeName> {
     // Before the look: what changes during it is looked at again.
     let changes = linux.mounts.changes();
-    if !anyway && seen.pinned == Some(changes) {
+    if seen.pinned == Some(changes) && seen.pins.is_some_and(|at| now - at < OLD) {
         return BTreeSet::new();
     }
+    seen.pins = Some(now);
     let unpinned: BTreeSet<_> = linux.spaces.unpinned(lab, spaces).into_iter().collect();
     seen.pinned = unpinned.is_empty().then_some(changes);
     unpinned
 }
 
-fn is_due(since: Duration, spaces: &LabSpaces) -> bool {
-    let many = u32::try_from(spaces.nodes().len()).unwrap_or(u32::MAX) / MANY;
-    since >= WHOLE.saturating_mul(many.max(1))
+/// The nodes that were last looked at long ago, the first of them first, as many as one look takes in.
+fn due<'a>(
+    nodes: impl ExactSizeIterator<Item = (&'a NodeName, Instant)>,
+    now: Instant,
+) -> BTreeSet<NodeName> {
+    let most = AT_ONCE.max(nodes.len().div_ceil(2));
+    let mut old: Vec<_> = nodes.filter(|(_, at)| now - *at >= OLD).map(|(node, at)| (at, node)).collect();
+    old.sort_unstable();
+    old.into_iter().take(most).map(|(_, node)| node.clone()).collect()
 }
 
-fn remember(target: &Target, node: NodeName, state: PlaceState) -> (NodeName, NodeSeen) {
+fn remember(target: &Target, node: NodeName, state: PlaceState, at: Instant) -> (NodeName, NodeSeen) {
     let wanted = target.places.get(&Place::Node(node.clone()));
     let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
-    (node, NodeSeen { state: Arc::new(state), asked })
+    (node, NodeSeen { state: Arc::new(state), asked, at })
 }
 
 /// The nodes that were not looked at but must be: a cable between them and one that was is not the one it
@@ -204,4 +215,30 @@ fn disagreeing(
         }
     }
     disagree
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_is_looked_at_within_a_minute_and_a_half() {
+        let start = Instant::now();
+        for count in [0, 1, 100, 101, 200, 201, 1_000, 1_999] {
+            let mut looked: BTreeMap<NodeName, Instant> =
+                (0..count).map(|number| (format!("n{number}").parse().unwrap(), start)).collect();
+            for second in 1..=600 {
+                let now = start + Duration::from_secs(second);
+                // An actor that nothing wakes, and one that was woken just before the nodes were old.
+                if second % 30 != 0 && second != 24 {
+                    continue;
+                }
+                let due = due(looked.iter().map(|(node, at)| (node, *at)), now);
+                assert!(due.len() <= AT_ONCE.max(count / 2 + 1), "{count} nodes: {} at once", due.len());
+                looked.extend(due.into_iter().map(|node| (node, now)));
+                let longest = looked.values().map(|at| (now - *at).as_secs()).max().unwrap_or(0);
+                assert!(longest < if count > 200 { 90 } else { 60 }, "{count} nodes: not for {longest} s");
+            }
+        }
+    }
 }

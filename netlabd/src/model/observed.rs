@@ -33,6 +33,30 @@ pub struct PlaceState {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Our nftables chains.
     pub nat: NatState,
+    /// The nftables tables of others; not looked for on the host, where they are none of the lab's business.
+    pub tables: Vec<TableState>,
+}
+
+/// An nftables table with what others put into it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TableState {
+    /// Its family in the words of nft(8), such as `ip6`.
+    pub family: String,
+    /// Its name.
+    pub name: String,
+    /// How many chains of others it has.
+    pub chains: usize,
+    /// How many rules these have.
+    pub rules: usize,
+}
+
+impl std::fmt::Display for TableState {
+    /// `nft table ip filter, 2 chains, 3 rules`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { family, name, chains, rules } = self;
+        let s = |count: &usize| if *count == 1 { "" } else { "s" };
+        write!(f, "nft table {family} {name}, {chains} chain{}, {rules} rule{}", s(chains), s(rules))
+    }
 }
 
 /// One interface.

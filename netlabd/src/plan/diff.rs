@@ -407,6 +407,7 @@ fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
         for state in seen.routes.iter().filter(|route| !route.ours && !wanted.routes.contains(&route.route)) {
             extras.insert(format!("{place}: route {}", state.route));
         }
+        extras.extend(seen.tables.iter().map(|table| format!("{place}: {table}")));
     }
     extras
 }

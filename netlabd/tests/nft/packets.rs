@@ -40,10 +40,10 @@ fn call(at: &str, listen: &str, from: &str, to: &str, port: u16) -> String {
          else socket.AF_INET); open('ready', 'w').close(); c, who = s.accept(); c.sendall(who[0].encode())"
     );
     let ask = format!(
-        "import socket; c = socket.create_connection(('{to}', {port}), 2); print(c.makefile().read(), end='')"
+        "import socket; c = socket.create_connection(('{to}', {port}), 20); print(c.makefile().read(), end='')"
     );
     sh(&format!(
-        "cd /run/netns; rm -f ready; ip netns exec {at} timeout 5 python3 -c \"{serve}\" & \
+        "cd /run/netns; rm -f ready; ip netns exec {at} timeout 30 python3 -c \"{serve}\" & \
          while ! test -e ready; do sleep 0.02; done; rm ready; ip netns exec {from} python3 -c \"{ask}\"; wait"
     ))
 }

@@ -17,6 +17,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::namespaces", namespaces),
     Test::new("drift::unmounted_pin", unmounted),
     Test::new("drift::extras_are_left_alone", extras),
+    Test::new("drift::rules_of_others_in_nodes", rules_of_others).needs(&[Feature::Nat]),
     Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]),
     Test::new("drift::again_and_again", again_and_again),
     Test::new("drift::paused_lab_is_left_alone", paused),
@@ -359,6 +360,51 @@ fn extras() {
     host.ctl(&["apply-lab", &changed]).ok();
     added();
     host.ctl(&["delete-lab", "d"]).ok();
+    assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
+}
+
+/// Rules that somebody typed in a node, beside ours, in our table, and where we have none.
+fn rules_of_others() {
+    let host = TestHost::started();
+    host.ctl(&["create-lab", "labs/internet-router.yaml"]).ok();
+    let extras = || host.lab("internet-router")["status"]["extras"].to_string();
+    let tells = |extra: &str| {
+        wait_until(&format!("get-lab tells of {extra}"), SOON, || extras().contains(extra));
+    };
+    let in_router = "ip netns exec internet-router.router";
+    // Each of these is told by its event: nothing else in the lab changes.
+    host.sh(&format!(
+        "{in_router} nft 'table ip mine {{ chain c {{ type filter hook input priority 0; }}; }}'"
+    ));
+    tells("router: nft table ip mine, 1 chain, 0 rules");
+    host.sh(&format!("{in_router} nft add rule ip mine c ip protocol icmp accept"));
+    tells("router: nft table ip mine, 1 chain, 1 rule\"");
+    host.sh(&format!("{in_router} nft 'table inet netlab {{ chain mine {{ accept; }}; }}'"));
+    tells("router: nft table inet netlab, 1 chain, 1 rule");
+    host.sh("ip netns exec internet-router.ns1 nft add table bridge yours");
+    tells("ns1: nft table bridge yours, 0 chains, 0 rules");
+    // A repair of our own rules leaves them alone.
+    let ruleset = || {
+        host.sh(&format!(
+            "{in_router} nft list table ip mine; {in_router} nft list chain inet netlab mine;
+             ip netns exec internet-router.ns1 nft list ruleset"
+        ))
+    };
+    let before = ruleset();
+    breaks(
+        &host,
+        "internet-router",
+        &[(
+            "ip netns exec internet-router.router nft flush chain inet netlab postrouting",
+            "ip netns exec internet-router.router nft list ruleset | grep -q masquerade",
+        )],
+        SOON,
+    );
+    assert_eq!(ruleset(), before);
+    let _ = host.ctl(&["apply-lab", "--dry-run", "labs/internet-router.yaml"]).code(0);
+    host.sh(&format!("{in_router} nft delete table ip mine"));
+    wait_until("get-lab no longer tells of what is gone", SOON, || !extras().contains("ip mine"));
+    host.ctl(&["delete-lab", "internet-router"]).ok();
     assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
 }
 

@@ -6,7 +6,10 @@ use super::{
     world::{At, FakeKind, Link},
 };
 use crate::{
-    model::{LabName, Place, observed::AddressState},
+    model::{
+        LabName, Place,
+        observed::{AddressState, TableState},
+    },
     plan::Op,
 };
 
@@ -39,6 +42,12 @@ impl Lab<'_> {
             ("sysctl", [key, value]) => {
                 let Ok(space) = self.space(&place(what)) else { return Some(false) };
                 self.world.set_sysctl(space, &key.parse().ok()?, value).is_ok()
+            }
+            ("table", [name]) => {
+                let Ok(space) = self.space(&place(what)) else { return Some(false) };
+                let table = TableState { family: "ip".into(), name: (*name).into(), chains: 1, rules: 2 };
+                self.world.space(space).tables.push(table);
+                true
             }
             ("strange", []) => self.stranger(what),
             (_, rest) => {

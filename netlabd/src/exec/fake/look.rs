@@ -50,6 +50,7 @@ impl World {
             routes: if id == HOST { Vec::new() } else { space.routes.clone() },
             sysctls: asked.filter_map(|key| Some((key.clone(), self.sysctl(id, key)?))).collect(),
             nat: nat(space.nat.get(scope.lab)),
+            tables: if id == HOST { Vec::new() } else { space.tables.clone() },
         }
     }
 

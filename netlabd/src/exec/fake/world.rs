@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use crate::model::{
     LabName, Mac, MacvlanMode, NatRule, NodeName, SysctlKey, VlanId, Vxlan,
-    observed::{AddressState, RouteState, VlanFlags},
+    observed::{AddressState, RouteState, TableState, VlanFlags},
 };
 
 /// A namespace's number; the host is 0.
@@ -35,6 +35,8 @@ pub(super) struct Space {
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
     /// Chains by lab; those of a node are under the lab's own name too.
     pub(super) nat: BTreeMap<LabName, Vec<NatRule>>,
+    /// Tables of others.
+    pub(super) tables: Vec<TableState>,
 }
 
 /// One interface.

@@ -14,6 +14,7 @@ mod error;
 mod expr;
 pub(super) mod message;
 mod observe;
+mod others;
 mod probe;
 mod ruleset;
 mod socket;
@@ -25,7 +26,7 @@ use nftnl::{Batch, MsgType, ProtoFamily, Table};
 
 pub use error::Error;
 pub(super) use observe::lab_of_chain;
-pub use observe::{list_labs_on_host, read};
+pub use observe::{list_labs_on_host, look, read};
 pub use probe::probe_features;
 pub use ruleset::{generation, ruleset};
 pub use socket::event_socket;

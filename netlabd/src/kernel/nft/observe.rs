@@ -1,4 +1,4 @@
-//! What stands in our chains.
+//! What stands in our chains, and beside them.
 
 use nftnl::{Batch, MsgType};
 
@@ -6,35 +6,50 @@ use super::{
     Error, Scope, Socket, TABLE, bytes,
     chain::{self, KINDS},
     comment, expr,
-    message::{self, Message, attr},
-    table, text,
+    message::{self, attr},
+    others, table, text,
 };
 use crate::model::{
     NatRule,
-    observed::{NatState, ObservedRule},
+    observed::{NatState, ObservedRule, TableState},
 };
-
-/// `NFT_TABLE_F_DORMANT`: the table's chains are not in force.
-const DORMANT: u32 = 1;
 
 /// Looks at the scope's chains. A kernel without nftables has none.
 pub fn read(scope: Scope<'_>) -> Result<NatState, Error> {
-    let (socket, found) =
-        match Socket::open().and_then(|socket| chain::all(&socket).map(|found| (socket, found))) {
-            Err(error) if error.is_no_nf_tables() => return Ok(NatState::default()),
-            opened => opened?,
-        };
+    look(scope).map(|(state, _)| state)
+}
+
+/// The same, and in a node at what others have put into its tables.
+pub fn look(scope: Scope<'_>) -> Result<(NatState, Vec<TableState>), Error> {
+    let opened = Socket::open().and_then(|socket| others::tables(&socket).map(|tables| (socket, tables)));
+    let (socket, tables) = match opened {
+        Err(error) if error.is_no_nf_tables() => return Ok(Default::default()),
+        opened => opened?,
+    };
+    let of_others = match scope {
+        Scope::Node => others::of_others(&socket, &tables)?,
+        Scope::Host(_) => Vec::new(),
+    };
+    let Some(table) = tables.iter().find(|table| table.is_ours()) else {
+        return Ok((NatState::default(), of_others));
+    };
+    Ok((chains(&socket, scope, table.is_dormant())?, of_others))
+}
+
+/// Looks at the scope's chains in our table.
+fn chains(socket: &Socket, scope: Scope<'_>, dormant: bool) -> Result<NatState, Error> {
+    let found = chain::all(socket)?;
     let ours = scope.chains();
     let pair =
         || ours.iter().zip(KINDS).map(|(name, kind)| (found.iter().find(|found| found.name == *name), kind));
     let mut state = NatState::default();
     for (chain, _) in pair() {
         if let Some(chain) = chain {
-            state.rules.extend(rules(&socket, &chain.name)?);
+            state.rules.extend(rules(socket, &chain.name)?);
         }
     }
     let sound = pair().all(|(chain, kind)| chain.is_some_and(|chain| chain.is(kind)));
-    state.present = sound && !is_dormant(&socket)?;
+    state.present = sound && !dormant;
     if let (false, Some(chain)) = (state.present, pair().find_map(|(chain, _)| chain)) {
         // So that a remnant is never taken for nothing at all.
         state
@@ -61,15 +76,6 @@ pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
 /// The lab that a chain of the host's table is of, by its name.
 pub(in crate::kernel) fn lab_of_chain(chain: &str) -> Option<&str> {
     KINDS.into_iter().find_map(|kind| chain.strip_suffix(kind.suffix)?.strip_suffix('-'))
-}
-
-fn is_dormant(socket: &Socket) -> Result<bool, Error> {
-    let flags = |message: Message<'_>| {
-        let ours = message.text(attr::TABLE_NAME) == Some(TABLE);
-        ours.then(|| message.number(attr::TABLE_FLAGS)).flatten()
-    };
-    let found = socket.dump(libc::NFT_MSG_GETTABLE, &[], flags)?;
-    Ok(found.iter().any(|flags| flags & DORMANT != 0))
 }
 
 /// The rules of a chain. Each that has a comment of ours is compared with what we would make of it.

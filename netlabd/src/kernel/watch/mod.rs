@@ -190,14 +190,17 @@ impl Linux {
     fn hear_rules(&self, events: &Events, limit: usize) -> io::Result<()> {
         let Some(stream) = &events.rules else { return Ok(()) };
         self.read(stream, limit, events, |sender, datagram, (), labs| {
-            let mut ours = message::split(datagram).filter(|event| rules::is_ours(*event));
+            let ours = |event: &message::Message<'_>| rules::is_ours(*event);
+            let foreign = |event: &message::Message<'_>| rules::is_foreign(*event);
             if let Some(id) = sender.filter(|id| *id != events.host_id) {
-                labs.extend(ours.next().and_then(|_| self.note(id)));
+                // Rules of others in a node are left alone and listed.
+                let mut all = message::split(datagram);
+                labs.extend(all.find(|event| ours(event) || foreign(event)).and_then(|_| self.note(id)));
                 return;
             }
-            ours.for_each(|event| rules::add_concerned(event, labs));
+            message::split(datagram).filter(ours).for_each(|event| rules::add_concerned(event, labs));
             // Rules of others may drop what labs send through the host.
-            if message::split(datagram).any(rules::is_foreign) {
+            if message::split(datagram).any(|event| foreign(&event)) {
                 self.wanted.add_behind_firewall(labs);
             }
         })

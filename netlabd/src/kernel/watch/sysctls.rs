@@ -8,7 +8,7 @@ use std::{
     os::fd::AsFd,
     sync::{Condvar, Mutex, PoisonError},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{super::sysctl::Sysctls, Linux, Wake, enter};
@@ -17,8 +17,11 @@ use crate::{
     plan::Target,
 };
 
-/// Time between two looks.
-const PAUSE: Duration = Duration::from_secs(2);
+/// Least and longest time between two looks.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
+/// Time between two looks, in times of what the first took: a few values are looked at often, those of a large lab
+/// seldom enough to cost little.
+const REST: u32 = 50;
 
 /// Values by place and key.
 type Values = BTreeMap<Place, BTreeMap<SysctlKey, String>>;
@@ -72,6 +75,7 @@ impl Linux {
         let mut before: BTreeMap<LabName, Values> = BTreeMap::new();
         loop {
             let wanted = self.silent.wait();
+            let start = Instant::now();
             before.retain(|lab, _| wanted.contains_key(lab));
             for (lab, values) in &wanted {
                 let seen = self.values(lab, values);
@@ -84,7 +88,7 @@ impl Linux {
                     wake(Wake::Lab(lab.clone()));
                 }
             }
-            thread::sleep(PAUSE);
+            thread::sleep((start.elapsed() * REST).clamp(PAUSE.0, PAUSE.1));
         }
     }
 
