@@ -3,7 +3,7 @@
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
-# make faults  the tests of faults, each kind of damage REPEAT=10 times, and random work for SOAK_SECONDS=300; writes the
+# make faults  the tests of faults, each kind of damage REPEAT=8 times, and random work for SOAK_SECONDS=300; writes the
 #              run into docs/faults.md (about 20 minutes)
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
@@ -52,7 +52,7 @@ faults: build
 		{ cat $(TARGET)/faults-in-memory.log; false; }
 	cp docs/faults.md $(TARGET)/faults.md
 	tests/as-root tests/fault-table $(TARGET)/debug/netlab-tests $(or $(SOAK_SECONDS),300) $(TARGET)/faults.md \
-		$(or $(REPEAT),10) $(TARGET)/faults-in-memory.log
+		$(or $(REPEAT),8) $(TARGET)/faults-in-memory.log
 	cp $(TARGET)/faults.md docs/faults.md
 
 abuse: build

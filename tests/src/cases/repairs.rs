@@ -40,7 +40,7 @@ nodes:
     interfaces:
       eth0: { addresses: [192.0.2.1/24, \"2001:db8::1/64\"] }
     routes: [ { to: default, via: 192.0.2.254 } ]
-    sysctls: { net.ipv4.conf.all.rp_filter: \"2\" }
+    sysctls: { net.ipv4.conf.all.rp_filter: \"2\", net.ipv4.ip_default_ttl: \"99\" }
   sw:
     interfaces:
       br0: { bridge: {} }
@@ -127,9 +127,14 @@ const DAMAGES: &[Damage] = &[
         "[ \"$(ip netns exec LAB.router sysctl -n net.ipv4.ip_forward)\" = 1 ]",
     ),
     (
-        "sysctl without events changed",
+        "sysctl rp_filter changed",
         "ip netns exec LAB.ns1 sysctl -qw net.ipv4.conf.all.rp_filter=1",
         "[ \"$(ip netns exec LAB.ns1 sysctl -n net.ipv4.conf.all.rp_filter)\" = 2 ]",
+    ),
+    (
+        "sysctl without events changed",
+        "ip netns exec LAB.ns1 sysctl -qw net.ipv4.ip_default_ttl=5",
+        "[ \"$(ip netns exec LAB.ns1 sysctl -n net.ipv4.ip_default_ttl)\" = 99 ]",
     ),
     (
         "nft rules flushed",

@@ -21,7 +21,7 @@ use crate::{
 const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Time between two looks, in times of what the first took: a few values are looked at often, those of a large lab
 /// seldom enough to cost little.
-const REST: u32 = 50;
+const REST: u32 = 20;
 
 /// Values by place and key.
 type Values = BTreeMap<Place, BTreeMap<SysctlKey, String>>;
