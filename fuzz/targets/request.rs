@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use libfuzzer_sys::fuzz_target;
 use netlab_proto::v1 as proto;
@@ -25,7 +25,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     };
     let target = Target::new(&lab, "uid");
-    let host = (Place::Host, Default::default());
+    let host = (Place::Host, Arc::default());
     let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
     let plan = diff(&target, &nothing);
     for op in plan.ops() {
