@@ -148,6 +148,8 @@ fn damage_in_a_node_wakes_its_lab() {
         "ip netns exec a.n1 sysctl -qw net.ipv6.conf.all.forwarding=0",
         "ip netns exec a.n1 nft flush chain inet netlab postrouting",
         "ip netns exec a.n1 nft flush ruleset",
+        "ip netns exec a.n1 nft add table inet other",
+        "ip netns exec a.n1 nft delete table inet other",
         "ip netns delete a.n2",
         "ip -n a.n1 link delete eth0",
     ] {
@@ -203,7 +205,6 @@ fn what_concerns_no_lab_wakes_none() {
         "ip netns add stranger",
         "ip -n stranger link set lo up",
         "ip netns delete stranger",
-        "ip netns exec a.n1 nft add table inet other",
         "ip netns exec a.n1 true",
     ] {
         host.wakes_nobody(deed);

@@ -58,10 +58,12 @@ class Notes:
 
     @contextlib.contextmanager
     def cpu(self, what):
-        """Keeps the daemon's CPU time of what is done meanwhile."""
-        used = self.daemon.cpu()
+        """Keeps the CPU time of what is done meanwhile: the daemon's, and whose else."""
+        used, parts = self.daemon.cpu(), self.daemon.parts()
         yield
         self(f"{what} cpu", self.daemon.cpu() - used)
+        for part, seconds in self.daemon.parts().items():
+            self(f"{what} {part}", seconds - parts[part])
 
 
 def by_others(floor, python, lab, note):

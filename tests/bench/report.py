@@ -83,6 +83,26 @@ def daemon(result, in_use):
     return "## The daemon with a chain up\n\n" + table(head, rows) if rows else ""
 
 
+def shares(result):
+    """Where the time of a chain's life goes."""
+    parts = ("netlabctl", "netlabd user", "netlabd kernel", "helpers")
+    rows = []
+    for lab in measured(result):
+        if lab not in (("chain", 200), ("chain", 1000)):
+            continue
+        for what, name in (("create", "create"), ("unchanged", "apply unchanged"), ("change", "apply one change"),
+                           ("delete", "delete")):
+            took = median(result[*lab, what])
+            used = [median(result[*lab, f"{what} {part}"]) for part in parts]
+            rows.append([name, f"{lab[1]:,}", ms(took), *map(ms, used), ms(max(0, took - sum(used)))])
+    if not rows:
+        return ""
+    return ("## Where the time goes\n\n" + table(["chain", "nodes", "took, ms", *parts, "nobody's, at least"], rows) +
+            "CPU by who used it, in steps of 10 ms; helpers are those processes of netlabd that make namespaces. What is\n"
+            "nobody's is waiting: for the disk (fsync), for the kernel's own threads, which take namespaces apart, and for\n"
+            "grace periods of RCU. Two processors work at a time, so that there may be more of it.\n\n")
+
+
 def use(in_use):
     """Commands, repairs, clients."""
     rows = []
@@ -154,7 +174,7 @@ def write(out, rounds, result, in_use, captured):
     if any(shape == "chain" for shape, _ in measured(result)):
         text += "## Cost per node\n\n![Cost per node over sizes](benchmarks.svg)\n\n"
         (out / "benchmarks.svg").write_text(plot.plot(result, measured(result)))
-    text += others(result) + daemon(result, in_use) + use(in_use)
+    text += others(result) + shares(result) + daemon(result, in_use) + use(in_use)
     if captured:
         text += captures(captured)
     (out / "benchmarks.md").write_text(text.rstrip() + "\n")

@@ -49,11 +49,11 @@ def of_chain(nodes, what, of):
 CREATE = ("pins, a durable store, a user namespace, the look that verifies all and status reports are on top of what the "
           "floor does")
 DELETE = ("each unmount of a pin waits for a grace period of RCU, and the last look waits for RTNL; the floor has neither: "
-          "see the table in performance.md")
-WHOLE = "a lab file is read, sent, checked, planned and kept as a whole: the time is user time, see performance.md"
+          "see the tables of where the time goes and in performance.md")
+WHOLE = "a lab file is read, sent, checked, planned and kept as a whole: see the table of where the time goes"
 FLAT = "small labs bear fixed costs: the client's start, two fsyncs of the store, a helper's start, the user namespace"
 IDLE = "the kernel tells late of carriers and addresses, and each event has its node looked at once"
-MEMORY = "what was seen of each node is kept, and the desired state twice while a change is not verified"
+MEMORY = "what was seen of each node is kept; the allocator keeps the room that an apply took"
 START = "the time is the program's start"
 EXEC = "a command starts a helper, four namespaces, mounts and a filter of system calls that `ip netns exec` does without"
 CAPTURE = "packets pass the daemon and gRPC on their way to the file"
