@@ -26,6 +26,13 @@ pub(super) fn confirm(record: &mut Record) {
     record.rollback_spec = None;
 }
 
+/// Notes that an earlier state is wanted again: one more generation, with nothing before it to come back.
+pub(super) fn put_back(record: &mut Record) {
+    record.generation += 1;
+    record.previous_spec = None;
+    confirm(record);
+}
+
 /// How long until the last change is put back; `None` if it stays. The clock on the wall may be set while
 /// it waits; it counts only for a wait that began before this boot.
 pub(super) fn wait(record: &Record) -> Option<Duration> {

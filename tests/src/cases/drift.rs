@@ -29,7 +29,7 @@ const SOON: Duration = Duration::from_secs(20);
 const LATER: Duration = Duration::from_secs(60);
 
 /// Two nodes with a switch and a router between them.
-const LAB: &str = "\
+pub(super) const LAB: &str = "\
 name: d
 nodes:
   ns1:

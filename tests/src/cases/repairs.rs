@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Test;
+use super::{Test, drift};
 use crate::{
     damage::{now_us, repairs, time_us},
     feature::Feature,
@@ -31,35 +31,6 @@ const LABS: [usize; 2] = [3, 6];
 const PAUSE: Duration = Duration::from_secs(2);
 /// Between two damages, so that the repair of one is not timed while the one before is still told.
 const QUIET: Duration = Duration::from_millis(250);
-
-/// Two nodes with a switch and a router between them, with something of everything.
-const LAB: &str = "\
-name: LAB
-nodes:
-  ns1:
-    interfaces:
-      eth0: { addresses: [192.0.2.1/24, \"2001:db8::1/64\"] }
-    routes: [ { to: default, via: 192.0.2.254 } ]
-    sysctls: { net.ipv4.conf.all.rp_filter: \"2\", net.ipv4.ip_default_ttl: \"99\" }
-  sw:
-    interfaces:
-      br0: { bridge: {} }
-      p1: { port: { bridge: br0 } }
-      p2: { port: { bridge: br0 } }
-  router:
-    forwarding: true
-    interfaces:
-      eth0: { addresses: [192.0.2.254/24] }
-      eth1: { addresses: [203.0.113.254/24] }
-    nat: { masquerade: [ { source: 192.0.2.0/24, out_interface: eth1 } ] }
-  ns2:
-    interfaces:
-      eth0: { addresses: [203.0.113.1/24] }
-links:
-  - endpoints: [\"ns1:eth0\", \"sw:p1\"]
-  - endpoints: [\"router:eth0\", \"sw:p2\"]
-  - endpoints: [\"router:eth1\", \"ns2:eth0\"]
-";
 
 /// A switch with VLANs.
 const VLANS: &str = "\
@@ -164,7 +135,11 @@ const VLAN_DAMAGES: &[Damage] = &[
 ];
 
 fn by_kind() {
-    each_kind(LAB, DAMAGES);
+    // Something of everything.
+    let nat =
+        "    forwarding: true\n    nat: { masquerade: [ { source: 192.0.2.0/24, out_interface: eth1 } ] }\n";
+    let lab = drift::LAB.replace("name: d\n", "name: LAB\n").replace("    forwarding: true\n", nat);
+    each_kind(&lab, DAMAGES);
 }
 
 fn of_vlans() {

@@ -90,9 +90,7 @@ impl Actor {
             if found != expected {
                 return Err(Error::Stale { lab: name.clone(), expected, found });
             }
-            record.generation += 1;
-            record.previous_spec = None;
-            rollback::confirm(record);
+            rollback::put_back(record);
             Ok(())
         });
         match kept {
@@ -116,9 +114,7 @@ impl Actor {
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
                 return Err(Error::NothingToConfirm(self.entry.name.clone()));
             }
-            record.generation += 1;
-            record.previous_spec = None;
-            rollback::confirm(record);
+            rollback::put_back(record);
             Ok(())
         });
         match kept {
