@@ -23,11 +23,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         .file_descriptor_set();
     let bytes = files.encode_to_vec();
     fs::write(out.join("netlab.bin"), &bytes)?;
+    let mut config = tonic_prost_build::Config::new();
+    // Whoever has a message can look up its descriptor.
+    config.enable_type_names();
     tonic_prost_build::configure()
         .compile_well_known_types(true)
         .extern_path(".google.protobuf", "::pbjson_types")
         .btree_map(".")
-        .compile_fds(files)?;
+        .compile_fds_with_config(files, config)?;
     pbjson_build::Builder::new()
         .register_descriptors(&bytes)?
         .preserve_proto_field_names()

@@ -271,8 +271,11 @@ pub(crate) struct Capture {
     #[arg(long, short, value_name = "BYTES", default_value_t = 262_144, hide_default_value = true,
           value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pub(crate) snapshot_length: u32,
-    /// Also take in packets for other stations, as a macvlan leaves out otherwise.
-    #[arg(long)]
+    /// Leave out packets for other stations, which tcpdump shows too: most of what passes a bridge.
+    #[arg(long, short = 'p', overrides_with = "promiscuous")]
+    pub(crate) no_promiscuous: bool,
+    /// Also take in packets for other stations: the default.
+    #[arg(long, hide = true)]
     pub(crate) promiscuous: bool,
     /// Show the Ethernet header in each line.
     #[arg(long, short = 'e')]

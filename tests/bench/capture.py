@@ -67,7 +67,8 @@ def taken(words, sender, rate, size):
     said = capture.communicate()[1]
     FILE.unlink()
     captured = int(re.search(r"(\d+) packets? captured", said)[1])
-    lost = int(re.search(r"(\d+) (?:lost|packets? dropped by kernel)", said)[1])
+    dropped = re.search(r"(\d+) (?:lost|packets? dropped by kernel)", said)
+    lost = int(dropped[1]) if dropped else 0
     return sent, micros / 1e6, captured, lost
 
 

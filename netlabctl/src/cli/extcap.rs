@@ -36,7 +36,10 @@ pub(crate) struct Extcap {
     #[arg(long, value_name = "BYTES", default_value_t = 262_144, hide_default_value = true,
           value_parser = clap::value_parser!(u32).range(1..=262_144))]
     pub(crate) snapshot_length: u32,
-    /// Also take in packets for other stations, as a macvlan leaves out otherwise.
-    #[arg(long)]
+    /// Leave out packets for other stations.
+    #[arg(long, overrides_with = "promiscuous")]
+    pub(crate) no_promiscuous: bool,
+    /// Also take in packets for other stations: the default. Wireshark gives back what was once chosen.
+    #[arg(long, hide = true)]
     pub(crate) promiscuous: bool,
 }

@@ -58,7 +58,7 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
         filter: args.filter.clone(),
         count: args.count,
         snapshot_length: args.snapshot_length,
-        promiscuous: args.promiscuous,
+        promiscuous: !args.no_promiscuous,
     };
     let stream = match client.nodes().capture(request).await {
         Ok(answer) => answer.into_inner(),
@@ -76,8 +76,12 @@ pub(super) async fn run(client: &Client, args: Capture) -> Result<u8, Failure> {
         None => lines(stream, &listening, &args).await?,
     };
     let Counts { captured, dropped } = counts;
-    let lost = "lost because the reader was too slow";
-    let _ = writeln!(io::stderr().lock(), "{captured} packets captured, {dropped} {lost}");
+    let s = if captured == 1 { "" } else { "s" };
+    let lost = match dropped {
+        0 => String::new(),
+        dropped => format!(", {dropped} lost because the reader was too slow"),
+    };
+    let _ = writeln!(io::stderr().lock(), "{captured} packet{s} captured{lost}");
     match error {
         None => Ok(DONE),
         Some(status) => Err(hint::explain(client, status, &args.lab, &nodes).await),

@@ -66,7 +66,7 @@ fn list(config: &Config, format: Output) -> Result<(), Failure> {
         .map(|(name, context)| Row { name, current: name == current, context: context.clone() })
         .collect();
     let all = Contexts { contexts: rows };
-    output::result(format, &all, || {
+    output::own(format, &all, || {
         let line = |row: &Row<'_>| {
             let mark = if row.current { "*" } else { "" };
             let file = row.context.certificate.as_ref().map(|path| path.display().to_string());

@@ -33,7 +33,7 @@ pub(super) async fn run(client: &Client, format: Output, args: &DeleteLab) -> Re
             Ok(()) => {
                 let what = if args.waiting.no_wait { "is being deleted" } else { "deleted" };
                 let value = json!({ "name": name, "deleted": !args.waiting.no_wait });
-                output::event(format, &value, || format!("lab {name} {what}\n"))?;
+                output::own_event(format, &value, || format!("lab {name} {what}\n"))?;
             }
             Err(failure) => failures.push(failure),
         }

@@ -59,8 +59,11 @@ async fn revision(client: &Client, format: Output, name: &str, generation: u64) 
             format!("generation {generation} of lab {name} is not kept; see get-lab {name}"),
         )
     })?;
-    // For people too it is a lab file.
-    output::result(if format == Output::Json { format } else { Output::Yaml }, &spec, String::new)?;
+    match format {
+        // For people it is a lab file, with what somebody wrote and nothing else.
+        Output::Table | Output::Junit => output::own(Output::Yaml, &spec, String::new)?,
+        format => output::result(format, &spec, String::new)?,
+    }
     Ok(DONE)
 }
 

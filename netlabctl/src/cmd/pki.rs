@@ -33,7 +33,7 @@ pub(super) fn run(args: Pki, format: Output) -> Result<u8, Failure> {
             };
             let (certificate, key, end) =
                 (pair.certificate.display(), pair.key.display(), show(pair.issued.not_after));
-            output::result(format, &pair.issued, || format!("{certificate}\n{key}\nvalid until {end}\n"))?;
+            output::own(format, &pair.issued, || format!("{certificate}\n{key}\nvalid until {end}\n"))?;
         }
         PkiCommand::Revoke { name } => {
             let revoked = Authority::open(&dir)?.revoke(&name)?;
@@ -82,7 +82,7 @@ fn list(authority: &Authority, format: Output) -> Result<(), Failure> {
         Row { issued, state }
     };
     let all = Certificates { certificates: authority.list()?.into_iter().map(row).collect() };
-    output::result(format, &all, || {
+    output::own(format, &all, || {
         let line = |row: &Row| {
             let one = &row.issued;
             let kind = if one.kind == Kind::Server { "server" } else { "client" };

@@ -1,12 +1,15 @@
 //! What is written to the standard output.
 
+mod message;
 pub(crate) mod table;
 pub(crate) mod time;
 mod yaml;
 
 use std::io::{self, Write as _};
 
+use prost::Name;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::{
     cli::Output,
@@ -26,8 +29,20 @@ pub(crate) fn line(text: &str) -> Result<(), Failure> {
     print(&format!("{text}\n"))
 }
 
-/// Writes a result: as the message itself, or by `table` for people.
-pub(crate) fn result<T: Serialize>(
+/// Writes an answer of the API: as the message itself, all its fields shown, or by `table` for people.
+pub(crate) fn result<T: Serialize + Name>(
+    format: Output,
+    message: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        Output::Table | Output::Junit => print(&table()),
+        Output::Json | Output::Yaml => own(format, &message::value(message).map_err(failed)?, table),
+    }
+}
+
+/// Writes a result of this program's own, or a message with nothing but what is set in it.
+pub(crate) fn own<T: Serialize>(
     format: Output,
     value: &T,
     table: impl FnOnce() -> String,
@@ -39,18 +54,28 @@ pub(crate) fn result<T: Serialize>(
     }
 }
 
-/// Writes one of many results as it comes: a JSON object a line, or a YAML document each.
-pub(crate) fn event<T: Serialize>(
+/// Writes one of many answers as it comes: a JSON object a line, or a YAML document each.
+pub(crate) fn event<T: Serialize + Name>(
     format: Output,
-    value: &T,
+    message: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    match format {
+        Output::Table | Output::Junit => print(&table()),
+        Output::Json | Output::Yaml => own_event(format, &message::value(message).map_err(failed)?, table),
+    }
+}
+
+/// The same for a result of this program's own.
+pub(crate) fn own_event(
+    format: Output,
+    value: &Value,
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
         Output::Table | Output::Junit => print(&table()),
         Output::Json => print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?)),
-        Output::Yaml => {
-            print(&format!("---\n{}", yaml::write(&serde_json::to_value(value).map_err(failed)?)))
-        }
+        Output::Yaml => print(&format!("---\n{}", yaml::write(value))),
     }
 }
 

@@ -68,7 +68,7 @@ fn an_interface_tells_what_it_is() {
         .wrote("dlt {number=1}{name=EN10MB}{display=Ethernet}\n");
     let ran = run(&ground, &[&["--extcap-config"][..], &at].concat());
     assert!(
-        ran.out.contains("{call=--snapshot-length}") && ran.out.contains("{call=--promiscuous}"),
+        ran.out.contains("{call=--snapshot-length}") && ran.out.contains("{call=--no-promiscuous}"),
         "{ran:?}"
     );
     run(&ground, &[&at[..], &["--extcap-capture-filter", "icmp"]].concat()).wrote("");
@@ -95,7 +95,7 @@ fn a_capture_goes_into_the_fifo() {
     let child = begin("vxlan", &["--extcap-capture-filter", "icmp", "--snapshot-length", "96"]);
     let mut text = String::new();
     File::open(&fifo).unwrap().read_to_string(&mut text).unwrap();
-    assert_eq!(text, "[\"ns1:eth0\"] \"icmp\" 0\n");
+    assert_eq!(text, "[\"ns1:eth0\"] \"icmp\" 0 promiscuous\n");
     Ran::from(child.wait_with_output().unwrap()).wrote("");
     // Wireshark's way to end it, also while it reads no more; and a Wireshark that is gone.
     let child = begin("endless", &[]);

@@ -154,7 +154,8 @@ impl NodeService for Nodes {
         if request.filter == "nonsense" {
             return Err(refuse(Code::InvalidArgument, "BAD_FILTER", "filter nonsense: syntax error"));
         }
-        let text = format!("{:?} {:?} {}\n", request.interfaces, request.filter, request.count);
+        let promiscuous = if request.promiscuous { " promiscuous" } else { "" };
+        let text = format!("{:?} {:?} {}{promiscuous}\n", request.interfaces, request.filter, request.count);
         let message = CaptureResponse { pcapng: text.into(), captured: 2, dropped: 1 };
         if request.lab == "endless" {
             return Ok(Response::new(Box::pin(tokio_stream::iter(std::iter::repeat_with(move || {

@@ -48,6 +48,9 @@ fn list_labs_reads_every_page() {
     let names: Vec<&str> =
         json["labs"].as_array().unwrap().iter().map(|lab| lab["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["fails", "vxlan"]);
+    assert_eq!(json["next_page_token"], "");
+    assert_eq!(json["labs"][0]["status"]["paused"], false, "{json}");
+    assert_eq!(json["labs"][0]["status"]["repairs"], serde_json::json!([]), "{json}");
 }
 
 #[test]
@@ -73,7 +76,7 @@ fn get_lab_shows_what_is_wrong() {
         .run(&["get-lab", "vxlan", "--revision", "9"])
         .failed(4, "netlabctl: generation 9 of lab vxlan is not kept; see get-lab vxlan");
     let yaml = ground.run(&["get-lab", "vxlan", "-o", "yaml"]);
-    assert!(yaml.out.starts_with("name: vxlan\ngeneration: \"2\"\nspec:\n  name: vxlan\n"), "{}", yaml.out);
+    assert!(yaml.out.starts_with("name: vxlan\nuid: \"\"\ngeneration: \"2\"\n"), "{}", yaml.out);
     ground.run(&["get-lab", "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     ground.run(&["get-lab", "nope"]).failed(4, "netlabctl: there is no lab nope");
 }
@@ -107,7 +110,12 @@ fn a_failed_check_is_exit_code_7() {
     let junit = ground.run(&["check-lab", "fails", "-o", "junit"]);
     assert_eq!(junit.code, 7);
     assert!(junit.out.contains(r#"<testsuite name="fails" tests="2" failures="1">"#), "{}", junit.out);
-    assert_eq!(ground.run(&["check-lab", "fails", "-o", "json"]).json()["results"][0]["passed"], true);
+    let json = ground.run(&["check-lab", "fails", "-o", "json"]).json();
+    let passed: Vec<_> =
+        json["results"].as_array().unwrap().iter().map(|one| one["passed"].clone()).collect();
+    assert_eq!(passed, [true, false], "what failed says so: {json}");
+    let yaml = ground.run(&["check-lab", "fails", "-o", "yaml"]);
+    assert!(yaml.out.contains("\n    passed: false\n"), "{}", yaml.out);
     ground
         .run(&["list-labs", "-o", "junit"])
         .failed(2, "netlabctl: -o junit is for check-lab; use table, json or yaml");

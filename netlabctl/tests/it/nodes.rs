@@ -178,7 +178,7 @@ fn capture_writes_a_file_or_hands_it_to_tcpdump() {
     let ground = Ground::new();
     let told =
         "listening on ns1:eth0, ns2:eth0\n2 packets captured, 1 lost because the reader was too slow\n";
-    let raw = "[\"ns1:eth0\", \"ns2:eth0\"] \"icmp\" 5\n";
+    let raw = "[\"ns1:eth0\", \"ns2:eth0\"] \"icmp\" 5 promiscuous\n";
     let file = ground.path("out.pcapng");
     let wanted = ["capture", "vxlan", "ns1:eth0", "ns2:eth0", "-f", "icmp", "-c", "5"];
     let ran = ground.run(&[&wanted[..], &["-w", arg(&file)]].concat());

@@ -25,7 +25,7 @@ use name::Name;
 /// What `--extcap-config` answers: options that Wireshark offers and gives back to a capture.
 const OPTIONS: &str = "\
 arg {number=0}{call=--snapshot-length}{display=Bytes kept of each packet}{type=unsigned}{range=1,262144}{default=262144}
-arg {number=1}{call=--promiscuous}{display=Packets for other stations too}{tooltip=As a macvlan leaves out otherwise}{type=boolflag}{default=false}
+arg {number=1}{call=--no-promiscuous}{display=Leave out packets for other stations}{tooltip=Most of what passes a bridge is for other stations}{type=boolflag}{default=false}
 ";
 
 /// What `--extcap-dlts` answers: all that labs are made of has Ethernet headers.
@@ -81,7 +81,7 @@ async fn begin(
         filter: filter.to_owned(),
         count: 0,
         snapshot_length: args.snapshot_length,
-        promiscuous: args.promiscuous,
+        promiscuous: !args.no_promiscuous,
     };
     match client.nodes().capture(request).await {
         Ok(answer) => Ok(answer.into_inner()),
