@@ -88,6 +88,7 @@ impl Sshd {
 fn program() -> PathBuf {
     // The programs are in a folder of cargo's target folder.
     let own = std::env::current_exe().expect("the path of this program");
-    let unpacked = own.join("../../sshd/usr/sbin/sshd");
+    let target = own.parent().and_then(Path::parent).expect("a program in a folder of the target folder");
+    let unpacked = target.join("sshd/usr/sbin/sshd");
     if unpacked.exists() { unpacked } else { Path::new("/usr/sbin/sshd").to_owned() }
 }

@@ -139,8 +139,23 @@ pub fn table(tests: &[&str], reports: &[(Ground, Report)]) -> bool {
             nowhere += 1;
         }
     }
+    println!("\nThe slowest:");
+    for (seconds, ground, test) in slowest(reports) {
+        println!("{seconds:>6.1} s  {ground:<7} {test}");
+    }
     println!("\n{} tests, {failed} failed, {nowhere} ran on no kernel", tests.len());
     failed == 0 && nowhere == 0
+}
+
+/// The ten tests that took longest: seconds, ground and name, the slowest first.
+fn slowest(reports: &[(Ground, Report)]) -> Vec<(f64, Ground, &str)> {
+    let mut all = Vec::new();
+    for (ground, report) in reports {
+        all.extend(report.rows.iter().map(|row| (row.seconds, *ground, row.test.as_str())));
+    }
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.truncate(10);
+    all
 }
 
 fn needs_a_lack(test: &str) -> bool {
@@ -175,6 +190,19 @@ mod tests {
         assert!(!table(&["t"], &[report(&[("t", Outcome::Passed)]), report(&[("t", Outcome::Failed)])]));
         assert!(!table(&["t"], &[report(&[("t", unfit())]), report(&[("t", unfit())])]));
         assert!(!table(&["t"], &[report(&[("t", Outcome::Passed)]), report(&[])]));
+    }
+
+    #[test]
+    fn the_slowest_come_first_whatever_their_ground() {
+        let row = |test: &str, seconds| Row { test: test.into(), outcome: Outcome::Passed, seconds };
+        let rows = |names: std::ops::Range<u8>| names.map(|n| row(&n.to_string(), f64::from(n))).collect();
+        let native = Report { kernel: "1".into(), rows: rows(0..8) };
+        let uml = Report { kernel: "2".into(), rows: rows(8..12) };
+        let reports = [(Ground::Native, native), (Ground::Uml, uml)];
+        let slowest = slowest(&reports);
+        assert_eq!(slowest.len(), 10);
+        assert_eq!(slowest[0], (11.0, Ground::Uml, "11"));
+        assert_eq!(slowest[9], (2.0, Ground::Native, "2"));
     }
 
     #[test]
