@@ -1,6 +1,6 @@
 //! `netlab.v1.HostService`.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use netlab_proto::v1 as proto;
 use proto::{finding::Severity, host_service_server::HostService};
@@ -11,6 +11,7 @@ use crate::{
     exec::{Feature, Kernel},
     firewall::{self, Standing},
     kernel::Linux,
+    model::is_fallback_device,
     policy::Policy,
 };
 
@@ -81,6 +82,8 @@ fn diagnose(kernel: &Linux) -> Vec<proto::Finding> {
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
     findings.push(bounds(kernel));
     findings.push(forwarding());
+    findings.extend(fallback_devices());
+    findings.push(modules());
     findings.push(of_firewall(kernel));
     findings
 }
@@ -155,6 +158,55 @@ fn forwarding() -> proto::Finding {
         "the host does not forward IPv4; labs that ask for it turn it on and off again"
     };
     finding("host", "net.ipv4.ip_forward", Severity::Ok, message)
+}
+
+/// Devices that tunnel modules leave on the host when a lab's root makes the kernel load them: ip-sysctl.rst,
+/// `fb_tunnels_only_for_init_net`.
+fn fallback_devices() -> Option<proto::Finding> {
+    const KEY: &str = "net.core.fb_tunnels_only_for_init_net";
+    let value = read("/proc/sys/net/core/fb_tunnels_only_for_init_net")?;
+    let devices = read("/proc/net/dev").unwrap_or_default();
+    let present: Vec<_> = devices
+        .lines()
+        .filter_map(|line| line.split_once(':').map(|(name, _)| name.trim()))
+        .filter(|name| is_fallback_device(name))
+        .collect();
+    Some(match (value.as_str(), present.is_empty()) {
+        ("2", true) => finding("host", KEY, Severity::Ok, "2: tunnel modules make no devices by themselves"),
+        ("2", false) => finding(
+            "host",
+            KEY,
+            Severity::Ok,
+            format!(
+                "2: tunnel modules make no devices by themselves; {} came before that was set, and {} until a reboot",
+                present.join(", "),
+                if present.len() == 1 { "stays" } else { "stay" }
+            ),
+        ),
+        (value, _) => finding(
+            "host",
+            KEY,
+            Severity::Warning,
+            format!(
+                "{value}: a tunnel that somebody makes in a lab can make the kernel load a module, which leaves a device \
+                 such as tunl0 on the host; netlab's packages set 2 (/usr/lib/sysctl.d/60-netlab.conf): sysctl -w {KEY}=2"
+            ),
+        ),
+    })
+}
+
+/// Modules that commands in a lab can make the kernel load: rtnetlink asks for them by the name of a kind without
+/// looking at capabilities (`request_module("rtnl-link-%s")` in net/core/rtnetlink.c).
+fn modules() -> proto::Finding {
+    let about = |message| finding("host", "modules", Severity::Ok, message);
+    let disabled = read("/proc/sys/kernel/modules_disabled").as_deref() == Some("1");
+    if disabled || !Path::new("/proc/modules").exists() {
+        return about("the kernel loads no modules, whatever a lab asks for");
+    }
+    about(
+        "commands in a lab can make the kernel load the modules of network kinds (ipip, team, sch_cake, ...), as any user \
+         with a user namespace can; what must not be loaded is an `install MODULE /bin/false` in /etc/modprobe.d",
+    )
 }
 
 /// Rules of others that would drop what labs send through the host.

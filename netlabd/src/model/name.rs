@@ -68,8 +68,8 @@ checked_name! {
 checked_name! {
     /// Name of a network interface as the kernel takes it (`dev_valid_name` in net/core/dev.c):
     /// 1 to 15 bytes, no '/', ':' or white space, not `.` or `..`. We also refuse `%`, which the
-    /// kernel takes for a pattern, control characters, and `all` and `default`, which are folders
-    /// under `/proc/sys/net/*/conf`.
+    /// kernel takes for a pattern, control characters, `all` and `default`, which are folders
+    /// under `/proc/sys/net/*/conf`, and the names of [fallback devices](is_fallback_device).
     IfName, check_interface
 }
 
@@ -111,6 +111,17 @@ impl SysctlKey {
     }
 }
 
+/// Devices that tunnel modules make by themselves in each network namespace when they are loaded, where
+/// `net.core.fb_tunnels_only_for_init_net` lets them (`net_has_fallback_tunnels` in include/linux/netdevice.h): nobody
+/// has made them, and nobody can delete them.
+const FALLBACK_DEVICES: [&str; 9] =
+    ["tunl0", "gre0", "gretap0", "erspan0", "sit0", "ip6tnl0", "ip6gre0", "ip_vti0", "ip6_vti0"];
+
+/// Whether an interface of this name may be there without anybody having made it.
+pub fn is_fallback_device(name: &str) -> bool {
+    FALLBACK_DEVICES.contains(&name)
+}
+
 fn swap_separator(c: char) -> char {
     match c {
         '.' => '/',
@@ -145,6 +156,11 @@ fn check_interface(text: &str) -> Result<(), NameError> {
     }
     if matches!(text, "." | ".." | "all" | "default") {
         return Err(NameError("is not a name that an interface can have".into()));
+    }
+    if is_fallback_device(text) {
+        return Err(NameError(
+            "is the name of a device that the kernel makes by itself when it loads a tunnel module; choose another".into(),
+        ));
     }
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%')) {
         return Err(NameError("may not hold white space, '/', ':', '%' or control characters".into()));
@@ -184,7 +200,9 @@ mod tests {
     #[test]
     fn interfaces() {
         assert!("br0.100".parse::<IfName>().is_ok());
-        for bad in ["", ".", "..", "a b", "a/b", "a:b", "veth%d", "all", "0123456789abcdef"] {
+        for bad in
+            ["", ".", "..", "a b", "a/b", "a:b", "veth%d", "all", "0123456789abcdef", "tunl0", "ip6_vti0"]
+        {
             assert!(bad.parse::<IfName>().is_err(), "{bad}");
         }
     }

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 
 use super::{LinkChange, LinkTarget, Op, PlaceTarget, Plan, Spot, Stage, Target, VethEnd, doom::Doom};
 use crate::model::{
-    Endpoint, IfName, Kind, Place, Route, VlanId,
+    Endpoint, IfName, Kind, Place, Route, VlanId, is_fallback_device,
     observed::{LinkKind, LinkState, Observed, PlaceState, RouteState, VlanFlags},
 };
 
@@ -396,7 +396,8 @@ fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
         let Some(seen) = observed.places.get(place) else { continue };
         for (name, link) in &seen.links {
             let known = wanted.links.get(name.as_str());
-            if known.is_none() && !link.ours && link.kind != LinkKind::Loopback {
+            let by_itself = link.kind == LinkKind::Loopback || is_fallback_device(name);
+            if known.is_none() && !link.ours && !by_itself {
                 extras.insert(format!("{place}: interface {name}"));
             }
             let Some(known) = known else { continue };

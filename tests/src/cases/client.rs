@@ -137,6 +137,7 @@ fn doctor() {
     let before = host.inventory();
     let output = host.ctl(&["doctor"]).says("CONFIG_BRIDGE_VLAN_FILTERING").says("CONFIG_VLAN_8021Q");
     assert!([0, 1].contains(&output.code), "{output}");
+    let output = output.says("modules");
     let bounds = if Feature::Cgroup.works(&host) { "are bounded, below" } else { "boot with cgroup v2" };
     let _ = output.says(bounds);
     before.assert_unchanged();
