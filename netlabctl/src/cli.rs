@@ -50,18 +50,25 @@ pub(crate) enum Output {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Create a lab and wait until it is ready.
+    #[command(aliases = ["create", "deploy"])]
     CreateLab(CreateLab),
     /// Create a lab or change a running one to what the file says; only what differs is touched.
+    #[command(alias = "apply")]
     ApplyLab(ApplyLab),
     /// Keep a change that was applied with --rollback-after.
+    #[command(alias = "confirm")]
     ConfirmLab(LabName),
     /// Delete labs and wait until nothing of them is left.
+    #[command(aliases = ["delete", "rm", "destroy"])]
     DeleteLab(DeleteLab),
     /// List the labs.
+    #[command(aliases = ["ls", "list"])]
     ListLabs,
     /// Show a lab: phase, conditions, repairs, changes, last error.
+    #[command(aliases = ["get", "inspect", "describe"])]
     GetLab(GetLab),
     /// Print a lab's events as they happen, until it is deleted or Ctrl-C.
+    #[command(alias = "watch")]
     WatchLab(WatchLab),
     /// Run a command in a node.
     Exec(Exec),
@@ -72,14 +79,17 @@ pub(crate) enum Command {
     /// Capture packets at interfaces of a lab.
     Capture(Capture),
     /// Run a lab's checks; exit code 7 if one fails.
+    #[command(alias = "check")]
     CheckLab(CheckLab),
     /// Draw a lab's topology.
     Graph(Graph),
     /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
     ShowCommands(LabFileArg),
     /// Stop a lab's drift repair.
+    #[command(alias = "pause")]
     PauseLab(LabName),
     /// Start a lab's drift repair again.
+    #[command(alias = "resume")]
     ResumeLab(LabName),
     /// Tell what the daemon's host can do.
     Doctor,
@@ -107,6 +117,15 @@ pub(crate) enum Command {
         /// The folder.
         dir: PathBuf,
     },
+    /// Tell what a command does: as COMMAND --help.
+    #[command(hide = true)]
+    Help {
+        /// The command, word by word.
+        command: Vec<String>,
+    },
+    /// Tell the version: as --version.
+    #[command(hide = true)]
+    Version,
     /// Splice stdin and stdout to the daemon's socket; what ssh:// runs on the far side.
     #[command(hide = true)]
     DialStdio,
@@ -142,6 +161,9 @@ pub(crate) struct WatchLab {
 /// A lab file.
 #[derive(Debug, Args)]
 pub(crate) struct LabFileArg {
+    /// As kubectl wants it.
+    #[arg(short = 'f', hide = true)]
+    pub(crate) from_file: bool,
     /// The lab file; - is the standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
@@ -212,6 +234,9 @@ pub(crate) struct Exec {
     /// Leave it running under the lab and print its process id there.
     #[arg(long, conflicts_with = "tty")]
     pub(crate) detach: bool,
+    /// As docker and kubectl want it; the standard input is always handed on.
+    #[arg(long, short, hide = true)]
+    pub(crate) interactive: bool,
     /// Name of the lab.
     pub(crate) lab: String,
     /// Name of the node.
@@ -333,6 +358,30 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_of_other_tools_are_understood() {
+        for (words, verb) in [
+            (&["ls"][..], "ListLabs"),
+            (&["list"], "ListLabs"),
+            (&["get", "x"], "GetLab"),
+            (&["inspect", "x"], "GetLab"),
+            (&["describe", "x"], "GetLab"),
+            (&["create", "-f", "x.yaml"], "CreateLab"),
+            (&["deploy", "x.yaml"], "CreateLab"),
+            (&["apply", "-f", "x.yaml"], "ApplyLab"),
+            (&["rm", "x"], "DeleteLab"),
+            (&["delete", "x"], "DeleteLab"),
+            (&["destroy", "x"], "DeleteLab"),
+            (&["exec", "-it", "l", "n", "sh"], "Exec"),
+            (&["exec", "-i", "l", "n", "sh"], "Exec"),
+        ] {
+            let cli = Cli::try_parse_from([&["netlabctl"], words].concat()).unwrap();
+            assert!(format!("{:?}", cli.command).starts_with(verb), "{words:?}: {:?}", cli.command);
+        }
+        let help = Cli::command().render_long_help().to_string();
+        assert!(!help.contains("inspect") && !help.contains("destroy"), "they are not shown: {help}");
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod pki;
 mod progress;
 mod schema;
 mod suggest;
+mod usage;
 mod version;
 mod wait;
 mod watch;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(command_line()) {
         Ok(cli) => cli,
         Err(error) => {
+            let error = usage::corrected(error);
             let _ = error.print();
             let code = if error.use_stderr() && runs_a_command() {
                 i32::from(EXEC_FAILED)

@@ -11,6 +11,7 @@ pub(crate) mod exec;
 mod extcap;
 mod get;
 mod graph;
+mod help;
 mod junit;
 mod list;
 mod man;
@@ -29,6 +30,7 @@ use crate::{
     context::{local, resolve},
     error::{Failure, USAGE},
     output, schema,
+    version::VERSION,
 };
 
 /// The exit code of a command that did what it was asked.
@@ -69,6 +71,8 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
             output::print(&String::from_utf8_lossy(&script)).map(|()| DONE)
         }
         Command::Schema => output::print(&schema::text()).map(|()| DONE),
+        Command::Help { command } => help::run(&command),
+        Command::Version => output::line(&format!("netlabctl {VERSION}")).map(|()| DONE),
         Command::Man { dir } => man::run(&dir),
         Command::DialStdio => client::dial_stdio(&local(&place)).await.map(|()| DONE),
     }
