@@ -26,6 +26,7 @@
 //! - [`memory`]: how the allocator uses memory.
 //! - `suggest`: the name that was meant by a misspelt one.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
+//! - `threads`: threads, also where the kernel has none to give just now.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`readers`]: what fuzzers read.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
@@ -55,3 +56,4 @@ pub mod service;
 pub mod store;
 mod suggest;
 pub mod takedown;
+mod threads;

@@ -11,7 +11,7 @@ use netlabd::{
     kernel::{Linux, Wake},
     lock::Lock,
     log, memory, metrics,
-    policy::Policy,
+    policy::{ConfigError, Policy},
     reconcile::Manager,
     sandbox, service,
     store::Store,
@@ -23,6 +23,9 @@ type Error = Box<dyn std::error::Error>;
 
 /// How long the first look at all labs may take before the daemon says that it is up.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
+
+/// The exit code for a configuration that cannot be used.
+const CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     // Before anything else: helpers are this program run again, and must have one thread.
@@ -41,22 +44,34 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    match runtime.block_on(run(&options)) {
+    // Where there is one thread, work that finds none is queued; where there is none, tokio panics
+    // (`Spawner::spawn_blocking`).
+    let (kept, released) = std::sync::mpsc::channel::<()>();
+    runtime.spawn_blocking(move || released.recv());
+    let done = runtime.block_on(run(&options));
+    drop(kept);
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
     }
 }
 
+/// Says why netlabd ends. A configuration that cannot be used has an exit code of its own, `EX_CONFIG` of
+/// sysexits(3): to start again would not help (`RestartPreventExitStatus=` of the unit).
 fn failed(error: &Error) -> ExitCode {
     eprintln!("netlabd: {error}");
-    ExitCode::FAILURE
+    if error.is::<ConfigError>() { ExitCode::from(CONFIG) } else { ExitCode::FAILURE }
 }
 
 async fn run(options: &Options) -> Result<(), Error> {
     let (file, named) = options.config_file();
     let policy = Policy::open(file, named)?;
     let addresses = options.addresses(&policy.config().tls.listen);
-    let remote = if options.take_down { None } else { tls::Remote::open(&policy, &addresses)? };
+    let remote = if options.take_down {
+        None
+    } else {
+        tls::Remote::open(&policy, &addresses).map_err(ConfigError::Unusable)?
+    };
     if options.check_config {
         return Ok(());
     }
@@ -144,6 +159,7 @@ async fn run(options: &Options) -> Result<(), Error> {
         done = serving => done?,
         () = overdue => {}
     }
+    sandbox::end_preparations();
     // Own sockets go with the daemon; a failure leaves a file that the next start replaces.
     for socket in own_socket.into_iter().chain(metrics_socket) {
         let _ = fs::remove_file(socket);

@@ -116,15 +116,47 @@ impl Nodes {
             owner: access.caller().owner.name(),
             ..proto::DetachedCommand::default()
         });
+        let _starting =
+            if start.detach { Some(self.room_for_detached(access, &lab.name).await?) } else { None };
         let child = self.start(&lab, start).await?;
         if let Some(noted) = noted {
             let command = proto::DetachedCommand { pid: child.pid(), ..noted };
-            // It runs all the same; only get-lab does not tell of it.
             if let Err(error) = self.kernel.note_detached(&lab.name, &child, &command) {
-                tracing::warn!(lab = %lab.name, %error, "a detached command is not noted");
+                // It would count for nobody. Ended already: nothing happens.
+                child.signal(libc::SIGKILL).unwrap_or_default();
+                let message = format!(
+                    "{} cannot be noted and was ended: {error}; make room in netlabd's runtime directory",
+                    command_line(&command.args)
+                );
+                return Err(status::status(Code::Internal, "KERNEL_REFUSED", message));
             }
         }
         Ok((child, session))
+    }
+
+    /// Counts a command that is to run on without a client. Those that run are known by their notes, which outlive
+    /// netlabd; what is answered counts one that has none yet.
+    async fn room_for_detached(
+        &self,
+        access: &Access,
+        lab: &LabName,
+    ) -> Result<Held<(Owner, Session)>, Status> {
+        let starting = self.policy.begin(access, Session::Detached)?;
+        let others = self.policy.under_way_of(access, Session::Detached).saturating_sub(1);
+        let (kernel, lab) = (self.kernel.clone(), lab.clone());
+        let owner = access.caller().owner.clone();
+        let labs = self.manager.labs_of(&owner);
+        let count = move || {
+            let (uid, name) = (owner.uid(), owner.name());
+            let own = |command: &proto::DetachedCommand| command.uid == uid && command.owner == name;
+            let all = labs.iter().flat_map(|lab| kernel.detached(lab)).filter(own);
+            (all.count() as u64, kernel.detached(&lab).len() as u64)
+        };
+        let (own, in_lab) = tokio::task::spawn_blocking(count)
+            .await
+            .map_err(|_| status::status(Code::Internal, "CRASHED", "counting commands crashed"))?;
+        access.room_for_detached(own + others, in_lab + others)?;
+        Ok(starting)
     }
 
     /// Starts a capture and counts it for its caller.

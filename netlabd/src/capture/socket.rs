@@ -93,7 +93,7 @@ pub(super) struct Opened {
 pub(super) fn open(source: &Source, options: &Options, size: usize) -> Result<Opened, OpenError> {
     // A socket belongs to the namespace in which it was opened, and a thread that went there must end.
     thread::scope(|scope| {
-        let opening = scope.spawn(|| {
+        let opening = thread::Builder::new().spawn_scoped(scope, || {
             rustix::thread::move_into_link_name_space(
                 source.namespace.as_fd(),
                 Some(rustix::thread::LinkNameSpaceType::Network),
@@ -101,6 +101,7 @@ pub(super) fn open(source: &Source, options: &Options, size: usize) -> Result<Op
             .map_err(|errno| failed(source, errno.into()))?;
             open_here(source, options, size)
         });
+        let opening = opening.map_err(|error| failed(source, error))?;
         opening.join().unwrap_or_else(|_| Err(failed(source, io::Error::other("the opening thread crashed"))))
     })
 }

@@ -74,12 +74,14 @@ pub struct Failure {
     pub message: String,
     /// The error number, where the kernel gave one.
     pub errno: Option<i32>,
+    /// Whether the host had no thread or process to give: that passes.
+    pub starved: bool,
 }
 
 impl Failure {
     /// A failure without an error number.
     pub fn new(object: impl fmt::Display, message: impl fmt::Display) -> Self {
-        Self { object: object.to_string(), message: message.to_string(), errno: None }
+        Self { object: object.to_string(), message: message.to_string(), errno: None, starved: false }
     }
 
     /// A failure of a system call: `what` names what was tried.
@@ -88,7 +90,20 @@ impl Failure {
             object: object.to_string(),
             message: format!("{what}: {}", os_text(error)),
             errno: error.raw_os_error(),
+            starved: false,
         }
+    }
+
+    /// A thread that could not be started.
+    pub fn no_thread(object: impl fmt::Display, error: &std::io::Error) -> Self {
+        let what = "waiting for a thread: no more processes can be started on this host (pids.max, kernel.threads-max)";
+        Self { starved: true, ..Self::os(object, what, error) }
+    }
+
+    /// A failure of the sandbox: a shortage of processes passes, like one of threads.
+    pub fn sandbox(object: impl fmt::Display, error: &crate::sandbox::Error) -> Self {
+        let starved = error.is_shortage();
+        Self { starved, errno: starved.then_some(libc::EAGAIN), ..Self::new(object, error) }
     }
 
     /// Whether the same again may work: shortages and races, not refusals.

@@ -70,7 +70,7 @@ impl Commands {
         limits: Limits,
         command: Command,
     ) -> Result<Child, Failure> {
-        let failed = |error: sandbox::Error| Failure::new(node, error);
+        let failed = |error: sandbox::Error| Failure::sandbox(node, &error);
         let open = spaces.of(lab)?;
         let (Some(space), Some(user)) = (open.nodes().get(node), open.user()) else {
             return Err(Failure::new(node, "its namespace is gone"));
@@ -108,7 +108,7 @@ impl Commands {
         node: &NodeName,
         network: BorrowedFd<'_>,
     ) -> Result<(), Failure> {
-        sandbox::end_in(&self.pin(lab), network, END).map_err(|error| Failure::new(node, error))
+        sandbox::end_in(&self.pin(lab), network, END).map_err(|error| Failure::sandbox(node, &error))
     }
 
     /// Ends all processes of a lab.
@@ -117,7 +117,8 @@ impl Commands {
         let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
         *init = None;
         let cgroup: Option<Cgroup> = self.cgroups.as_ref().ok().map(|cgroups| cgroups.find(lab.as_str()));
-        sandbox::end_all(&self.pin(lab), cgroup.as_ref(), END).map_err(|error| Failure::new(lab, error))?;
+        sandbox::end_all(&self.pin(lab), cgroup.as_ref(), END)
+            .map_err(|error| Failure::sandbox(lab, &error))?;
         self.inits.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
         Ok(())
     }

@@ -85,7 +85,7 @@ pub(super) fn nodes(
         let look = look(target, Place::Node((*node).clone()), space, from_host, sysctls);
         Ok(assemble(look.map_err(|error| failed(&error))?, spaces, seen))
     });
-    looks.into_iter().collect()
+    looks.map_err(|error| Failure::no_thread("host", &error))?.into_iter().collect()
 }
 
 fn values(target: &Target, place: &Place, sysctls: &Sysctls) -> BTreeMap<SysctlKey, String> {

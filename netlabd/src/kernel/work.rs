@@ -1,6 +1,6 @@
 //! Execution: a plan, stage by stage.
 
-use std::{collections::BTreeMap, thread};
+use std::collections::BTreeMap;
 
 use super::{
     enter, gone, look, nft,
@@ -13,6 +13,7 @@ use crate::{
     fault,
     model::{Endpoint, Kind, LabName, Place},
     plan::{Op, Plan, Spot},
+    threads,
 };
 
 /// So many nodes or more that veth pairs are made from: making a namespace for that pays.
@@ -130,14 +131,11 @@ fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op
     if !lost.is_empty() {
         return lost;
     }
-    let made = thread::scope(|scope| {
-        let maker = scope.spawn(|| match enter::leave() {
-            Ok(()) => run(&Place::Host, open, lab, &ops, &Sysctls::default()),
-            Err(error) => vec![Failure::os(lab, "making a namespace to make links from", &error)],
-        });
-        maker.join()
+    let made = threads::aside(|| match enter::leave() {
+        Ok(()) => run(&Place::Host, open, lab, &ops, &Sysctls::default()),
+        Err(error) => vec![Failure::os(lab, "making a namespace to make links from", &error)],
     });
-    made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    made.unwrap_or_else(|error| vec![Failure::no_thread(lab, &error)])
 }
 
 /// Runs the operations of nodes, each node's in order.
@@ -155,7 +153,10 @@ fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) 
             Err(error) => vec![Failure::os(place, "entering its namespace", &error)],
         }
     });
-    results.into_iter().flatten().collect()
+    match results {
+        Ok(results) => results.into_iter().flatten().collect(),
+        Err(error) => vec![Failure::no_thread(lab, &error)],
+    }
 }
 
 /// Other ways to make macvlans whose name the host has too, by their operation's number. They are made

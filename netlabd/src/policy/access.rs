@@ -84,6 +84,21 @@ impl Access {
         Ok(())
     }
 
+    /// Refuses a command that is to run on without a client where as many do already: of the caller in all labs,
+    /// and in the lab.
+    ///
+    /// # Errors
+    /// [`Denied::Quota`].
+    pub fn room_for_detached(&self, own: u64, in_lab: u64) -> Result<(), Denied> {
+        let quotas = &self.config.quotas;
+        let all = [
+            ("detached_commands", own, quotas.detached_commands),
+            ("detached_commands_per_lab", in_lab, quotas.detached_commands_per_lab),
+        ];
+        let full = all.into_iter().find(|(_, used, limit)| !self.admin() && *used >= u64::from(*limit));
+        full.map_or(Ok(()), |(quota, used, limit)| Err(Denied::Quota { quota, used, asked: 1, limit }))
+    }
+
     /// How many sessions of a kind the caller may have at once.
     pub(super) fn session_limit(&self, session: Session) -> u32 {
         if self.admin() {
@@ -92,6 +107,7 @@ impl Access {
         match session {
             Session::Exec => self.config.quotas.exec_sessions,
             Session::Capture => self.config.quotas.captures,
+            Session::Detached => self.config.quotas.detached_commands,
         }
     }
 }

@@ -42,6 +42,9 @@ pub enum ConfigError {
         /// What is wrong.
         error: String,
     },
+    /// What the file names cannot be used.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// The whole configuration. What a file leaves out has its default.
@@ -110,11 +113,23 @@ pub struct Quotas {
     pub exec_sessions: u32,
     /// Captures at once. Default: 16.
     pub captures: u32,
+    /// Commands that run on without a client (`exec --detach`), in all labs together. Default: 64.
+    pub detached_commands: u32,
+    /// The same in one lab. Default: 32.
+    pub detached_commands_per_lab: u32,
 }
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self { labs: 20, nodes: 500, links: 1_000, exec_sessions: 64, captures: 16 }
+        Self {
+            labs: 20,
+            nodes: 500,
+            links: 1_000,
+            exec_sessions: 64,
+            captures: 16,
+            detached_commands: 64,
+            detached_commands_per_lab: 32,
+        }
     }
 }
 
@@ -245,7 +260,7 @@ mod tests {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 25, "every setting is in the example");
+        assert_eq!(settings, 27, "every setting is in the example");
     }
 
     #[test]

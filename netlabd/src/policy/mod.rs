@@ -96,6 +96,12 @@ impl Policy {
         self.0.sessions.in_use(|(_, counted)| *counted == session)
     }
 
+    /// How many sessions of a caller are under way.
+    pub fn under_way_of(&self, access: &Access, session: Session) -> u64 {
+        let key = (access.caller().owner.clone(), session);
+        self.0.sessions.in_use(|counted| *counted == key)
+    }
+
     /// Counts a session of a caller until the result is dropped.
     ///
     /// # Errors

@@ -11,6 +11,8 @@ pub enum Session {
     Exec,
     /// A capture.
     Capture,
+    /// A command that is to run on without a client, while it is started.
+    Detached,
 }
 
 impl Session {
@@ -19,6 +21,7 @@ impl Session {
         match self {
             Self::Exec => "exec_sessions",
             Self::Capture => "captures",
+            Self::Detached => "detached_commands",
         }
     }
 }

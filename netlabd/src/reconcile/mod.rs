@@ -35,7 +35,7 @@ use crate::{
     metrics::meters,
     model::{Lab, LabName, SysctlKey},
     plan::Target,
-    policy::Access,
+    policy::{Access, Owner},
     store::{self, Store},
 };
 
@@ -290,6 +290,12 @@ impl Manager {
     /// The names of all labs. Does not block.
     pub fn names(&self) -> Vec<LabName> {
         self.0.labs().keys().cloned().collect()
+    }
+
+    /// The labs of one owner. Does not block.
+    pub fn labs_of(&self, owner: &Owner) -> Vec<LabName> {
+        let labs: Vec<_> = self.0.labs().values().cloned().collect();
+        labs.into_iter().filter(|entry| entry.owner() == *owner).map(|entry| entry.name.clone()).collect()
     }
 
     /// How many labs there are in each phase. Does not block.

@@ -1,7 +1,8 @@
 //! A lab's control group: bounds on memory and processes, where the host offers cgroup v2.
 //!
-//! Without it a lab's processes are bounded by `RLIMIT_NPROC` alone, which counts those of a user id, and the reason is told. See
-//! `cgroups(7)` and the kernel's admin-guide/cgroup-v2.
+//! Without it a lab's processes are bounded in number alone, by its user namespace, and the reason is told. See
+//! `cgroups(7)`, the kernel's admin-guide/cgroup-v2 and systemd's `CGROUP_DELEGATION`: netlabd writes only to
+//! cgroups that are its own.
 
 use std::{
     fs, io,
@@ -27,29 +28,44 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Cgroup {
     directory: PathBuf,
+    /// What goes with the last lab, where that is netlabd's.
+    parent: Option<PathBuf>,
 }
 
-/// Where labs' cgroups can be made, or why they cannot.
+/// The cgroup that systemd gives to labs (`systemd/netlab-labs.service`), below the root of the tree.
+const GIVEN: &str = "netlab.slice/netlab-labs.service";
+/// Where systemd runs: `sd_booted(3)`.
+const SYSTEMD: &str = "/run/systemd/system";
+
+/// Where labs' cgroups can be made.
 #[derive(Debug, Clone)]
 pub struct Cgroups {
     parent: PathBuf,
+    /// Whether the parent is netlabd's own too, and not only what is below it.
+    own: bool,
 }
 
 impl Cgroups {
     /// Chooses the parent of the labs' cgroups. An `Err` says why there are none.
     ///
-    /// Under systemd with `Delegate=` and `DelegateSubgroup=netlabd` (systemd 254) it is the service's
-    /// cgroup, otherwise `netlab` at the root: without a subgroup, a service that restarts while its
-    /// cgroup has children cannot be put into it again.
+    /// Under systemd it is a cgroup that systemd has given away (`Delegate=`): the service's own where netlabd is in
+    /// its subgroup `netlabd` (`DelegateSubgroup=`, systemd 254), otherwise that of `netlab-labs.service`, which
+    /// outlives netlabd: a service that restarts while its own cgroup has children cannot be put into it again.
+    /// Without systemd the tree is nobody's, and it is `netlab` at the root.
     pub fn prepare() -> Result<Self, String> {
         let mounts = fs::read_to_string("/proc/self/mountinfo").map_err(|e| e.to_string())?;
         let root = mount_point(&mounts).ok_or("no writable cgroup v2 file system is mounted")?;
         let own = fs::read_to_string("/proc/self/cgroup").map_err(|e| e.to_string())?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-        match own.strip_suffix("/netlabd").map(|service| root.join(service)) {
-            Some(service) if delegated(&service) => Ok(Self { parent: service }),
-            _ => enable(&root).map(|()| Self { parent: root.join("netlab") }),
+        let service = own.strip_suffix("/netlabd").map(|service| root.join(service));
+        let given = service.into_iter().chain([root.join(GIVEN)]).find(|cgroup| delegated(cgroup));
+        if let Some(parent) = given {
+            return enable(&parent).map(|()| Self { parent, own: false });
         }
+        if Path::new(SYSTEMD).is_dir() {
+            return Err("the tree of cgroups is systemd's, which has given none to labs (systemctl start netlab-labs.service)".into());
+        }
+        enable(&root).map(|()| Self { parent: root.join("netlab"), own: true })
     }
 
     /// The cgroup below which labs have theirs.
@@ -60,12 +76,36 @@ impl Cgroups {
     /// Makes (or finds) a lab's cgroup and sets its bounds.
     pub fn create(&self, lab: &str, limits: Limits) -> Result<Cgroup, String> {
         let cgroup = self.find(lab);
-        make(&self.parent).map_err(|e| format!("cannot create {}: {e}", self.parent.display()))?;
-        enable(&self.parent)?;
+        if self.own {
+            make(&self.parent).map_err(|e| format!("cannot create {}: {e}", self.parent.display()))?;
+            enable(&self.parent)?;
+            self.leave_room().map_err(|e| format!("cannot bound {}: {e}", self.parent.display()))?;
+        }
         make(&cgroup.directory)
             .and_then(|()| cgroup.bound(limits))
-            .map_err(|e| format!("cannot bound {}: {e}", cgroup.directory.display()))?;
+            .map_err(|e| format!("cannot bound {}: {e}{}", cgroup.directory.display(), self.advice()))?;
         Ok(cgroup)
+    }
+
+    fn advice(&self) -> &'static str {
+        let gone = !self.own && !self.parent.exists();
+        if gone { "; systemctl start netlab-labs.service" } else { "" }
+    }
+
+    /// Bounds all labs together, as `netlab.slice` does under systemd: half of the host's processes and three
+    /// quarters of its memory.
+    fn leave_room(&self) -> io::Result<()> {
+        let number = |file: &str| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
+        let most =
+            ["/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max"].into_iter().filter_map(number);
+        if let Some(most) = most.min() {
+            fs::write(self.parent.join("pids.max"), (most / 2).to_string())?;
+        }
+        let info = fs::read_to_string("/proc/meminfo")?;
+        if let Some(total) = total_memory(&info) {
+            fs::write(self.parent.join("memory.max"), (total / 4 * 3).to_string())?;
+        }
+        Ok(())
     }
 
     /// Sets the bounds of all labs that have a cgroup. What they use above a bound stays until the kernel
@@ -78,7 +118,7 @@ impl Cgroups {
         for entry in entries {
             let directory = entry?.path();
             let lab = directory.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"lab-"));
-            match if lab { (Cgroup { directory }).bound(limits) } else { Ok(()) } {
+            match if lab { (Cgroup { directory, parent: None }).bound(limits) } else { Ok(()) } {
                 // A lab that ends meanwhile needs no bounds.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -89,7 +129,8 @@ impl Cgroups {
 
     /// A lab's cgroup, which may not exist.
     pub fn find(&self, lab: &str) -> Cgroup {
-        Cgroup { directory: self.parent.join(format!("lab-{lab}")) }
+        let parent = self.own.then(|| self.parent.clone());
+        Cgroup { directory: self.parent.join(format!("lab-{lab}")), parent }
     }
 }
 
@@ -126,8 +167,8 @@ impl Cgroup {
         loop {
             match rustix::fs::rmdir(&self.directory) {
                 Ok(()) | Err(Errno::NOENT) => {
-                    // Fails while another lab, or the daemon itself, is there.
-                    self.directory.parent().map(rustix::fs::rmdir);
+                    // Fails while another lab is there.
+                    self.parent.as_ref().map(rustix::fs::rmdir);
                     return Ok(());
                 }
                 // A killed process leaves it a moment after it is reaped.
@@ -138,6 +179,12 @@ impl Cgroup {
             }
         }
     }
+}
+
+/// `MemTotal` of `/proc/meminfo`, in bytes.
+fn total_memory(info: &str) -> Option<u64> {
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    total.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1_024)
 }
 
 /// The first writable cgroup2 mount of a mountinfo file (`proc_pid_mountinfo(5)`).
@@ -196,6 +243,12 @@ mod tests {
         assert_eq!(mount_point(&line("rw,nosuid", "cgroup")), None);
         let both = line("rw", "cgroup") + &line("rw,nosuid", "cgroup2");
         assert_eq!(mount_point(&both), Some("/sys/fs/cgroup".into()));
+    }
+
+    #[test]
+    fn the_memory_of_the_host() {
+        assert_eq!(total_memory("MemTotal:       16318436 kB\nMemFree: 1 kB\n"), Some(16_318_436 << 10));
+        assert_eq!(total_memory("MemFree: 1 kB\n"), None);
     }
 
     #[test]

@@ -41,6 +41,11 @@ pub(super) fn drop_capabilities() -> Result<(), Failure> {
     keep(KEPT)
 }
 
+/// Drops all capabilities but that to send signals to the lab's processes.
+pub(super) fn keep_kill() -> Result<(), Failure> {
+    keep(CapabilitySet::KILL)
+}
+
 /// Drops all capabilities.
 pub(super) fn drop_all_capabilities() -> Result<(), Failure> {
     keep(CapabilitySet::empty())

@@ -47,6 +47,11 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Whether the host had no process or thread to give for a helper: that passes.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::Step { step: Step::StartHelper, errno: Errno::AGAIN })
+    }
 }
 
 /// Defines the steps with their wire codes and the words that follow "cannot".
@@ -153,7 +158,12 @@ fn advice(step: Step, errno: Errno) -> &'static str {
             ": netlabd needs CAP_SYS_ADMIN"
         }
         (Step::Fork | Step::FindInit, Errno::NOMEM) => ": the lab's init has ended, try again",
-        (Step::Fork, Errno::AGAIN) => ": a limit on processes (pids.max, RLIMIT_NPROC) is reached",
+        (Step::Fork | Step::Execute, Errno::AGAIN) => {
+            ": the lab has as many processes as it may (pids_max in netlabd's configuration); end some, or delete the lab"
+        }
+        (Step::StartHelper, Errno::AGAIN) => {
+            ": no more processes can be started on this host (pids.max, kernel.threads-max)"
+        }
         (Step::ProcessNamespace, Errno::NOSPC | Errno::USERS) => {
             ": the limit user.max_pid_namespaces is reached, raise it with sysctl"
         }

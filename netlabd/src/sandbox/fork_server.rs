@@ -31,6 +31,11 @@ pub fn prepare_commands() -> Result<()> {
     Ok(())
 }
 
+/// Ends the server, so that nothing of netlabd is left when netlabd has ended; commands that run go on.
+pub fn end_preparations() {
+    SERVER.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 /// Forks a helper that runs one command; a server that has ended is replaced.
 pub(super) fn fork_helper() -> Result<Helper> {
     let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);

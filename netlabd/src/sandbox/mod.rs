@@ -32,7 +32,7 @@ pub use dispatch::dispatch;
 pub use error::{Error, Result, Step};
 pub use evict::end_in;
 pub use exec::{Child, Command, Exit, LabContext, spawn};
-pub use fork_server::prepare_commands;
+pub use fork_server::{end_preparations, prepare_commands};
 pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};

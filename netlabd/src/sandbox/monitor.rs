@@ -45,6 +45,11 @@ pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
     let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
     let (request, [network, processes]) = unpack(packet)?;
     let detached = request.spec.detached;
+    // One that stays counts like the command, and where the lab is full there is no room for either. One that has
+    // a client joins after the fork: into a lab that is full an exec must lead, to make room.
+    if detached {
+        join(request.procs.as_ref())?;
+    }
     // Before the fork: kernels that lack a check on a veth's peer let anybody in the lab put a link
     // wherever a process id leads, and the child has one from its first moment.
     enter(&network, LinkNameSpaceType::Network).at(Step::EnterNetworkNamespace)?;
@@ -54,8 +59,28 @@ pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
         finish(channel, Err(failure));
         std::process::exit(exit_code(failure));
     };
-    drop((request, network, processes));
+    drop((network, processes));
+    if let Err(failure) = become_monitor(&request) {
+        kill_process(child, Signal::KILL).ok();
+        return Err(failure);
+    }
+    drop(request);
     watch(channel, child, detached)
+}
+
+/// Joins the lab's cgroup, where there is one.
+fn join(procs: Option<&OwnedFd>) -> Result<(), Failure> {
+    procs.map_or(Ok(()), |procs| rustix::io::write(procs, b"0").at(Step::JoinCgroup).map(drop))
+}
+
+/// Gives up all power but that over the lab's processes, for whom this one counts from now on: however many
+/// commands run, they cost the lab and not the service. No process of the lab sees it: it is in the host's process
+/// namespace, and not dumpable.
+fn become_monitor(request: &Request) -> Result<(), Failure> {
+    join(request.procs.as_ref())?;
+    enter(&request.user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
+    confine::become_lab_root()?;
+    confine::keep_kill()
 }
 
 fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 2]), Failure> {
@@ -79,7 +104,7 @@ fn exit_code((step, errno): Failure) -> i32 {
 /// Turns the forked child into the command. Returns only on failure.
 fn become_command(channel: &Channel, request: Request) -> Result<std::convert::Infallible, Failure> {
     let Request { spec, user, streams, procs } = request;
-    prepare_process(&spec, &streams, procs)?;
+    prepare_process(&spec, &streams, procs.as_ref())?;
     // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
@@ -106,14 +131,12 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
 }
 
 /// Signals, session, streams, cgroup: what needs no namespace.
-fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<OwnedFd>) -> Result<(), Failure> {
+fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<&OwnedFd>) -> Result<(), Failure> {
     default_signals();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Lab processes go first when memory is short. Not vital.
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
-    if let Some(procs) = procs {
-        rustix::io::write(procs, b"0").at(Step::JoinCgroup)?;
-    }
+    join(procs)?;
     rustix::process::setsid().at(Step::Session)?;
     rustix::stdio::dup2_stdin(&streams[0]).at(Step::Streams)?;
     rustix::stdio::dup2_stdout(&streams[1]).at(Step::Streams)?;

@@ -21,10 +21,11 @@ use rustix::{
 use super::{
     channel::{Channel, MAX_FDS},
     dispatch::{At, Failure, Task, done, request},
-    error::{Error, Result, Step},
+    error::{Error, Result, Step, errno},
     helper::Helper,
     pin,
 };
+use crate::threads::{join, spawn_scoped};
 
 /// The host's user and group ids that a lab's ids 0 to `count - 1` are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +61,8 @@ impl UserNamespace {
         helper.done()?;
         let user = Self(fd);
         let (mut made, others) = thread::scope(|scope| {
-            let others = scope.spawn(|| user.create_network_namespaces(n - own));
-            (receive(helper, own), join(others))
+            let others = spawn_scoped(scope, || user.create_network_namespaces(n - own));
+            (receive(helper, own), others.map_err(no_thread).and_then(join))
         });
         made.as_mut().map_or_else(|_| Ok(()), |made| others.map(|others| made.extend(others)))?;
         Ok((user, made?))
@@ -82,8 +83,8 @@ impl UserNamespace {
         let shares = (0..n).step_by(share).map(|first| share.min(n - first));
         let made: Vec<Result<Vec<OwnedFd>>> = thread::scope(|scope| {
             let makers: Vec<_> =
-                shares.map(|share| scope.spawn(move || self.create_by_one_helper(share))).collect();
-            makers.into_iter().map(join).collect()
+                shares.map(|share| spawn_scoped(scope, move || self.create_by_one_helper(share))).collect();
+            makers.into_iter().map(|maker| maker.map_err(no_thread).and_then(join)).collect()
         });
         Ok(made.into_iter().collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
     }
@@ -164,8 +165,10 @@ fn count(n: usize) -> Result<[u8; 4]> {
     Ok(u32::try_from(n).map_err(|_| Step::NetworkNamespace.errno(Errno::INVAL))?.to_le_bytes())
 }
 
-fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
-    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+/// A thread that waits for a helper cannot be had.
+#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn no_thread(error: std::io::Error) -> Error {
+    Step::StartHelper.errno(errno(error))
 }
 
 /// Takes the `n` namespaces that a helper makes.

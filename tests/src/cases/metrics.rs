@@ -228,7 +228,7 @@ fn places() {
     assert!(!socket.exists(), "the socket goes with netlabd");
 
     let config = host.file("config.toml", "# a line\n[metrics]\n  listen = \"192.0.2.1:9469\"\n");
-    let run = host.run(program("netlabd").to_str().expect("UTF-8"), &["--config", &config]).code(1);
+    let run = host.run(program("netlabd").to_str().expect("UTF-8"), &["--config", &config]).code(78);
     let _ = run.complains(&format!("{config}:3:12: \"192.0.2.1:9469\" can be reached from elsewhere"));
 
     // A port that is taken costs the metrics only.

@@ -162,7 +162,8 @@ fn bad_starts() {
         (["--config", "/nonexistent/c.toml"], "/nonexistent/c.toml: No such file"),
         (["--listen", "127.0.0.1:7000"], "needs TLS"),
     ] {
-        let _ = run(host.folders().command().args(args)).code(1).complains(says);
+        // EX_CONFIG: systemd does not try again.
+        let _ = run(host.folders().command().args(args)).code(78).complains(says);
     }
 }
 

@@ -164,15 +164,15 @@ fn servers() {
         (("pki/ca.crt", "none.crt"), "none.crt: No such file"),
     ] {
         let config = host.file("config.toml", whole.replace(change.0, change.1));
-        let _ = run(host.folders().command().args(["--config", &config])).code(1).complains(says);
+        let _ = run(host.folders().command().args(["--config", &config])).code(78).complains(says);
     }
     let open = host.file("config.toml", &whole);
     host.sh(&format!("chmod 644 {}", pki.path("servers/elsewhere.example.org.key")));
     let _ = run(host.folders().command().args(["--config", &open]))
-        .code(1)
+        .code(78)
         .complains("everybody may use this key");
     // There is no way to listen without certificates.
-    let _ = run(host.folders().command().args(["--listen", LISTEN])).code(1).complains("needs TLS");
+    let _ = run(host.folders().command().args(["--listen", LISTEN])).code(78).complains("needs TLS");
 }
 
 /// Clients and servers that speak something else.

@@ -189,7 +189,7 @@ impl Spaces {
     }
 
     fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
-        let failed = |error: sandbox::Error| Failure::new(lab, error);
+        let failed = |error: sandbox::Error| Failure::sandbox(lab, &error);
         sandbox::prepare_directory(&self.netns_dir).map_err(failed)?;
         let known = self.of(lab)?.user.clone();
         if let Some(user) = known {
@@ -203,7 +203,7 @@ impl Spaces {
     }
 
     fn pin_user(&self, lab: &LabName, user: &UserNamespace, first_id: u32) -> Result<(), Failure> {
-        let failed = |error: sandbox::Error| Failure::new(lab, error);
+        let failed = |error: sandbox::Error| Failure::sandbox(lab, &error);
         let dir = self.labs_dir.join(lab.as_str());
         fs::create_dir_all(&dir)
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
@@ -220,15 +220,15 @@ impl Spaces {
 
     fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
         let path = self.pin_path(lab, node);
-        if sandbox::open_pin(&path).map_err(|error| Failure::new(node, error))?.is_some() {
+        if sandbox::open_pin(&path).map_err(|error| Failure::sandbox(node, &error))?.is_some() {
             let what = format!(
                 "{} is a namespace that is not netlab's; ip netns delete {lab}.{node}, or rename the node",
                 path.display()
             );
             return Err(Failure { errno: Some(libc::EADDRINUSE), ..Failure::new(node, what) });
         }
-        sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
-        sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::new(node, error))?;
+        sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
+        sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::sandbox(node, &error))?;
         fault::step("after a node is pinned");
         Ok(NodeSpace { fd: Arc::new(fd), id: None })
     }
@@ -265,12 +265,12 @@ impl Spaces {
         sandbox::prepare_directory(&self.netns_dir)
             .and_then(|()| sandbox::unpin(&path))
             .and_then(|()| sandbox::pin(fresh.as_fd(), &path))
-            .map_err(|error| Failure::new(node, error))
+            .map_err(|error| Failure::sandbox(node, &error))
     }
 
     /// Gives back a lab's user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
-        sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::new(lab, error))?;
+        sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::sandbox(lab, &error))?;
         fault::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
         match fs::remove_dir_all(&dir) {

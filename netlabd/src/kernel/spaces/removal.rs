@@ -41,7 +41,8 @@ impl Spaces {
             nodes,
             || (),
             |(), node| self.unpin(lab, node, open.nodes.get(*node)),
-        );
+        )
+        .map_err(|error| Failure::no_thread(lab, &error))?;
         drop(open);
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
@@ -67,7 +68,7 @@ impl Spaces {
     fn unpin(&self, lab: &LabName, node: &NodeName, space: Option<&NodeSpace>) -> Result<(), Failure> {
         let path = self.pin_path(lab, node);
         if space.is_some_and(|space| self.is_pinned(lab, node, space)) || is_bare(&path) {
-            sandbox::unpin(&path).map_err(|error| Failure::new(node, error))?;
+            sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
             fault::step("after a node is unpinned");
         }
         Ok(())

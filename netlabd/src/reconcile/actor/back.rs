@@ -27,6 +27,9 @@ impl Actor {
             return Next::Again;
         }
         tracing::warn!(lab = %self.entry.name, object = failure.object, "{}", failure.message);
+        if failure.starved {
+            return self.wait_for_room(wanted, failure);
+        }
         let (never_up, previous) = {
             let record = &self.entry.state().record;
             (record.verified_generation == 0, record.previous_spec.clone())
@@ -44,6 +47,15 @@ impl Actor {
                 Next::Retry
             }
         }
+    }
+
+    /// The host has no thread or process to give: nothing is wrong with the lab, and the work goes on when there
+    /// is one.
+    fn wait_for_room(&self, wanted: &Wanted, failure: &Failure) -> Next {
+        let phase = if wanted.verified { Phase::Degraded } else { Phase::Converging };
+        let message = message(failure, true);
+        self.entry.report(&self.shared.store, |status| status.failed(phase, wanted.generation, message));
+        Next::Retry
     }
 
     /// A lab that never was ready: what was made of it is taken away again.
