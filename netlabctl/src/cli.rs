@@ -88,9 +88,9 @@ pub(crate) enum Command {
     /// Stop a lab's drift repair.
     #[command(alias = "pause")]
     PauseLab(LabName),
-    /// Start a lab's drift repair again.
+    /// Start a lab's drift repair again and wait until all is repaired.
     #[command(alias = "resume")]
-    ResumeLab(LabName),
+    ResumeLab(ResumeLab),
     /// Tell what the daemon's host can do.
     Doctor,
     /// Name daemons on other machines, and choose one.
@@ -201,6 +201,15 @@ pub(crate) struct ApplyLab {
     /// Refuse unless the lab is of this generation.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) expected_generation: Option<u64>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// `resume-lab`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeLab {
+    /// Name of the lab.
+    pub(crate) name: String,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
 }

@@ -51,7 +51,8 @@ impl Wait {
     /// Waits until the given generation is ready.
     ///
     /// # Errors
-    /// Exit code 1 if the lab failed, was put back, was deleted or took too long; 130 on Ctrl-C.
+    /// Exit code 1 if the lab failed, was put back, was deleted, is paused and differs, or took too long; 130 on
+    /// Ctrl-C.
     pub(crate) async fn ready(mut self, generation: u64) -> Result<(), Failure> {
         loop {
             let Some(event) = self.next("it goes on converging").await? else {
@@ -79,6 +80,9 @@ impl Wait {
                             return Ok(());
                         }
                         Phase::Failed => return Err(self.failed("failed")),
+                        Phase::Degraded if self.status.paused && !self.status.differences.is_empty() => {
+                            return Err(self.paused());
+                        }
                         _ => {}
                     }
                 }
@@ -142,6 +146,12 @@ impl Wait {
         }
     }
 
+    /// Waiting would not end: what differs stays until somebody asks for repairs.
+    fn paused(&self) -> Failure {
+        let (name, why) = (&self.name, not_ready(&self.status));
+        Failure::new(FAILED, format!("lab {name}: {why}: netlabctl resume-lab {name}"))
+    }
+
     fn failed(&self, how: &str) -> Failure {
         Failure::new(FAILED, format!("lab {} {how}{}", self.name, self.why()))
     }
@@ -157,7 +167,21 @@ impl Wait {
     }
 
     fn why(&self) -> String {
-        self.failure.as_ref().map(|failure| format!(": {}", failure_text(failure))).unwrap_or_default()
+        let failure = self.failure.as_ref().map(failure_text);
+        let drift = (!self.status.differences.is_empty()).then(|| not_ready(&self.status));
+        drift.or(failure).map(|why| format!(": {why}")).unwrap_or_default()
+    }
+}
+
+/// Why a lab is not ready, in the daemon's words.
+pub(crate) fn not_ready(status: &LabStatus) -> String {
+    let ready = status.conditions.iter().find(|condition| condition.r#type == "Ready");
+    match (ready, &status.last_error) {
+        // A netlabd of before calls a lab ready while it repairs it.
+        (Some(ready), None) if ready.status != "True" => clean(&ready.message),
+        (Some(ready), Some(_)) if ready.reason == "Drifted" => clean(&ready.message),
+        (_, Some(failure)) => failure_text(failure),
+        _ => String::new(),
     }
 }
 

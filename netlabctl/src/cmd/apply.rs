@@ -66,5 +66,5 @@ pub(super) async fn run(
         },
     };
     wait.ready(lab.generation).await?;
-    finish(&client, format, lab).await
+    finish(&client, format, lab, "ready").await
 }

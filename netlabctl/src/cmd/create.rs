@@ -36,7 +36,7 @@ pub(super) async fn run(
         Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
     };
     wait.ready(lab.generation).await?;
-    finish(&client, format, lab).await
+    finish(&client, format, lab, "ready").await
 }
 
 /// The lab of an answer.
@@ -45,13 +45,18 @@ pub(super) fn accepted(lab: Option<LabResource>) -> Result<LabResource, Failure>
 }
 
 /// Prints a lab that is ready: for programs as it is now.
-pub(super) async fn finish(client: &Client, format: Output, lab: LabResource) -> Result<u8, Failure> {
+pub(super) async fn finish(
+    client: &Client,
+    format: Output,
+    lab: LabResource,
+    what: &str,
+) -> Result<u8, Failure> {
     if format == Output::Table {
-        return print(format, &lab, "ready");
+        return print(format, &lab, what);
     }
     let request = GetLabRequest { name: lab.name.clone() };
     let now = client.labs().get_lab(request).await?.into_inner().lab;
-    print(format, &now.unwrap_or(lab), "ready")
+    print(format, &now.unwrap_or(lab), what)
 }
 
 /// Prints a lab and what became of it.

@@ -101,6 +101,7 @@ fn text(lab: &LabResource, history: &[Revision]) -> String {
     }
     fact("Repaired", &status.drift_repaired.to_string());
     conditions(&status, &mut out);
+    differences(&status, &mut out);
     repairs(&status.repairs, &mut out);
     changes(history, &mut out);
     commands(&status.commands, &mut out);
@@ -141,6 +142,17 @@ fn conditions(status: &LabStatus, out: &mut String) {
         .collect();
     out.push('\n');
     out.push_str(&table::write(["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"], &rows));
+}
+
+fn differences(status: &LabStatus, out: &mut String) {
+    if status.differences.is_empty() {
+        return;
+    }
+    let repair = if status.paused { "left so until resume-lab" } else { "being repaired" };
+    let _ = writeln!(out, "\nDiffers from what is wanted, {repair}:");
+    for difference in &status.differences {
+        let _ = writeln!(out, "  {}", clean(difference));
+    }
 }
 
 fn repairs(repairs: &[Repair], out: &mut String) {

@@ -9,7 +9,7 @@ use crate::{
     error::Failure,
     hint,
     output::{self, table, time},
-    wait::{failure_text, phase},
+    wait::{not_ready, phase},
 };
 
 /// Lists all labs.
@@ -51,9 +51,5 @@ fn message(status: &LabStatus) -> String {
     if status.phase() == Phase::Ready {
         return String::new();
     }
-    if let Some(failure) = &status.last_error {
-        return failure_text(failure);
-    }
-    let ready = status.conditions.iter().find(|condition| condition.r#type == "Ready");
-    ready.map(|condition| condition.message.clone()).unwrap_or_default()
+    not_ready(status)
 }

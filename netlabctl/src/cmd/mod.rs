@@ -61,7 +61,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::CheckLab(args) => check::run(&connect().await?, format, &args).await,
         Command::ConfirmLab(args) => pause::confirm(&connect().await?, format, &args.name).await,
         Command::PauseLab(args) => pause::pause(&connect().await?, format, &args.name).await,
-        Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args.name).await,
+        Command::ResumeLab(args) => pause::resume(&connect().await?, format, &args).await,
         Command::Doctor => doctor::run(&connect().await?, format).await,
         Command::Context(verb) => context::run(&place, format, verb),
         Command::Pki(args) => pki::run(args, format),

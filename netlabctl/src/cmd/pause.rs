@@ -4,9 +4,15 @@ use netlab_proto::v1::{ConfirmLabRequest, PauseLabRequest, ResumeLabRequest};
 
 use super::{
     DONE,
-    create::{accepted, print},
+    create::{accepted, finish, print},
 };
-use crate::{cli::Output, client::Client, error::Failure, hint};
+use crate::{
+    cli::{Output, ResumeLab},
+    client::Client,
+    error::Failure,
+    hint,
+    wait::Wait,
+};
 
 /// Stops drift repair.
 pub(super) async fn pause(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
@@ -26,11 +32,20 @@ pub(super) async fn confirm(client: &Client, format: Output, name: &str) -> Resu
     .map(|_| DONE)
 }
 
-/// Starts drift repair again.
-pub(super) async fn resume(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
-    match client.labs().resume_lab(ResumeLabRequest { name: name.to_owned() }).await {
-        Ok(answer) => print(format, &accepted(answer.into_inner().lab)?, "resumed: drift is repaired"),
-        Err(status) => Err(hint::explain(client, status, name, &[]).await),
+/// Starts drift repair again and waits until all is repaired.
+pub(super) async fn resume(client: &Client, format: Output, args: &ResumeLab) -> Result<u8, Failure> {
+    let name = args.name.as_str();
+    let lab = match client.labs().resume_lab(ResumeLabRequest { name: name.to_owned() }).await {
+        Ok(answer) => accepted(answer.into_inner().lab)?,
+        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+    };
+    if args.waiting.no_wait {
+        return print(format, &lab, "resumed: drift is repaired");
     }
-    .map(|_| DONE)
+    let wait = match Wait::open(client, name, args.waiting.timeout).await {
+        Ok(wait) => wait,
+        Err(status) => return Err(hint::explain(client, status, name, &[]).await),
+    };
+    wait.ready(lab.generation).await?;
+    finish(client, format, lab, "resumed and ready").await
 }

@@ -11,7 +11,7 @@ use crate::{
     error::{Failure, INTERRUPTED},
     hint,
     output::{self, table::clean, time},
-    wait::failure_text,
+    wait::{failure_text, not_ready},
     watch::Watch,
 };
 
@@ -60,8 +60,10 @@ fn status_text(status: &LabStatus) -> String {
     if let Some(progress) = status.progress.as_ref().filter(|progress| moving && progress.total > 0) {
         let _ = write!(text, " {}/{} {}", progress.done, progress.total, clean(&progress.step));
     }
-    if let Some(failure) = status.last_error.as_ref().filter(|_| status.phase() != Phase::Ready) {
-        let _ = write!(text, ": {}", failure_text(failure));
+    // What is under way has been told why when it began.
+    if status.progress.is_none() && matches!(status.phase(), Phase::Degraded | Phase::Failed) {
+        let why = not_ready(status);
+        let _ = write!(text, "{}{why}", if why.is_empty() { "" } else { ": " });
     }
     text
 }

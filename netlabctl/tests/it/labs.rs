@@ -149,7 +149,9 @@ fn show_commands_prints_lines_for_a_shell() {
 fn pause_resume_and_doctor() {
     let ground = Ground::new();
     ground.run(&["pause-lab", "vxlan"]).wrote("lab vxlan paused: drift is not repaired (generation 2)\n");
-    ground.run(&["resume-lab", "vxlan"]).wrote("lab vxlan resumed: drift is repaired (generation 2)\n");
+    ground.run(&["resume-lab", "vxlan"]).wrote("lab vxlan resumed and ready (generation 2)\n");
+    let no_wait = ground.run(&["resume-lab", "vxlan", "--no-wait"]);
+    no_wait.wrote("lab vxlan resumed: drift is repaired (generation 2)\n");
     for verb in ["pause-lab", "resume-lab", "check-lab"] {
         ground.run(&[verb, "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     }

@@ -45,6 +45,8 @@ impl Collector for Labs {
         }
         let paused = labs.iter().filter(|lab| lab.paused).count();
         gauge(encoder, "netlab_labs_paused", "Labs whose drift is not repaired.", paused as u64)?;
+        let drifted = labs.iter().filter(|lab| lab.drifted).count();
+        gauge(encoder, "netlab_labs_drifted", "Labs that differ from what is wanted.", drifted as u64)?;
         gauge(encoder, "netlab_nodes", "Nodes in all labs.", usage.nodes)?;
         gauge(encoder, "netlab_links", "Links in all labs.", usage.links)?;
         let (busy, all) = self.manager.workers();

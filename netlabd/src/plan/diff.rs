@@ -150,8 +150,10 @@ fn links(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
                 continue;
             }
             match &want.kind {
-                Kind::Veth { peer } if paired.insert(at.clone()) && paired.insert(peer.clone()) => {
-                    pairs.extend(veth(target, &at, peer));
+                Kind::Veth { peer } => {
+                    // Made with its first end; both may be here.
+                    let first = paired.insert(at.clone()) && paired.insert(peer.clone());
+                    pairs.extend(first.then(|| veth(target, &at, peer)).flatten());
                 }
                 Kind::Macvlan { .. } => macvlans.extend(add(at, want, wanted)),
                 Kind::Loopback => {}

@@ -6,6 +6,7 @@
 mod command;
 mod diff;
 mod doom;
+mod finding;
 mod op;
 mod target;
 #[cfg(test)]

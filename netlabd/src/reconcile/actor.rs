@@ -1,8 +1,10 @@
 //! One lab's actor: brings what is to what is wanted, whatever the reason it was woken for.
 //!
 //! - `back`: what becomes of what cannot be made.
+//! - `drift`: what differs is told, repaired or not.
 
 mod back;
+mod drift;
 
 use std::{
     collections::VecDeque,
@@ -15,7 +17,7 @@ use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep, status::Status};
+use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep};
 use crate::{
     clock,
     exec::{Failure, Scope},
@@ -145,7 +147,8 @@ impl Actor {
         if rollback::is_due(&self.entry.state().record) {
             return self.roll_back();
         }
-        if paused && self.wanted().verified { Next::Rest } else { self.converge() }
+        let wanted = self.wanted();
+        if paused && wanted.verified { self.look(&wanted) } else { self.converge(&wanted) }
     }
 
     fn wanted(&self) -> Wanted {
@@ -162,9 +165,8 @@ impl Actor {
         Scope { lab: &self.entry.name, first_id, target }
     }
 
-    fn converge(&mut self) -> Next {
+    fn converge(&mut self, wanted: &Wanted) -> Next {
         let started = Instant::now();
-        let wanted = self.wanted();
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
         for round in 0..ROUNDS {
@@ -177,34 +179,33 @@ impl Actor {
                     pause(round);
                     continue;
                 }
-                Err(failure) => return self.fail(&wanted, &failure),
+                Err(failure) => return self.fail(wanted, &failure),
             };
             let plan = diff(&wanted.target, &observed);
-            if let Some(conflict) = plan.conflicts.first() {
-                return self.fail(&wanted, &Failure::new("host", conflict));
-            }
             if plan.is_empty() {
-                return self.verified(&wanted, &plan, started, found, done);
+                return self.verified(wanted, &plan, started, found, done);
             }
             // After a reboot nothing is left: making it anew is no repair.
             let rebooted = round == 0 && observed.places.len() <= 1 && wanted.target.places.len() > 1;
             if wanted.verified && found.is_empty() && !rebooted && done.is_empty() {
-                found = plan.ops().map(crate::plan::Op::finding).collect();
-                tracing::info!(lab = %self.entry.name, found = found.join("; "), "drift");
-                self.entry.report(&self.shared.store, |status| status.drifted(&found));
+                found = plan.findings();
+                self.tell_drift(wanted, &found);
+            }
+            if let Some(conflict) = plan.conflicts.first() {
+                return self.fail(wanted, &Failure::new("host", conflict));
             }
             done.extend(plan.ops().map(ToString::to_string));
-            let failures = self.execute(&wanted, &plan);
+            let failures = self.execute(wanted, &plan);
             // The first decides: those after it may follow from it.
             if let Some(failure) = failures.first().filter(|failure| !failure.is_transient()) {
-                return self.fail(&wanted, failure);
+                return self.fail(wanted, failure);
             }
             last = failures.into_iter().next().or_else(|| {
                 plan.ops()
                     .next()
                     .map(|op| Failure::new(op.object(), format!("it does not stay as set: {}", op.finding())))
             });
-            if self.is_outdated(&wanted) {
+            if self.is_outdated(wanted) || wanted.verified && self.entry.state().record.paused {
                 return Next::Again;
             }
             if round > 0 {
@@ -212,7 +213,7 @@ impl Actor {
             }
         }
         let failure = last.unwrap_or_else(|| Failure::new(&self.entry.name, "it does not settle"));
-        self.fail(&wanted, &failure)
+        self.fail(wanted, &failure)
     }
 
     fn execute(&self, wanted: &Wanted, plan: &Plan) -> Vec<Failure> {
@@ -309,15 +310,13 @@ impl Actor {
     fn calm_down(&mut self) -> Next {
         let now = Instant::now();
         let repairs = self.entry.state().record.drift_repaired;
-        if repairs != self.seen_repairs {
-            self.seen_repairs = repairs;
-            self.repaired.push_back(now);
+        if repairs == self.seen_repairs {
+            return Next::Rest;
         }
+        self.seen_repairs = repairs;
+        self.repaired.push_back(now);
         self.repaired.retain(|at| now.duration_since(*at) < STORM_WINDOW);
         if self.repaired.len() < STORM {
-            if self.entry.state().status.is_stormy() {
-                self.entry.report(&self.shared.store, Status::calm);
-            }
             return Next::Rest;
         }
         tracing::warn!(lab = %self.entry.name, "damaged again and again; repairs pause");

@@ -222,8 +222,21 @@ impl Entry {
 
     /// Changes what is known, and tells the watchers.
     pub(super) fn report(&self, store: &Store, change: impl FnOnce(&mut Status)) {
+        self.report_while(store, |_| true, change);
+    }
+
+    /// The same, if the record still is as `still` wants it; returns whether it was.
+    pub(super) fn report_while(
+        &self,
+        store: &Store,
+        still: impl FnOnce(&Record) -> bool,
+        change: impl FnOnce(&mut Status),
+    ) -> bool {
         let message = {
             let mut state = self.state();
+            if !still(&state.record) {
+                return false;
+            }
             change(&mut state.status);
             // Work that was under way when the delete was accepted may just have ended.
             if state.record.deleting && state.status.phase() != proto::Phase::Deleting {
@@ -232,6 +245,7 @@ impl Entry {
             state.status.message(&state.record)
         };
         self.history.add(store, Body::StatusChanged(message));
+        true
     }
 
     /// The lab spelt out, if it is not what is wanted already.

@@ -44,6 +44,7 @@ pub use error::{Error, Reason, Refusal};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
 pub use standing::Standing;
+use status::Status;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -252,7 +253,7 @@ impl Manager {
             entry => entry?,
         };
         entry.change(&self.0.store, |record| record.deleting = true)?;
-        entry.report(&self.0.store, status::Status::deleting);
+        entry.report(&self.0.store, Status::deleting);
         entry.command.notify_one();
         Ok(entry.resource())
     }
@@ -278,11 +279,13 @@ impl Manager {
         });
     }
 
-    /// Stops or starts drift repair; durable when this returns.
+    /// Stops or starts drift repair; durable when this returns. What is told of the lab from then on was seen
+    /// after a start.
     pub fn pause(&self, name: &LabName, paused: bool, access: &Access) -> Result<proto::LabResource, Error> {
         let entry = self.permitted(name, access)?;
         entry.change(&self.0.store, |record| record.paused = paused)?;
-        entry.report(&self.0.store, |status| status.paused(paused));
+        let told = if paused { |status: &mut Status| status.paused(true) } else { Status::resumed };
+        entry.report(&self.0.store, told);
         entry.command.notify_one();
         Ok(entry.resource())
     }

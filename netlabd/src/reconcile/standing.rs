@@ -14,6 +14,8 @@ pub struct Standing {
     pub phase: Phase,
     /// Whether drift repair is stopped.
     pub paused: bool,
+    /// Whether the last look found it to differ from what is wanted, and nothing has repaired that.
+    pub drifted: bool,
     /// What it consists of.
     pub usage: Usage,
     /// Repairs of drift since it was created.
@@ -30,6 +32,7 @@ impl Manager {
                 name: entry.name.clone(),
                 phase: state.status.phase(),
                 paused: state.record.paused,
+                drifted: state.status.is_drifted(),
                 usage: Usage::of(&state.lab),
                 drift_repaired: state.record.drift_repaired,
             }

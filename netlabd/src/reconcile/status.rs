@@ -7,11 +7,17 @@ use proto::Phase;
 
 use crate::{clock, firewall::Standing};
 
-/// Entries of [`proto::LabStatus::extras`].
+/// Entries of [`proto::LabStatus::extras`], and of [`proto::LabStatus::differences`].
 const EXTRAS: usize = 100;
+
+/// Differences that a condition's message names.
+const NAMED: usize = 10;
 
 /// The condition that tells of the host.
 const HOST: &str = "HostReady";
+
+/// The reason why a lab is not ready that differs from what is wanted.
+const DRIFTED: &str = "Drifted";
 
 /// The reason of a lab that is damaged again and again.
 const STORM: &str = "DamagedAgainAndAgain";
@@ -34,6 +40,17 @@ pub(super) struct Status {
     progress: Option<proto::Progress>,
     last_error: Option<proto::Failure>,
     extras: Vec<String>,
+    /// What the last look found to differ, until it is repaired.
+    differences: Vec<String>,
+}
+
+/// Differences in one line.
+fn named(differences: &[String]) -> String {
+    let named = differences.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match differences.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
+    }
 }
 
 impl Status {
@@ -46,9 +63,21 @@ impl Status {
             progress: None,
             last_error: None,
             extras: Vec::new(),
+            differences: Vec::new(),
         };
-        status.set("Ready", "Unknown", "Pending", "not looked at yet");
+        status.stand(Phase::Pending, "Pending", "not looked at yet");
         status
+    }
+
+    /// The phase, and the condition `Ready` that follows from it: nothing tells of the one without the other.
+    fn stand(&mut self, phase: Phase, reason: &str, message: &str) {
+        self.phase = phase;
+        let ready = match phase {
+            Phase::Ready => "True",
+            Phase::Pending | Phase::Unspecified => "Unknown",
+            Phase::Converging | Phase::Degraded | Phase::Failed | Phase::Deleting => "False",
+        };
+        self.set("Ready", ready, reason, message);
     }
 
     /// The phase.
@@ -58,25 +87,30 @@ impl Status {
 
     /// Work is under way.
     pub(super) fn working(&mut self, generation: u64, phase: Phase, done: usize, total: usize, step: &str) {
-        self.phase = phase;
         self.observed_generation = generation;
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         self.progress =
             Some(proto::Progress { done: count(done), total: count(total), step: step.to_owned() });
         let message = format!("{done} of {total} operations done");
         self.set("Progressing", "True", "Working", &message);
-        if phase != Phase::Degraded {
-            self.set("Ready", "False", "Working", &message);
+        if phase != Phase::Degraded && !self.differences.is_empty() {
+            // They differed from what was wanted before.
+            self.differences.clear();
+            self.set("Drifted", "Unknown", "Working", "the lab is being changed");
+        }
+        if self.differences.is_empty() {
+            self.stand(phase, "Working", &message);
+        } else {
+            self.stand(phase, DRIFTED, &named(&self.differences));
         }
     }
 
     /// All is as asked for.
     pub(super) fn verified(&mut self, generation: u64, extras: &BTreeSet<String>) {
-        self.phase = Phase::Ready;
         self.observed_generation = generation;
         self.progress = None;
         self.extras = extras.iter().take(EXTRAS).cloned().collect();
-        self.set("Ready", "True", "Verified", "everything is as asked for");
+        self.stand(Phase::Ready, "Verified", "everything is as asked for");
         self.set("Progressing", "False", "Done", "nothing is under way");
         self.calm();
         if let Some(error) = &mut self.last_error {
@@ -115,36 +149,64 @@ impl Status {
             && self.extras.iter().eq(extras.iter().take(EXTRAS))
     }
 
-    /// It is damaged faster than repairing it makes sense.
+    /// It is damaged faster than repairing it makes sense: whatever it was a moment ago, it is not to be relied on.
     pub(super) fn stormy(&mut self, seconds: u64) {
         let message =
             format!("damaged again and again; the next look is in {seconds} s (pause-lab stops repairs)");
+        self.stand(Phase::Degraded, DRIFTED, &message);
         self.set("Drifted", "True", STORM, &message);
     }
 
-    /// Whether that is what is told of it.
-    pub(super) fn is_stormy(&self) -> bool {
-        self.conditions.iter().any(|condition| condition.reason == STORM)
-    }
-
     /// It is not damaged any more.
-    pub(super) fn calm(&mut self) {
+    fn calm(&mut self) {
+        self.differences.clear();
         self.set("Drifted", "False", "AsWanted", "nothing differs from what is wanted");
     }
 
-    /// Something differs that nobody asked to differ.
-    pub(super) fn drifted(&mut self, found: &[String]) {
-        self.phase = Phase::Degraded;
-        self.set("Drifted", "True", "Damaged", &found.join("; "));
+    /// Something differs that nobody asked to differ; while the lab is `paused` it stays so.
+    pub(super) fn drifted(&mut self, generation: u64, found: &[String], paused: bool) {
+        self.observed_generation = generation;
+        self.progress = None;
+        self.differences = found.iter().take(EXTRAS).cloned().collect();
+        let message = named(found);
+        self.set("Drifted", "True", "Damaged", &message);
+        if paused {
+            self.set("Progressing", "False", "Paused", "nothing is repaired until resume-lab");
+            self.stand(
+                Phase::Degraded,
+                DRIFTED,
+                &format!("{message} (paused: not repaired until resume-lab)"),
+            );
+        } else {
+            self.stand(Phase::Degraded, DRIFTED, &message);
+        }
+    }
+
+    /// Whether something is known to differ.
+    pub(super) fn is_drifted(&self) -> bool {
+        !self.differences.is_empty()
+    }
+
+    /// Whether just these differences are told of a generation already.
+    pub(super) fn knows_drift(&self, generation: u64, found: &[String]) -> bool {
+        self.phase == Phase::Degraded
+            && self.observed_generation == generation
+            && self.progress.is_none()
+            && !found.is_empty()
+            && self.differences.iter().eq(found.iter().take(EXTRAS))
     }
 
     /// Something went wrong.
     pub(super) fn failed(&mut self, phase: Phase, generation: u64, failure: proto::Failure) {
-        self.phase = phase;
         self.observed_generation = generation;
         self.progress = None;
         let message = format!("{}: {}", failure.object, failure.message);
-        self.set("Ready", "False", &failure.reason, &message);
+        if phase == Phase::Degraded && !self.differences.is_empty() {
+            let found = named(&self.differences);
+            self.stand(phase, DRIFTED, &format!("{found}; cannot be repaired: {message}"));
+        } else {
+            self.stand(phase, &failure.reason, &message);
+        }
         self.set("Progressing", if failure.retrying { "True" } else { "False" }, &failure.reason, &message);
         self.last_error = Some(failure);
     }
@@ -153,14 +215,13 @@ impl Status {
     pub(super) fn renewed(&mut self) {
         self.last_error = None;
         if self.phase != Phase::Ready {
-            self.phase = Phase::Pending;
+            self.stand(Phase::Pending, "Pending", "what is wanted now has not been looked at yet");
         }
     }
 
     /// It is being taken away.
     pub(super) fn deleting(&mut self) {
-        self.phase = Phase::Deleting;
-        self.set("Ready", "False", "Deleting", "the lab is being taken away");
+        self.stand(Phase::Deleting, "Deleting", "the lab is being taken away");
     }
 
     /// Drift repair is stopped or started.
@@ -169,6 +230,15 @@ impl Status {
             self.set("Paused", "True", "PausedByUser", "drift is not repaired until resume-lab");
         } else {
             self.set("Paused", "False", "NotPaused", "drift is repaired");
+        }
+    }
+
+    /// Drift repair was started again: what was seen of the lab before does not tell how it is now.
+    pub(super) fn resumed(&mut self) {
+        self.paused(false);
+        if matches!(self.phase, Phase::Ready | Phase::Degraded) {
+            self.progress = None;
+            self.stand(Phase::Pending, "Resumed", "not looked at since repairs were started again");
         }
     }
 
@@ -203,6 +273,7 @@ impl Status {
             drift_repaired: record.drift_repaired,
             repairs: record.repairs.clone(),
             extras: self.extras.clone(),
+            differences: self.differences.clone(),
             paused: record.paused,
             rollback_time: (record.rollback_us != 0).then(|| clock::timestamp(record.rollback_us)),
         }

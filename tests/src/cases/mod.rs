@@ -30,6 +30,7 @@ mod repairs;
 mod restart;
 mod shortage;
 mod ssh;
+mod status;
 mod store;
 mod tour;
 mod unruly;
@@ -75,6 +76,7 @@ pub fn all() -> Vec<Test> {
         apply::TESTS,
         drift::TESTS,
         repairs::TESTS,
+        status::TESTS,
         failure::TESTS,
         firewall::TESTS,
         by_hand::TESTS,

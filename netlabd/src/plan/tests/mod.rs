@@ -1,6 +1,7 @@
 //! The planner against the fake kernel: by example and by chance.
 
 mod design;
+mod findings;
 mod golden;
 mod properties;
 

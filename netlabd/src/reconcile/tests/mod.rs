@@ -2,6 +2,7 @@
 
 mod faults;
 mod races;
+mod standing;
 mod unreadable;
 
 use std::{

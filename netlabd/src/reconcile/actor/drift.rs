@@ -1,0 +1,45 @@
+//! What differs from what is wanted is told, whether it is about to be repaired or left so.
+
+use super::{Actor, Next, Wanted};
+use crate::{plan::diff, store};
+
+impl Actor {
+    /// Looks at a lab whose drift is not repaired, and tells what differs.
+    pub(super) fn look(&self, wanted: &Wanted) -> Next {
+        self.shared.kernel.catch_up();
+        self.entry.forget_events();
+        let plan = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
+            Ok(observed) => diff(&wanted.target, &observed),
+            Err(failure) => return self.fail(wanted, &failure),
+        };
+        let found = plan.findings();
+        let standing = self.standing(&wanted.target);
+        let known = {
+            let status = &self.entry.state().status;
+            let same = status.is_verified(wanted.generation, &plan.extras);
+            let same = if found.is_empty() { same } else { status.knows_drift(wanted.generation, &found) };
+            same && status.knows_host(standing.as_ref())
+        };
+        // What was seen before a resume tells nothing of what is after it.
+        let still = |record: &store::Record| record.paused && record.generation == wanted.generation;
+        let told = known
+            || self.entry.report_while(&self.shared.store, still, |status| {
+                if found.is_empty() {
+                    status.verified(wanted.generation, &plan.extras);
+                } else {
+                    status.drifted(wanted.generation, &found, true);
+                }
+                status.host(standing.as_ref());
+            });
+        if told { Next::Rest } else { Next::Again }
+    }
+
+    /// Tells what differs, unless it is told: what cannot be repaired is looked at again and again.
+    pub(super) fn tell_drift(&self, wanted: &Wanted, found: &[String]) {
+        if self.entry.state().status.knows_drift(wanted.generation, found) {
+            return;
+        }
+        tracing::info!(lab = %self.entry.name, found = found.join("; "), "drift");
+        self.entry.report(&self.shared.store, |status| status.drifted(wanted.generation, found, false));
+    }
+}
