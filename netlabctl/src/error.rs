@@ -127,7 +127,7 @@ pub(crate) fn exit_code(status: &Status) -> u8 {
         Code::AlreadyExists | Code::Aborted => CONFLICT,
         Code::PermissionDenied | Code::Unauthenticated => NOT_PERMITTED,
         Code::FailedPrecondition => match reason(status).as_str() {
-            "HOST_INTERFACE_TAKEN" | "HOST_ADDRESS_OVERLAP" => CONFLICT,
+            "HOST_INTERFACE_TAKEN" | "HOST_ADDRESS_OVERLAP" | "HOST_PORT_TAKEN" => CONFLICT,
             _ => FAILED,
         },
         _ => FAILED,
@@ -187,6 +187,7 @@ mod tests {
         };
         assert_eq!(with("HOST_INTERFACE_TAKEN"), 5);
         assert_eq!(with("HOST_ADDRESS_OVERLAP"), 5);
+        assert_eq!(with("HOST_PORT_TAKEN"), 5);
         assert_eq!(with("FEATURE_MISSING"), 1);
         assert_eq!(with("LAB_NOT_READY"), 1);
     }

@@ -218,7 +218,7 @@ fn of_firewall(kernel: &Linux) -> proto::Finding {
     };
     match firewall::judge(&firewall, &firewall::any_lab(&firewall)) {
         Standing::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
-        Standing::Drops(message) | Standing::Unknown(message) => about(
+        Standing::Contested(message) | Standing::Drops(message) | Standing::Unknown(message) => about(
             Severity::Warning,
             format!("{message} (LAB-INTERFACE: the interface of the lab on the host)"),
         ),

@@ -2,12 +2,15 @@
 
 #[cfg(test)]
 pub(crate) mod fake;
+mod host;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
     sync::Arc,
 };
+
+pub use host::{HostLink, HostRoute, HostSocket, HostState};
 
 use crate::{
     model::{LabName, SysctlKey, observed::Observed, ruleset::Ruleset},
@@ -141,18 +144,6 @@ pub fn os_text(error: &std::io::Error) -> String {
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// The host as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HostState {
-    /// Its interfaces by name.
-    pub links: BTreeMap<String, HostLink>,
-    /// Whether an IPv6 default route was learned from router advertisements; forwarding would
-    /// drop it.
-    pub ipv6_by_advertisement: bool,
-    /// Names in the folder of network namespaces.
-    pub pins: BTreeSet<String>,
-}
-
 /// The host's firewall, and what of the host decides how packets pass it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Firewall {
@@ -167,15 +158,8 @@ pub struct Firewall {
     /// Whether what bridges carry passes the rules of IPv4, of IPv6
     /// (`net.bridge.bridge-nf-call-iptables`, `net.bridge.bridge-nf-call-ip6tables`).
     pub bridged: [bool; 2],
-}
-
-/// An interface of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct HostLink {
-    /// The lab that made it, if it bears a lab's mark.
-    pub lab: Option<String>,
-    /// Its addresses.
-    pub addresses: Vec<ipnet::IpNet>,
+    /// Where the host sends what is not for itself.
+    pub routes: Vec<HostRoute>,
 }
 
 /// A kernel feature that some labs need.

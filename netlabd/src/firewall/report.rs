@@ -19,6 +19,8 @@ pub enum Standing {
     Open,
     /// It drops something: which rule, what, and how to let it through.
     Drops(String),
+    /// The host sends elsewhere what is for the lab, or may: by which route.
+    Contested(String),
     /// It cannot be told: why, and where to look.
     Unknown(String),
 }

@@ -43,14 +43,16 @@ impl Known {
             let mut socket = RouteSocket::open()?;
             let refused = |refusal: rtnl::Refusal| io::Error::from_raw_os_error(refusal.errno);
             let links = rtnl::links(&mut socket, None)?.map_err(refused)?;
-            let names: BTreeMap<u32, &str> =
-                links.iter().map(|link| (link.state.index, link.name.as_str())).collect();
+            let names: BTreeMap<u32, String> =
+                links.iter().map(|link| (link.state.index, link.name.clone())).collect();
+            let routes = rtnl::host_routes(&mut socket, &names)?;
             let mut uplinks = |family| -> io::Result<_> {
                 let indices = rtnl::uplinks(&mut socket, family)?;
-                Ok(indices.iter().filter_map(|index| names.get(index).map(ToString::to_string)).collect())
+                Ok(indices.iter().filter_map(|index| names.get(index).cloned()).collect())
             };
             Ok(Firewall {
                 ruleset,
+                routes,
                 legacy: legacy(),
                 uplinks: [uplinks(AddressFamily::Inet)?, uplinks(AddressFamily::Inet6)?],
                 interfaces: links.iter().map(|link| (link.name.clone(), link.state.index)).collect(),

@@ -13,6 +13,7 @@ mod look;
 mod marks;
 mod mounts;
 pub mod nft;
+mod occupied;
 mod probe;
 mod rtnl;
 mod seen;
@@ -262,7 +263,10 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         .iter()
         .map(|link| {
             let lab = look::marked_by(link).map(ToOwned::to_owned);
-            (link.name.clone(), HostLink { lab, addresses: Vec::new() })
+            (
+                link.name.clone(),
+                HostLink { lab, addresses: Vec::new(), other_names: link.other_names.clone() },
+            )
         })
         .collect();
     for (index, address) in rtnl::addresses(&mut socket)?.map_err(refused)? {
@@ -272,6 +276,9 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
     }
     Ok(HostState {
         links,
+        routes: rtnl::host_routes(&mut socket, &names)?,
+        nameservers: occupied::nameservers(),
+        sockets: occupied::sockets()?,
         ipv6_by_advertisement: rtnl::has_advertised_default(&mut socket)?,
         pins: spaces.pins()?.into_iter().collect(),
     })

@@ -97,6 +97,13 @@ impl IfName {
     pub fn loopback() -> Self {
         Self("lo".into())
     }
+
+    /// Whether it holds only `[A-Za-z0-9_.-]` and begins with no `-`: then no firewall, script or shell of the
+    /// host reads it as anything but a name.
+    pub fn is_plain(&self) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        self.as_str().bytes().all(plain) && !self.as_str().starts_with('-')
+    }
 }
 
 impl SysctlKey {
@@ -200,6 +207,10 @@ mod tests {
     #[test]
     fn interfaces() {
         assert!("br0.100".parse::<IfName>().is_ok());
+        for (name, plain) in [("br0.100", true), ("a_b-C", true), (";id", false), ("-a", false), ("ü", false)]
+        {
+            assert_eq!(name.parse::<IfName>().unwrap().is_plain(), plain, "{name}");
+        }
         for bad in
             ["", ".", "..", "a b", "a/b", "a:b", "veth%d", "all", "0123456789abcdef", "tunl0", "ip6_vti0"]
         {

@@ -12,7 +12,7 @@ pub use super::tls::Tls;
 use super::{
     MEMBERS,
     address::Listen,
-    value::{Bytes, NamePattern, Pool},
+    value::{Bytes, NamePattern, Pool, Prefix},
 };
 use crate::{sandbox, suggest::nearest};
 
@@ -72,28 +72,33 @@ pub struct HostPolicy {
     /// Interfaces of the host on which they may have macvlans. Default: none. What a lab itself makes on
     /// the host it may always use.
     pub macvlan_parents: Vec<NamePattern>,
+    /// What their interfaces on the host may be called. Default: `lab*` and `nl*`.
+    pub host_interface_names: Vec<NamePattern>,
     /// Ranges from which they may take addresses on the host. Default: those for documentation (RFC 5737,
-    /// RFC 3849) and private use (RFC 1918, RFC 4193).
+    /// RFC 3849) and for benchmarks (RFC 2544).
     pub host_addresses: Vec<Pool>,
+    /// Shortest prefix of their IPv4 addresses on the host. Default: 24.
+    pub host_prefix_ipv4: Prefix<32>,
+    /// Shortest prefix of their IPv6 addresses on the host. Default: 64.
+    pub host_prefix_ipv6: Prefix<128>,
     /// Whether they may forward ports of the host. Default: no.
     pub host_port_forwards: bool,
 }
 
 impl Default for HostPolicy {
     fn default() -> Self {
-        const POOLS: [&str; 8] = [
-            "192.0.2.0/24",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "10.0.0.0/8",
-            "172.16.0.0/12",
-            "192.168.0.0/16",
-            "fd00::/8",
-            "2001:db8::/32",
-        ];
+        const NAMES: [&str; 2] = ["lab*", "nl*"];
+        const POOLS: [&str; 5] =
+            ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32"];
         Self {
             macvlan_parents: Vec::new(),
+            host_interface_names: NAMES
+                .into_iter()
+                .filter_map(|name| name.to_owned().try_into().ok())
+                .collect(),
             host_addresses: POOLS.into_iter().filter_map(|pool| pool.to_owned().try_into().ok()).collect(),
+            host_prefix_ipv4: Prefix::at_least(24),
+            host_prefix_ipv6: Prefix::at_least(64),
             host_port_forwards: false,
         }
     }
@@ -260,14 +265,14 @@ mod tests {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 27, "every setting is in the example");
+        assert_eq!(settings, 30, "every setting is in the example");
     }
 
     #[test]
     fn what_is_left_out_has_its_default() {
         let config = Config::parse("[quotas]\nlabs = 3\n", Path::new("c.toml")).unwrap();
         assert_eq!(config.quotas, Quotas { labs: 3, ..Quotas::default() });
-        assert_eq!(config.policy.host_addresses.len(), 8);
+        assert_eq!(config.policy.host_addresses.len(), 5);
     }
 
     #[test]
@@ -283,6 +288,16 @@ mod tests {
         // Of an entry in a list the place is the list's; the message names the entry.
         let pool = error("[policy]\nhost_addresses = [\n  \"10.0.0.0/8\",\n  \"10.0.0.1/8\",\n]\n");
         assert_eq!(pool, "c.toml:2:18: \"10.0.0.1/8\" has bits beyond its prefix; the range is 10.0.0.0/8");
+        assert!(
+            error("[policy]\nhost_prefix_ipv4 = 33\n").starts_with("c.toml:2:20: 33 is no prefix length"),
+            "{}",
+            error("[policy]\nhost_prefix_ipv4 = 33\n")
+        );
+        assert!(error("[policy]\nhost_prefix_ipv6 = 0\n").starts_with("c.toml:2:20: 0 is no prefix length"));
+        assert!(
+            error("[policy]\nhost_interface_names = [\"lab 0\"]\n")
+                .starts_with("c.toml:2:24: \"lab 0\" is neither")
+        );
         assert!(
             error("[metrics]\nlisten = \"0.0.0.0:9469\"\n")
                 .starts_with("c.toml:2:10: \"0.0.0.0:9469\" can be reached")

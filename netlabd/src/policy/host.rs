@@ -8,6 +8,7 @@ use crate::model::{Kind, Lab};
 pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
     let mut violations = Vec::new();
     parents(lab, policy, &mut violations);
+    names(lab, policy, &mut violations);
     addresses(lab, policy, &mut violations);
     translations(lab, policy, &mut violations);
     violations
@@ -32,20 +33,52 @@ fn parents(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
     }
 }
 
+/// Firewalls, among others, go by the names of interfaces: who is called `wg0` passes for the VPN.
+fn names(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
+    for name in lab.host.interfaces.keys() {
+        if policy.host_interface_names.iter().any(|pattern| pattern.matches(name.as_str())) {
+            continue;
+        }
+        violations.push(Violation {
+            path: format!("host.interfaces.{name}"),
+            message: format!(
+                "an interface {name} on the host needs an administrator, or {name} in host_interface_names of netlabd's \
+                 configuration; names that every lab may use there: {}",
+                listed(&policy.host_interface_names)
+            ),
+        });
+    }
+}
+
+fn listed<T: ToString>(all: &[T]) -> String {
+    let words: Vec<_> = all.iter().map(ToString::to_string).collect();
+    if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+}
+
 fn addresses(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
     for (name, interface) in &lab.host.interfaces {
         for (number, address) in interface.addresses.iter().enumerate() {
-            if policy.host_addresses.iter().any(|pool| pool.contains(address)) {
+            let (shortest, setting) = if address.addr().is_ipv4() {
+                (policy.host_prefix_ipv4.get(), "host_prefix_ipv4")
+            } else {
+                (policy.host_prefix_ipv6.get(), "host_prefix_ipv6")
+            };
+            let message = if address.prefix_len() < shortest {
+                format!(
+                    "{address} on the host needs an administrator, or a shorter {setting} in netlabd's configuration; \
+                     the shortest prefix that every lab may use there: /{shortest}"
+                )
+            } else if policy.host_addresses.iter().any(|pool| pool.contains(address)) {
                 continue;
-            }
-            let pools: Vec<_> = policy.host_addresses.iter().map(ToString::to_string).collect();
-            let allowed = if pools.is_empty() { "none".to_owned() } else { pools.join(", ") };
-            violations.push(Violation {
-                path: format!("host.interfaces.{name}.addresses[{number}]"),
-                message: format!(
-                    "{address} on the host needs an administrator; addresses that every lab may use there: {allowed}"
-                ),
-            });
+            } else {
+                format!(
+                    "{address} on the host needs an administrator, or its range in host_addresses of netlabd's \
+                     configuration; addresses that every lab may use there: {}",
+                    listed(&policy.host_addresses)
+                )
+            };
+            violations
+                .push(Violation { path: format!("host.interfaces.{name}.addresses[{number}]"), message });
         }
     }
 }
@@ -119,15 +152,37 @@ mod tests {
     fn addresses_outside_the_pools() {
         let path = ["host.interfaces.lab0.addresses[0]"];
         assert_eq!(paths(&cabled("8.8.8.1/24", "", ""), ""), path);
-        assert_eq!(paths(&cabled("10.0.0.1/24", "", ""), "[policy]\nhost_addresses = []"), path);
+        assert_eq!(paths(&cabled("198.18.0.1/24", "", ""), "[policy]\nhost_addresses = []"), path);
         let pool = "[policy]\nhost_addresses = [\"8.8.8.0/24\"]";
         assert!(paths(&cabled("8.8.8.1/24", "", ""), pool).is_empty());
     }
 
     #[test]
+    fn wide_ranges() {
+        let path = ["host.interfaces.lab0.addresses[0]"];
+        assert_eq!(paths(&cabled("198.18.0.1/23", "", ""), ""), path);
+        assert_eq!(paths(&cabled("2001:db8::1/63", "", ""), ""), path);
+        assert!(paths(&cabled("198.18.0.1/23", "", ""), "[policy]\nhost_prefix_ipv4 = 23").is_empty());
+        assert!(paths(&cabled("2001:db8::1/63", "", ""), "[policy]\nhost_prefix_ipv6 = 48").is_empty());
+        for private in ["10.0.0.1/24", "172.16.0.1/24", "192.168.0.1/24", "fd00::1/64"] {
+            assert_eq!(paths(&cabled(private, "", ""), ""), path, "{private}");
+        }
+    }
+
+    #[test]
+    fn names_of_others() {
+        let named = |name: &str| cabled("192.0.2.1/24", "", "").replace("lab0", name);
+        for bad in ["wg0", "docker0", "eth1", "tun0", "xlab0"] {
+            assert_eq!(paths(&named(bad), ""), [format!("host.interfaces.{bad}")]);
+        }
+        assert!(paths(&named("nl-up"), "").is_empty() && paths(&named("lab7"), "").is_empty());
+        assert!(paths(&named("wg0"), "[policy]\nhost_interface_names = [\"wg?\"]").is_empty());
+    }
+
+    #[test]
     fn macvlan_parents() {
         let on = |parent: &str| {
-            cabled("10.0.0.1/24", &format!(r#", "mv": {{"macvlan": {{"parent": "{parent}"}}}}"#), "")
+            cabled("198.18.0.1/24", &format!(r#", "mv": {{"macvlan": {{"parent": "{parent}"}}}}"#), "")
         };
         assert_eq!(paths(&on("eth9"), ""), ["nodes.n.interfaces.mv.macvlan.parent"]);
         assert!(paths(&on("eth9"), "[policy]\nmacvlan_parents = [\"eth*\"]").is_empty());
@@ -137,13 +192,13 @@ mod tests {
     #[test]
     fn translations_on_the_host() {
         let nat =
-            |rule: &str| cabled("10.0.0.1/24", "", &format!(r#", "forwarding": true, "nat": {{{rule}}}"#));
-        let forward = nat(r#""port_forwards": [{"protocol": "tcp", "port": 80, "to": "10.0.0.2:80"}]"#);
+            |rule: &str| cabled("198.18.0.1/24", "", &format!(r#", "forwarding": true, "nat": {{{rule}}}"#));
+        let forward = nat(r#""port_forwards": [{"protocol": "tcp", "port": 80, "to": "198.18.0.2:80"}]"#);
         assert_eq!(paths(&forward, ""), ["host.nat.port_forwards[0]"]);
         assert!(paths(&forward, "[policy]\nhost_port_forwards = true").is_empty());
         let all = nat(r#""masquerade": [{"out_interface": "lab0"}]"#);
         assert_eq!(paths(&all, ""), ["host.nat.masquerade[0].source"]);
-        let wide = nat(r#""masquerade": [{"source": "10.0.0.0/25"}, {"source": "10.0.0.0/8"}]"#);
+        let wide = nat(r#""masquerade": [{"source": "198.18.0.0/25"}, {"source": "198.18.0.0/15"}]"#);
         assert_eq!(paths(&wide, ""), ["host.nat.masquerade[1].source"]);
     }
 }

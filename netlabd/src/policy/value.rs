@@ -42,10 +42,42 @@ impl TryFrom<String> for Pool {
     }
 }
 
+/// A prefix length in bits, 1 to `MOST`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub struct Prefix<const MOST: u8>(u8);
+
+impl<const MOST: u8> Prefix<MOST> {
+    /// This length, or the nearest that there is.
+    pub(super) fn at_least(length: u8) -> Self {
+        Self(length.clamp(1, MOST))
+    }
+
+    /// The length.
+    pub fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl<const MOST: u8> TryFrom<i64> for Prefix<MOST> {
+    type Error = String;
+
+    fn try_from(length: i64) -> Result<Self, String> {
+        let known = u8::try_from(length).ok().filter(|length| (1..=MOST).contains(length));
+        known.map(Self).ok_or_else(|| format!("{length} is no prefix length; write one from 1 to {MOST}"))
+    }
+}
+
 /// An interface name, or a pattern of names with `*` (any text) and `?` (any one character).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NamePattern(String);
+
+impl std::fmt::Display for NamePattern {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl NamePattern {
     /// Whether a name fits.

@@ -20,7 +20,7 @@ use crate::{
     metrics::meters,
     model::{Lab, NodeName, Place, observed::Observed},
     plan::{Plan, Target, diff},
-    policy::{Access, Usage},
+    policy::{Access, Owner, Usage},
     store::{self, Record},
 };
 
@@ -77,12 +77,12 @@ impl Manager {
             drop(state);
             access.may_use(&lab.name, &known.owner())?;
             self.admit(&lab, Some(&known), access)?;
-            return self.replace_failed(&known, lab, spec, Why::asked(access, "created"));
+            return self.replace_failed(&known, lab, spec, access);
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
         let target = Arc::new(Target::new(&lab, &uid));
-        self.preflight(&lab, &target)?;
+        self.preflight(&lab, &target, access)?;
         let record = Record {
             uid,
             generation: 1,
@@ -108,10 +108,11 @@ impl Manager {
         entry: &Arc<Entry>,
         lab: Arc<Lab>,
         spec: proto::Lab,
-        why: Why,
+        access: &Access,
     ) -> Result<proto::LabResource, Error> {
         let desired = Desired::new(spec, lab, &entry.uid);
-        self.preflight(&desired.lab, &desired.target)?;
+        self.preflight(&desired.lab, &desired.target, access)?;
+        let why = Why::asked(access, "created");
         let name = entry.name.clone();
         let accepted = entry.respecify(&self.0.store, desired, why, |record| {
             if record.deleting {
@@ -167,7 +168,7 @@ impl Manager {
             self.admit(&lab, Some(&entry), access)?;
         }
         let target = entry.target(&lab);
-        let plan = self.plan_for(&lab, &target, &entry)?;
+        let plan = self.plan_for(&lab, &target, &entry, access)?;
         let accepted = if let Some(unchanged) = unchanged {
             proto::LabResource { spec: Some(spec), ..unchanged }
         } else {
@@ -203,43 +204,53 @@ impl Manager {
         if let Ok(entry) = self.entry(&lab.name) {
             access.may_use(&lab.name, &entry.owner())?;
             self.admit(lab, Some(&entry), access)?;
-            self.plan_for(lab, &entry.target(lab), &entry)
+            self.plan_for(lab, &entry.target(lab), &entry, access)
         } else {
             self.admit(lab, None, access)?;
             let target = Target::new(lab, lab.name.as_str());
-            self.preflight(lab, &target)?;
+            self.preflight(lab, &target, access)?;
             let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
             Ok(diff(&target, &observed))
         }
     }
 
-    fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry) -> Result<Plan, Error> {
+    fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry, access: &Access) -> Result<Plan, Error> {
         let before = self.0.kernel.host()?.pins;
         let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
         let mut host = self.0.kernel.host()?;
         // The lab's actor may be at work: what came or went during the look is no stranger's.
         host.pins.retain(|pin| before.contains(pin));
-        self.refuse(lab, target, &host, &own_nodes(&observed))?;
+        let held = entry.state().target.clone();
+        let own = preflight::Own { nodes: own_nodes(&observed), held: Some(&held) };
+        self.refuse(lab, target, &host, &own, access)?;
         Ok(diff(target, &observed))
     }
 
     /// Checks a lab of which nothing is there yet.
-    fn preflight(&self, lab: &Lab, target: &Target) -> Result<(), Error> {
-        self.refuse(lab, target, &self.0.kernel.host()?, &BTreeSet::new())
+    fn preflight(&self, lab: &Lab, target: &Target, access: &Access) -> Result<(), Error> {
+        self.refuse(lab, target, &self.0.kernel.host()?, &preflight::Own::default(), access)
     }
 
-    /// Refuses a lab that a host cannot have; `own` are the nodes that are the lab's already.
+    /// Refuses a lab that a host cannot have; `own` is what there is of it already.
     fn refuse(
         &self,
         lab: &Lab,
         target: &Target,
         host: &HostState,
-        own: &BTreeSet<NodeName>,
+        own: &preflight::Own<'_>,
+        access: &Access,
     ) -> Result<(), Error> {
         let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
-        let targets: Vec<_> =
-            others.iter().map(|other| (&other.name, other.state().target.clone())).collect();
-        let others: Vec<_> = targets.iter().map(|(name, target)| preflight::Other { name, target }).collect();
+        let targets: Vec<_> = others.iter().map(|other| (other, other.state().target.clone())).collect();
+        let whose = |owner: Owner| {
+            if owner == access.caller().owner { "yours".to_owned() } else { format!("of {owner}") }
+        };
+        let other = |(other, target)| preflight::Other {
+            name: &Arc::<Entry>::as_ref(other).name,
+            target,
+            whose: whose(other.owner()),
+        };
+        let others: Vec<_> = targets.iter().map(|(entry, target)| other((*entry, &**target))).collect();
         let refusals = preflight::check(&*self.0.kernel, &lab.name, target, host, own, &others);
         if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
     }

@@ -17,7 +17,7 @@ use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep};
+use super::{Error, Shared, entry::Entry, host, ranges, rollback, sleep::Sleep};
 use crate::{
     clock,
     exec::{Failure, Scope},
@@ -298,10 +298,13 @@ impl Actor {
         }
     }
 
-    /// How the host's firewall stands towards the lab; `None` where it does not matter.
+    /// How the host's firewall and its routes stand towards the lab; `None` where it does not matter.
     fn standing(&self, target: &Target) -> Option<Standing> {
         firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
-            Ok(seen) => firewall::judge(&seen, &firewall::flows(target, &seen)),
+            Ok(seen) => match ranges::contested(target, &seen.routes) {
+                Some(route) => Standing::Contested(route),
+                None => firewall::judge(&seen, &firewall::flows(target, &seen)),
+            },
             Err(failure) => Standing::Unknown(failure.to_string()),
         })
     }

@@ -72,6 +72,8 @@ pub enum Reason {
     InterfaceTaken,
     /// An address range overlaps one that the host has.
     AddressOverlap,
+    /// Something listens on a port of the host.
+    PortTaken,
     /// A network namespace of that name exists.
     NamespaceTaken,
     /// A macvlan's parent does not exist.
@@ -88,6 +90,7 @@ impl Reason {
         match self {
             Self::InterfaceTaken => "HOST_INTERFACE_TAKEN",
             Self::AddressOverlap => "HOST_ADDRESS_OVERLAP",
+            Self::PortTaken => "HOST_PORT_TAKEN",
             Self::NamespaceTaken => "NAMESPACE_TAKEN",
             Self::ParentNotFound => "PARENT_NOT_FOUND",
             Self::FeatureMissing => "FEATURE_MISSING",

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use ipnet::IpNet;
-
-use super::error::{Reason, Refusal};
+use super::{
+    error::{Reason, Refusal},
+    ports, ranges,
+};
 use crate::{
     exec::{Feature, HostState, Kernel, os_text},
     model::{Kind, LabName, NodeName, Place},
@@ -15,25 +16,36 @@ use crate::{
 pub(super) struct Other<'a> {
     pub(super) name: &'a LabName,
     pub(super) target: &'a Target,
+    /// Whose it is, for the caller: `yours`, `of alice`.
+    pub(super) whose: String,
 }
 
-/// All that keeps the host from having a lab. `own` are the nodes whose namespaces are the lab's
-/// already.
+/// What there is of a lab already.
+#[derive(Default)]
+pub(super) struct Own<'a> {
+    /// The nodes whose namespaces are the lab's.
+    pub(super) nodes: BTreeSet<NodeName>,
+    /// What was wanted of it until now.
+    pub(super) held: Option<&'a Target>,
+}
+
+/// All that keeps the host from having a lab.
 pub(super) fn check(
     kernel: &dyn Kernel,
     lab: &LabName,
     target: &Target,
     host: &HostState,
-    own: &BTreeSet<NodeName>,
+    own: &Own<'_>,
     others: &[Other<'_>],
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     if let Some(wanted) = target.places.get(&Place::Host) {
         names(lab, wanted, host, others, &mut refusals);
-        addresses(lab, wanted, host, others, &mut refusals);
+        ranges::check(lab, wanted, own.held, host, others, &mut refusals);
+        ports::check(wanted, own.held, host, others, &mut refusals);
         ipv6(wanted, host, &mut refusals);
     }
-    for node in target.nodes().into_iter().filter(|node| !own.contains(*node)) {
+    for node in target.nodes().into_iter().filter(|node| !own.nodes.contains(*node)) {
         if host.pins.contains(&format!("{lab}.{node}")) {
             refusals.push(Refusal {
                 reason: Reason::NamespaceTaken,
@@ -62,10 +74,23 @@ fn names(
         let claimed = others.iter().find(|other| {
             other.target.places.get(&Place::Host).is_some_and(|host| host.links.contains_key(name))
         });
-        let whose = match (claimed, seen) {
-            (Some(other), _) => format!("lab {} has", other.name),
-            (None, Some(_)) => "the host has".to_owned(),
-            (None, None) => continue,
+        let also =
+            host.links.iter().find(|(_, link)| link.other_names.iter().any(|other| other == name.as_str()));
+        let whose = match (claimed, seen, also) {
+            (Some(other), ..) => format!("lab {} ({}) has", other.name, other.whose),
+            (None, Some(_), _) => "the host has".to_owned(),
+            (None, None, Some((known, _))) => {
+                refusals.push(Refusal {
+                    reason: Reason::InterfaceTaken,
+                    path: format!("host.interfaces.{name}"),
+                    message: format!(
+                        "{name} is another name (altname) of the host's interface {known}; choose another name for the \
+                         lab's"
+                    ),
+                });
+                continue;
+            }
+            (None, None, None) => continue,
         };
         refusals.push(Refusal {
             reason: Reason::InterfaceTaken,
@@ -73,42 +98,6 @@ fn names(
             message: format!("{whose} an interface {name} already; choose another name for the lab's"),
         });
     }
-}
-
-fn addresses(
-    lab: &LabName,
-    wanted: &PlaceTarget,
-    host: &HostState,
-    others: &[Other<'_>],
-    refusals: &mut Vec<Refusal>,
-) {
-    let of_host = host.links.iter().filter(|(_, link)| link.lab.as_deref() != Some(lab.as_str())).flat_map(
-        |(name, link)| link.addresses.iter().map(move |address| (*address, format!("the host's {name}"))),
-    );
-    let of_labs = others.iter().flat_map(|other| {
-        let host = other.target.places.get(&Place::Host).into_iter();
-        host.flat_map(|host| &host.links).flat_map(move |(name, link)| {
-            link.addresses.iter().map(move |address| (*address, format!("{name} of lab {}", other.name)))
-        })
-    });
-    let taken: Vec<(IpNet, String)> = of_host.chain(of_labs).collect();
-    for (name, link) in &wanted.links {
-        for (number, address) in link.addresses.iter().enumerate() {
-            let Some((seen, whose)) = taken.iter().find(|(seen, _)| overlap(seen, address)) else { continue };
-            refusals.push(Refusal {
-                reason: Reason::AddressOverlap,
-                path: format!("host.interfaces.{name}.addresses[{number}]"),
-                message: format!(
-                    "{address} overlaps {seen} on {whose}; the host could no longer tell the two apart: choose \
-                     another range"
-                ),
-            });
-        }
-    }
-}
-
-fn overlap(a: &IpNet, b: &IpNet) -> bool {
-    a.contains(&b.network()) || b.contains(&a.network())
 }
 
 fn ipv6(wanted: &PlaceTarget, host: &HostState, refusals: &mut Vec<Refusal>) {

@@ -25,7 +25,12 @@ const STORM: &str = "DamagedAgainAndAgain";
 /// Status, reason and message of [`HOST`].
 fn of_host(standing: &Standing) -> (&'static str, &'static str, &str) {
     match standing {
-        Standing::Open => ("True", "NothingInTheWay", "no firewall rule of others drops the lab's traffic"),
+        Standing::Open => (
+            "True",
+            "NothingInTheWay",
+            "no firewall rule of others drops the lab's traffic, and no route of others leads it elsewhere",
+        ),
+        Standing::Contested(message) => ("False", "RouteOverlaps", message),
         Standing::Drops(message) => ("False", "FirewallDrops", message),
         Standing::Unknown(message) => ("Unknown", "FirewallUnclear", message),
     }

@@ -17,6 +17,7 @@ mod faults;
 mod firewall;
 mod harness;
 mod history;
+mod host_ranges;
 mod host_values;
 mod kinds;
 mod labs;
@@ -84,6 +85,7 @@ pub fn all() -> Vec<Test> {
         exec::TESTS,
         captures::TESTS,
         history::TESTS,
+        host_ranges::TESTS,
         host_values::TESTS,
         restart::TESTS,
         store::TESTS,

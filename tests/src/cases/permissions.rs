@@ -106,13 +106,13 @@ fn uplink(address: &str, more: &str) -> String {
 fn host_policy() {
     let (host, config) = with_users("");
     let before = host.inventory();
-    let forward = "  forwarding: true\n  nat: { port_forwards: [ { protocol: tcp, port: 80, to: \"10.9.0.2:80\" } ] }\n";
-    let wide = "  forwarding: true\n  nat: { masquerade: [ { source: 10.0.0.0/8 } ] }\n";
+    let forward = "  forwarding: true\n  nat: { port_forwards: [ { protocol: tcp, port: 80, to: \"192.0.2.2:80\" } ] }\n";
+    let wide = "  forwarding: true\n  nat: { masquerade: [ { source: 192.0.0.0/8 } ] }\n";
     let public = uplink("8.8.8.1/24", "");
     for (lab, says) in [
         (&public, "8.8.8.1/24 on the host needs an administrator"),
-        (&uplink("10.9.0.1/24", forward), "tcp port 80 needs an administrator"),
-        (&uplink("10.9.0.1/24", wide), "masquerading on the host"),
+        (&uplink("192.0.2.1/24", forward), "tcp port 80 needs an administrator"),
+        (&uplink("192.0.2.1/24", wide), "masquerading on the host"),
         (
             &SMALL.replace(
                 "ns2:\n    interfaces:\n",

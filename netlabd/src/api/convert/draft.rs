@@ -9,7 +9,7 @@ use crate::model::{BridgePort, Endpoint, IfName, Interface, Kind, Mac, NodeName,
 
 use super::{
     fault::{Path, Sink, shown},
-    interface,
+    interface, name,
 };
 
 /// One interface.
@@ -82,6 +82,10 @@ impl Site {
         for (name, message) in interfaces {
             let path = site.path.field("interfaces").key(name);
             let Some(name) = sink.parse::<IfName>(&path, name) else { continue };
+            if let Some(wrong) = name::unfit_for_host(&site.place, &name) {
+                sink.add(&path, format!("{} {wrong}", shown(name.as_str())));
+                continue;
+            }
             let draft = interface::read(&site.place, &name, message, &path, sink);
             site.interfaces.insert(name, draft);
         }

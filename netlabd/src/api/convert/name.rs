@@ -18,6 +18,15 @@ pub(super) fn required(text: &str, why: &str, path: &Path, sink: &mut Sink) -> O
     sink.parse(path, text)
 }
 
+/// What an interface on the host may be called; `None` if the name will do.
+pub(super) fn unfit_for_host(place: &Place, name: &IfName) -> Option<&'static str> {
+    let unfit = *place == Place::Host && !name.is_plain();
+    unfit.then_some(
+        "may hold only A-Z, a-z, 0-9, '_', '.' and '-', and not begin with '-': on the host, firewalls and scripts \
+         go by the names of interfaces",
+    )
+}
+
 /// Reads `node` or `host`.
 pub(super) fn place(text: &str) -> Result<Place, NameError> {
     if text == "host" { Ok(Place::Host) } else { text.parse().map(Place::Node) }
@@ -33,5 +42,8 @@ pub(super) fn endpoint(text: &str) -> Result<Endpoint, NameError> {
     let interface = interface
         .parse()
         .map_err(|error| NameError(format!("is not node:interface: the interface's name {error}")))?;
+    if let Some(wrong) = unfit_for_host(&place, &interface) {
+        return Err(NameError(format!("names an interface that {wrong}")));
+    }
     Ok(Endpoint { place, interface })
 }

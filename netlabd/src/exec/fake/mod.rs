@@ -145,12 +145,13 @@ impl Kernel for FakeKernel {
         state.attempt("host", "looking at the host")?;
         let links = state.world.spaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
-            (link.name.clone(), HostLink { lab: link.mark.as_ref().map(ToString::to_string), addresses })
+            let lab = link.mark.as_ref().map(ToString::to_string);
+            (link.name.clone(), HostLink { lab, addresses, ..HostLink::default() })
         });
         Ok(HostState {
             links: links.collect(),
-            ipv6_by_advertisement: false,
             pins: state.world.pins.keys().cloned().collect(),
+            ..HostState::default()
         })
     }
 

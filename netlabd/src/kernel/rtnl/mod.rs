@@ -1,12 +1,14 @@
 //! rtnetlink(7): links, addresses, routes. Blocking, from the calling thread's network namespace.
 
 mod empty;
+mod host_routes;
 mod message;
 mod nsid;
 mod observe;
 mod socket;
 
 pub(super) use empty::empty_namespaces;
+pub(super) use host_routes::host_routes;
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, addresses, has_advertised_default, links, routes, uplinks, vlans};

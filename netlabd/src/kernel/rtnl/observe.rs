@@ -13,6 +13,7 @@ use netlink_packet_route::{
     link::{
         AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
         InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
+        Prop,
     },
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
@@ -38,6 +39,8 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) vxlan_dev: Option<u32>,
     /// `IFLA_IFALIAS`.
     pub(in crate::kernel) alias: Option<String>,
+    /// `IFLA_ALT_IFNAME`.
+    pub(in crate::kernel) other_names: Vec<String>,
 }
 
 pub(super) type Dump<T> = io::Result<Result<T, super::Refusal>>;
@@ -76,6 +79,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
         master: None,
         vxlan_dev: None,
         alias: None,
+        other_names: Vec::new(),
     };
     let (mut lower, mut lower_nsid) = (None, None);
     let mut loopback = message.header.flags.contains(LinkFlags::Loopback);
@@ -91,6 +95,10 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             LinkAttribute::LinkNetNsId(id) => lower_nsid = Some(id),
             LinkAttribute::Controller(index) => dump.master = Some(index).filter(|index| *index != 0),
             LinkAttribute::IfAlias(alias) => dump.alias = Some(alias),
+            LinkAttribute::PropList(props) => {
+                let name = |prop| if let Prop::AltIfName(name) = prop { Some(name) } else { None };
+                dump.other_names.extend(props.into_iter().filter_map(name));
+            }
             LinkAttribute::LinkInfo(infos) => {
                 loopback = false;
                 (dump.state.kind, dump.vxlan_dev) = kind(infos);

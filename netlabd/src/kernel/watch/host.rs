@@ -6,8 +6,11 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
+
+use ipnet::IpNet;
 
 use super::super::{
     look,
@@ -15,6 +18,7 @@ use super::super::{
     rtnl::{self, RouteSocket},
 };
 use crate::{
+    exec::HostRoute,
     model::{Kind, LabName, Place},
     plan::Target,
 };
@@ -36,6 +40,8 @@ struct Wants {
     sysctls: bool,
     /// Whether it sends anything through the host's firewall.
     firewall: bool,
+    /// The address ranges that it has on the host.
+    ranges: Vec<IpNet>,
 }
 
 impl Wants {
@@ -51,6 +57,11 @@ impl Wants {
             names: own.chain(parents).map(ToString::to_string).collect(),
             sysctls: host.is_some_and(|host| !host.sysctls.is_empty()),
             firewall: host.is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty()),
+            ranges: host
+                .into_iter()
+                .flat_map(|host| host.links.values())
+                .flat_map(|link| link.addresses.clone())
+                .collect(),
         }
     }
 }
@@ -85,6 +96,14 @@ impl Wanted {
     pub(super) fn add_behind_firewall(&self, labs: &mut BTreeSet<LabName>) {
         let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         labs.extend(tables.of_lab.iter().filter(|(_, wants)| wants.firewall).map(|(lab, _)| lab.clone()));
+    }
+
+    /// Adds the labs that have some of a range on the host.
+    fn add_within(&self, range: &IpNet, labs: &mut BTreeSet<LabName>) {
+        let tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let overlaps = |own: &IpNet| own.contains(&range.network()) || range.contains(&own.network());
+        let within = tables.of_lab.iter().filter(|(_, wants)| wants.ranges.iter().any(overlaps));
+        labs.extend(within.map(|(lab, _)| lab.clone()));
     }
 
     fn add_with_sysctls(&self, labs: &mut BTreeSet<LabName>) {
@@ -133,8 +152,6 @@ impl MarkedLinks {
         const LINK: usize = 16;
         /// `sizeof(struct netconfmsg)`, aligned (linux/netconf.h).
         const NETCONF: usize = 4;
-        /// `sizeof(struct rtmsg)`.
-        const ROUTE: usize = 12;
         /// linux/netconf.h.
         const NETCONFA_IFINDEX: u16 = 1;
         const NETCONFA_IFINDEX_ALL: i32 = -1;
@@ -151,11 +168,18 @@ impl MarkedLinks {
                 );
             }
             libc::RTM_NEWADDR | libc::RTM_DELADDR => labs.extend(self.0.get(&index(payload)).cloned()),
-            // The kernel's own route to the network of an address may be among them.
-            libc::RTM_DELROUTE => {
+            // One that leads elsewhere what is for a lab, or does so no more; and the kernel's own route to the
+            // network of an address may be among them.
+            kind @ (libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => {
                 let dev = payload.get(ROUTE..).and_then(|rest| message::attribute(rest, libc::RTA_OIF));
                 let dev = dev.and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
-                labs.extend(dev.and_then(|dev| self.0.get(&dev)).cloned());
+                let of_lab = dev.and_then(|dev| self.0.get(&dev));
+                if let Some(range) = destination(payload).filter(|range| !HostRoute::is_default(range))
+                    && of_lab.is_none()
+                {
+                    wanted.add_within(&range, labs);
+                }
+                labs.extend(of_lab.filter(|_| kind == libc::RTM_DELROUTE).cloned());
             }
             RTM_NEWNETCONF => {
                 let about =
@@ -201,6 +225,19 @@ impl MarkedLinks {
     }
 }
 
+/// The destination in a message about a route (`struct rtmsg`: family, length of the prefix, ...).
+fn destination(payload: &[u8]) -> Option<IpNet> {
+    let (length, attributes) = (*payload.get(1)?, payload.get(ROUTE..)?);
+    let bytes = message::attribute(attributes, libc::RTA_DST)?;
+    let address = match bytes.len() {
+        4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
+        _ => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),
+    };
+    IpNet::new(address, length).ok()
+}
+
+/// `sizeof(struct rtmsg)`.
+const ROUTE: usize = 12;
 /// linux/rtnetlink.h.
 const RTM_NEWNETCONF: u16 = 80;
 
