@@ -34,8 +34,9 @@ fn main() -> ExitCode {
     let options = Options::parse();
     log::start();
     if !options.check_config {
-        // Both before there are other threads: they inherit it.
+        // All before there are other threads: they inherit it.
         raise_file_limit();
+        raise_core_limit();
         if let Err(error) = capabilities::drop_unneeded() {
             return failed(&error.into());
         }
@@ -226,5 +227,19 @@ fn raise_file_limit() {
         if let Err(error) = setrlimit(Resource::Nofile, allowed) {
             tracing::warn!(%error, "the limit of open files stays low; large labs may fail");
         }
+    }
+}
+
+/// Commands in nodes get a core limit of 1: with it, and not with 0, the kernel does not start the program of
+/// `core_pattern` (core(5)), which is host root's.
+fn raise_core_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    if getrlimit(Resource::Core).maximum == Some(0)
+        && let Err(error) = setrlimit(Resource::Core, Rlimit { current: Some(1), maximum: Some(1) })
+    {
+        tracing::warn!(
+            %error,
+            "the core limit is 0: what crashes in a node starts the host's core_pattern program; start netlabd with a limit of 1 or more (LimitCORE=1)"
+        );
     }
 }

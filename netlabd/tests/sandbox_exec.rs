@@ -190,6 +190,15 @@ fn a_command_keeps_no_pin_of_another_lab_alive() {
     drop(child);
 }
 
+/// The process id of the fork server.
+fn fork_server() -> Option<String> {
+    let own = std::process::id().to_string();
+    let list = run("ps -eo ppid=,pid=,args=");
+    let mut lines = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|words| words[0] == own && words[2..] == ["netlabd-sandbox", "run"]);
+    line.map(|words| words[1].to_owned())
+}
+
 #[test]
 fn a_fork_server_that_dies_is_replaced_and_its_commands_go_on() {
     if !inside("a_fork_server_that_dies_is_replaced_and_its_commands_go_on") {
@@ -197,19 +206,31 @@ fn a_fork_server_that_dies_is_replaced_and_its_commands_go_on() {
     }
     let lab = TestLab::new();
     let mut child = lab.spawn(&["sleep", "1000"], Streams::Pipes);
-    let server = || {
-        let own = std::process::id().to_string();
-        let list = run("ps -eo ppid=,pid=,args=");
-        let mut lines = list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
-        let line = lines.find(|words| words[0] == own && words[2..] == ["netlabd-sandbox", "run"]);
-        line.map(|words| words[1].to_owned())
-    };
-    let first = server().expect("a fork server");
+    let first = fork_server().expect("a fork server");
     run(&format!("kill -KILL {first}"));
     assert_eq!(lab.output("echo again").0, "again\n");
-    assert_ne!(server(), Some(first), "a new one");
+    assert_ne!(fork_server(), Some(first), "a new one");
     child.signal(15).unwrap();
     assert_eq!(block_on(child.wait()).unwrap().code, 128 + 15);
+}
+
+#[test]
+fn a_fork_server_that_does_not_answer_is_replaced() {
+    if !inside("a_fork_server_that_does_not_answer_is_replaced") {
+        return;
+    }
+    let lab = TestLab::new();
+    let mut child = lab.spawn(&["sleep", "1000"], Streams::Pipes);
+    let first = fork_server().expect("a fork server");
+    run(&format!("kill -STOP {first}"));
+    assert_eq!(lab.output("echo again").0, "again\n");
+    let deadline = Instant::now() + LIMIT;
+    while Path::new(&format!("/proc/{first}")).exists() {
+        assert!(Instant::now() < deadline, "the stopped one is still there");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.signal(15).unwrap();
+    assert_eq!(block_on(child.wait()).unwrap().code, 128 + 15, "its commands go on");
 }
 
 fn read(fd: Option<OwnedFd>) -> String {

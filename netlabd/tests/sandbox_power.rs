@@ -74,7 +74,7 @@ fn capabilities_filters_and_privileges_are_exactly_these() {
         ("CapAmb", "0000000000000000"),
         ("NoNewPrivs", "1"),
         ("Seccomp", "2"),
-        ("Seccomp_filters", "2"),
+        ("Seccomp_filters", "4"),
     ] {
         assert_eq!(field(&status, name), value, "{name} of a command");
     }
@@ -176,7 +176,7 @@ fn a_cgroup_bounds_memory_and_processes() {
         Ok(cgroups) => cgroups,
         Err(reason) => return println!("no cgroups here: {reason}"),
     };
-    let limits = Limits { memory: 64 << 20, processes: 20 };
+    let limits = Limits { memory: 64 << 20, processes: 20, tun: false };
     let lab = TestLab::with_cgroup(Some(cgroups.create("test", limits).unwrap()));
     let many = "i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done";
     assert_ne!(block_on(lab.spawn(&["sh", "-c", many], Streams::Pipes).wait()).unwrap().code, 0);

@@ -92,6 +92,7 @@ impl Commands {
             network: space.fd(),
             cgroup: cgroup.as_ref(),
             processes: limits.processes,
+            tun: limits.tun,
             pins: &[&self.netns_dir, &self.labs_dir],
         };
         sandbox::spawn(&context, command).map_err(failed)

@@ -171,25 +171,28 @@ impl Default for Limits {
     }
 }
 
-/// What the processes of each lab may use, by its cgroup (cgroups(7)).
+/// What the processes of each lab may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LabLimits {
-    /// Memory, `memory.max`. Default: 2 GiB.
+    /// Memory, `memory.max` of its cgroup (cgroups(7)). Default: 2 GiB.
     pub memory_max: Bytes,
     /// Processes and threads, `pids.max`. Default: 4,096.
     pub pids_max: NonZeroU32,
+    /// Whether commands may open `/dev/net/tun` and so make tun and tap interfaces. Default: no.
+    pub tun: bool,
 }
 
 impl Default for LabLimits {
     fn default() -> Self {
-        Self { memory_max: Bytes(2 << 30), pids_max: NonZeroU32::new(4_096).unwrap_or(NonZeroU32::MAX) }
+        let pids_max = NonZeroU32::new(4_096).unwrap_or(NonZeroU32::MAX);
+        Self { memory_max: Bytes(2 << 30), pids_max, tun: false }
     }
 }
 
 impl From<LabLimits> for sandbox::Limits {
     fn from(limits: LabLimits) -> Self {
-        Self { memory: limits.memory_max.0, processes: limits.pids_max.get() }
+        Self { memory: limits.memory_max.0, processes: limits.pids_max.get(), tun: limits.tun }
     }
 }
 

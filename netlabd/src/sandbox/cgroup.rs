@@ -22,6 +22,8 @@ pub struct Limits {
     pub memory: u64,
     /// Processes and threads (`pids.max`).
     pub processes: u32,
+    /// Whether its commands may make tun and tap interfaces.
+    pub tun: bool,
 }
 
 /// A lab's cgroup.

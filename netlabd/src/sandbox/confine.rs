@@ -64,6 +64,7 @@ pub(super) fn limit_resources(processes: u32) -> Result<(), Failure> {
     };
     set(Resource::Nproc, processes.into(), processes.into())?;
     set(Resource::Nofile, FILES.0, FILES.1)?;
-    // Not 0: with 1 the kernel does not even start a core_pattern program, which is host root's.
+    // Not 0: with 1 the kernel does not even start a core_pattern program, which is host root's. The filter of system
+    // calls keeps it.
     set(Resource::Core, 1, 1)
 }

@@ -103,10 +103,10 @@ steps! {
     Session = 22 "start a session",
     Unshare = 23 "create the command's own namespaces",
     HostName = 24 "set the host name",
-    SlaveMounts = 25 "separate the command's mounts from the host's",
+    SeparateMounts = 25 "separate the command's mounts from the host's",
     NodeFiles = 26 "put the node's /etc/hosts and /etc/resolv.conf in place",
     ReadOnly = 27 "make the command's mounts read-only",
-    Mount = 28 "mount the command's own /sys, /proc and temporary directories",
+    Mount = 28 "mount the command's own /sys, /proc, /dev and temporary directories",
     Identity = 29 "become the lab's root",
     Capabilities = 30 "drop capabilities",
     Seccomp = 31 "set the system call filter",
@@ -116,6 +116,7 @@ steps! {
     Wait = 35 "wait for the command",
     Streams = 36 "make the command's streams",
     Kill = 37 "send a signal to the command",
+    Terminal = 38 "open a terminal",
     EndProcesses = 60 "end the node's processes",
 }
 
@@ -170,7 +171,10 @@ fn advice(step: Step, errno: Errno) -> &'static str {
         (Step::Unshare, Errno::NOSPC | Errno::USERS) => {
             ": a limit user.max_{mnt,ipc,uts}_namespaces is reached, raise it with sysctl"
         }
-        (Step::ReadOnly, Errno::NOSYS) => ": the kernel lacks mount_setattr(2), Linux 5.12",
+        (Step::Terminal, Errno::NOSPC) => {
+            ": all terminals of the kernel are in use; end shells, raise kernel.pty.max, or run the command without one (-T)"
+        }
+        (Step::ReadOnly | Step::Mount, Errno::NOSYS) => ": the kernel lacks mount_setattr(2), Linux 5.12",
         (_, Errno::MFILE) => ": netlabd has too many open files, raise its limit (LimitNOFILE=)",
         (_, Errno::NOMEM) => ": the kernel is out of memory",
         _ => "",
@@ -183,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_step_survives_the_wire() {
-        for code in 1..=37 {
+        for code in 1..=38 {
             assert_eq!(Step::from_code(code).map(|step| step as i32), Some(code));
         }
         assert_eq!(Step::from_code(0), None);

@@ -59,6 +59,8 @@ pub struct LabContext<'a> {
     pub cgroup: Option<&'a Cgroup>,
     /// Most processes of one user id in the lab.
     pub processes: u32,
+    /// Whether the command may make tun and tap interfaces, by the host's /dev/net/tun.
+    pub tun: bool,
     /// Mount points that hold pins (`--netns-dir`, `<runtime-dir>/labs`): the command's mount namespace
     /// lets go of them, or a shell in one lab would keep the nodes of another alive.
     pub pins: &'a [&'a Path],
@@ -104,8 +106,9 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
     fds.extend(theirs.iter().map(AsFd::as_fd));
     fds.extend(procs.as_ref().map(AsFd::as_fd));
     helper.send(b"run", &fds)?;
-    let (pid, _) = helper.done()?;
-    let [stdin, stdout, stderr, terminal] = ours;
+    let (pid, fds) = helper.done()?;
+    let [stdin, stdout, stderr] = ours;
+    let terminal = fds.into_iter().next();
     let window = terminal.as_ref().map(OwnedFd::try_clone).transpose();
     let window = window.map_err(|_| Step::Streams.errno(Errno::MFILE))?;
     let pid = pid.unsigned_abs();
@@ -114,10 +117,13 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
 
 /// What the helper is told.
 fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
-    let terminal = matches!(command.streams, Streams::Terminal(_));
+    let window = match command.streams {
+        Streams::Terminal(size) => Some(size),
+        Streams::Pipes | Streams::Detached => None,
+    };
     let mut environment: BTreeMap<String, String> =
         [("PATH", PATH), ("HOME", "/tmp"), ("LANG", "C.UTF-8")].map(|(k, v)| (k.into(), v.into())).into();
-    if terminal {
+    if window.is_some() {
         environment.insert("TERM".into(), "xterm-256color".into());
     }
     environment.extend(command.environment);
@@ -132,10 +138,13 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
         hostname: command.hostname,
         hosts: command.hosts,
         resolv_conf: command.resolv_conf,
-        terminal,
+        terminal: window.is_some(),
+        rows: window.map_or(0, |size| size.rows.into()),
+        columns: window.map_or(0, |size| size.columns.into()),
         detached: command.streams == Streams::Detached,
         root: lab.ids.base,
         processes: lab.processes,
+        tun: lab.tun,
         unmount: lab.pins.iter().map(|path| path.display().to_string()).collect(),
     }
 }

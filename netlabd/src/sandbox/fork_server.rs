@@ -7,6 +7,7 @@
 use std::{
     os::fd::AsFd,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use super::{
@@ -17,6 +18,9 @@ use super::{
     monitor,
 };
 
+/// Longest silence of the server, which only has to fork. One that hangs or was stopped is replaced then.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
 
 /// Starts the server, so that the first command need not wait for it.
@@ -26,7 +30,7 @@ static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
 pub fn prepare_commands() -> Result<()> {
     let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if server.is_none() {
-        *server = Some(Helper::start(Task::Run)?);
+        *server = Some(start()?);
     }
     Ok(())
 }
@@ -36,16 +40,31 @@ pub fn end_preparations() {
     SERVER.lock().unwrap_or_else(PoisonError::into_inner).take();
 }
 
-/// Forks a helper that runs one command; a server that has ended is replaced.
+fn start() -> Result<Helper> {
+    let mut server = Helper::start(Task::Run)?;
+    server.limit_wait(PATIENCE)?;
+    Ok(server)
+}
+
+/// Forks a helper that runs one command; a server that has ended, or does not answer, is replaced.
 pub(super) fn fork_helper() -> Result<Helper> {
     let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(running) = server.as_mut() {
         match ask(running) {
             Err(Error::HelperEnded(_) | Error::Step { step: Step::Talk, .. }) => {}
+            Err(Error::HelperTimeout(_)) => retire(server.take()),
             answer => return answer,
         }
     }
-    ask(server.insert(Helper::start(Task::Run)?))
+    ask(server.insert(start()?))
+}
+
+/// Kills a server that does not answer. What it forks nevertheless finds its channel closed, and ends. One that hangs
+/// in the kernel cannot be reaped yet, and nobody shall wait for it.
+fn retire(server: Option<Helper>) {
+    tracing::warn!("the process that starts commands in nodes does not answer; another one takes its place");
+    // Without a thread, it is waited for here.
+    std::thread::Builder::new().name("retire".into()).spawn(move || drop(server)).ok();
 }
 
 fn ask(server: &mut Helper) -> Result<Helper> {

@@ -37,6 +37,7 @@ pub fn set_helper_program(program: impl Into<PathBuf>) {
 pub(super) struct Helper {
     process: Process,
     channel: Channel,
+    silence: Duration,
 }
 
 /// Whose child a helper is.
@@ -65,12 +66,18 @@ impl Helper {
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| start(errno(error)))?;
-        Ok(Self { process: Process::Child(child), channel })
+        Ok(Self { process: Process::Child(child), channel, silence: SILENCE })
     }
 
     /// One that the fork server has made.
     pub(super) fn forked(channel: Channel, process: u32) -> Self {
-        Self { process: Process::Forked(process), channel }
+        Self { process: Process::Forked(process), channel, silence: SILENCE }
+    }
+
+    /// Chooses another longest silence than [`SILENCE`].
+    pub(super) fn limit_wait(&mut self, silence: Duration) -> Result<()> {
+        self.silence = silence;
+        self.channel.limit_wait(silence).map_err(|errno| Step::StartHelper.errno(errno))
     }
 
     /// The helper's process id.
@@ -120,7 +127,7 @@ impl Helper {
                 None => Err(Error::HelperEnded("sent something that is no report".into())),
             },
             Ok(None) => Err(Error::HelperEnded(self.ending())),
-            Err(Errno::AGAIN) => Err(Error::HelperTimeout(SILENCE.as_secs())),
+            Err(Errno::AGAIN) => Err(Error::HelperTimeout(self.silence.as_secs())),
             Err(errno) => Err(Step::Talk.errno(errno)),
         }
     }

@@ -8,9 +8,11 @@
 //! [`dispatch()`] first in `main`. All functions block for the time they state: call them from a thread
 //! that may.
 
+mod attributes;
 mod cgroup;
 mod channel;
 mod confine;
+mod devices;
 mod dispatch;
 mod error;
 mod evict;
@@ -22,6 +24,7 @@ mod monitor;
 mod mounts;
 mod namespace;
 mod pin;
+mod proc;
 mod seccomp;
 mod spec;
 mod streams;
@@ -37,6 +40,7 @@ pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
 pub use pin::{is_pin_of, open_pin, pin, prepare_directory, remove_directory, unpin};
+pub(crate) use proc::FRAGMENTS;
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;
 

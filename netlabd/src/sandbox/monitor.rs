@@ -27,6 +27,7 @@ use super::{
     namespace::{enter, unshare},
     seccomp,
     spec::Spec,
+    streams::{self, WindowSize},
 };
 
 /// How long a command whose user has gone may take to end by itself, in ms: after SIGHUP, after SIGTERM.
@@ -36,7 +37,8 @@ const GRACE: [(Signal, i64); 2] = [(Signal::HUP, 500), (Signal::TERM, 1500)];
 struct Request {
     spec: Spec,
     user: OwnedFd,
-    streams: [OwnedFd; 3],
+    /// None where they are a terminal.
+    streams: Option<[OwnedFd; 3]>,
     procs: Option<OwnedFd>,
 }
 
@@ -88,7 +90,7 @@ fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 2]), Failure> {
     let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
     let spec = Spec::load(next()?).at(Step::Talk)?;
     let (user, processes, network) = (next()?, next()?, next()?);
-    let streams = [next()?, next()?, next()?];
+    let streams = if spec.terminal { None } else { Some([next()?, next()?, next()?]) };
     Ok((Request { spec, user, streams, procs: fds.next() }, [network, processes]))
 }
 
@@ -104,7 +106,7 @@ fn exit_code((step, errno): Failure) -> i32 {
 /// Turns the forked child into the command. Returns only on failure.
 fn become_command(channel: &Channel, request: Request) -> Result<std::convert::Infallible, Failure> {
     let Request { spec, user, streams, procs } = request;
-    prepare_process(&spec, &streams, procs.as_ref())?;
+    prepare_process(streams.as_ref(), procs.as_ref())?;
     // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
@@ -116,11 +118,14 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
         // The change of identity has cleared it.
         set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Identity)?;
     }
+    // By now it is the lab's root who opens it, and whose it is.
+    let master = spec.terminal.then(|| open_terminal(&spec)).transpose()?;
     confine::limit_resources(spec.processes)?;
     confine::drop_capabilities()?;
     seccomp::install()?;
     rustix::process::chdir(spec.working_directory.as_str()).at(Step::WorkingDirectory)?;
-    done(channel, rustix::process::getpid().as_raw_nonzero().get(), &[])?;
+    let master: Vec<_> = master.iter().map(AsFd::as_fd).collect();
+    done(channel, rustix::process::getpid().as_raw_nonzero().get(), &master)?;
     // At exec, so that a failing exec can still be reported.
     close_range(3, libc::CLOSE_RANGE_CLOEXEC).at(Step::Execute)?;
     let program = spec.args.first().ok_or((Step::Execute, Errno::INVAL))?;
@@ -131,20 +136,31 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
 }
 
 /// Signals, session, streams, cgroup: what needs no namespace.
-fn prepare_process(spec: &Spec, streams: &[OwnedFd; 3], procs: Option<&OwnedFd>) -> Result<(), Failure> {
+fn prepare_process(streams: Option<&[OwnedFd; 3]>, procs: Option<&OwnedFd>) -> Result<(), Failure> {
     default_signals();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
-    // Lab processes go first when memory is short. Not vital.
+    // Lab processes go first when memory is short. Not vital. They cannot lower it: their /proc is read-only.
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
     join(procs)?;
     rustix::process::setsid().at(Step::Session)?;
-    rustix::stdio::dup2_stdin(&streams[0]).at(Step::Streams)?;
-    rustix::stdio::dup2_stdout(&streams[1]).at(Step::Streams)?;
-    rustix::stdio::dup2_stderr(&streams[2]).at(Step::Streams)?;
-    if spec.terminal {
-        rustix::process::ioctl_tiocsctty(&streams[0]).at(Step::Session)?;
-    }
-    Ok(())
+    streams.map_or(Ok(()), |[stdin, stdout, stderr]| use_streams([stdin, stdout, stderr]))
+}
+
+/// Makes three descriptors standard input, output and error.
+fn use_streams([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<(), Failure> {
+    rustix::stdio::dup2_stdin(stdin).at(Step::Streams)?;
+    rustix::stdio::dup2_stdout(stdout).at(Step::Streams)?;
+    rustix::stdio::dup2_stderr(stderr).at(Step::Streams)
+}
+
+/// Opens the command's terminal, which becomes its streams and controls its session; answers the daemon's side.
+fn open_terminal(spec: &Spec) -> Result<OwnedFd, Failure> {
+    let characters = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
+    let size = WindowSize { rows: characters(spec.rows), columns: characters(spec.columns) };
+    let (master, slave) = streams::terminal(size).at(Step::Terminal)?;
+    use_streams([&slave, &slave, &slave])?;
+    rustix::process::ioctl_tiocsctty(&slave).at(Step::Session)?;
+    Ok(master)
 }
 
 /// Passes signals on until the command ends, and reports how. Once the daemon has closed the channel,

@@ -1,7 +1,8 @@
-//! What a command in a node sees of the file system: the host's, read-only, with the node's own
-//! `/sys`, `/proc`, `/etc/hosts` and `/etc/resolv.conf`, and empty temporary directories.
+//! What a command in a node sees of the file system: the host's as it was when the command began, read-only, with
+//! the node's own `/sys`, `/proc`, `/dev`, `/etc/hosts` and `/etc/resolv.conf`, and empty temporary directories.
 //!
-//! The mount namespace belongs to the host's user namespace, so the lab's root cannot mount in it.
+//! The mount namespace belongs to the host's user namespace, so the lab's root cannot mount in it. Nothing that the
+//! host mounts later comes into it: it could not be made read-only in time.
 
 use std::{
     ffi::OsStr,
@@ -17,8 +18,11 @@ use rustix::{
 };
 
 use super::{
-    dispatch::{At, Failure, last_errno},
+    attributes::{self, NODEV, NOSUID, RDONLY},
+    devices,
+    dispatch::{At, Failure},
     error::Step,
+    proc,
     spec::Spec,
 };
 
@@ -30,35 +34,52 @@ const TEMPORARY: &[(&str, &str)] = &[
     ("/dev/shm", "mode=1777,size=64m,nr_inodes=16k"),
 ];
 
+/// Where the host's mounts are hidden or of no use, and would only be kept: what the host unmounts stays mounted for a
+/// command that has a copy, and a disk that somebody wants to take away stays busy. `/media` is for such disks (FHS 3.0).
+const NOT_KEPT: [&[u8]; 4] = [b"/run", b"/tmp", b"/var/tmp", b"/media"];
+
 /// Turns a fresh copy of the host's mounts into the command's view. The process is host root in a new
 /// mount namespace and in the node's network namespace.
 pub(super) fn isolate(spec: &Spec) -> Result<(), Failure> {
-    let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-    mount_change("/", slave).at(Step::SlaveMounts)?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    mount_change("/", private).at(Step::SeparateMounts)?;
     for path in &spec.unmount {
-        unmount_tree(OsStr::new(path)).at(Step::SlaveMounts)?;
+        unmount_tree(OsStr::new(path)).at(Step::SeparateMounts)?;
     }
-    unmount_namespaces().at(Step::SlaveMounts)?;
+    unmount_others().at(Step::SeparateMounts)?;
     node_files(spec).at(Step::NodeFiles)?;
-    read_only().at(Step::ReadOnly)?;
+    let devices = devices::take(spec).at(Step::Mount)?;
+    // All that there is: after this only what is the command's own is mounted.
+    attributes::set_below(c"/", RDONLY | NOSUID | NODEV).at(Step::ReadOnly)?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
-    mount("sysfs", "/sys", "sysfs", quiet | MountFlags::RDONLY, None).at(Step::Mount)?;
-    mount("proc", "/proc", "proc", quiet, None).at(Step::Mount)?;
+    mount_new("sysfs", "/sys", quiet | MountFlags::RDONLY, "").at(Step::Mount)?;
+    proc::mount().at(Step::Mount)?;
+    devices::mount(devices, spec).at(Step::Mount)?;
     for (path, options) in TEMPORARY {
         tmpfs(path, &format!("{options},uid={0},gid={0}", spec.root)).at(Step::Mount)?;
     }
+    // Nobody but the host's root could write there; no mount of the host is left that says otherwise.
+    attributes::set_at(c"/dev", RDONLY).at(Step::ReadOnly)?;
     rustix::process::chdir("/").at(Step::WorkingDirectory)
 }
 
-/// Takes every pinned namespace out of this view. Not only would it live on here when the host unpins
-/// it: on kernels that lack a check on a veth's peer, who can open a namespace can put a link into it.
-fn unmount_namespaces() -> io::Result<()> {
+/// Takes out of this view what it must not keep: every pinned namespace, and what is [`NOT_KEPT`]. Not only would a
+/// namespace live on here when the host unpins it: on kernels that lack a check on a veth's peer, who can open a
+/// namespace can put a link into it.
+fn unmount_others() -> io::Result<()> {
     let mounts = fs::read("/proc/self/mountinfo")?;
-    for line in mounts.split(|byte| *byte == b'\n').filter(|line| contains(line, b" - nsfs ")) {
+    for line in mounts.split(|byte| *byte == b'\n') {
         let path = line.split(|byte| *byte == b' ').nth(4).map(unescape).unwrap_or_default();
-        unmount_tree(OsStr::from_bytes(&path))?;
+        if contains(line, b" - nsfs ") || NOT_KEPT.iter().any(|tree| is_in(&path, tree)) {
+            unmount_tree(OsStr::from_bytes(&path))?;
+        }
     }
     Ok(())
+}
+
+/// Whether a path is that of a tree's top or below it.
+fn is_in(path: &[u8], tree: &[u8]) -> bool {
+    path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 fn contains(line: &[u8], words: &[u8]) -> bool {
@@ -116,34 +137,16 @@ fn node_files(spec: &Spec) -> io::Result<()> {
 
 /// Mounts a tmpfs without set-user-id programs or devices. An absent directory needs none.
 fn tmpfs(path: &str, options: &str) -> Result<(), Errno> {
-    let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
-    match mount("tmpfs", path, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, Some(options.as_c_str())) {
+    match mount_new("tmpfs", path, MountFlags::NOSUID | MountFlags::NODEV, options) {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
         done => done,
     }
 }
 
-/// Makes every mount read-only and deaf to set-user-id bits (`mount_setattr(2)`, Linux 5.12).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
-fn read_only() -> Result<(), Errno> {
-    const RDONLY: u64 = 0x1;
-    const NOSUID: u64 = 0x2;
-    const AT_RECURSIVE: libc::c_uint = 0x8000;
-    /// `struct mount_attr` of linux/mount.h: set, clear, propagation, user namespace.
-    type Attributes = [u64; 4];
-    let attributes: Attributes = [RDONLY | NOSUID, 0, 0, 0];
-    // SAFETY: the path is a C string and the attributes have the size that is stated.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            libc::AT_FDCWD,
-            c"/".as_ptr(),
-            AT_RECURSIVE,
-            attributes.as_ptr(),
-            size_of::<Attributes>(),
-        )
-    };
-    if answer == 0 { Ok(()) } else { Err(last_errno()) }
+/// Mounts a file system of a kind that needs no source.
+pub(super) fn mount_new(kind: &str, path: &str, flags: MountFlags, options: &str) -> Result<(), Errno> {
+    let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
+    mount(kind, path, kind, flags, Some(options.as_c_str()))
 }
 
 #[cfg(test)]
@@ -154,5 +157,11 @@ mod tests {
     fn escapes_of_mountinfo_are_undone() {
         assert_eq!(unescape(br"/run/a\040b\134c"), b"/run/a b\\c");
         assert_eq!(unescape(br"/run/\9\"), br"/run/\9\");
+    }
+
+    #[test]
+    fn a_tree_has_its_top_and_what_is_below() {
+        assert!(is_in(b"/run", b"/run") && is_in(b"/run/netns/x", b"/run"));
+        assert!(!is_in(b"/runner", b"/run") && !is_in(b"/var/run", b"/run") && !is_in(b"", b"/run"));
     }
 }

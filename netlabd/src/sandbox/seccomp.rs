@@ -40,7 +40,13 @@ const DENIED: &[libc::c_long] = &[
     libc::SYS_userfaultfd,
     libc::SYS_perf_event_open,
     libc::SYS_open_by_handle_at,
+    libc::SYS_pidfd_getfd,
 ];
+
+/// The socket families that network tools use, `domain` of `socket(2)`. Others are much kernel code (`AF_ALG`, `AF_KEY`,
+/// `AF_XDP`, Bluetooth), or lead past the network namespace: `AF_VSOCK` to the hypervisor.
+const FAMILIES: &[libc::c_int] =
+    &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK, libc::AF_PACKET];
 
 /// Every namespace flag of `clone(2)`; `CLONE_NEWTIME` shares its bit with the exit signal there.
 const NEW_NAMESPACE: &[libc::c_int] = &[
@@ -73,10 +79,16 @@ pub(super) fn install() -> Result<(), Failure> {
     })
 }
 
-fn filters() -> Result<[BpfProgram; 2], seccompiler::BackendError> {
+fn filters() -> Result<[BpfProgram; 4], seccompiler::BackendError> {
     // clone3's flags lie in memory, out of a filter's reach: without it, libc falls back to clone.
     let absent = everywhere(&[libc::SYS_clone3]).collect();
-    Ok([program(absent, Errno::NOSYS)?, program(denied()?, Errno::PERM)?])
+    Ok([
+        program(absent, libc::ENOSYS)?,
+        program(denied()?, libc::EPERM)?,
+        program(other_families()?, libc::EAFNOSUPPORT)?,
+        // As if it were done: programs that turn core dumps off, such as gpg, end themselves where they cannot.
+        program(core_limits()?, 0)?,
+    ])
 }
 
 /// Rules for calls whatever their arguments.
@@ -96,13 +108,42 @@ fn denied() -> Result<Rules, seccompiler::BackendError> {
 /// A rule for a first argument that has all bits of `flag`.
 fn asks_for(flag: libc::c_int) -> Result<SeccompRule, seccompiler::BackendError> {
     let flag = u64::from(flag.cast_unsigned());
-    let has = SeccompCmpOp::MaskedEq(flag);
-    SeccompRule::new(vec![SeccompCondition::new(0, SeccompCmpArgLen::Dword, has, flag)?])
+    SeccompRule::new(vec![word(0, SeccompCmpOp::MaskedEq(flag), flag)?])
+}
+
+/// Sockets of none of [`FAMILIES`].
+fn other_families() -> Result<Rules, seccompiler::BackendError> {
+    let none_of: Result<Vec<_>, _> =
+        FAMILIES.iter().map(|family| word(0, SeccompCmpOp::Ne, u64::from(family.cast_unsigned()))).collect();
+    let rule = SeccompRule::new(none_of?)?;
+    let calls = everywhere(&[libc::SYS_socket, libc::SYS_socketpair]);
+    Ok(calls.map(|(call, _)| (call, vec![rule.clone()])).collect())
+}
+
+/// Changes of `RLIMIT_CORE`. It is 1, and with 1 alone the kernel does not start the program of the host's
+/// `core_pattern` (`core(5)`), which runs as the host's root; with 0 it does.
+fn core_limits() -> Result<Rules, seccompiler::BackendError> {
+    let core = u64::from(libc::RLIMIT_CORE);
+    let set = SeccompRule::new(vec![word(0, SeccompCmpOp::Eq, core)?])?;
+    // A new limit that is no null pointer; without one, it only asks.
+    let new = SeccompCondition::new(2, SeccompCmpArgLen::Qword, SeccompCmpOp::Ne, 0)?;
+    let both = SeccompRule::new(vec![word(1, SeccompCmpOp::Eq, core)?, new])?;
+    let mut rules = Rules::new();
+    for table in TABLES {
+        rules.insert(libc::SYS_setrlimit | table, vec![set.clone()]);
+        rules.insert(libc::SYS_prlimit64 | table, vec![both.clone()]);
+    }
+    Ok(rules)
+}
+
+/// A condition on an argument of 32 bits.
+fn word(argument: u8, is: SeccompCmpOp, value: u64) -> Result<SeccompCondition, seccompiler::BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, is, value)
 }
 
 /// Compiles rules whose match answers `errno`. Calls of another architecture end the process.
-fn program(rules: Rules, errno: Errno) -> Result<BpfProgram, seccompiler::BackendError> {
-    let answer = SeccompAction::Errno(errno.raw_os_error().cast_unsigned());
+fn program(rules: Rules, errno: libc::c_int) -> Result<BpfProgram, seccompiler::BackendError> {
+    let answer = SeccompAction::Errno(errno.cast_unsigned());
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     SeccompFilter::new(rules, SeccompAction::Allow, answer, arch)?.try_into()
 }
@@ -112,8 +153,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_filters_compile() {
-        assert!(!program(denied().unwrap(), Errno::PERM).unwrap().is_empty());
+    fn all_filters_compile() {
+        assert!(filters().unwrap().iter().all(|filter| !filter.is_empty()));
         assert_eq!(denied().unwrap().len(), (DENIED.len() + 1) * TABLES.len());
     }
 }

@@ -34,7 +34,7 @@ pub(super) struct Spec {
     /// Content of /etc/resolv.conf.
     #[prost(string, tag = "6")]
     pub(super) resolv_conf: String,
-    /// Standard input is a terminal to control the session.
+    /// Its streams are a terminal, which controls the session.
     #[prost(bool, tag = "7")]
     pub(super) terminal: bool,
     /// Outlive the daemon's interest.
@@ -49,6 +49,14 @@ pub(super) struct Spec {
     /// Most processes of one user id, `RLIMIT_NPROC`.
     #[prost(uint32, tag = "11")]
     pub(super) processes: u32,
+    /// The terminal's size in characters.
+    #[prost(uint32, tag = "12")]
+    pub(super) rows: u32,
+    #[prost(uint32, tag = "13")]
+    pub(super) columns: u32,
+    /// Whether it may open /dev/net/tun.
+    #[prost(bool, tag = "14")]
+    pub(super) tun: bool,
 }
 
 impl Spec {

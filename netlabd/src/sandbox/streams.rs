@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use rustix::{
     fs::{Gid, Mode, OFlags, Uid, fchown, open},
-    io::{Errno, fcntl_dupfd_cloexec},
+    io::Errno,
     pipe::{PipeFlags, pipe_with},
     pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
     termios::{Winsize, tcsetwinsize},
@@ -32,37 +32,37 @@ pub enum Streams {
     Detached,
 }
 
-/// The daemon's ends: standard input, output, error, terminal.
-pub(super) type Ours = [Option<OwnedFd>; 4];
+/// The daemon's ends: standard input, output, error.
+pub(super) type Ours = [Option<OwnedFd>; 3];
 
 /// Makes both ends of the command's streams. The lab's root owns them, so that the command can open
-/// them again as /dev/stdout or /dev/tty.
-pub(super) fn make(kind: Streams, ids: IdRange) -> Result<([OwnedFd; 3], Ours), Errno> {
+/// them again as /dev/stdout. A terminal is not made here, but where the command is; see [`terminal`].
+pub(super) fn make(kind: Streams, ids: IdRange) -> Result<(Vec<OwnedFd>, Ours), Errno> {
     let give = |fd: &OwnedFd| fchown(fd, Some(Uid::from_raw(ids.base)), Some(Gid::from_raw(ids.base)));
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     match kind {
         Streams::Pipes => {
             let pipe = || pipe_with(PipeFlags::CLOEXEC);
             let ((stdin, write), (out, stdout), (err, stderr)) = (pipe()?, pipe()?, pipe()?);
-            let theirs = [stdin, stdout, stderr];
+            let theirs = vec![stdin, stdout, stderr];
             theirs.iter().try_for_each(give)?;
-            Ok((theirs, [Some(write), Some(out), Some(err), None]))
+            Ok((theirs, [Some(write), Some(out), Some(err)]))
         }
-        Streams::Terminal(size) => {
-            let master = openpt(flags)?;
-            unlockpt(&master)?;
-            resize(&master, size)?;
-            let slave = ioctl_tiocgptpeer(&master, flags)?;
-            give(&slave)?;
-            let copy = || fcntl_dupfd_cloexec(&slave, 0);
-            let theirs = [copy()?, copy()?, copy()?];
-            Ok((theirs, [None, None, None, Some(master)]))
-        }
+        Streams::Terminal(_) => Ok((Vec::new(), [None, None, None])),
         Streams::Detached => {
             let null = || open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-            Ok(([null()?, null()?, null()?], [None, None, None, None]))
+            Ok((vec![null()?, null()?, null()?], [None, None, None]))
         }
     }
+}
+
+/// Opens a terminal of the command's own `/dev/pts`: the daemon's side and the command's, which belongs to who calls.
+pub(super) fn terminal(size: WindowSize) -> Result<(OwnedFd, OwnedFd), Errno> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags)?;
+    unlockpt(&master)?;
+    resize(&master, size)?;
+    let slave = ioctl_tiocgptpeer(&master, flags)?;
+    Ok((master, slave))
 }
 
 /// Sets a terminal's size; its foreground process group gets SIGWINCH.

@@ -83,6 +83,8 @@ pub(crate) struct TestLab {
     pub(crate) network: OwnedFd,
     pid_pin: PathBuf,
     pub(crate) cgroup: Option<Cgroup>,
+    /// Whether commands may open /dev/net/tun.
+    pub(crate) tun: bool,
 }
 
 impl TestLab {
@@ -95,7 +97,7 @@ impl TestLab {
         let pid_pin = scratch().join(format!("pid{}", user.as_fd().as_raw_fd()));
         let init = LabInit::ensure(&pid_pin, &user, cgroup.as_ref()).unwrap();
         let network = user.create_network_namespaces(1).unwrap().remove(0);
-        Self { user, init, network, pid_pin, cgroup }
+        Self { user, init, network, pid_pin, cgroup, tun: false }
     }
 
     /// Where the process namespace is pinned.
@@ -123,6 +125,7 @@ impl TestLab {
             network: self.network.as_fd(),
             cgroup: self.cgroup.as_ref(),
             processes: 512,
+            tun: self.tun,
             pins: &[Path::new("/run/netns")],
         })
     }

@@ -7,7 +7,7 @@ use std::{
         fd::{AsFd, OwnedFd},
         linux::net::SocketAddrExt,
         unix::{
-            fs::{PermissionsExt, chown},
+            fs::{MetadataExt, PermissionsExt, chown},
             net::{SocketAddr, UnixListener},
         },
     },
@@ -56,10 +56,23 @@ fn sockets(other: &TestLab) -> Vec<UnixListener> {
         UnixListener::bind_addr(&name()).unwrap(),
         UnixListener::bind("/srv/socket").unwrap(),
         UnixListener::bind("/run/netns/socket").unwrap(),
+        UnixListener::bind("/dev/log").unwrap(),
         inside.join().unwrap(),
     ];
-    run("chmod 600 /srv/socket; chmod 666 /run/netns/socket");
+    run("chmod 600 /srv/socket; chmod 666 /run/netns/socket /dev/log");
     sockets
+}
+
+/// A `/dev` like a desktop's: tun for everybody, as udev has it, a macvtap, what somebody has put there. And a device
+/// elsewhere. Only in memory: the machine's own stays as it is.
+fn devices() {
+    run("mkdir /srv/dev && mount -t tmpfs -o mode=755 decoy /srv/dev && cd /srv/dev && mkdir pts shm net");
+    run("cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty /dev/ptmx /srv/dev/");
+    run("cp -a /dev/kmsg /srv/dev/ || true");
+    run("cd /srv/dev && mknod -m 666 net/tun c 10 200 && mknod -m 666 tap9 c 1 5 && mkfifo -m 666 fifo");
+    run("mount --rbind /dev/pts /srv/dev/pts && mount --move /srv/dev /dev");
+    run("mount -t tmpfs -o size=128m decoy /dev/shm");
+    run("mknod -m 666 /srv/device c 1 5");
 }
 
 /// A terminal of user 12345, and its path.
@@ -74,9 +87,10 @@ fn terminal() -> (OwnedFd, String) {
 
 impl Decoys {
     pub(crate) fn new() -> Self {
-        for directory in ["/srv", "/tmp", "/dev/shm", "/var/tmp"] {
+        for directory in ["/srv", "/tmp", "/var/tmp"] {
             run(&format!("mount -t tmpfs -o size=128m decoy {directory}"));
         }
+        devices();
         run("mkdir /srv/pins /srv/mount /srv/umount && mount -t tmpfs decoy /srv/umount");
         run(
             "for f in /srv/secret /dev/shm/secret /tmp/secret /run/netns/secret; do echo secret > $f; chmod 600 $f; done",
@@ -119,7 +133,7 @@ impl Decoys {
         Self { lab, other, process, links: links(), terminal: terminal(), _sockets: sockets }
     }
 
-    fn environment(&self) -> [(String, String); 3] {
+    fn environment(&self) -> [(String, String); 4] {
         let maps = fs::read_to_string(format!("/proc/{}/maps", self.process.id())).unwrap();
         let stack = maps.lines().find(|line| line.ends_with("[stack]")).unwrap();
         let lowest = usize::from_str_radix(stack.split('-').next().unwrap(), 16).unwrap();
@@ -127,6 +141,7 @@ impl Decoys {
             ("DECOY_PID".into(), self.process.id().to_string()),
             ("DECOY_STACK".into(), lowest.to_string()),
             ("DECOY_TERMINAL".into(), self.terminal.1.clone()),
+            ("DECOY_TERMINALS".into(), fs::metadata("/dev/pts").unwrap().dev().to_string()),
         ]
     }
 

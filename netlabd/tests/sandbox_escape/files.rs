@@ -5,7 +5,7 @@ use std::{
     io,
     os::{
         fd::AsRawFd,
-        unix::fs::{PermissionsExt, chown},
+        unix::fs::{OpenOptionsExt, PermissionsExt, chown},
     },
 };
 
@@ -27,6 +27,17 @@ pub(crate) const PROBES: &[Probe] = &[
     ("open a file by handle", by_handle),
     ("make a device", || shell("mknod /tmp/device c 1 5")),
     ("open a device that only root may", || open("/srv/zero")),
+    ("open a device that everybody may", || open("/srv/device")),
+    ("open a macvtap's device", || open("/dev/tap9")),
+    ("open a FIFO in /dev", || open_to_write_at_once("/dev/fifo")),
+    ("put a file into /dev", || fs::write("/dev/file", "").and_then(|()| fs::remove_file("/dev/file"))),
+    ("open the own oom_score_adj for writing", || open_to_write("/proc/self/oom_score_adj")),
+    ("open the own comm for writing", || open_to_write("/proc/self/comm")),
+    ("open the bound of fragments for writing", || open_to_write("/proc/sys/net/ipv4/ipfrag_high_thresh")),
+    ("open the bound of IPv6 fragments for writing", || {
+        open_to_write("/proc/sys/net/ipv6/ip6frag_high_thresh")
+    }),
+    ("open how long fragments wait for writing", || open_to_write("/proc/sys/net/ipv4/ipfrag_time")),
     ("open /dev/kmsg for writing", || open_to_write("/dev/kmsg")),
     ("open /proc/sysrq-trigger for writing", || open_to_write("/proc/sysrq-trigger")),
     ("open kernel.panic for writing", || open_to_write("/proc/sys/kernel/panic")),
@@ -60,6 +71,11 @@ fn open(path: &str) -> io::Result<()> {
 /// Opens only: that suffices to show the right, and changes nothing.
 fn open_to_write(path: &str) -> io::Result<()> {
     OpenOptions::new().write(true).open(path).map(drop)
+}
+
+/// Nobody reads a decoy's FIFO: that is told apart from not being there.
+fn open_to_write_at_once(path: &str) -> io::Result<()> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_NONBLOCK).open(path).map(drop)
 }
 
 fn set_attribute(path: &std::ffi::CStr, name: &std::ffi::CStr, value: &[u8]) -> io::Result<()> {

@@ -35,6 +35,7 @@ pub(crate) const PROBES: &[Probe] = &[
         shell(&format!("ip link add n8 link-netnsid 0 type vxlan id 9 dev if{} dstport 4789", peer()?))
     }),
     ("ip in the host with nsenter", || shell("nsenter --net=/srv/pins/host ip link show uplink0")),
+    ("make a tap", || shell("ip tuntap del mode tap name n11 2> /dev/null; ip tuntap add mode tap name n11")),
     ("ip in another lab with nsenter", || shell("nsenter --net=/srv/pins/other ip link add n9 type bridge")),
 ];
 

@@ -64,6 +64,25 @@ pub(crate) const PROBES: &[Probe] = &[
         check(unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_NPROC, limit.as_ptr(), 0) })
             .map(drop)
     }),
+    ("lower the limit of cores with prlimit64", || {
+        core_limit(|none| {
+            // SAFETY: one limit.
+            check(unsafe { libc::syscall(libc::SYS_prlimit64, 0, libc::RLIMIT_CORE, none.as_ptr(), 0) })
+        })
+    }),
+    ("lower the limit of cores with setrlimit", || {
+        // SAFETY: one limit.
+        core_limit(|none| {
+            check(unsafe { libc::syscall(libc::SYS_setrlimit, libc::RLIMIT_CORE, none.as_ptr()) })
+        })
+    }),
+    ("lower another process's limit of cores", || {
+        core_limit(|none| {
+            let own = std::process::id();
+            // SAFETY: one limit.
+            check(unsafe { libc::syscall(libc::SYS_prlimit64, own, libc::RLIMIT_CORE, none.as_ptr(), 0) })
+        })
+    }),
     ("gain CAP_SYS_ADMIN", || {
         // _LINUX_CAPABILITY_VERSION_3, this process; effective, permitted and inheritable.
         let (header, admin) = ([0x2008_0522_u32, 0], 1_u32 << 21);
@@ -94,6 +113,15 @@ pub(crate) const PROBES: &[Probe] = &[
     }),
     ("load a kernel module that is none", none_module),
 ];
+
+/// Sets the limit of cores to 0 and looks whether it is: the kernel would start the host's program for them then.
+fn core_limit(set: impl Fn([u64; 2]) -> io::Result<libc::c_long>) -> io::Result<()> {
+    set([0, 0])?;
+    match rustix::process::getrlimit(rustix::process::Resource::Core).current {
+        Some(0) => Ok(()),
+        now => Err(io::Error::other(format!("it is {now:?}"))),
+    }
+}
 
 /// The kernel looks at the module (ENOEXEC) only after it has allowed the call.
 fn none_module() -> io::Result<()> {

@@ -16,6 +16,9 @@ const MAX_VALUE: usize = 256;
 const FORWARDING: [&str; 3] =
     ["net.ipv4.ip_forward", "net.ipv4.conf.all.forwarding", "net.ipv6.conf.all.forwarding"];
 
+/// Most bytes of fragments that a node may keep, per protocol: the kernel's default (`net/ipv4/ip_fragment.c`).
+const FRAGMENTS: u64 = 4 << 20;
+
 /// Reads the sysctls of a node. Two spellings of one key cannot be: the swap of `.` and `/` that
 /// leads to the file is one to one.
 pub(super) fn read(
@@ -31,6 +34,7 @@ pub(super) fn read(
         if FORWARDING.contains(&key.as_str()) {
             sink.add(&path, format!("\"{key}\" is set by the node's field forwarding; use that"));
         }
+        check_fragments(&key, value, &path, sink);
         check_interface(site, &key, &path, sink);
         read.insert(key, value.clone());
     }
@@ -44,6 +48,21 @@ fn check_value(value: &str, path: &Path, sink: &mut Sink) {
         sink.add(path, format!("the value has {} bytes; at most {MAX_VALUE} are allowed", value.len()));
     } else if value.chars().any(char::is_control) {
         sink.add(path, "the value must be one line of printable characters; part numbers by single spaces");
+    }
+}
+
+/// Fragments that wait for their rest are kernel memory, which no bound of the lab counts.
+fn check_fragments(key: &SysctlKey, value: &str, path: &Path, sink: &mut Sink) {
+    let bounded =
+        key.as_str().ends_with("_thresh") && crate::sandbox::FRAGMENTS.contains(&key.path().as_str());
+    if bounded && !value.trim().parse().is_ok_and(|bytes: u64| bytes <= FRAGMENTS) {
+        sink.add(
+            path,
+            format!(
+                "the value is {}; at most {FRAGMENTS} bytes are allowed, as no bound of the lab counts memory for fragments",
+                shown(value)
+            ),
+        );
     }
 }
 

@@ -121,6 +121,18 @@ fn sysctl_texts() {
             r#"nodes.n.sysctls["net.ipv6.conf.all.forwarding"]: "net.ipv6.conf.all.forwarding" is set by the node's field forwarding; use that"#,
         ),
         (
+            r#""net.ipv4.ipfrag_high_thresh":"4194305""#,
+            r#"nodes.n.sysctls["net.ipv4.ipfrag_high_thresh"]: the value is "4194305"; at most 4194304 bytes are allowed, as no bound of the lab counts memory for fragments"#,
+        ),
+        (
+            r#""net/ipv6/ip6frag_low_thresh":"-1""#,
+            r#"nodes.n.sysctls["net/ipv6/ip6frag_low_thresh"]: the key "net/ipv6/ip6frag_low_thresh" is not a sysctl of a network namespace; only net.* can be set"#,
+        ),
+        (
+            r#""net.ipv6.ip6frag_low_thresh":"-1""#,
+            r#"nodes.n.sysctls["net.ipv6.ip6frag_low_thresh"]: the value is "-1"; at most 4194304 bytes are allowed, as no bound of the lab counts memory for fragments"#,
+        ),
+        (
             r#""net.ipv4.conf.eth7.rp_filter":"0""#,
             r#"nodes.n.sysctls["net.ipv4.conf.eth7.rp_filter"]: n has no interface "eth7"; did you mean "eth0"?"#,
         ),
