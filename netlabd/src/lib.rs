@@ -24,6 +24,7 @@
 //! - [`service`]: what systemd is told, and when the configuration is read again.
 //! - [`log`]: where what is logged goes.
 //! - [`memory`]: how the allocator uses memory.
+//! - `shell`: words of commands that are printed to be run.
 //! - `suggest`: the name that was meant by a misspelt one.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - `threads`: threads, also where the kernel has none to give just now.
@@ -53,6 +54,7 @@ pub mod readers;
 pub mod reconcile;
 pub mod sandbox;
 pub mod service;
+mod shell;
 pub mod store;
 mod suggest;
 pub mod takedown;

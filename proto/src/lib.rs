@@ -1,6 +1,8 @@
 //! The `netlab.v1` API: generated messages, clients and servers, their JSON form with the field
 //! names of the `.proto` files, and the descriptors for reflection.
 
+pub mod text;
+
 /// Package `netlab.v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]
 pub mod v1 {

@@ -7,11 +7,13 @@ use crate::{chance::Chance, feature::Feature, host::TestHost};
 /// The host's interface that macvlans stand on.
 pub const PARENT: &str = "parent0";
 
-/// Makes what random labs need of a host.
+/// Makes what random labs need of a host: [`PARENT`].
+pub const PREPARE: &str =
+    "ip link add parent0 type veth peer name parent1; ip link set parent0 up; ip link set parent1 up";
+
+/// Does that.
 pub fn prepare(host: &TestHost) {
-    host.sh(&format!(
-        "ip link add {PARENT} type veth peer name parent1; ip link set {PARENT} up; ip link set parent1 up"
-    ));
+    host.sh(PREPARE);
 }
 
 /// Designs labs.

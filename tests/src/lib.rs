@@ -10,13 +10,14 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`toll`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`]: what a test works with.
+//!   [`toll`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`], [`by_hand`]: what a test works with.
 //! - [`soak`]: random work, by [`chance`], on labs of a random [`design`], with [`damage`], into [`figures`].
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
 #![allow(clippy::missing_panics_doc)]
 
+pub mod by_hand;
 pub mod capture;
 pub mod cases;
 pub mod chance;

@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use netlab_proto::text::is_hidden;
+
 /// Why a name is refused, in words that follow the name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -68,7 +70,7 @@ checked_name! {
 checked_name! {
     /// Name of a network interface as the kernel takes it (`dev_valid_name` in net/core/dev.c):
     /// 1 to 15 bytes, no '/', ':' or white space, not `.` or `..`. We also refuse `%`, which the
-    /// kernel takes for a pattern, control characters, `all` and `default`, which are folders
+    /// kernel takes for a pattern, characters that cannot be seen, `all` and `default`, which are folders
     /// under `/proc/sys/net/*/conf`, and the names of [fallback devices](is_fallback_device).
     IfName, check_interface
 }
@@ -172,6 +174,12 @@ fn check_interface(text: &str) -> Result<(), NameError> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%')) {
         return Err(NameError("may not hold white space, '/', ':', '%' or control characters".into()));
     }
+    if let Some(hidden) = text.chars().find(|c| is_hidden(*c)) {
+        let hidden = u32::from(hidden);
+        return Err(NameError(format!(
+            "holds U+{hidden:04X}, a character that cannot be seen; leave it out"
+        )));
+    }
     Ok(())
 }
 
@@ -211,8 +219,11 @@ mod tests {
         {
             assert_eq!(name.parse::<IfName>().unwrap().is_plain(), plain, "{name}");
         }
+        let hidden = ["a\u{200b}", "\u{202e}0"];
         for bad in
             ["", ".", "..", "a b", "a/b", "a:b", "veth%d", "all", "0123456789abcdef", "tunl0", "ip6_vti0"]
+                .into_iter()
+                .chain(hidden)
         {
             assert!(bad.parse::<IfName>().is_err(), "{bad}");
         }

@@ -7,12 +7,15 @@ mod command;
 mod diff;
 mod doom;
 mod finding;
+mod hand;
 mod op;
+mod rules;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use command::command;
 pub use diff::diff;
+pub use hand::from_nothing;
 pub use op::{Action, LinkChange, Op, Plan, Spot, Stage, VethEnd};
 pub use target::{LinkTarget, PlaceTarget, Target};

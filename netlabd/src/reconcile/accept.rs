@@ -1,7 +1,7 @@
 //! Labs that somebody wants: what they may be, what they would change, and that they are kept.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -19,7 +19,7 @@ use crate::{
     exec::{Failure, HostState, Scope},
     metrics::meters,
     model::{Lab, NodeName, Place, observed::Observed},
-    plan::{Plan, Target, diff},
+    plan::{Plan, Target, diff, from_nothing},
     policy::{Access, Owner, Usage},
     store::{self, Record},
 };
@@ -197,9 +197,7 @@ impl Manager {
     /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
     pub fn plan(&self, lab: &Arc<Lab>, from_scratch: bool, access: &Access) -> Result<Plan, Error> {
         if from_scratch {
-            let host = (Place::Host, Arc::default());
-            let nothing = Observed { places: BTreeMap::from([host]), ..Observed::default() };
-            return Ok(diff(&Target::new(lab, lab.name.as_str()), &nothing));
+            return Ok(from_nothing(lab));
         }
         if let Ok(entry) = self.entry(&lab.name) {
             access.may_use(&lab.name, &entry.owner())?;

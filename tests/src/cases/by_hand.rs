@@ -1,49 +1,144 @@
 //! netlabd and plain commands: the same lab.
 
-use std::fmt::Write;
+use std::{fs, path::PathBuf};
 
 use super::Test;
-use crate::{feature::Feature, host::TestHost};
+use crate::{
+    by_hand::{Picture, built},
+    chance::{Chance, seed},
+    design::{self, Designer, PREPARE},
+    feature::Feature,
+    host::{TestHost, repository},
+};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("by_hand::vxlan", || same("vxlan", &["ns1", "router", "ns2"])).needs(&[Feature::Vxlan]),
-    Test::new("by_hand::vlan", || same("vlan", &["ns1", "ns2", "bridge"])).needs(&[Feature::BridgeVlan]),
-    Test::new("by_hand::internet_router", || same("internet-router", &["ns1", "router"]))
-        .needs(&[Feature::Nat]),
-    Test::new("by_hand::macvlan", || same("macvlan", &["net1", "net2", "lan"])).needs(&[Feature::Macvlan]),
-    Test::new("by_hand::internet_bridge", || same("internet-bridge", &["ns1", "ns2", "bridge"]))
-        .needs(&[Feature::Nat]),
+    Test::new("by_hand::vxlan", || example("vxlan")).needs(&[Feature::Vxlan]),
+    Test::new("by_hand::vlan", || example("vlan")).needs(&[Feature::BridgeVlan]),
+    Test::new("by_hand::vlan_segments", || example("vlan-segments")).needs(&[Feature::BridgeVlan]),
+    Test::new("by_hand::internet", || example("internet")).needs(&[Feature::Nat]),
+    Test::new("by_hand::internet_router", || example("internet-router")).needs(&[Feature::Nat]),
+    Test::new("by_hand::internet_bridge", || example("internet-bridge")).needs(&[Feature::Nat]),
+    Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Macvlan]),
+    Test::new("by_hand::goldens", goldens).needs(&[Feature::Nat, Feature::Vxlan, Feature::Macvlan]),
+    Test::new("by_hand::random_labs", random),
+    Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Vxlan]),
 ];
 
-/// What `show-commands` prints builds by hand what netlabd builds.
-fn same(lab: &str, nodes: &[&str]) {
+fn example(lab: &str) {
     let host = TestHost::started();
-    let file = format!("labs/{lab}.yaml");
-    host.ctl(&["create-lab", &file]).ok();
-    let netlabd = picture(&host, lab, nodes);
-    host.ctl(&["delete-lab", lab]).ok();
-    let commands = host.ctl(&["show-commands", &file]).ok();
-    host.sh(&format!("({commands}) >/dev/null"));
-    let by_hand = picture(&host, lab, nodes);
-    assert_eq!(by_hand, netlabd, "left: by hand, right: by netlabd");
+    same(&host, "", &format!("labs/{lab}.yaml"), lab);
 }
 
-/// What there is of a lab: interfaces, addresses, routes, VLANs, forwarding and NAT.
-fn picture(host: &TestHost, lab: &str, nodes: &[&str]) -> String {
-    let mut picture = String::new();
-    for node in nodes {
-        // MAC addresses follow the lab's uid, and so differ.
-        let look = "ip -br link show up | sed 's/[@ ].*//' | sort
-            ip -br -4 addr | sed 's/@[^ ]*//' | awk '{ $2 = \"\"; print }' | sort
-            ip -o link | grep -o 'mtu [0-9]*' | sort
-            ip -d link | grep -oE 'vxlan id .* dstport [0-9]+|macvlan mode [a-z]+|vlan_filtering [01]'
-            ip route | sed 's/ proto [^ ]*//; s/ *$//' | sort
-            bridge vlan show 2>/dev/null
-            sysctl net.ipv4.ip_forward net.ipv6.conf.all.forwarding
-            nft -s list ruleset | sed 's/ comment .*//'";
-        let seen = host.run("ip", &["netns", "exec", &format!("{lab}.{node}"), "sh", "-c", look]);
-        let _ = write!(picture, "--- {node}\n{}{}", seen.stdout, seen.stderr);
+/// What `show-commands` prints builds by hand what netlabd builds.
+fn same(host: &TestHost, prepare: &str, file: &str, lab: &str) {
+    host.ctl(&["create-lab", file]).ok();
+    let netlabd = Picture::here(lab);
+    host.ctl(&["delete-lab", lab]).ok();
+    let commands = host.ctl(&["show-commands", file]).ok();
+    let by_hand = built(host, prepare, &commands, lab);
+    by_hand.assert_same(&netlabd, &commands);
+}
+
+/// What the labs of the planner's tests are changed to.
+fn goldens() {
+    let host = TestHost::started();
+    let designer = Designer::new(&host);
+    // What looking for features has left behind.
+    host.sh("for f in /sys/class/net/f[0-9]; do ip link delete ${f##*/} 2>/dev/null || :; done; nft flush ruleset 2>/dev/null || :");
+    design::prepare(&host);
+    let mut count = 0;
+    for file in files(&repository().join("netlabd/tests/golden")).iter().flat_map(files) {
+        // The labs themselves are the examples.
+        if !file.to_str().is_some_and(|path| path.ends_with(".next.json")) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a golden lab is readable");
+        let vlans = text.contains("vlan_filtering") && !designer.can(Feature::BridgeVlan);
+        if vlans || text.contains("\"vlan\"") && !designer.can(Feature::Vlan) {
+            continue;
+        }
+        let lab: serde_json::Value = serde_json::from_str(&text).expect("a golden lab is JSON");
+        let name = lab["name"].as_str().expect("a lab has a name");
+        same(&host, PREPARE, &file.display().to_string(), name);
+        count += 1;
     }
-    picture
+    assert!(count >= 4, "only {count} labs");
+}
+
+fn files(folder: &PathBuf) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of goldens is readable");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("an entry is readable").path()).collect();
+    files.sort();
+    files
+}
+
+fn random() {
+    let host = TestHost::started();
+    let designer = Designer::new(&host);
+    // What looking for features has left behind.
+    host.sh("for f in /sys/class/net/f[0-9]; do ip link delete ${f##*/} 2>/dev/null || :; done; nft flush ruleset 2>/dev/null || :");
+    design::prepare(&host);
+    let seed = seed();
+    println!("NETLAB_SEED={seed}");
+    let mut chance = Chance::new(seed);
+    for number in 0..4 {
+        let file = host.file("random.json", designer.lab(&mut chance, "random", number));
+        same(&host, PREPARE, &file, "random");
+    }
+}
+
+/// Names that a shell, ip(8) or nft(8) would take for something else.
+fn names() {
+    let host = TestHost::started();
+    let can = |feature: Feature| feature.works(&host);
+    let (vlan, dummy) = (can(Feature::Vlan), can(Feature::Dummy));
+    host.sh("for f in /sys/class/net/f[0-9]; do ip link delete ${f##*/} 2>/dev/null || :; done");
+    let words = [
+        "a", "h", "up", "down", "dev", "type", "master", "name", "link", "peer", "netns", "help", "mtu",
+        "-x", "--", "#", "~", "$(>P)", "x;>P", "`>P`", "it's", "a\"b", "\\", "\\\\n", "&", "*", "e*", "ü",
+        "!a", "ip6", "accept", "{a,b}", "$HOME", "=", "1", "0x1", "@f", "e\\*",
+    ];
+    let file = host.file("names.json", lab_of(&words, vlan, dummy));
+    same(&host, "", &file, "names");
+}
+
+/// A lab with all these names in one node, of interfaces of all kinds and in all that names one, and in another
+/// as bridges.
+fn lab_of(words: &[&str], vlan: bool, dummy: bool) -> String {
+    use serde_json::{Map, json};
+    let (mut node, mut switch, mut links) = (Map::new(), Map::new(), Vec::new());
+    let (mut routes, mut masquerade, mut forwards) = (Vec::new(), Vec::new(), Vec::new());
+    for (number, word) in words.iter().enumerate() {
+        let (net, port) = (format!("10.0.{number}"), format!("p{number}"));
+        let addresses = [format!("{net}.1/24"), format!("2001:db8:{number}::1/64")];
+        node.insert((*word).to_owned(), json!({ "addresses": addresses }));
+        let tunnel = json!({ "vni": number + 1, "remote": format!("{net}.2"), "dev": word });
+        node.insert(format!("vx{number}"), json!({ "vxlan": tunnel }));
+        if vlan {
+            node.insert(format!("v{number}"), json!({ "vlan": { "parent": word, "id": 7 } }));
+        }
+        routes.push(json!({ "to": format!("10.1.{number}.0/24"), "dev": word }));
+        routes.push(json!({ "to": format!("10.2.{number}.0/24"), "via": format!("{net}.9") }));
+        // What nft(8) cannot write is refused there.
+        if !word.contains('"') && !word.ends_with("\\*") {
+            masquerade.push(json!({ "source": format!("{net}.0/24"), "out_interface": word }));
+            let to = format!("{net}.2:80");
+            forwards.push(json!({ "protocol": "tcp", "port": 8080, "to": to, "in_interface": word }));
+        }
+        switch.insert((*word).to_owned(), json!({ "bridge": {} }));
+        switch.insert(port.clone(), json!({ "port": { "bridge": word } }));
+        if dummy {
+            switch.insert(format!("d{number}"), json!({ "dummy": {}, "port": { "bridge": word } }));
+        }
+        links.push(json!({ "endpoints": [format!("n:{word}"), format!("s:{port}")] }));
+    }
+    let n = json!({
+        "forwarding": true,
+        "interfaces": node,
+        "routes": routes,
+        "nat": { "masquerade": masquerade, "port_forwards": forwards },
+        "sysctls": { "net.ipv4.ping_group_range": "0 7" },
+    });
+    json!({ "name": "names", "nodes": { "n": n, "s": { "interfaces": switch } }, "links": links }).to_string()
 }

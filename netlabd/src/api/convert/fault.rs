@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use netlab_proto::text::is_hidden;
+
 use crate::{model::NameError, suggest::nearest};
 
 /// One thing that is wrong with a message.
@@ -138,7 +140,12 @@ pub(super) fn shown(text: &str) -> String {
                 break;
             }
             '"' | '\\' => out.extend(['\\', c]),
-            c if c.is_control() => out.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c if is_hidden(c) => {
+                let mut units = [0; 2];
+                for unit in c.encode_utf16(&mut units) {
+                    out.extend(format!("\\u{unit:04x}").chars());
+                }
+            }
             c => out.push(c),
         }
     }

@@ -84,6 +84,12 @@ fn read_forward(site: &Site, rule: &proto::PortForward, path: &Path, sink: &mut 
 
 /// Reads an interface's name; the host has interfaces that the lab does not know.
 fn interface(site: &Site, text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+    // A listing of such a rule could not be loaded again.
+    if text.contains('"') || text.ends_with("\\*") {
+        let why = "nft(8) cannot write a quotation mark, nor \\* at the end of a name; rename the interface";
+        sink.add(path, format!("{}: {why}", shown(text)));
+        return None;
+    }
     match site.place {
         _ if text.is_empty() => None,
         Place::Host => name::optional(text, path, sink),

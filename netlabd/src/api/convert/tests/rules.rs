@@ -21,6 +21,14 @@ fn masquerades() {
             r#""masquerade":[{"out_interface":"a b"}]"#,
             r#"nodes.n.nat.masquerade[0].out_interface: "a b" may not hold white space, '/', ':', '%' or control characters"#,
         ),
+        (
+            r#""masquerade":[{"out_interface":"a\"b"}]"#,
+            r#"nodes.n.nat.masquerade[0].out_interface: "a\"b": nft(8) cannot write a quotation mark, nor \* at the end of a name; rename the interface"#,
+        ),
+        (
+            r#""masquerade":[{"out_interface":"a\u202eb"}]"#,
+            r#"nodes.n.nat.masquerade[0].out_interface: "a\u202eb" holds U+202E, a character that cannot be seen; leave it out"#,
+        ),
     ] {
         bad(nat, text, expected);
     }

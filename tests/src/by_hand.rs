@@ -1,0 +1,133 @@
+//! Labs that are built by hand in a host of their own, to be compared with those that netlabd makes.
+
+use std::{collections::BTreeMap, process::Command};
+
+use serde_json::Value;
+
+use crate::{command::run, host::TestHost};
+
+/// Looks at the host and at each node of a lab, whose name is `$1`: a line `--- PLACE`, then interfaces and
+/// addresses as JSON, then all else as text. Sysctls that only the first user namespace has are left out.
+const LOOK: &str = r#"
+look() {
+  echo "--- $1"; shift
+  "$@" sh -c '
+    ip -d -j addr; echo
+    for f in -4 -6; do ip -d $f route show table all; ip -d $f rule; done | sed "s/ linkdown//" | grep -vE "fe80:|multicast" | sort
+    bridge vlan show 2>&1
+    nft -s list ruleset
+    sysctl -a -r "^net" 2>/dev/null | grep -vE "conntrack_count|fastopen_key|stable_secret|core.xfrm|ipv6.route" | sort'
+}
+look host env
+cd /run/netns
+for pin in $(ls -d "$1".* 2>/dev/null); do look "${pin#*.}" ip netns exec "$pin"; done
+"#;
+
+/// Makes this a host as tests have it, for what `$1` does in it, and runs the file `$2`; `/run/netns` is its
+/// own. Fails if the words of `$2` made a file, as those of the tests would where a shell runs them.
+const FRESH: &str = r#"
+mount -t tmpfs tmpfs /run/netns
+mount -t sysfs sysfs /sys
+ip link set lo up
+echo 0 >/proc/sys/net/ipv4/ip_forward
+echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad
+eval "$1"
+mkdir -p /run/test/empty
+cd /run/test/empty
+sh -e "$2" >/dev/null
+[ -z "$(ls -A)" ] || { echo "a word was run: $(ls -A)" >&2; exit 1; }
+"#;
+
+/// What there is of a lab on a host: all that its file decides.
+#[derive(Debug)]
+pub struct Picture(Vec<String>);
+
+impl Picture {
+    /// Of the host that this process is in.
+    pub fn here(lab: &str) -> Self {
+        Self::read(&run(Command::new("sh").args(["-c", LOOK, "look", lab])).ok())
+    }
+
+    fn read(text: &str) -> Self {
+        Self(text.lines().map(plain).collect())
+    }
+
+    /// Fails the test unless it is the same as `other`.
+    pub fn assert_same(&self, other: &Self, commands: &str) {
+        let mut counts: BTreeMap<&String, i32> = BTreeMap::new();
+        for (picture, one) in [(self, 1), (other, -1)] {
+            for line in &picture.0 {
+                *counts.entry(line).or_default() += one;
+            }
+        }
+        let differ = counts.into_iter().filter(|(_, count)| *count != 0);
+        let difference: Vec<String> =
+            differ.map(|(line, count)| format!("{} {line}", if count > 0 { '+' } else { '-' })).collect();
+        let difference = difference.join("\n");
+        assert!(difference.is_empty(), "(- by netlabd, + by hand):\n{difference}\nby:\n{commands}");
+        assert!(self.0 == other.0, "the same lines in another order:\n{self:?}\n{other:?}");
+    }
+}
+
+/// Runs lines by `sh` in a fresh host, after `prepare`; what is there then.
+pub fn built(host: &TestHost, prepare: &str, commands: &str, lab: &str) -> Picture {
+    let script = host.file("by-hand.sh", commands);
+    let body = format!("set -e\n{FRESH}\nset +e\nset -- {lab}\n{LOOK}");
+    let mut command = Command::new("unshare");
+    command.args(["--net", "--mount", "sh", "-c", &body, "fresh", prepare, &script]);
+    Picture::read(&run(&mut command).ok())
+}
+
+/// A line without what follows from MAC addresses, from the order in which interfaces were made, and from time.
+fn plain(line: &str) -> String {
+    let Ok(Value::Array(mut links)) = serde_json::from_str::<Value>(line) else {
+        return line.trim_end().to_owned();
+    };
+    links.iter_mut().for_each(strip);
+    let mut texts: Vec<String> = links.iter().map(ToString::to_string).collect();
+    texts.sort();
+    texts.join("\n")
+}
+
+fn strip(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            let by_chance = [
+                "ifindex",
+                "link_index",
+                "link_netnsid",
+                "link_netns",
+                "address",
+                "permaddr",
+                "bridge_id",
+                "root_id",
+                "designated_bridge",
+                "designated_root",
+                "valid_life_time",
+                "preferred_life_time",
+                "operstate",
+            ];
+            fields.retain(|name, _| !by_chance.contains(&name.as_str()) && !name.ends_with("_timer"));
+            if fields.get("info_slave_kind").is_some_and(|kind| kind == "bridge")
+                && let Some(Value::Object(port)) = fields.get_mut("info_slave_data")
+            {
+                // Its number, and its state, which follows the carrier.
+                port.retain(|name, _| !["id", "no", "state"].contains(&name.as_str()));
+            }
+            if let Some(Value::Array(flags)) = fields.get_mut("flags") {
+                // The carrier of a link follows its other end a moment later.
+                flags.retain(|flag| flag != "LOWER_UP" && flag != "NO-CARRIER");
+            }
+            if let Some(Value::Array(addresses)) = fields.get_mut("addr_info") {
+                addresses.retain(|address| address["scope"] != "link");
+                // ip(8) can set an address's protocol since 6.3 only.
+                addresses.iter_mut().filter_map(Value::as_object_mut).for_each(|address| {
+                    address.remove("protocol");
+                });
+            }
+            fields.values_mut().for_each(strip);
+        }
+        Value::Array(all) => all.iter_mut().for_each(strip),
+        _ => {}
+    }
+}
