@@ -177,8 +177,9 @@ fn host_conflicts() {
     // Another lab's part of the host counts too.
     host.ctl(&["create-lab", "labs/internet.yaml"]).ok();
     let with_lab = host.inventory();
+    let again = internet.replace("name: internet", "name: again").replace("lab0", "lab9");
     let _ = host
-        .ctl(&["create-lab", "labs/internet-bridge.yaml"])
+        .ctl(&["create-lab", &host.file("again.yaml", again)])
         .code(5)
         .complains("overlaps 192.0.2.254/24")
         .complains("lab0");

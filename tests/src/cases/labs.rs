@@ -19,6 +19,12 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
     Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
+    Test::new("labs::all_together", all_together).needs(&[
+        Feature::Vxlan,
+        Feature::Nat,
+        Feature::Macvlan,
+        Feature::BridgeVlan,
+    ]),
     Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
 ];
 
@@ -162,7 +168,7 @@ fn macvlan() {
 fn internet_bridge() {
     let (host, internet) = crowded_with_internet();
     let before = up(&host, "internet-bridge");
-    assert!(host.pings("internet-bridge.ns1", "192.0.2.2"));
+    assert!(host.pings("internet-bridge.ns1", "203.0.113.2"));
     reaches_the_internet(&host, &internet, "internet-bridge", &["ns1", "ns2"]);
     down(&host, "internet-bridge", &before);
 }
@@ -171,7 +177,7 @@ fn internet_bridge() {
 fn side_by_side() {
     let (host, internet) = crowded_with_internet();
     let before = host.inventory();
-    let names = ["vxlan", "internet", "internet-router", "macvlan"];
+    let names = ["vxlan", "internet", "internet-router", "internet-bridge", "macvlan"];
     for name in names {
         host.ctl(&["create-lab", &format!("labs/{name}.yaml")]).ok();
     }
@@ -181,7 +187,29 @@ fn side_by_side() {
     host.ctl(&["delete-lab", "internet"]).ok();
     // The host still forwards and translates for the other lab.
     reaches_the_internet(&host, &internet, "internet-router", &["ns1"]);
-    host.ctl(&["delete-lab", "vxlan", "internet-router", "macvlan"]).ok();
+    reaches_the_internet(&host, &internet, "internet-bridge", &["ns2"]);
+    host.ctl(&["delete-lab", "vxlan", "internet-router", "internet-bridge", "macvlan"]).ok();
     before.assert_unchanged();
     strangers::assert_well(&host);
+}
+
+/// Whoever goes through the README's table need not delete one lab for the next.
+fn all_together() {
+    let (host, _internet) = crowded_with_internet();
+    let before = host.inventory();
+    let files = std::fs::read_dir(crate::host::repository().join("labs")).expect("the labs are there");
+    let mut names: Vec<String> = files
+        .map(|file| file.expect("reading a folder").file_name().to_string_lossy().replace(".yaml", ""))
+        .collect();
+    names.sort();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in &names {
+        host.ctl(&["create-lab", &format!("labs/{name}.yaml")]).ok();
+    }
+    for name in &names {
+        host.ctl(&["check-lab", name]).ok();
+    }
+    let delete: Vec<&str> = std::iter::once("delete-lab").chain(names.iter().map(String::as_str)).collect();
+    host.ctl(&delete).ok();
+    before.assert_unchanged();
 }

@@ -15,6 +15,7 @@ use crate::{
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("permissions::outsiders_are_refused", outsiders),
+    Test::new("permissions::a_group_that_is_missing", no_group),
     Test::new("permissions::labs_of_others", others),
     Test::new("permissions::administrators", administrators),
     Test::new("permissions::the_host_is_protected", host_policy),
@@ -45,6 +46,24 @@ fn outsiders() {
     }
     let _ = host.ctl(&["get-lab", "small"]).code(4);
     assert!(host.log().contains("4004"), "the refusal is logged: {}", host.log());
+}
+
+/// On a machine where nobody made the group, all sides say so.
+fn no_group() {
+    let mut host = TestHost::here();
+    users::move_in(&host);
+    let groups = fs::read_to_string("/etc/group").expect("the groups of the private host");
+    let without: String =
+        groups.lines().filter(|line| !line.starts_with("netlab")).map(|line| format!("{line}\n")).collect();
+    fs::write("/etc/group", &without).expect("taking the groups away");
+    host.start();
+    assert!(host.log().contains("groupadd --system netlab"), "{}", host.log());
+    let _ = ALICE.ctl(&host, &["list-labs"]).code(6).complains("sudo groupadd --system netlab");
+    fs::write("/etc/group", &groups).expect("making the groups");
+    let _ = ALICE.ctl(&host, &["list-labs"]).code(6).complains("restart it");
+    host.stop();
+    host.start();
+    ALICE.ctl(&host, &["list-labs"]).ok();
 }
 
 fn others() {

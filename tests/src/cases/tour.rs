@@ -19,12 +19,15 @@ use crate::{
 pub(super) const TESTS: &[Test] = &[Test::new("tour::as_in_the_readme", tour)];
 
 /// How these lines begin; the harness does what they do, or another test.
-const RUN_ELSEWHERE: [&str; 5] = [
+const RUN_ELSEWHERE: [&str; 8] = [
     "make build",
     "export PATH=",
+    "sudo groupadd",
+    "newgrp netlab",
     "sudo target/debug/netlabd",
-    "wireshark -k -i netlab:",        // captures::in_wireshark
-    "netlabctl --host ssh://me@lab1", // ssh::all_commands
+    "mkdir -p ~/.local/lib/wireshark", // captures::in_wireshark
+    "wireshark -k -i netlab:",         // captures::in_wireshark
+    "netlabctl --host ssh://me@lab1",  // ssh::all_commands
 ];
 
 /// What goes on while other lines are run, and how it is seen to have begun; its output is in `$0`.
