@@ -267,10 +267,19 @@ pub(crate) struct ShellArgs {
 pub(crate) struct Ping {
     /// Name of the lab.
     pub(crate) lab: String,
-    /// The node that sends, or host.
+    /// The node that sends, or host; node:interface sends from its address.
     pub(crate) from: String,
     /// A node, node:interface, host, or an address.
     pub(crate) to: String,
+    /// Send from this address or interface of the node.
+    #[arg(long, short = 'I', value_name = "SOURCE", default_value = "", hide_default_value = true)]
+    pub(crate) source: String,
+    /// Have no request fragmented, to see which size still fits.
+    #[arg(long)]
+    pub(crate) dont_fragment: bool,
+    /// As ping(8) has it: do is --dont-fragment.
+    #[arg(short = 'M', hide = true, value_name = "HINT", value_parser = ["do", "want", "dont"])]
+    pub(crate) path_mtu: Option<String>,
     /// Echo requests to send.
     #[arg(long, short, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) count: u32,

@@ -9,26 +9,35 @@ use crate::{
     cli::{Output, Ping},
     client::Client,
     duration,
-    error::{FAILED, Failure},
+    error::{FAILED, Failure, USAGE},
     hint,
     output::{self, table::clean},
+    version,
 };
 
 /// Pings; exit code 1 if nothing answered.
 pub(super) async fn run(client: &Client, format: Output, args: Ping) -> Result<u8, Failure> {
+    let (from, source) = sender(&args)?;
+    let dont_fragment = args.dont_fragment || args.path_mtu.as_deref() == Some("do");
     let request = PingRequest {
         lab: args.lab.clone(),
-        from: args.from.clone(),
+        from: from.to_owned(),
         to: args.to.clone(),
         count: args.count,
         interval: Some(duration::message(args.interval)),
         timeout: Some(duration::message(args.timeout)),
         size: Some(args.size),
+        source: source.to_owned(),
+        dont_fragment,
     };
+    if let Some(unknown) = client.unknown("netlab.v1.PingRequest", &request).await {
+        let options = unknown.paths.join(", ");
+        return Err(Failure::new(FAILED, format!("{options}: {}", version::does_not_know(&unknown.version))));
+    }
     let mut stream = match client.nodes().ping(request).await {
         Ok(answer) => answer.into_inner(),
         Err(status) => {
-            return Err(hint::explain(client, status, &args.lab, &[&args.from, &args.to]).await);
+            return Err(hint::explain(client, status, &args.lab, &[from, &args.to]).await);
         }
     };
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
@@ -46,13 +55,26 @@ pub(super) async fn run(client: &Client, format: Output, args: Ping) -> Result<u
             Ok(Some(message)) => message,
             Ok(None) => return Err(Failure::new(FAILED, "the answer ended without a summary; try again")),
             Err(status) => {
-                return Err(hint::explain(client, status, &args.lab, &[&args.from, &args.to]).await);
+                return Err(hint::explain(client, status, &args.lab, &[from, &args.to]).await);
             }
         };
         seen.note(&message);
         output::event(format, &message, || text(&args.to, &message))?;
         if let Some(Event::Summary(summary)) = &message.event {
             return Ok(verdict(summary.received));
+        }
+    }
+}
+
+/// The node that sends, and from where: ns1:eth0 says both.
+fn sender(args: &Ping) -> Result<(&str, &str), Failure> {
+    match args.from.split_once(':') {
+        None => Ok((&args.from, &args.source)),
+        Some((node, interface)) if args.source.is_empty() => Ok((node, interface)),
+        Some(_) => {
+            let message =
+                format!("{} and -I {} both say where from; use one of them", args.from, args.source);
+            Err(Failure::new(USAGE, message))
         }
     }
 }
@@ -100,7 +122,16 @@ impl Seen {
 fn text(to: &str, message: &PingResponse) -> String {
     match &message.event {
         Some(Event::Started(started)) => {
-            format!("PING {to} ({}) {} bytes of data.\n", clean(&started.address), started.size)
+            // A node has many addresses: say which one is meant, unless the user did.
+            let at = match clean(&started.interface) {
+                at if at.is_empty() || at == to => String::new(),
+                at => format!(", {at}"),
+            };
+            let from = match clean(&started.source) {
+                from if from.is_empty() => String::new(),
+                from => format!(" from {from}:"),
+            };
+            format!("PING {to} ({}{at}){from} {} bytes of data.\n", clean(&started.address), started.size)
         }
         Some(Event::Reply(reply)) => {
             let ttl = if reply.ttl > 0 { format!(" ttl={}", reply.ttl) } else { String::new() };

@@ -103,7 +103,12 @@ impl NodeService for Nodes {
         known(&request.lab)?;
         node(&request.from)?;
         let size = request.size.unwrap_or_default();
-        let start = PingStarted { address: "192.0.2.2".to_owned(), size };
+        let start = PingStarted {
+            address: "192.0.2.2".to_owned(),
+            size,
+            interface: if request.to == "router" { "router:eth1".to_owned() } else { String::new() },
+            source: request.source.clone(),
+        };
         let reply =
             PingReply { sequence: 1, from: "192.0.2.2".to_owned(), ttl: 63, rtt_us: 1042, bytes: size + 8 };
         let error = PingError {

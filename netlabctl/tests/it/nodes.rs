@@ -163,6 +163,18 @@ fn ping_writes_the_lines_of_ping() {
 }
 
 #[test]
+fn a_ping_tells_which_address_a_name_means() {
+    let ground = Ground::new();
+    let ran = ground.run(&["ping", "vxlan", "ns1:eth0", "router"]);
+    assert!(
+        ran.out.starts_with("PING router (192.0.2.2, router:eth1) from eth0: 56 bytes of data.\n"),
+        "{ran:?}"
+    );
+    let ran = ground.run(&["ping", "vxlan", "ns1:eth0", "router", "-I", "192.0.2.1"]);
+    ran.failed(2, "netlabctl: ns1:eth0 and -I 192.0.2.1 both say where from; use one of them");
+}
+
+#[test]
 fn an_interrupted_ping_sums_up() {
     let ground = Ground::new();
     let child = ground.command(&["ping", "vxlan", "ns1", "endless", "-c", "100"]).spawn().unwrap();

@@ -13,6 +13,7 @@ mod host_service;
 mod lab_service;
 mod meter;
 mod node_service;
+mod ping;
 mod plan;
 pub mod server;
 mod stamp;

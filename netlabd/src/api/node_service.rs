@@ -16,7 +16,7 @@ use super::{
     caller::{Act, access, audit, command_line},
     convert, exec,
     lab_service::lab_name,
-    status,
+    ping, status,
 };
 use crate::{
     capture, clock,
@@ -80,7 +80,7 @@ impl Nodes {
         access: &Access,
         request: &proto::PingRequest,
     ) -> Result<(proto::PingStarted, tokio::sync::mpsc::Receiver<probe::Event>), Status> {
-        let options = options(request)?;
+        let mut options = options(request)?;
         let lab = self.lab(&request.lab, access)?;
         let from = convert::place(&request.from)
             .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
@@ -90,13 +90,18 @@ impl Nodes {
         let address = lab
             .address_for(&from, &to)
             .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
-        let started =
-            proto::PingStarted { address: address.to_string(), size: request.size.unwrap_or(PAYLOAD) };
+        options.source = ping::source(&lab, &from, &request.source, address)?;
+        let started = proto::PingStarted {
+            address: address.to_string(),
+            size: request.size.unwrap_or(PAYLOAD),
+            interface: ping::at(&lab, &to, address),
+            source: options.source.map(|source| source.to_string()).unwrap_or_default(),
+        };
         let socket = probe::EchoSocket::open(space.as_fd(), address.into())
             .await
             .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
         let events = probe::ping(socket, address.into(), options)
-            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+            .map_err(|error| ping::refused(&from, options.source, &error))?;
         Ok((started, events))
     }
 
@@ -275,6 +280,7 @@ fn options(request: &proto::PingRequest) -> Result<probe::Options, Status> {
         timeout: duration("timeout", request.timeout, SECOND)?,
         size: size.ok_or_else(|| status::invalid("size", "must be from 0 to 65,000"))?,
         source: None,
+        dont_fragment: request.dont_fragment,
     })
 }
 

@@ -36,6 +36,24 @@ impl Lab {
         best.map(IpNet::addr).ok_or_else(|| format!("{to} has no address in the lab; give one"))
     }
 
+    /// The address of an interface of `from` to send to `target` from: its first one of that IP version.
+    ///
+    /// # Errors
+    /// In words, where there is no such interface or it has no such address.
+    pub fn source_at(&self, from: &Endpoint, target: IpAddr) -> Result<IpAddr, String> {
+        let own = self.addresses_at(from)?;
+        let kin = own.iter().map(IpNet::addr).find(|own| own.is_ipv4() == target.is_ipv4());
+        let version = if target.is_ipv4() { "IPv4" } else { "IPv6" };
+        kin.ok_or_else(|| format!("{from} has no {version} address to send from"))
+    }
+
+    /// Which interface of a place has an address.
+    pub fn interface_with(&self, place: &Place, address: IpAddr) -> Option<Endpoint> {
+        let has = |interface: &super::Interface| interface.addresses.iter().any(|net| net.addr() == address);
+        let (name, _) = self.interfaces(place)?.iter().find(|(_, interface)| has(interface))?;
+        Some(Endpoint { place: place.clone(), interface: name.clone() })
+    }
+
     /// A node's hosts(5): every node of the lab by name, at the address of each family that suits this one.
     pub fn hosts_file(&self, node: &NodeName) -> String {
         let own = self.addresses(&Place::Node(node.clone())).unwrap_or_default();

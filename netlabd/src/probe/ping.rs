@@ -32,13 +32,15 @@ pub struct Options {
     pub size: usize,
     /// The address to send from; without it, the kernel chooses.
     pub source: Option<IpAddr>,
+    /// Let no request be fragmented: one that is larger than the way's MTU fails.
+    pub dont_fragment: bool,
 }
 
 impl Default for Options {
     /// As ping(8): 56 bytes and a second between requests; three requests.
     fn default() -> Self {
         let second = Duration::from_secs(1);
-        Self { count: 3, interval: second, timeout: second, size: 56, source: None }
+        Self { count: 3, interval: second, timeout: second, size: 56, source: None, dont_fragment: false }
     }
 }
 
@@ -53,6 +55,9 @@ pub fn ping(socket: EchoSocket, target: Target, options: Options) -> io::Result<
     }
     if let Some(source) = options.source {
         socket.bind(target.socket_address(source))?;
+    }
+    if options.dont_fragment {
+        socket.forbid_fragments()?;
     }
     let (events, receiver) = mpsc::channel(WAITING);
     let token = Uuid::new_v4();
@@ -126,5 +131,9 @@ impl Ping {
 /// The kernel's words without Rust's "(os error 101)".
 fn words(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_owned()
+    let text = text.split(" (os error").next().unwrap_or_default();
+    if error.raw_os_error() == Some(libc::EMSGSIZE) {
+        return format!("{text}: larger than the MTU of the way");
+    }
+    text.to_owned()
 }

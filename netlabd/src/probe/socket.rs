@@ -74,6 +74,18 @@ impl EchoSocket {
         Ok(net::bind(self.fd.get_ref(), &source)?)
     }
 
+    /// Has the kernel refuse what is larger than the MTU (EMSGSIZE) and forbid routers to cut it: ip(7), ipv6(7).
+    pub(super) fn forbid_fragments(&self) -> io::Result<()> {
+        let fd = self.fd.get_ref();
+        match self.family {
+            Family::V4 => set(fd, (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER), libc::IP_PMTUDISC_DO),
+            Family::V6 => {
+                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER), libc::IPV6_PMTUDISC_DO)?;
+                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG), 1)
+            }
+        }
+    }
+
     /// Sends a message; waits while the kernel's buffer is full.
     pub(super) async fn send(&self, message: &[u8], to: SocketAddr) -> io::Result<()> {
         let send = |fd: &OwnedFd| Ok(net::sendto(fd, message, SendFlags::empty(), &to)?);

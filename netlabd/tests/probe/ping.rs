@@ -192,6 +192,26 @@ fn the_source_can_be_chosen() {
 }
 
 #[test]
+fn what_may_not_be_fragmented_is_refused() {
+    in_topology(|| async {
+        sh("ip -n router link set eth1 mtu 1400; ip -n b link set eth0 mtu 1400");
+        let whole = |size| Options { size, dont_fragment: true, ..quick(1) };
+        for to in ["198.18.0.1", "2001:db8:2::1"] {
+            // 28 bytes of headers for IPv4, 48 for IPv6; eth0 takes 1500 and the router 1400.
+            assert_eq!(run("a", to, whole(1352)).await.1.received, 1, "{to}");
+            // With IPv6 the sender hears from the router first that it must send smaller fragments.
+            assert!(run("a", to, Options { size: 2000, ..quick(3) }).await.1.received > 0, "{to}");
+            let (events, summary) = run("a", to, whole(1500)).await;
+            assert_eq!(summary.received, 0, "{to}");
+            let said = format!("{events:?}");
+            assert!(said.contains("Message too long: larger than the MTU"), "{to}: {said}");
+        }
+        let (events, summary) = run("a", "198.18.0.1", whole(1440)).await;
+        assert_eq!(summary.received, 0, "the router may not cut it: {events:?}");
+    });
+}
+
+#[test]
 fn pings_at_once_do_not_take_each_other_s_answers() {
     in_topology(|| async {
         let mut pings = Vec::new();

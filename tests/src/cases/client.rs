@@ -24,6 +24,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("client::machine_readable_output", machine_readable),
     Test::new("client::reads_standard_input", standard_input),
     Test::new("client::failed_check", failed_check),
+    Test::new("client::ping_from_a_source_and_in_one_piece", ping).needs(&[Feature::Vxlan]),
     Test::new("client::watch", watch),
     Test::new("client::interrupt_ends_the_waiting_only", interrupt),
     Test::new("client::doctor", doctor),
@@ -90,6 +91,27 @@ fn failed_check() {
     assert!(table.contains("192.0.2.99"), "{table}");
     let junit = host.ctl(&["check-lab", "small", "-o", "junit"]).code(7).stdout;
     assert!(junit.contains("<testsuite") && junit.contains("failures=\"2\""), "{junit}");
+}
+
+fn ping() {
+    let host = TestHost::started();
+    host.ctl(&["create-lab", "labs/vxlan.yaml"]).ok();
+    let ping = |args: &[&str]| host.ctl(&[&["ping", "vxlan"], args, &["-c", "1"]].concat());
+    let _ = ping(&["ns1", "ns2"]).code(0).says("PING ns2 (198.51.100.2, ns2:vxlan0) 56 bytes of data.");
+    let _ = ping(&["ns1", "ns2:eth0"]).code(0).says("PING ns2:eth0 (203.0.113.1) 56 bytes of data.");
+    for from in
+        [&["ns1:vxlan0", "ns2"][..], &["ns1", "ns2", "-I", "vxlan0"], &["ns1", "ns2", "-I", "198.51.100.1"]]
+    {
+        let _ = ping(from).code(0).says("from 198.51.100.1: 56 bytes");
+    }
+    // vxlan0 takes 1,450 bytes: 28 of them are headers here.
+    let _ = ping(&["ns1", "ns2", "-s", "1422", "--dont-fragment"]).code(0);
+    let _ = ping(&["ns1", "ns2", "-s", "1423", "-M", "do"]).code(1).says("Message too long");
+    let _ = ping(&["ns1", "ns2", "-s", "1423"]).code(0);
+    let _ = ping(&["ns1", "ns2", "-I", "192.0.2.99"]).code(2).complains("ns1 has no address 192.0.2.99");
+    let _ = ping(&["ns1", "ns2", "-I", "eth9"]).code(2).complains("ns1 has no interface eth9");
+    let _ = ping(&["ns1", "ns2", "-I", "2001:db8::1"]).code(2).complains("different IP versions");
+    let _ = ping(&["ns1:eth0", "ns2", "-I", "eth0"]).code(2).complains("both say where from");
 }
 
 fn watch() {
