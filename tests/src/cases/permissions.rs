@@ -53,8 +53,10 @@ fn no_group() {
     let mut host = TestHost::here();
     users::move_in(&host);
     let groups = fs::read_to_string("/etc/group").expect("the groups of the private host");
-    let without: String =
-        groups.lines().filter(|line| !line.starts_with("netlab")).map(|line| format!("{line}\n")).collect();
+    let without = groups
+        .lines()
+        .filter(|line| !line.starts_with("netlab"))
+        .fold(String::new(), |all, line| all + line + "\n");
     fs::write("/etc/group", &without).expect("taking the groups away");
     host.start();
     assert!(host.log().contains("groupadd --system netlab"), "{}", host.log());
