@@ -72,14 +72,15 @@ pub(crate) fn listen(path: &Path, group: &str) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(path);
     rustix::process::umask(before);
     let listener = listener?;
-    match group_id(group) {
-        Some(group) => chown(path, None, Some(group))?,
-        None => tracing::warn!(
+    if let Some(group) = group_id(group) {
+        chown(path, None, Some(group))?;
+    } else {
+        tracing::warn!(
             group,
             "the group does not exist: only root can connect to {}; make it (groupadd --system {group}) and \
              restart netlabd",
             path.display()
-        ),
+        );
     }
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
     Ok(listener)
