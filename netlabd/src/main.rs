@@ -88,7 +88,7 @@ async fn run(options: &Options) -> Result<(), Error> {
     if options.take_down {
         return takedown::run(kernel, &options.state_dir, &options.runtime_dir).await;
     }
-    kernel.limit(policy.config().lab.into());
+    kernel.limit(policy.config().lab.into(), policy.config().lab.into());
     let opened = Store::open(&options.state_dir)?;
     for aside in &opened.aside {
         tracing::error!(

@@ -40,7 +40,8 @@ pub async fn serve(
             Some(()) = hangup.recv() => {
                 reloading();
                 refused = reload(&policy, remote.as_ref()).err();
-                kernel.limit(policy.config().lab.into());
+                let lab = policy.config().lab;
+                kernel.limit(lab.into(), lab.into());
                 told = line(&manager.phases(), refused.as_deref());
                 notify(&[NotifyState::Ready, NotifyState::Status(&told)]);
             }

@@ -12,6 +12,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, UnixListener},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    time::Sleep,
 };
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::transport::server::Connected;
@@ -25,6 +26,11 @@ use crate::{
 /// How long to wait after an accept that failed, for example for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a client may take to begin to speak HTTP/2, as long as a TLS handshake.
+const SILENT: Duration = Duration::from_secs(10);
+/// Bytes of HTTP/2's connection preface (RFC 9113, 3.4).
+const PREFACE: usize = 24;
+
 /// What bytes come and go through.
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
@@ -34,6 +40,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub(super) struct Connection {
     stream: Box<dyn Duplex>,
     caller: Caller,
+    /// What is left of its preface, and until when it may be.
+    preface: Option<(usize, Pin<Box<Sleep>>)>,
     /// Its place among the remote ones.
     _listed: Option<Listed>,
     /// Its share of all connections.
@@ -135,8 +143,15 @@ impl Entrance {
             tracing::debug!(%caller, limit = self.each, "a user has too many connections");
             return;
         }
-        let connection =
-            Connection { stream, caller, _listed: listed, _permit: permit, _held: held, _open: Open::new() };
+        let connection = Connection {
+            stream,
+            caller,
+            preface: Some((PREFACE, Box::pin(tokio::time::sleep(SILENT)))),
+            _listed: listed,
+            _permit: permit,
+            _held: held,
+            _open: Open::new(),
+        };
         // Nobody takes it where the daemon stops.
         let _ = self.sender.send(Ok(connection)).await;
     }
@@ -172,7 +187,18 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Some((left, deadline)) = &mut self.preface {
+            *left = left.saturating_sub(buffer.filled().len() - before);
+            if *left == 0 {
+                self.preface = None;
+            } else if read.is_pending() && deadline.as_mut().poll(context).is_ready() {
+                let silent = io::Error::new(io::ErrorKind::TimedOut, "the client does not speak");
+                return Poll::Ready(Err(silent));
+            }
+        }
+        read
     }
 }
 

@@ -6,13 +6,13 @@ use netlab_proto::v1 as proto;
 use proto::{finding::Severity, host_service_server::HostService};
 use tonic::{Request, Response, Status};
 
-use super::caller::access;
+use super::{caller::access, neighbours};
 use crate::{
     exec::{Feature, Kernel},
     firewall::{self, Standing},
     kernel::Linux,
     model::is_fallback_device,
-    policy::Policy,
+    policy::{Config, Ids, Known, Policy},
 };
 
 /// The service.
@@ -47,8 +47,8 @@ impl HostService for Host {
         request: Request<proto::DiagnoseHostRequest>,
     ) -> Result<Response<proto::DiagnoseHostResponse>, Status> {
         access(&self.policy, &request)?;
-        let kernel = self.kernel.clone();
-        let findings = tokio::task::spawn_blocking(move || diagnose(&kernel))
+        let (kernel, config) = (self.kernel.clone(), self.policy.config());
+        let findings = tokio::task::spawn_blocking(move || diagnose(&kernel, &config))
             .await
             .map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new(proto::DiagnoseHostResponse {
@@ -77,10 +77,13 @@ fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String
     }
 }
 
-fn diagnose(kernel: &Linux) -> Vec<proto::Finding> {
+fn diagnose(kernel: &Linux, config: &Config) -> Vec<proto::Finding> {
     let mut findings: Vec<_> = Feature::ALL.into_iter().map(|feature| of_feature(kernel, feature)).collect();
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
     findings.push(bounds(kernel));
+    findings.push(ids(kernel, config.ids));
+    let tables = neighbours::findings(config.quotas.nodes).into_iter();
+    findings.extend(tables.map(|(name, severity, message)| finding("limit", &name, severity, message)));
     findings.push(forwarding());
     findings.extend(fallback_devices());
     findings.push(modules());
@@ -147,6 +150,39 @@ fn bounds(kernel: &Linux) -> proto::Finding {
             ),
         ),
     }
+}
+
+/// Who else has ids that labs have, or could have.
+fn ids(kernel: &Linux, ids: Ids) -> proto::Finding {
+    const SHOWN: usize = 3;
+    let about = |severity, message| finding("host", "ids", severity, message);
+    let known = Known::read();
+    let used = kernel.ids_in_use().unwrap_or_default();
+    if let Some(who) = used.into_iter().find_map(|first| known.conflict(first)) {
+        return about(
+            Severity::Warning,
+            format!(
+                "a lab has ids of {who}, whose files it may read and write: delete that lab and create it again, it is \
+                 given others (get-lab and /proc/self/uid_map in a node tell which)"
+            ),
+        );
+    }
+    let all: Vec<_> = known.within(&ids.all()).collect();
+    if all.is_empty() {
+        return about(
+            Severity::Ok,
+            format!("labs have ids {ids}, and nobody else on this host has any of them"),
+        );
+    }
+    let shown = all.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let more = if all.len() > SHOWN { format!(" and {} more", all.len() - SHOWN) } else { String::new() };
+    about(
+        Severity::Warning,
+        format!(
+            "ids {ids} are for labs, but {shown}{more} have some of them: labs get none of those; set first and labs in \
+             [ids] of netlabd's configuration to a range of their own"
+        ),
+    )
 }
 
 /// The host's forwarding, which labs turn on.

@@ -4,6 +4,7 @@ use std::{pin::Pin, sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
 use proto::{lab_event::Body, lab_service_server::LabService};
+use tokio::sync::Semaphore;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
@@ -29,12 +30,17 @@ pub(super) struct Labs {
     manager: Manager,
     kernel: Arc<Linux>,
     policy: Policy,
+    /// Room for plans: one of a large lab takes as much memory as the lab.
+    plans: Arc<Semaphore>,
 }
+
+/// How many plans are made at once; more wait.
+const PLANS: usize = 4;
 
 impl Labs {
     /// Serves the labs of `manager`, whose nodes are on `kernel`, to whom `policy` allows it.
     pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
-        Self { manager, kernel, policy }
+        Self { manager, kernel, policy, plans: Arc::new(Semaphore::new(PLANS)) }
     }
 
     /// Runs what blocks where it may, and logs it.
@@ -147,6 +153,8 @@ impl LabService for Labs {
         let request = request.into_inner();
         let (lab, _) = self.read(request.lab)?;
         let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
+        // The semaphore is never closed.
+        let _room = self.plans.acquire().await.ok();
         let plan = self
             .run("plan", &name, access, move |manager, access| manager.plan(&lab, from_scratch, access))
             .await?;

@@ -12,6 +12,7 @@ mod gate;
 mod host_service;
 mod lab_service;
 mod meter;
+mod neighbours;
 mod node_service;
 mod ping;
 mod plan;

@@ -23,7 +23,7 @@ use crate::{
     kernel::Linux,
     metrics::meters,
     model::{Lab, LabName, NodeName, Place},
-    policy::{Access, Held, Owner, Policy, Session},
+    policy::{Access, Held, Owner, Policy, Session, Share},
     probe,
     reconcile::Manager,
     sandbox::Child,
@@ -90,6 +90,7 @@ impl Nodes {
         let address = lab
             .address_for(&from, &to)
             .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
+        access.may_ping(&lab, &from, &address)?;
         options.source = ping::source(&lab, &from, &request.source, address)?;
         let started = proto::PingStarted {
             address: address.to_string(),
@@ -170,12 +171,16 @@ impl Nodes {
         access: &Access,
         request: &proto::CaptureRequest,
     ) -> Result<
-        (tokio::sync::mpsc::Receiver<Result<capture::Chunk, capture::Ended>>, Held<(Owner, Session)>),
+        (
+            tokio::sync::mpsc::Receiver<Result<capture::Chunk, capture::Ended>>,
+            (Held<(Owner, Session)>, Share),
+        ),
         Status,
     > {
         let lab = self.lab(&request.lab, access)?;
         let session = self.policy.begin(access, Session::Capture)?;
         let sources = self.sources(&lab, &request.interfaces)?;
+        let memory = self.policy.capture_memory(access, sources.len())?;
         let snapshot_length = match request.snapshot_length {
             0 => SNAPSHOT,
             length @ 1..=SNAPSHOT => length,
@@ -192,17 +197,18 @@ impl Nodes {
         let promiscuous = request.promiscuous;
         let options = capture::Options { filter, count, snapshot_length, promiscuous };
         let there = self.there(&lab.name, &request.interfaces);
-        let chunks = capture::start(&sources, options, there).map_err(|error| match error {
-            capture::OpenError::NoInterface(_) => {
-                status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
-            }
-            capture::OpenError::Filter(_) => status::status(Code::InvalidArgument, "BAD_FILTER", error),
-            capture::OpenError::Hardware { .. } => {
-                status::status(Code::FailedPrecondition, "NOT_CAPTURABLE", error)
-            }
-            capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
-        })?;
-        Ok((chunks, session))
+        let chunks =
+            capture::start(&sources, options, memory.bytes(), there).map_err(|error| match error {
+                capture::OpenError::NoInterface(_) => {
+                    status::status(Code::NotFound, "INTERFACE_NOT_FOUND", error)
+                }
+                capture::OpenError::Filter(_) => status::status(Code::InvalidArgument, "BAD_FILTER", error),
+                capture::OpenError::Hardware { .. } => {
+                    status::status(Code::FailedPrecondition, "NOT_CAPTURABLE", error)
+                }
+                capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
+            })?;
+        Ok((chunks, (session, memory)))
     }
 
     /// The interfaces of a capture. On the host only those that the lab made there: what else passes

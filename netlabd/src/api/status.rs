@@ -92,6 +92,7 @@ impl From<&Denied> for Status {
     fn from(denied: &Denied) -> Self {
         let (code, reason) = match denied {
             Denied::Outsider { .. } | Denied::Unknown { .. } => (Code::PermissionDenied, "NOT_A_MEMBER"),
+            Denied::Ping { .. } => (Code::PermissionDenied, "HOST_POLICY"),
             Denied::NotOwner { .. } => (Code::PermissionDenied, "NOT_OWNER"),
             Denied::Quota { .. } => (Code::ResourceExhausted, "QUOTA_EXCEEDED"),
             Denied::Host(found) => {

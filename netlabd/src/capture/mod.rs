@@ -26,8 +26,6 @@ use tap::{File, Tap};
 
 /// Chunks handed on and not yet taken.
 const CHUNKS: usize = 4;
-/// Bytes of the kernel's buffers of one capture, shared by its sockets.
-const BUFFER: usize = 16 << 20;
 /// Bytes that each socket has at least.
 const SMALLEST: usize = 1 << 20;
 
@@ -77,16 +75,17 @@ pub enum Ended {
     NodeGone,
 }
 
-/// Starts a capture. The first chunk, the head of the file, comes once all sockets listen. It ends
+/// Starts a capture with buffers of about `memory` bytes in all. The first chunk, the head of the file, comes once all sockets listen. It ends
 /// after `count` packets, when the receiver is dropped, when all interfaces are gone, or soon after
 /// `there` says that the nodes are not.
 pub fn start(
     sources: &[Source],
     options: Options,
+    memory: usize,
     there: impl Fn() -> bool + Send + 'static,
 ) -> Result<mpsc::Receiver<Result<Chunk, Ended>>, OpenError> {
     let mut file = File::new(now_ns());
-    let size = (BUFFER / sources.len().max(1)).max(SMALLEST);
+    let size = (memory / sources.len().max(1)).max(SMALLEST);
     let open = |source| Tap::open(source, &options, size, &mut file);
     let taps = sources.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (sender, receiver) = mpsc::channel(CHUNKS);

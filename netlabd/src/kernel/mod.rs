@@ -37,7 +37,8 @@ use crate::{
     exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, SysctlKey, observed::Observed},
     plan::{Op, Plan},
-    sandbox::{Child, Command, IdRange, Limits},
+    policy::EACH,
+    sandbox::{Ceilings, Child, Command, IdRange, Limits},
 };
 
 use busy::Busy;
@@ -96,8 +97,11 @@ impl Linux {
         self.busy.longest()
     }
 
-    /// Bounds what the processes of labs may use, of those that run too.
-    pub fn limit(&self, limits: Limits) {
+    /// Bounds what the processes of labs may use, of those that run too; `ceilings` are of labs that are made from
+    /// now on.
+    pub fn limit(&self, limits: Limits, ceilings: Ceilings) {
+        let processes = if self.bounds().is_ok() { u64::MAX } else { limits.processes.into() };
+        self.spaces.limit(Ceilings { processes, ..ceilings });
         if let Err(error) = self.commands.limit(limits) {
             tracing::warn!(%error, "the bounds of labs' processes stay as they were");
         }
@@ -117,7 +121,7 @@ impl Linux {
         limits: Limits,
         command: Command,
     ) -> Result<Child, Failure> {
-        let ids = IdRange { base: first_id, count: spaces::IDS };
+        let ids = IdRange { base: first_id, count: EACH };
         self.commands.run(&self.spaces, lab, node, ids, limits, command)
     }
 

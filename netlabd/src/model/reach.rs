@@ -54,6 +54,17 @@ impl Lab {
         Some(Endpoint { place: place.clone(), interface: name.clone() })
     }
 
+    /// Whether an address is the lab's: a node has it, or it lies in the network of an interface of the lab on the
+    /// host.
+    pub fn has_address(&self, address: &IpAddr) -> bool {
+        let of = |place: &Place| self.addresses(place).unwrap_or_default();
+        of(&Place::Host).iter().any(|net| net.contains(address))
+            || self
+                .nodes
+                .keys()
+                .any(|node| of(&Place::Node(node.clone())).iter().any(|net| net.addr() == *address))
+    }
+
     /// A node's hosts(5): every node of the lab by name, at the address of each family that suits this one.
     pub fn hosts_file(&self, node: &NodeName) -> String {
         let own = self.addresses(&Place::Node(node.clone())).unwrap_or_default();

@@ -1,16 +1,17 @@
 //! What one caller may do, by the configuration at the time of the request.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use super::{
     caller::{Caller, Role},
     config::Config,
     denied::Denied,
     host,
+    ids::Ids,
     owner::Owner,
     quota::{Session, Usage},
 };
-use crate::model::{Lab, LabName};
+use crate::model::{Lab, LabName, Place};
 
 /// What one caller may do. An outsider has none.
 #[derive(Debug, Clone)]
@@ -61,6 +62,18 @@ impl Access {
         if violations.is_empty() { Ok(()) } else { Err(Denied::Host(violations)) }
     }
 
+    /// Refuses a ping from the host to an address that is not the lab's: what the host sends to others is not a lab's
+    /// business.
+    ///
+    /// # Errors
+    /// [`Denied::Ping`].
+    pub fn may_ping(&self, lab: &Lab, from: &Place, address: &IpAddr) -> Result<(), Denied> {
+        if self.admin() || *from != Place::Host || lab.has_address(address) {
+            return Ok(());
+        }
+        Err(Denied::Ping { lab: lab.name.clone(), address: *address })
+    }
+
     /// Refuses a lab for which there is no room: `others` is what the owner's other labs take, `before`
     /// what this one takes already. Giving back is always allowed.
     ///
@@ -97,6 +110,16 @@ impl Access {
         ];
         let full = all.into_iter().find(|(_, used, limit)| !self.admin() && *used >= u64::from(*limit));
         full.map_or(Ok(()), |(quota, used, limit)| Err(Denied::Quota { quota, used, asked: 1, limit }))
+    }
+
+    /// Bytes that the caller's captures may have.
+    pub(super) fn capture_memory(&self) -> u64 {
+        if self.admin() { u64::MAX } else { self.config.quotas.capture_memory.0 }
+    }
+
+    /// The ids that labs may have.
+    pub fn ids(&self) -> Ids {
+        self.config.ids
     }
 
     /// How many sessions of a kind the caller may have at once.

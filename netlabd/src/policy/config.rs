@@ -8,12 +8,12 @@ use std::{
 
 use serde::Deserialize;
 
-pub use super::tls::Tls;
 use super::{
     MEMBERS,
     address::Listen,
     value::{Bytes, NamePattern, Pool, Prefix},
 };
+pub use super::{ids::Ids, tls::Tls};
 use crate::{sandbox, suggest::nearest};
 
 /// Where the configuration is looked for unless one is named.
@@ -59,6 +59,8 @@ pub struct Config {
     pub limits: Limits,
     /// What the processes of each lab may use.
     pub lab: LabLimits,
+    /// Which user and group ids labs have.
+    pub ids: Ids,
     /// Metrics for Prometheus. Takes effect at the next start.
     pub metrics: MetricsConfig,
     /// Remote clients.
@@ -118,6 +120,8 @@ pub struct Quotas {
     pub exec_sessions: u32,
     /// Captures at once. Default: 16.
     pub captures: u32,
+    /// Memory of all captures together. Default: 80 MiB.
+    pub capture_memory: Bytes,
     /// Commands that run on without a client (`exec --detach`), in all labs together. Default: 64.
     pub detached_commands: u32,
     /// The same in one lab. Default: 32.
@@ -132,6 +136,7 @@ impl Default for Quotas {
             links: 1_000,
             exec_sessions: 64,
             captures: 16,
+            capture_memory: Bytes(80 << 20),
             detached_commands: 64,
             detached_commands_per_lab: 32,
         }
@@ -181,12 +186,50 @@ pub struct LabLimits {
     pub pids_max: NonZeroU32,
     /// Whether commands may open `/dev/net/tun` and so make tun and tap interfaces. Default: no.
     pub tun: bool,
+    /// Signals that wait to be delivered and timers, of the lab as a whole. Default: 4,096.
+    pub pending_signals: NonZeroU32,
+    /// Bytes of POSIX message queues, of the lab as a whole. Default: 800 KiB.
+    pub message_queues: Bytes,
+    /// Instances of inotify(7), of each user id in the lab. Default: 128.
+    pub inotify_instances: NonZeroU32,
+    /// Its watches. Default: 16,384.
+    pub inotify_watches: NonZeroU32,
+    /// Groups of fanotify(7), of each user id in the lab. Default: 16.
+    pub fanotify_groups: NonZeroU32,
+    /// Its marks. Default: 1,024.
+    pub fanotify_marks: NonZeroU32,
 }
 
 impl Default for LabLimits {
     fn default() -> Self {
-        let pids_max = NonZeroU32::new(4_096).unwrap_or(NonZeroU32::MAX);
-        Self { memory_max: Bytes(2 << 30), pids_max, tun: false }
+        let number =
+            |number: u64| u32::try_from(number).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX);
+        let ceilings = sandbox::Ceilings::default();
+        Self {
+            memory_max: Bytes(2 << 30),
+            pids_max: number(4_096),
+            tun: false,
+            pending_signals: number(ceilings.pending_signals),
+            message_queues: Bytes(ceilings.message_queues),
+            inotify_instances: number(ceilings.inotify_instances),
+            inotify_watches: number(ceilings.inotify_watches),
+            fanotify_groups: number(ceilings.fanotify_groups),
+            fanotify_marks: number(ceilings.fanotify_marks),
+        }
+    }
+}
+
+impl From<LabLimits> for sandbox::Ceilings {
+    fn from(limits: LabLimits) -> Self {
+        Self {
+            processes: limits.pids_max.get().into(),
+            pending_signals: limits.pending_signals.get().into(),
+            message_queues: limits.message_queues.0,
+            inotify_instances: limits.inotify_instances.get().into(),
+            inotify_watches: limits.inotify_watches.get().into(),
+            fanotify_groups: limits.fanotify_groups.get().into(),
+            fanotify_marks: limits.fanotify_marks.get().into(),
+        }
     }
 }
 
@@ -264,11 +307,11 @@ mod tests {
         let example = include_str!("../../../systemd/config.toml");
         assert_eq!(Config::parse(example, Path::new("config.toml")), Ok(Config::default()));
         // Each default stands there as a line to be changed, so what is left out is found here.
-        for section in ["[policy]", "[quotas]", "[limits]", "[lab]", "[metrics]", "[tls]"] {
+        for section in ["[policy]", "[quotas]", "[limits]", "[lab]", "[ids]", "[metrics]", "[tls]"] {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 30, "every setting is in the example");
+        assert_eq!(settings, 40, "every setting is in the example");
     }
 
     #[test]
@@ -308,6 +351,13 @@ mod tests {
         assert!(
             error("[lab]\nmemory_max = \"2T\"\n").starts_with("c.toml:2:14: \"2T\" is not a number of bytes")
         );
+        assert!(error("[ids]\nlabs = -1\n").starts_with("c.toml:2:8: "));
+        assert!(error("\n[ids]\nfirst = 1000\n").starts_with("c.toml:2:1: first must be 65536 or more"));
+        assert!(error("[lab]\ninotify_watches = 0\n").starts_with("c.toml:2:19: "));
+        assert!(
+            error("[lab]\nmessage_queues = \"much\"\n").starts_with("c.toml:2:18: \"much\" is not a number")
+        );
+        assert!(error("[quotas]\ndetached_commands = -1\n").starts_with("c.toml:2:21: "));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why something is not permitted.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use crate::model::LabName;
 
@@ -33,6 +33,17 @@ pub enum Denied {
         lab: LabName,
         /// Its owner in words, for example `alice (uid 1000)`.
         owner: String,
+    },
+    /// A ping from the host to elsewhere.
+    #[error(
+        "{address} is no address of lab {lab}: from the host, members may ping their labs only; ping from a node, or \
+         ask a member of group netlab-admin"
+    )]
+    Ping {
+        /// The lab.
+        lab: LabName,
+        /// Where to.
+        address: IpAddr,
     },
     /// The lab would touch more of the host than the policy allows.
     #[error("{}", .0.iter().map(|violation| violation.message.as_str()).collect::<Vec<_>>().join("; "))]

@@ -12,10 +12,12 @@ pub mod config;
 mod counters;
 mod denied;
 mod host;
+mod ids;
 mod owner;
 mod peer;
 mod people;
 mod quota;
+mod share;
 mod tls;
 mod value;
 
@@ -31,10 +33,14 @@ pub use caller::{ADMINS, Caller, MEMBERS, Remote, Role};
 pub use config::{Config, ConfigError};
 pub use counters::{Counters, Held};
 pub use denied::{Denied, Violation};
+pub use ids::{EACH, Ids, Known, overlap};
 pub use owner::Owner;
 pub use people::{group_id, user_name};
 pub use quota::{Session, Usage};
+pub use share::Share;
 pub use tls::User;
+
+use share::Shares;
 
 /// The administrator's policy, shared by all that ask; it may be read again while the daemon runs.
 #[derive(Debug, Clone)]
@@ -48,13 +54,20 @@ struct Shared {
     named: bool,
     config: RwLock<Arc<Config>>,
     sessions: Counters<(Owner, Session)>,
+    captures: Shares,
 }
 
 impl Policy {
     /// Reads the configuration: `file`, which must exist if it was `named`.
     pub fn open(file: PathBuf, named: bool) -> Result<Self, ConfigError> {
         let config = RwLock::new(Arc::new(Config::read(&file, named)?));
-        Ok(Self(Arc::new(Shared { file, named, config, sessions: Counters::default() })))
+        Ok(Self(Arc::new(Shared {
+            file,
+            named,
+            config,
+            sessions: Counters::default(),
+            captures: Shares::default(),
+        })))
     }
 
     /// Reads the file again, without using it yet.
@@ -94,6 +107,14 @@ impl Policy {
     /// How many sessions of all users are under way.
     pub fn under_way(&self, session: Session) -> u64 {
         self.0.sessions.in_use(|(_, counted)| *counted == session)
+    }
+
+    /// Memory for a capture of so many interfaces.
+    ///
+    /// # Errors
+    /// [`Denied::Quota`].
+    pub fn capture_memory(&self, access: &Access, interfaces: usize) -> Result<Share, Denied> {
+        self.0.captures.take(access.caller().owner.clone(), interfaces, access.capture_memory())
     }
 
     /// How many sessions of a caller are under way.

@@ -12,6 +12,28 @@ pub fn user_name(uid: u32) -> Option<String> {
     field(&fs::read_to_string("/etc/passwd").ok()?, 2, &uid.to_string(), 0).map(ToOwned::to_owned)
 }
 
+/// A user or group with that id, from wherever the host knows them (`getpwuid(3)`, `getgrgid(3)`).
+#[allow(unsafe_code, reason = "no safe wrapper exists")]
+pub(super) fn from_anywhere(id: u32) -> Option<String> {
+    let mut buffer: Vec<libc::c_char> = vec![0; 16 << 10];
+    // SAFETY: plain data, which the calls fill; the text they point to is in the buffer, which lives on.
+    unsafe {
+        let mut user: libc::passwd = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        libc::getpwuid_r(id, &raw mut user, buffer.as_mut_ptr(), buffer.len(), &raw mut found);
+        if !found.is_null() {
+            return Some(format!("user {}", std::ffi::CStr::from_ptr(user.pw_name).to_string_lossy()));
+        }
+        let mut group: libc::group = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        libc::getgrgid_r(id, &raw mut group, buffer.as_mut_ptr(), buffer.len(), &raw mut found);
+        if found.is_null() {
+            return None;
+        }
+        Some(format!("group {}", std::ffi::CStr::from_ptr(group.gr_name).to_string_lossy()))
+    }
+}
+
 /// The ids of a user and of the user's own group in `/etc/passwd`.
 pub(super) fn user_ids(name: &str) -> Option<(u32, u32)> {
     let text = fs::read_to_string("/etc/passwd").ok()?;
@@ -64,5 +86,7 @@ mod tests {
     fn root_has_a_name() {
         assert_eq!(shown(0), "root (uid 0)");
         assert_eq!(shown(3_999_999_999), "uid 3999999999");
+        assert_eq!(from_anywhere(0).as_deref(), Some("user root"));
+        assert_eq!(from_anywhere(3_999_999_999), None);
     }
 }

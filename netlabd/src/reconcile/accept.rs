@@ -9,7 +9,7 @@ use std::{
 use netlab_proto::v1 as proto;
 
 use super::{
-    Error, FIRST_ID, IDS, MAX_LABS, Manager,
+    Error, Manager,
     entry::{Desired, Entry, Why},
     preflight, rollback,
 };
@@ -20,7 +20,7 @@ use crate::{
     metrics::meters,
     model::{Lab, NodeName, Place, observed::Observed},
     plan::{Plan, Target, diff, from_nothing},
-    policy::{Access, Owner, Usage},
+    policy::{Access, Ids, Known, Owner, Usage, overlap},
     store::{self, Record},
 };
 
@@ -90,7 +90,7 @@ impl Manager {
             owner_uid: access.caller().owner.uid(),
             owner_remote: access.caller().owner.remote().to_owned(),
             spec: Some(store::encode(&spec)),
-            first_id: self.free_ids()?,
+            first_id: self.free_ids(access.ids())?,
             ..Record::default()
         };
         let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
@@ -197,6 +197,8 @@ impl Manager {
     /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
     pub fn plan(&self, lab: &Arc<Lab>, from_scratch: bool, access: &Access) -> Result<Plan, Error> {
         if from_scratch {
+            // It touches nothing, but costs as much as the lab.
+            access.room(Usage::default(), Usage::default(), lab)?;
             return Ok(from_nothing(lab));
         }
         if let Ok(entry) = self.entry(&lab.name) {
@@ -253,17 +255,21 @@ impl Manager {
         if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
     }
 
-    fn free_ids(&self) -> Result<u32, Error> {
+    /// A range of ids that neither a lab nor anybody on the host has.
+    fn free_ids(&self, ids: Ids) -> Result<u32, Error> {
         // Labs of which nothing can be read run on with theirs.
         let mut taken = self.0.kernel.ids_in_use()?;
         taken.extend(self.0.labs().values().map(|entry| entry.state().record.first_id));
-        let free = (0..MAX_LABS).map(|number| FIRST_ID + number * IDS).find(|id| !taken.contains(id));
-        free.ok_or_else(|| {
-            Failure::new(
-                "host",
-                format!("there are {MAX_LABS} labs already, as many as have user ids; delete some"),
-            )
-            .into()
+        let known = Known::read();
+        let is_free =
+            |id: &u32| !taken.iter().any(|other| overlap(*other, *id)) && known.conflict(*id).is_none();
+        ids.ranges().find(is_free).ok_or_else(|| {
+            let message = format!(
+                "all {} ranges of ids for labs ({ids}) are taken, by labs or by users, groups and subordinate ids of \
+                 this host (netlabctl doctor tells of those); delete labs, or set others in [ids] of netlabd's configuration",
+                ids.labs()
+            );
+            Failure::new("host", message).into()
         })
     }
 }

@@ -51,15 +51,6 @@ use status::Status;
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
 
-/// First id of the first lab's user namespace; above what systemd and distributions give out.
-const FIRST_ID: u32 = 0x7000_0000;
-
-/// User and group ids of one lab.
-const IDS: u32 = 65_536;
-
-/// Most labs of one host: what fits below 2^31, above which ids make trouble.
-const MAX_LABS: u32 = (0x8000_0000 - FIRST_ID) / IDS;
-
 /// All labs of the host. Calls block, on the disk or the kernel, unless they say otherwise.
 #[derive(Clone)]
 pub struct Manager(Arc<Shared>);

@@ -1,8 +1,14 @@
 //! From host root to a lab's root, with no way back: identity, capabilities, resource limits.
 
 use rustix::{
-    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
-    thread::{CapabilitySet, Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
+    process::{
+        DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior,
+        set_parent_process_death_signal, setrlimit,
+    },
+    thread::{
+        CapabilitySet, CapabilitySets, Gid, Uid, capabilities as held, set_capabilities,
+        set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    },
 };
 
 use super::{
@@ -25,6 +31,23 @@ const KEPT: CapabilitySet = CapabilitySet::NET_ADMIN
 
 /// Most open files of a process; few programs expect more than the soft limit.
 const FILES: (u64, u64) = (1024, 65_536);
+
+/// Becomes the owner of a user namespace that is yet to be made, who is nobody else's id; keeps the capabilities,
+/// which it takes where ordinary users may make none.
+pub(super) fn become_owner(id: u32) -> Result<(), Failure> {
+    let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
+    let have = held(None).at(Step::Identity)?;
+    set_keep_capabilities(true).at(Step::Identity)?;
+    set_thread_groups(&[]).at(Step::Identity)?;
+    set_thread_res_gid(gid, gid, gid).at(Step::Identity)?;
+    set_thread_res_uid(uid, uid, uid).at(Step::Identity)?;
+    let sets = CapabilitySets { effective: have.permitted, ..have };
+    set_capabilities(None, sets).at(Step::Identity)?;
+    set_keep_capabilities(false).at(Step::Identity)?;
+    // The change of identity has cleared both.
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).at(Step::Identity)?;
+    set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Identity)
+}
 
 /// Becomes user and group 0 of the lab's user namespace, which was entered before. Clears the parent
 /// death signal.

@@ -17,7 +17,9 @@ use rustix::{
 
 use super::{
     error::{Result, Step, errno},
-    init, pin,
+    init,
+    owner::{as_owner, owner_of},
+    pin,
 };
 
 /// Pause before looking again for what a process has forked meanwhile.
@@ -27,19 +29,27 @@ const AGAIN: Duration = Duration::from_millis(5);
 /// namespace `network`, and waits until they are gone, for `limit` at most. Processes of others in there
 /// (`ip netns exec`) go on.
 pub fn end_in(path: &Path, network: BorrowedFd<'_>, limit: Duration) -> Result<()> {
-    let failed = |errno| Step::EndProcesses.errno(errno);
+    let failed = |errno| match errno {
+        Errno::AGAIN => Step::StartHelper.errno(errno),
+        errno => Step::EndProcesses.errno(errno),
+    };
     let Some(lab) = pin::open_pin(path)? else { return Ok(()) };
+    // Only who owns the lab's user namespace may look at its processes and signal them.
+    let owner = owner_of(network).map_err(failed)?;
+    as_owner(owner, || end(lab.as_fd(), network, limit)).map_err(failed)
+}
+
+fn end(lab: BorrowedFd<'_>, network: BorrowedFd<'_>, limit: Duration) -> Result<(), Errno> {
     let of = |fd: BorrowedFd<'_>| identity(&format!("/proc/self/fd/{}", fd.as_raw_fd()));
-    let wanted = (of(lab.as_fd()), of(network));
-    let (Some(lab), Some(network)) = wanted else { return Err(failed(Errno::BADF)) };
+    let wanted = (of(lab), of(network));
+    let (Some(lab), Some(network)) = wanted else { return Err(Errno::BADF) };
     let inside = |process: i32| {
         identity(&format!("/proc/{process}/ns/net")) == Some(network)
             && identity(&format!("/proc/{process}/ns/pid")) == Some(lab)
     };
     let deadline = Instant::now() + limit;
     loop {
-        let found: Vec<i32> =
-            processes().map_err(|error| failed(errno(error)))?.filter(|p| inside(*p)).collect();
+        let found: Vec<i32> = processes().map_err(errno)?.filter(|p| inside(*p)).collect();
         if found.is_empty() {
             return Ok(());
         }
@@ -52,11 +62,11 @@ pub fn end_in(path: &Path, network: BorrowedFd<'_>, limit: Duration) -> Result<(
             }
             match pidfd_send_signal(&handle, Signal::KILL) {
                 Ok(()) | Err(Errno::SRCH) => {}
-                Err(errno) => return Err(failed(errno)),
+                Err(errno) => return Err(errno),
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            if !init::wait_end(handle.as_fd(), left).map_err(failed)? {
-                return Err(failed(Errno::TIMEDOUT));
+            if !init::wait_end(handle.as_fd(), left)? {
+                return Err(Errno::TIMEDOUT);
             }
         }
         std::thread::sleep(AGAIN);

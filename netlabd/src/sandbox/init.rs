@@ -5,7 +5,7 @@
 //! daemon; the pinned namespace leads back to it.
 
 use std::{
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
     path::Path,
     time::{Duration, Instant},
 };
@@ -17,7 +17,7 @@ use rustix::{
         Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal,
         set_parent_process_death_signal, waitid,
     },
-    thread::{LinkNameSpaceType, UnshareFlags},
+    thread::{LinkNameSpaceType, Uid, UnshareFlags},
 };
 
 use super::{
@@ -28,6 +28,7 @@ use super::{
     error::{Error, Result, Step},
     helper::Helper,
     namespace::{UserNamespace, enter, open_own, unshare},
+    owner::as_owner,
     pin, seccomp,
 };
 
@@ -89,13 +90,30 @@ impl LabInit {
         matches!(wait_end(self.process.as_fd(), Duration::ZERO), Ok(false))
     }
 
+    /// The lab's root, as the host numbers it; `None` where init has ended.
+    fn root(&self) -> Option<Uid> {
+        let field = |text: &str, name: &str, nth: usize| -> Option<u32> {
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.split_whitespace().nth(nth)?.parse().ok()
+        };
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", self.process.as_raw_fd())).ok()?;
+        let status = std::fs::read_to_string(format!("/proc/{}/status", field(&info, "Pid:", 0)?)).ok()?;
+        // The number may be another process's by now: then this one has ended.
+        let root = field(&status, "Uid:", 1).map(Uid::from_raw);
+        root.filter(|_| self.runs())
+    }
+
     /// Ends every process of the lab and waits until they are gone, for `limit` at most. What ignores
     /// SIGTERM gets no choice: this is SIGKILL by the kernel's own hand.
     pub fn end(&self, limit: Duration) -> Result<()> {
         let failed = |errno| Step::EndInit.errno(errno);
-        match pidfd_send_signal(&self.process, Signal::KILL) {
-            Ok(()) | Err(Errno::SRCH) => {}
-            Err(errno) => return Err(failed(errno)),
+        // It runs as the lab's root, and netlabd may not signal whom it likes.
+        let kill = || pidfd_send_signal(&self.process, Signal::KILL);
+        match self.root().map(|root| as_owner(root, kill)) {
+            // It has ended.
+            None | Some(Ok(()) | Err(Errno::SRCH)) => {}
+            Some(Err(Errno::AGAIN)) => return Err(Step::StartHelper.errno(Errno::AGAIN)),
+            Some(Err(errno)) => return Err(failed(errno)),
         }
         if !wait_end(self.process.as_fd(), limit).map_err(failed)? {
             return Err(failed(Errno::TIMEDOUT));

@@ -2,13 +2,15 @@
 //!
 //! A lab has one user namespace ([`UserNamespace`]) that owns the network namespaces of its nodes, and
 //! one process namespace, which ends with its init ([`LabInit`]); [`pin()`] keeps namespaces when no
-//! process is inside. [`spawn`] runs a command in a node. [`Cgroups`] bound a lab's memory and processes.
+//! process is inside. [`spawn`] runs a command in a node. [`Cgroups`] bound a lab's memory and processes,
+//! [`Ceilings`] what the kernel counts by user.
 //!
 //! What needs a process with one thread is done by a helper: the daemon's own program, which calls
 //! [`dispatch()`] first in `main`. All functions block for the time they state: call them from a thread
 //! that may.
 
 mod attributes;
+mod ceilings;
 mod cgroup;
 mod channel;
 mod confine;
@@ -23,6 +25,7 @@ mod init;
 mod monitor;
 mod mounts;
 mod namespace;
+mod owner;
 mod pin;
 mod proc;
 mod seccomp;
@@ -30,6 +33,7 @@ mod spec;
 mod streams;
 mod terminal;
 
+pub use ceilings::Ceilings;
 pub use cgroup::{Cgroup, Cgroups, Limits};
 pub use dispatch::dispatch;
 pub use error::{Error, Result, Step};

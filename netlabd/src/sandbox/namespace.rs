@@ -1,8 +1,10 @@
 //! A lab's user namespace, and the network namespaces that belong to it.
 //!
-//! The user namespace is owned by uid 0 and maps a range of ids of its own, so root in one lab is
-//! nobody on the host and in every other lab. Whoever has all capabilities inside it has none over
-//! what the host's user namespace owns. See `user_namespaces(7)`.
+//! The user namespace maps a range of ids of its own, so root in one lab is nobody on the host and in every
+//! other lab. Whoever has all capabilities inside it has none over what the host's user namespace owns. Its
+//! owner is the first of these ids, so that what its processes take is counted for the lab and not for the
+//! host's root. An owner has all power over the namespace from outside: nobody runs as that id there but the
+//! helper that makes it, and threads of netlabd for a moment. See `user_namespaces(7)`.
 
 use std::{
     fs,
@@ -19,7 +21,9 @@ use rustix::{
 };
 
 use super::{
+    ceilings::Ceilings,
     channel::{Channel, MAX_FDS},
+    confine,
     dispatch::{At, Failure, Task, done, request},
     error::{Error, Result, Step, errno},
     helper::Helper,
@@ -43,12 +47,14 @@ pub struct UserNamespace(OwnedFd);
 impl UserNamespace {
     /// Creates one that maps `ids` and allows no user namespace within. Blocks for about 2 ms.
     pub fn create(ids: IdRange) -> Result<Self> {
-        Ok(Self::create_with(ids, 0)?.0)
+        Ok(Self::create_with(ids, Ceilings::default(), 0)?.0)
     }
 
-    /// Creates one, and at once `n` network namespaces as [`Self::create_network_namespaces`] does.
-    pub fn create_with(ids: IdRange, n: usize) -> Result<(Self, Vec<OwnedFd>)> {
+    /// Creates one that takes no more than `ceilings`, and at once `n` network namespaces as
+    /// [`Self::create_network_namespaces`] does.
+    pub fn create_with(ids: IdRange, ceilings: Ceilings, n: usize) -> Result<(Self, Vec<OwnedFd>)> {
         let mut helper = Helper::start(Task::User)?;
+        helper.send(&ceilings.encode(ids.base), &[])?;
         let fd = one(helper.done()?.1)?;
         // Mapped before anything else happens inside: a process there has ids only from here on.
         for file in ["uid_map", "gid_map"] {
@@ -122,7 +128,7 @@ pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<boo
 
 /// Opens the user namespace that owns `namespace` (`NS_GET_USERNS` of `ioctl_nsfs(2)`).
 #[allow(unsafe_code, reason = "rustix knows no nsfs requests")]
-fn owner(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+pub(super) fn owner(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     use std::os::fd::FromRawFd;
 
     const NS_GET_USERNS: ioctl::Opcode = ioctl::opcode::none(0xb7, 0x1);
@@ -190,7 +196,7 @@ fn one(fds: Vec<OwnedFd>) -> Result<OwnedFd> {
 }
 
 /// Writes `text` to a file of /proc in a single write, as id maps want it.
-fn write_once(path: &str, text: &str) -> Result<(), Errno> {
+pub(super) fn write_once(path: &str, text: &str) -> Result<(), Errno> {
     let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     match rustix::io::write(&file, text.as_bytes())? {
         n if n == text.len() => Ok(()),
@@ -208,10 +214,15 @@ pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 /// Helper's task: become the first process of a new user namespace, hand it out, wait until ids are
 /// mapped, close the door to further ones, and make as many network namespaces as asked.
 pub(super) fn create(channel: &Channel) -> Result<(), Failure> {
+    let (bytes, []) = request(channel)?;
+    let (first_id, ceilings) = Ceilings::decode(&bytes).ok_or((Step::Talk, Errno::INVAL))?;
+    ceilings.limit()?;
+    confine::become_owner(first_id)?;
     unshare(UnshareFlags::NEWUSER).at(Step::UserNamespace)?;
     let own = open_own("user")?;
     done(channel, 0, &[own.as_fd()])?;
     let (bytes, []) = request(channel)?;
+    ceilings.write()?;
     // Read back, because what the kernel clamps or ignores is not an error of the write.
     let limit = "/proc/sys/user/max_user_namespaces";
     write_once(limit, "0").at(Step::ForbidUserNamespaces)?;

@@ -18,6 +18,13 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("bounds::detached_commands", detached),
     Test::new("bounds::detached_commands_count_for_their_lab", monitors).needs(&[Feature::Cgroup]),
     Test::new("bounds::no_process_left_for_netlabd", starved).needs(&[Feature::Cgroup]),
+    Test::new("bounds::processes_of_many_users", many_users),
+    Test::new("bounds::what_is_counted_by_user", by_user).needs(&[Feature::OwnKernel]),
+    Test::new("bounds::ids_that_somebody_has", ids),
+    Test::new("bounds::captures_share_memory", captures),
+    Test::new("bounds::pings_from_the_host", pings),
+    Test::new("bounds::plans_have_quotas", plans),
+    Test::new("bounds::connections_that_say_nothing", silent),
 ];
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -132,16 +139,21 @@ fn monitors() {
     let before = members("netlab/lab-small").len();
     assert_eq!(before, 0, "nothing runs yet");
     ALICE.ctl(&host, &["exec", "--detach", "small", "ns1", "--", "sleep", "4324"]).ok();
-    let inside = members("netlab/lab-small");
-    assert_eq!(inside.len(), 3, "init, the command and who watches over it: {inside:?}");
-    for pid in &inside {
-        let (uid, power) = (status(*pid, "Uid:"), status(*pid, "CapEff:"));
-        assert!(!uid.starts_with("0\t"), "{pid} is the host's root: {uid}");
-        let name = status(*pid, "Name:");
-        // What watches may send signals, and nothing else; that in the lab only.
-        let most = if name == "netlabd-sandbox" { 1 << 5 } else { 0x434eb };
-        assert_eq!(u64::from_str_radix(&power, 16).expect("a mask") & !most, 0, "{name}: {power}");
-    }
+    // What watches gives up its power while the command begins.
+    let powerless = |pid: u32| {
+        let power = u64::from_str_radix(&status(pid, "CapEff:"), 16).unwrap_or(u64::MAX);
+        // It may send signals, and nothing else; that in the lab only.
+        let most = if status(pid, "Name:") == "netlabd-sandbox" { 1 << 5 } else { 0x434eb };
+        !status(pid, "Uid:").starts_with("0\t") && power & !most == 0
+    };
+    wait_until(
+        "init, the command and what watches it are in the lab, none the host's root",
+        PATIENCE,
+        || {
+            let inside = members("netlab/lab-small");
+            inside.len() == 3 && inside.into_iter().all(powerless)
+        },
+    );
     let full = (0..20).find_map(|_| {
         let run = ALICE.ctl(&host, &["exec", "--detach", "small", "ns1", "--", "sleep", "4324"]);
         (run.code != 0).then_some(run)
@@ -197,4 +209,179 @@ fn starved() {
     );
     assert!(!log.contains("crashed") && !log.contains("panicked"), "{log}");
     host.stop();
+}
+
+fn many_users() {
+    let host = with_users("[lab]\npids_max = 60\n");
+    let many = "for user in 0 1 2 3 4; do setpriv --reuid $user sh -c 'for i in $(seq 50); do sleep 4325 & done' & done; wait";
+    ALICE.ctl(&host, &["exec", "--detach", "small", "ns1", "--", "sh", "-c", many]).ok();
+    let count = || host.sh("pgrep -cf '^sleep 4325' || true").trim().parse().unwrap_or(0);
+    wait_until("it has made as many as it can", PATIENCE, || count() >= 40);
+    for _ in 0..5 {
+        let count: u32 = count();
+        assert!(count <= 60, "{count} processes of 60");
+        ALICE.ctl(&host, &["exec", "other", "ns1", "--", "true"]).ok();
+    }
+    ALICE.ctl(&host, &["delete-lab", "small"]).ok();
+    assert_eq!(count(), 0, "they outlive their lab");
+}
+
+/// Takes as many as there are of something: a Perl expression that is true as long as there are more.
+fn take(host: &TestHost, user: u32, what: &str) -> (std::process::Child, u32) {
+    let seen = host.scratch("taken");
+    let script = format!("$| = 1; my $n = 0; $n++ while {what}; print $n; sleep 600");
+    let user = user.to_string();
+    let child = ALICE
+        .command(
+            host,
+            "netlabctl",
+            &["exec", "small", "ns1", "--", "setpriv", "--reuid", &user, "perl", "-e", &script],
+        )
+        .stdout(fs::File::create(&seen).expect("making a file"))
+        .spawn()
+        .expect("starting netlabctl");
+    let taken = || fs::read_to_string(&seen).unwrap_or_default();
+    wait_until("all are taken", PATIENCE, || !taken().is_empty());
+    (child, taken().parse().expect("a number"))
+}
+
+fn by_user() {
+    let host = with_users("[lab]\ninotify_instances = 40\npending_signals = 200\n");
+    let (inotify, timer) = ("syscall(294, 0) >= 0", "(my $id = pack 'q', 0) && syscall(222, 0, 0, $id) == 0");
+    let has = |what: &str| host.run("perl", &["-e", &format!("exit(({what}) ? 0 : 1)")]).code == 0;
+    assert!(has(inotify) && has(timer), "the control");
+    for (what, most) in [(inotify, 40), (timer, 200)] {
+        let (mut first, taken) = take(&host, 0, what);
+        assert_eq!(taken, most, "{what}");
+        assert!(has(what), "the host's root has none left: {what}");
+        let (mut second, more) = take(&host, 7, what);
+        // Signals are counted for the lab as a whole; of inotify the lab has no more than a user of the host.
+        assert!(taken + more <= 200, "{what}: {more} more by another user of the lab");
+        assert!(has(what), "the host's root has none left: {what}");
+        for child in [&mut first, &mut second] {
+            child.kill().expect("it runs");
+            child.wait().expect("waiting");
+        }
+    }
+}
+
+/// The first id of Alice's lab on the host.
+fn first_id(host: &TestHost, lab: &str) -> u64 {
+    let map = ALICE.ctl(host, &["exec", lab, "ns1", "--", "cat", "/proc/self/uid_map"]).ok();
+    map.split_whitespace().nth(1).and_then(|id| id.parse().ok()).unwrap_or_else(|| panic!("{map}"))
+}
+
+fn ids() {
+    let mut host = TestHost::here();
+    users::move_in(&host);
+    let config = host.file("config.toml", "[ids]\nfirst = 1048576\nlabs = 4\n");
+    let passwd = fs::read_to_string("/etc/passwd").expect("reading passwd");
+    fs::write("/etc/passwd", format!("{passwd}zoe:x:1048600:1048600::/:/bin/sh\n")).expect("writing passwd");
+    let subuid = host.file("subuid", "carl:1114112:65536\n");
+    if fs::exists("/etc/subuid").unwrap_or(false) {
+        rustix::mount::mount_bind(&subuid, "/etc/subuid").expect("mounting over subuid");
+    } else {
+        fs::write(
+            "/etc/passwd",
+            format!("{passwd}zoe:x:1048600:1::/:/bin/sh\ncarl:x:1114112:1::/:/bin/sh\n"),
+        )
+        .expect("writing passwd");
+    }
+    host.start_with(&["--config", &config]);
+    let create = |name: &str| {
+        let file = host.file("lab.yaml", SMALL.replace("small", name));
+        ALICE.ctl(&host, &["create-lab", &file])
+    };
+    create("one").ok();
+    create("two").ok();
+    let _ = create("three").code(1).complains("all 4 ranges of ids").complains("[ids]");
+    let (one, two) = (first_id(&host, "one"), first_id(&host, "two"));
+    assert_eq!(
+        (one, two),
+        (1_048_576 + 2 * 65_536, 1_048_576 + 3 * 65_536),
+        "zoe's and carl's are passed over"
+    );
+    let told = host.ctl(&["doctor"]);
+    assert!(told.stdout.contains("zoe") && told.stdout.contains("carl"), "{}", told.stdout);
+    // Somebody is given an id that a lab has.
+    fs::write("/etc/passwd", format!("{passwd}yan:x:{one}:1::/:/bin/sh\n")).expect("writing passwd");
+    let told = host.ctl(&["doctor"]);
+    assert!(told.stdout.contains("a lab has ids of user yan"), "{}", told.stdout);
+}
+
+fn captures() {
+    let host = with_users("[quotas]\ncapture_memory = \"3M\"\n");
+    let capture = |host: &TestHost| {
+        ALICE
+            .command(host, "netlabctl", &["capture", "small", "ns1:eth0", "-w", "/dev/null"])
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .expect("starting netlabctl")
+    };
+    let listening =
+        || host.sh("ip netns exec small.ns1 cat /proc/net/packet | tail -n +2 | wc -l").trim().parse();
+    let mut all: Vec<_> = (0..3).map(|_| capture(&host)).collect();
+    wait_until("three captures listen", PATIENCE, || listening() == Ok(3));
+    let _ = ALICE
+        .ctl(&host, &["capture", "small", "ns1:eth0", "-c", "1", "-w", "/dev/null"])
+        .code(1)
+        .complains("quota capture_memory (MiB): 3 of 3 are in use and 1 more");
+    for capture in &mut all {
+        capture.kill().expect("it runs");
+        capture.wait().expect("waiting");
+    }
+    wait_until("they are gone", PATIENCE, || listening() == Ok(0));
+    let mut another = capture(&host);
+    wait_until("their memory is given back", PATIENCE, || listening() == Ok(1));
+    another.kill().expect("it runs");
+    another.wait().expect("waiting");
+}
+
+fn pings() {
+    let mut host = TestHost::here();
+    users::move_in(&host);
+    let config = host.file("config.toml", "[policy]\nhost_addresses = [\"10.9.0.0/24\"]\n");
+    host.start_with(&["--config", &config]);
+    let up = "name: up\nnodes: { n: { interfaces: { eth0: { addresses: [10.9.0.2/24] } } } }\n\
+              host: { interfaces: { lab0: { addresses: [10.9.0.1/24] } } }\n\
+              links: [ { endpoints: [\"n:eth0\", \"host:lab0\"] } ]\n";
+    let file = host.file("up.yaml", up);
+    ALICE.ctl(&host, &["create-lab", &file]).ok();
+    host.sh(
+        "ip link add wan0 type veth peer name wan1; ip addr add 198.18.0.1/24 dev wan0; ip link set wan0 up",
+    );
+    ALICE.ctl(&host, &["ping", "up", "host", "n", "-c", "1"]).ok();
+    ALICE.ctl(&host, &["ping", "up", "host", "10.9.0.2", "-c", "1"]).ok();
+    ALICE.ctl(&host, &["ping", "up", "host", "10.9.0.1", "-c", "1"]).ok();
+    for elsewhere in ["198.18.0.1", "127.0.0.1", "10.9.1.1"] {
+        let _ = ALICE
+            .ctl(&host, &["ping", "up", "host", elsewhere, "-c", "1"])
+            .code(6)
+            .complains("members may ping their labs only");
+    }
+    CAROL.ctl(&host, &["ping", "up", "host", "198.18.0.1", "-c", "1"]).ok();
+}
+
+fn plans() {
+    let host = with_users("[quotas]\nnodes = 8\n");
+    let nodes = "  n0: {}\n  n1: {}\n  n2: {}\n  n3: {}\n  n4: {}\n  n5: {}\n  n6: {}\n  n7: {}\n  n8: {}\n";
+    let file = host.file("large.yaml", format!("name: large\nnodes:\n{nodes}"));
+    let _ = ALICE.ctl(&host, &["show-commands", &file]).code(1).complains("quota nodes");
+    CAROL.ctl(&host, &["show-commands", &file]).ok();
+}
+
+fn silent() {
+    let host = with_users("[limits]\nmax_connections_per_user = 4\n");
+    let socket = host.folders().socket();
+    let open = || std::os::unix::net::UnixStream::connect(&socket).expect("connecting");
+    let waiting: Vec<_> = (0..4).map(|_| open()).collect();
+    let started = std::time::Instant::now();
+    for mut stream in waiting {
+        stream.set_read_timeout(Some(PATIENCE)).expect("setting a limit");
+        // netlabd says a word first; then it hangs up.
+        let mut all = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut all).expect("it is ended in time");
+    }
+    assert!(started.elapsed() >= Duration::from_secs(8), "a slow client has its time");
+    host.ctl(&["list-labs"]).ok();
 }

@@ -24,11 +24,9 @@ use crate::{
     exec::Failure,
     fault,
     model::{LabName, NodeName, Place},
-    sandbox::{self, IdRange, UserNamespace},
+    policy::EACH,
+    sandbox::{self, Ceilings, IdRange, UserNamespace},
 };
-
-/// How many user and group ids a lab has.
-pub(super) const IDS: u32 = 65_536;
 
 /// The namespaces of all labs.
 #[derive(Debug)]
@@ -36,6 +34,8 @@ pub(super) struct Spaces {
     netns_dir: PathBuf,
     labs_dir: PathBuf,
     labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
+    /// What labs that are made from now on may take.
+    ceilings: Mutex<Ceilings>,
     /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
     /// must not wait.
     owners: Mutex<BTreeMap<i32, Arc<Owner>>>,
@@ -106,7 +106,13 @@ impl LabSpaces {
 impl Spaces {
     /// Namespaces pinned below `netns_dir`, user namespaces below `labs_dir`.
     pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
-        Self { netns_dir, labs_dir, labs: Mutex::default(), owners: Mutex::default() }
+        let (labs, ceilings, owners) = Default::default();
+        Self { netns_dir, labs_dir, labs, ceilings, owners }
+    }
+
+    /// What labs that are made from now on may take.
+    pub(super) fn limit(&self, ceilings: Ceilings) {
+        *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner) = ceilings;
     }
 
     /// The namespaces of a lab; those of an earlier run are found by their pins.
@@ -195,8 +201,9 @@ impl Spaces {
         if let Some(user) = known {
             return user.create_network_namespaces(nodes.len()).map_err(failed);
         }
-        let ids = IdRange { base: first_id, count: IDS };
-        let (user, made) = UserNamespace::create_with(ids, nodes.len()).map_err(failed)?;
+        let ids = IdRange { base: first_id, count: EACH };
+        let ceilings = *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner);
+        let (user, made) = UserNamespace::create_with(ids, ceilings, nodes.len()).map_err(failed)?;
         self.pin_user(lab, &user, first_id)?;
         self.edit(lab, |spaces| spaces.user = Some(Arc::new(user)));
         Ok(made)
