@@ -3,6 +3,7 @@
 # make test    everything that must hold: format, lints, unit tests, end to end tests on real kernels
 # make fuzz    fuzzes what is read from others, FUZZ_SECONDS=600 by default
 # make soak    random work, damage and kills on many labs for SOAK_SECONDS=300 by default; prints a table
+# make outcome PAIRS=100 pairs of random labs, each of which must come to the same by every way, on this kernel
 # make faults  the tests of faults, each kind of damage REPEAT=8 times, and random work for SOAK_SECONDS=300; writes the
 #              run into docs/faults.md (about 20 minutes)
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
@@ -20,7 +21,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak faults abuse test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak outcome faults abuse test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -46,6 +47,9 @@ fuzz: setup
 
 soak: build
 	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
+
+outcome: build
+	tests/as-root env NETLAB_PAIRS=$(or $(PAIRS),100) NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native outcome::
 
 faults: build
 	cargo test --quiet -p netlabd --lib reconcile::tests::faults -- --nocapture >$(TARGET)/faults-in-memory.log 2>&1 || \

@@ -32,6 +32,7 @@ pub mod flood;
 pub mod host;
 pub mod internet;
 pub mod inventory;
+pub mod outcome;
 pub mod pinger;
 pub mod remote;
 pub mod runner;

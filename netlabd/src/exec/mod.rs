@@ -58,6 +58,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// Writes a sysctl of the host.
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure>;
 
+    /// Reads sysctls of a network namespace as it is when it is made; one that does not exist is left out.
+    fn fresh_sysctls(&self, keys: &BTreeSet<SysctlKey>) -> Result<BTreeMap<SysctlKey, String>, Failure>;
+
     /// The labs of which the host bears marks, wanted or not.
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure>;
 

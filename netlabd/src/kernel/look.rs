@@ -11,7 +11,7 @@ use netlink_packet_route::AddressFamily;
 
 use super::{
     enter, nft,
-    rtnl::{self, LinkDump, Refusal, RouteSocket},
+    rtnl::{self, LinkDump, Refusal, RouteSocket, Seen},
     spaces::{LabSpaces, NodeSpace},
     sysctl::Sysctls,
 };
@@ -88,9 +88,20 @@ pub(super) fn nodes(
     looks.map_err(|error| Failure::no_thread("host", &error))?.into_iter().collect()
 }
 
-fn values(target: &Target, place: &Place, sysctls: &Sysctls) -> BTreeMap<SysctlKey, String> {
-    let asked = target.places.get(place).into_iter().flat_map(|place| place.sysctls.keys());
-    asked.filter_map(|key| Some((key.clone(), sysctls.read(key)?))).collect()
+fn values(
+    target: &Target,
+    place: &Place,
+    links: &[LinkDump],
+    sysctls: &Sysctls,
+) -> BTreeMap<SysctlKey, String> {
+    let Some(wanted) = target.places.get(place) else { return BTreeMap::new() };
+    let read = |keys: BTreeSet<SysctlKey>| -> BTreeMap<_, _> {
+        keys.into_iter().filter_map(|key| Some((key.clone(), sysctls.read(&key)?))).collect()
+    };
+    let mut values = read(wanted.asked());
+    let besides = wanted.asked_besides(&values, &links.iter().map(|link| link.name.as_str()));
+    values.extend(read(besides));
+    values
 }
 
 fn look(
@@ -106,7 +117,7 @@ fn look(
     sysctls.enter();
     let mut socket = RouteSocket::open()?;
     let mut state = settings(&mut socket, &links)?;
-    state.sysctls = values(target, &place, sysctls);
+    state.sysctls = values(target, &place, &links, sysctls);
     (state.nat, state.tables) = rules(nft::Scope::Node)?;
     Ok(Look { place, links, state })
 }
@@ -125,7 +136,10 @@ fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceSta
     };
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
-            link.addresses.push(address);
+            match address {
+                Seen::Other(address) => link.addresses.push(address),
+                Seen::LinkLocal(address) => link.link_local.push(address),
+            }
         }
     }
     let filters = |link: &LinkDump| matches!(link.state.kind, LinkKind::Bridge { vlan_filtering: true, .. });
@@ -185,7 +199,7 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     let mut state = settings(&mut socket, &links)?;
     // The lab has no routes on the host.
     state.routes.clear();
-    state.sysctls = values(scope.target, &Place::Host, &Sysctls::default());
+    state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());
     (state.nat, state.tables) = rules(nft::Scope::Host(scope.lab))?;
     let id = rtnl::namespace_id(&mut socket, host)?;
     Ok((Look { place: Place::Host, links, state }, names, id))

@@ -231,6 +231,10 @@ impl Kernel for Linux {
             .map_err(|error| Failure::os("host", format!("setting {key} = {value}"), &error))
     }
 
+    fn fresh_sysctls(&self, keys: &BTreeSet<SysctlKey>) -> Result<BTreeMap<SysctlKey, String>, Failure> {
+        sysctl::fresh(keys).map_err(|error| Failure::os("host", "reading sysctls of a new namespace", &error))
+    }
+
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
         let failure = |error: std::io::Error| Failure::os("host", "looking for labs", &error);
         let mut labs: BTreeSet<LabName> = self.spaces.labs().map_err(failure)?.into_iter().collect();
@@ -274,6 +278,7 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         })
         .collect();
     for (index, address) in rtnl::addresses(&mut socket)?.map_err(refused)? {
+        let rtnl::Seen::Other(address) = address else { continue };
         if let Some(link) = names.get(&index).and_then(|name| links.get_mut(name)) {
             link.addresses.push(address.address);
         }

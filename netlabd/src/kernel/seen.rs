@@ -62,7 +62,7 @@ impl NodeSeen {
     fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
         let silent = |kind: &LinkKind| matches!(kind, LinkKind::Macvlan { .. });
-        wanted.is_none_or(|wanted| wanted.sysctls.keys().all(told))
+        wanted.is_none_or(|wanted| wanted.sysctls.keys().chain(wanted.before.keys()).all(told))
             && !self.state.links.values().any(|link| silent(&link.kind))
     }
 

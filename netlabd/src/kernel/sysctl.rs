@@ -6,9 +6,11 @@
 //! instances of `/proc` of its own, each for a few namespaces and then thrown away with its entries.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Read, Write},
     os::fd::OwnedFd,
+    thread,
 };
 
 use rustix::{
@@ -17,6 +19,7 @@ use rustix::{
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
 
+use super::enter;
 use crate::model::{IfName, SysctlKey};
 
 /// Namespaces for which one instance of `/proc` serves: to make one costs about as much as to look
@@ -69,7 +72,9 @@ impl Sysctls {
 
     /// Writes a value. A kernel without IPv6 forwards none: turning that off there is no error.
     pub(super) fn write(&self, key: &SysctlKey, value: &str) -> io::Result<()> {
-        let written = self.open(key, OFlags::WRONLY).and_then(|mut file| file.write_all(value.as_bytes()));
+        // To write nothing at all would leave the value as it is.
+        let text = if value.is_empty() { "\n" } else { value };
+        let written = self.open(key, OFlags::WRONLY).and_then(|mut file| file.write_all(text.as_bytes()));
         match written {
             Err(error) if error.kind() == io::ErrorKind::NotFound && value == "0" => {
                 if fs::exists("/proc/sys/net/ipv6")? || !key.as_str().starts_with("net.ipv6.") {
@@ -80,6 +85,28 @@ impl Sysctls {
             done => done,
         }
     }
+}
+
+impl Sysctls {
+    /// Lets the kernel make an interface's link-local address: it does so when the way to make it changes to `eui64`
+    /// (`addrconf_sysctl_addr_gen_mode` in net/ipv6/addrconf.c).
+    pub(super) fn make_link_local(&self, interface: &IfName) -> io::Result<()> {
+        let path = format!("net/ipv6/conf/{interface}/addr_gen_mode");
+        let key = SysctlKey::from_path(&path).map_err(io::Error::other)?;
+        self.write(&key, "1")?;
+        self.write(&key, "0")
+    }
+}
+
+/// The values in a new network namespace; what does not exist there is left out.
+pub(super) fn fresh(keys: &BTreeSet<SysctlKey>) -> io::Result<BTreeMap<SysctlKey, String>> {
+    let read = || {
+        enter::leave()?;
+        let sysctls = Sysctls::default();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), sysctls.read(key)?))).collect())
+    };
+    let read = thread::scope(|scope| scope.spawn(read).join());
+    read.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// An instance of `/proc` that is mounted nowhere.
@@ -124,6 +151,19 @@ impl Followers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_new_namespace_has_values_of_its_own() {
+        let keys: BTreeSet<SysctlKey> =
+            ["net.ipv4.ip_default_ttl", "net.ipv4.conf.lo.rp_filter", "net.ipv4.nothing"]
+                .iter()
+                .map(|key| key.parse().unwrap())
+                .collect();
+        // Where it may make one.
+        if let Ok(values) = fresh(&keys) {
+            assert_eq!(values.len(), 2, "{values:?}");
+        }
+    }
 
     #[test]
     fn values_read_the_same_whichever_way() {

@@ -11,8 +11,8 @@ use super::{
 use crate::{
     exec::{Failure, Scope},
     fault,
-    model::{Endpoint, Kind, LabName, Place},
-    plan::{Op, Plan, Spot},
+    model::{Endpoint, Kind, LabName, Place, SysctlKey},
+    plan::{LinkChange, Op, Plan, Spot},
     threads,
 };
 
@@ -200,11 +200,16 @@ fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sy
         sysctls,
         indexes: None,
         pending: Vec::new(),
+        invalid: Vec::new(),
         failures: Vec::new(),
     };
     for op in ops {
+        if !matches!(op, Op::SetSysctl { .. }) {
+            runner.write_again();
+        }
         runner.step(op);
     }
+    runner.write_again();
     runner.flush();
     runner.failures
 }
@@ -220,6 +225,8 @@ struct Runner<'a> {
     indexes: Option<Indexes>,
     /// Messages not yet sent, each with its operation.
     pending: Vec<(&'a Op, Request)>,
+    /// Sysctls whose values were refused as invalid.
+    invalid: Vec<(&'a SysctlKey, &'a str)>,
     failures: Vec<Failure>,
 }
 
@@ -228,9 +235,7 @@ impl<'a> Runner<'a> {
         match op {
             Op::SetSysctl { key, value, .. } => {
                 self.flush();
-                if let Err(error) = self.sysctls.write(key, value) {
-                    self.failures.push(Failure::os(self.place, format!("setting {key} = {value}"), &error));
-                }
+                self.write(key, value);
             }
             Op::SetNat { rules, .. } => {
                 self.flush();
@@ -240,7 +245,15 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure::new(self.place, error));
                 }
             }
-            Op::DeleteAddress { at, address } if address.addr().is_ipv4() => {
+            Op::MakeLinkLocal { at, .. } => {
+                self.flush();
+                if let Err(error) = self.sysctls.make_link_local(&at.interface) {
+                    self.failures.push(Failure::os(op.object(), op, &error));
+                }
+            }
+            Op::DeleteAddress { at, address } | Op::RenewAddress { at, address }
+                if address.addr().is_ipv4() =>
+            {
                 self.flush();
                 let followers = Followers::keep(&at.interface);
                 self.queue(op);
@@ -248,6 +261,24 @@ impl<'a> Runner<'a> {
                 followers.let_go();
             }
             _ => self.queue(op),
+        }
+    }
+
+    /// Writes a sysctl. One that the kernel finds invalid may only be so beside another that is yet to be written, as a
+    /// range of ports beside the first unprivileged one: it is tried again once the rest is done.
+    fn write(&mut self, key: &'a SysctlKey, value: &'a str) {
+        match self.sysctls.write(key, value) {
+            Ok(()) => {}
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => self.invalid.push((key, value)),
+            Err(error) => self.failures.push(sysctl_failed(self.place, key, value, &error)),
+        }
+    }
+
+    fn write_again(&mut self) {
+        for (key, value) in std::mem::take(&mut self.invalid) {
+            if let Err(error) = self.sysctls.write(key, value) {
+                self.failures.push(sysctl_failed(self.place, key, value, &error));
+            }
         }
     }
 
@@ -314,6 +345,10 @@ impl<'a> Runner<'a> {
     }
 }
 
+fn sysctl_failed(place: &Place, key: &SysctlKey, value: &str, error: &std::io::Error) -> Failure {
+    Failure::os(place, format!("setting {key} = {value}"), error)
+}
+
 fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &Refusal) -> Failure {
     Failure { errno: Some(refusal.errno), ..Failure::new(object, format!("{what}: {refusal}")) }
 }
@@ -322,7 +357,11 @@ fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &Refusal) -> Fai
 fn is_gone_already(op: &Op, refusal: &Refusal) -> bool {
     match op {
         Op::DeleteLink(_) => refusal.errno == libc::ENODEV,
-        Op::DeleteAddress { .. } => matches!(refusal.errno, libc::EADDRNOTAVAIL | libc::ENODEV),
+        Op::DeleteAddress { .. } | Op::RenewAddress { .. } => {
+            matches!(refusal.errno, libc::EADDRNOTAVAIL | libc::ENODEV)
+        }
+        // A port that has no carrier forwards once it has one.
+        Op::SetLink { change: LinkChange::Forward, .. } => refusal.errno == libc::ENETDOWN,
         Op::DeleteRoute { .. } => matches!(refusal.errno, libc::ESRCH | libc::ENODEV),
         Op::DeleteVlan { .. } => matches!(refusal.errno, libc::ENOENT | libc::ENODEV),
         _ => false,

@@ -3,6 +3,7 @@
 //! A [`Lab`] is made by `api::convert` from the wire format; whoever holds one may rely on every
 //! name, range and reference in it. What the kernel shows is [`observed`]; what others let pass is a [`ruleset`].
 
+mod address_list;
 mod interface;
 mod lab;
 mod name;
@@ -11,9 +12,12 @@ pub mod observed;
 mod reach;
 mod route;
 pub mod ruleset;
+mod sysctl;
 
+pub use address_list::AddressList;
 pub use interface::{BridgePort, Interface, Kind, LINK_GROUP, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
 pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target};
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey, is_fallback_device};
 pub use nat::{Masquerade, Nat, NatRule, PortForward, Protocol};
 pub use route::Route;
+pub use sysctl::{PerInterface, spread_by};

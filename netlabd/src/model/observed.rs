@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -80,8 +80,38 @@ pub struct LinkState {
     pub master: Option<String>,
     /// Addresses, link-local ones that the kernel made left out.
     pub addresses: Vec<AddressState>,
+    /// Link-local addresses that the kernel made.
+    pub link_local: Vec<Ipv6Addr>,
+    /// How the kernel makes them now (`IFLA_INET6_ADDR_GEN_MODE`).
+    pub makes_link_local: LinkLocalMode,
     /// VLANs of a bridge port, or of a bridge itself.
     pub vlans: BTreeMap<VlanId, VlanFlags>,
+}
+
+/// How the kernel makes the link-local address of an interface.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LinkLocalMode {
+    /// Not at all for now: IPv6 is off there, or the interface is not at work.
+    #[default]
+    Off,
+    /// Out of the MAC address (`eui64`).
+    Mac,
+    /// By itself it makes none (`none`).
+    None,
+    /// Out of a secret or by chance.
+    Other,
+}
+
+/// The link-local address that the kernel makes out of a MAC address (RFC 4291 appendix A).
+pub fn link_local_of(mac: Mac) -> Ipv6Addr {
+    let mac = mac.octets();
+    let mut octets = [0; 16];
+    octets[..2].copy_from_slice(&[0xfe, 0x80]);
+    octets[8..11].copy_from_slice(&mac[..3]);
+    octets[8] ^= 2;
+    octets[11..13].copy_from_slice(&[0xff, 0xfe]);
+    octets[13..].copy_from_slice(&mac[3..]);
+    octets.into()
 }
 
 /// An interface's kind, with what can be seen of its settings.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use ipnet::IpNet;
+
 use crate::{
     model::{Endpoint, Kind, LINK_GROUP, LabName, Place, Route, Vxlan},
     shell::{is_no_keyword, word},
@@ -50,13 +52,16 @@ impl Hand<'_> {
                 let itself = if *on_bridge { " self" } else { "" };
                 format!("{} vlan del vid {vlan} dev {}{itself}", self.bridge(&at.place), name(at))
             }
-            Op::AddAddress { at, address } => {
-                let nodad = if self.exact && address.addr().is_ipv6() { " nodad" } else { "" };
-                format!("{} address add {address} dev {}{nodad}", self.ip(&at.place), name(at))
+            Op::AddAddress { at, address } => self.add_address(at, address),
+            Op::RenewAddress { at, address } => {
+                format!("{}; {}", self.delete_address(at, address), self.add_address(at, address))
             }
-            Op::DeleteAddress { at, address } => {
-                format!("{} address delete {address} dev {}", self.ip(&at.place), name(at))
+            Op::MakeLinkLocal { at, .. } => {
+                let key = format!("net/ipv6/conf/{}/addr_gen_mode", at.interface);
+                let values = [1, 0].map(|value| word(&format!("{key}={value}")).into_owned());
+                format!("{}sysctl -w {}", self.exec(&at.place), values.join(" "))
             }
+            Op::DeleteAddress { at, address } => self.delete_address(at, address),
             Op::AddRoute { place, route } if self.exact => {
                 format!("{} route replace {} proto {ROUTE_PROTOCOL}", self.ip_for(place, route), line(route))
             }
@@ -71,6 +76,15 @@ impl Hand<'_> {
             }
             Op::SetNat { place, rules } => self.nat(place, rules),
         }
+    }
+
+    fn add_address(self, at: &Endpoint, address: &IpNet) -> String {
+        let nodad = if self.exact && address.addr().is_ipv6() { " nodad" } else { "" };
+        format!("{} address add {address} dev {}{nodad}", self.ip(&at.place), name(at))
+    }
+
+    fn delete_address(self, at: &Endpoint, address: &IpNet) -> String {
+        format!("{} address delete {address} dev {}", self.ip(&at.place), name(at))
     }
 
     fn ip(self, place: &Place) -> String {
@@ -164,6 +178,9 @@ impl Hand<'_> {
             }
             LinkChange::VlanFiltering(on) => format!("{set} type bridge vlan_filtering {}", switch(on)),
             LinkChange::Stp(on) => format!("{set} type bridge stp_state {}", switch(on)),
+            LinkChange::Forward => {
+                format!("{} link set dev {} state 3", self.bridge(&at.place), name(at))
+            }
         }
     }
 

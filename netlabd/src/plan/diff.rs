@@ -3,15 +3,24 @@
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    net::Ipv6Addr,
     sync::Arc,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 
-use super::{LinkChange, LinkTarget, Op, PlaceTarget, Plan, Spot, Stage, Target, VethEnd, doom::Doom};
+use super::{
+    LinkChange, LinkTarget, Op, PlaceTarget, Plan, Spot, Stage, Target, VethEnd,
+    addresses::{self, Step},
+    doom::Doom,
+    sysctls::{self, Writes},
+};
 use crate::model::{
-    Endpoint, IfName, Kind, Place, Route, VlanId, is_fallback_device,
-    observed::{LinkKind, LinkState, Observed, PlaceState, RouteState, VlanFlags},
+    Endpoint, IfName, Kind, Place, Route, SysctlKey, VlanId, is_fallback_device,
+    observed::{
+        AddressState, LinkKind, LinkLocalMode, LinkState, Observed, PlaceState, RouteState, VlanFlags,
+        link_local_of,
+    },
 };
 
 /// Plans how to get from `observed` to `target`. Empty when all is as it should be.
@@ -21,12 +30,19 @@ use crate::model::{
 pub fn diff(target: &Target, observed: &Observed) -> Plan {
     let (renames, observed) = renames(target, observed);
     let doom = Doom::find(target, &observed);
+    let stays = |place: &Place, name: &str| !doom.takes(place, name);
+    let writes = |(place, wanted): (&Place, &PlaceTarget)| {
+        let seen = observed.places.get(place).map(AsRef::as_ref);
+        (place.clone(), sysctls::writes(wanted, seen, &|name| stays(place, name)))
+    };
+    let writes: BTreeMap<Place, Writes> = target.places.iter().map(writes).collect();
     let mut stages = vec![
         Stage { name: "names", ops: renames },
         Stage { name: "removal", ops: removal(target, &observed, &doom) },
         Stage { name: "namespaces", ops: namespaces(target, &observed) },
+        Stage { name: "sysctls", ops: writes.iter().flat_map(|(at, w)| Writes::ops(at, &w.early)).collect() },
         Stage { name: "links", ops: links(target, &observed, &doom) },
-        Stage { name: "settings", ops: settings(target, &observed, &doom) },
+        Stage { name: "settings", ops: settings(target, &observed, &doom, &writes) },
     ];
     stages.retain(|stage| !stage.ops.is_empty());
     Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts() }
@@ -186,11 +202,12 @@ fn veth(target: &Target, a: &Endpoint, b: &Endpoint) -> Option<Op> {
     Some(Op::AddVeth { a: end(a)?, b: end(b)? })
 }
 
-fn settings(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
+fn settings(target: &Target, observed: &Observed, doom: &Doom, writes: &BTreeMap<Place, Writes>) -> Vec<Op> {
     let mut ops = Vec::new();
     for (place, wanted) in &target.places {
         let seen = observed.places.get(place).map(AsRef::as_ref);
-        PlaceDiff { place, wanted, seen, doom, ops: &mut ops }.run();
+        let sysctls = writes.get(place).map_or(&[][..], |writes| &writes.late);
+        PlaceDiff { place, wanted, seen, doom, sysctls, ops: &mut ops }.run();
     }
     ops
 }
@@ -201,6 +218,8 @@ struct PlaceDiff<'a> {
     wanted: &'a PlaceTarget,
     seen: Option<&'a PlaceState>,
     doom: &'a Doom,
+    /// The sysctls to write once interfaces are there.
+    sysctls: &'a [(SysctlKey, String)],
     ops: &'a mut Vec<Op>,
 }
 
@@ -214,7 +233,7 @@ impl<'a> PlaceDiff<'a> {
         pairs.retain(|(at, want)| !self.doom.is_taken(at, want));
         self.stale_routes();
         for (at, want) in &pairs {
-            self.stale_addresses(at, want, true);
+            self.addresses_in_the_way(at, want);
         }
         // Bottom-up: no VLAN may have a larger MTU than its parent.
         for (at, want) in &pairs {
@@ -227,16 +246,17 @@ impl<'a> PlaceDiff<'a> {
         for (at, want) in &pairs {
             self.vlans(at, want);
         }
-        self.sysctls();
+        for (at, want) in &pairs {
+            self.stops_filtering(at, want);
+        }
+        self.ops.extend(Writes::ops(self.place, self.sysctls));
         for (at, want) in &pairs {
             self.up(at, want);
         }
         for (at, want) in &pairs {
-            self.addresses(at, want);
+            self.link_local(at, want);
         }
-        for (at, want) in &pairs {
-            self.stale_addresses(at, want, false);
-        }
+        self.addresses(&pairs);
         self.routes();
         let nat_is = self.seen.map_or(self.wanted.nat.is_empty(), |seen| seen.nat.is(&self.wanted.nat));
         if !nat_is {
@@ -268,16 +288,11 @@ impl<'a> PlaceDiff<'a> {
         }
     }
 
-    /// Addresses that are no longer wanted: those `in_the_way` of wanted ones, or all others.
-    fn stale_addresses(&mut self, at: &Endpoint, want: &LinkTarget, in_the_way: bool) {
+    /// Addresses that are no longer wanted and keep wanted ones from being added: an interface has each IPv6 address
+    /// once, whatever the length of its prefix.
+    fn addresses_in_the_way(&mut self, at: &Endpoint, want: &LinkTarget) {
         let Some(link) = self.link(at) else { return };
-        // An interface has each IPv6 address once, whatever the length of its prefix.
-        let blocks = |stale: &IpNet| {
-            stale.addr().is_ipv6() && want.addresses.iter().any(|address| address.addr() == stale.addr())
-        };
-        let stale =
-            link.addresses.iter().filter(|state| state.ours && !want.addresses.contains(&state.address));
-        for state in stale.filter(|state| blocks(&state.address) == in_the_way) {
+        for state in link.addresses.iter().filter(|state| is_in_the_way(state, want)) {
             self.ops.push(Op::DeleteAddress { at: at.clone(), address: state.address });
         }
     }
@@ -293,9 +308,11 @@ impl<'a> PlaceDiff<'a> {
 
     fn shape(&mut self, at: &Endpoint, want: &LinkTarget) {
         let Some(link) = self.link(at) else { return };
-        let mut changes = Vec::new();
+        let (mut changes, mut stops_spanning) = (Vec::new(), false);
         changes.extend((!link.ours && want.kind != Kind::Loopback).then_some(LinkChange::Mark));
-        changes.extend(want.mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
+        // A bond gives its members its own address.
+        let mac = want.mac.filter(|_| want.mac_is_said || self.foreign_master(link, want).is_none());
+        changes.extend(mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
         let raised = raise(self.place, want, link).is_some();
         changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
         if let (
@@ -303,26 +320,56 @@ impl<'a> PlaceDiff<'a> {
             LinkKind::Bridge { vlan_filtering: filters, stp: spans },
         ) = (&want.kind, &link.kind)
         {
-            changes.extend((vlan_filtering != filters).then_some(LinkChange::VlanFiltering(*vlan_filtering)));
+            let starts = *vlan_filtering && !filters;
+            changes.extend(starts.then_some(LinkChange::VlanFiltering(true)));
             changes.extend((stp != spans).then_some(LinkChange::Stp(*stp)));
+            stops_spanning = *spans && !stp;
         }
         self.ops.extend(changes.into_iter().map(|change| Op::SetLink { at: at.clone(), change }));
+        if stops_spanning {
+            // Ports that were listening would only forward when STP's timers have run out.
+            let is_port = |want: &LinkTarget| want.master.as_ref() == Some(&at.interface);
+            let ports =
+                self.wanted.links.iter().filter(|(_, want)| is_port(want)).map(|(name, _)| self.at(name));
+            let stay = |port: &Endpoint| {
+                self.link(port).is_some_and(|link| link.master.as_deref() == Some(at.interface.as_str()))
+            };
+            let ports: Vec<_> = ports.filter(stay).collect();
+            self.ops.extend(ports.into_iter().map(|at| Op::SetLink { at, change: LinkChange::Forward }));
+        }
     }
 
     fn master(&mut self, at: &Endpoint, want: &LinkTarget) {
         let link = self.link(at);
         // The master may be missed because it is about to be made anew.
         let master = link.and_then(|link| link.master.as_deref()).filter(|master| !self.is_doomed(master));
-        if master != want.master.as_ref().map(IfName::as_str) {
+        let foreign = link.is_some_and(|link| self.foreign_master(link, want).is_some());
+        if master != want.master.as_ref().map(IfName::as_str) && !foreign {
             let change = LinkChange::Master(want.master.clone());
             self.ops.push(Op::SetLink { at: at.clone(), change });
         }
     }
 
+    /// A bridge that filters no more, once all VLANs are what a bridge has that never did.
+    fn stops_filtering(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let filters = |link: &LinkState| matches!(link.kind, LinkKind::Bridge { vlan_filtering: true, .. });
+        if matches!(want.kind, Kind::Bridge { vlan_filtering: false, .. })
+            && self.link(at).is_some_and(filters)
+        {
+            let change = LinkChange::VlanFiltering(false);
+            self.ops.push(Op::SetLink { at: at.clone(), change });
+        }
+    }
+
     fn vlans(&mut self, at: &Endpoint, want: &LinkTarget) {
-        let Some(vlans) = &want.vlans else { return };
-        let on_bridge = want.is_bridge();
         let link = self.link(at);
+        let bridge = if want.is_bridge() { Some(&at.interface) } else { want.master.as_ref() };
+        let bridge = bridge.and_then(|name| self.link(&self.at(name)));
+        let filters = |link: &LinkState| matches!(link.kind, LinkKind::Bridge { vlan_filtering: true, .. });
+        let usual = BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })]);
+        let vlans = want.vlans.as_ref().or_else(|| bridge.is_some_and(filters).then_some(&usual));
+        let Some(vlans) = vlans else { return };
+        let on_bridge = want.is_bridge();
         let master = link.and_then(|link| link.master.as_deref());
         let same_master = master
             .is_some_and(|m| !self.is_doomed(m) && want.master.as_ref().is_some_and(|w| w.as_str() == m));
@@ -337,41 +384,67 @@ impl<'a> PlaceDiff<'a> {
         }
     }
 
-    fn sysctls(&mut self) {
-        for (key, value) in &self.wanted.sysctls {
-            let seen = self.seen.and_then(|seen| seen.sysctls.get(key));
-            // A kernel without IPv6 forwards none.
-            let absent = self.seen.is_some() && seen.is_none();
-            let moot = absent && value == "0" && key.as_str() == "net.ipv6.conf.all.forwarding";
-            if seen.is_none_or(|seen| !same_value(seen, value)) && !moot {
-                self.ops.push(Op::SetSysctl {
-                    place: self.place.clone(),
-                    key: key.clone(),
-                    value: value.clone(),
-                });
-            }
-        }
-    }
-
     fn up(&mut self, at: &Endpoint, want: &LinkTarget) {
         if self.link(at).is_some_and(|link| link.up) != want.up {
             self.ops.push(Op::SetLink { at: at.clone(), change: LinkChange::Up(want.up) });
         }
     }
 
-    fn addresses(&mut self, at: &Endpoint, want: &LinkTarget) {
-        let seen = self.link(at).map_or(&[][..], |link| &link.addresses);
-        for address in want.addresses.iter().filter(|want| !seen.iter().any(|state| state.address == **want))
-        {
-            self.ops.push(Op::AddAddress { at: at.clone(), address: *address });
-        }
-        // The kernel makes the route to an address's network with the address only.
-        for state in seen.iter().filter(|state| state.cut_off && want.up) {
-            if want.addresses.contains(&state.address) {
-                self.ops.push(Op::DeleteAddress { at: at.clone(), address: state.address });
-                self.ops.push(Op::AddAddress { at: at.clone(), address: state.address });
+    fn addresses(&mut self, pairs: &[(Endpoint, &LinkTarget)]) {
+        let mut stale = Vec::new();
+        for (at, want) in pairs {
+            let link = self.link(at);
+            let mut seen = link.map_or_else(Vec::new, |link| link.addresses.clone());
+            seen.retain(|state| !is_in_the_way(state, want));
+            // Elsewhere than in the main table, its routes are for the master's owner to see to.
+            let own = link.is_none_or(|link| self.foreign_master(link, want).is_none());
+            for state in &mut seen {
+                state.cut_off &= want.up && own;
+            }
+            let op = |step: &Step| match (at.clone(), *step) {
+                (at, Step::Add(address)) => Op::AddAddress { at, address },
+                (at, Step::Renew(address)) => Op::RenewAddress { at, address },
+                (at, Step::Delete(address)) => Op::DeleteAddress { at, address },
+            };
+            for steps in addresses::steps(&want.addresses, &seen, own) {
+                let comes = |step: &Step| !matches!(step, Step::Delete(_));
+                let (now, last) = steps.split_at(steps.iter().rposition(comes).map_or(0, |at| at + 1));
+                self.ops.extend(now.iter().map(op));
+                stale.extend(last.iter().map(op));
             }
         }
+        self.ops.append(&mut stale);
+    }
+
+    /// The link-local address of an interface is that of its MAC address, as in a new one.
+    fn link_local(&mut self, at: &Endpoint, want: &LinkTarget) {
+        let (Some(link), Some(mac), true) = (self.link(at), want.mac, want.up) else { return };
+        if self.foreign_master(link, want).is_some() {
+            return;
+        }
+        let own = link_local_of(mac);
+        let said = ["all", "default", at.interface.as_str()].iter().any(|of| {
+            let key = SysctlKey::from_path(&format!("net/ipv6/conf/{of}/addr_gen_mode"));
+            key.is_ok_and(|key| self.wanted.sysctls.contains_key(&key))
+        });
+        let stale = |address: &&Ipv6Addr| match link.makes_link_local {
+            LinkLocalMode::Off => false,
+            LinkLocalMode::Mac => **address != own,
+            LinkLocalMode::None => said,
+            LinkLocalMode::Other => said && link.mac.is_some_and(|mac| **address == link_local_of(mac)),
+        };
+        for address in link.link_local.iter().filter(stale) {
+            let address = IpNet::V6(Ipv6Net::new_assert(*address, 64));
+            self.ops.push(Op::DeleteAddress { at: at.clone(), address });
+        }
+        if link.makes_link_local == LinkLocalMode::Mac && link.up && !link.link_local.contains(&own) {
+            self.ops.push(Op::MakeLinkLocal { at: at.clone(), address: own });
+        }
+    }
+
+    /// Whoever else has made the interface a port of something: that is left alone where the file gives it no master.
+    fn foreign_master(&self, link: &'a LinkState, want: &LinkTarget) -> Option<&'a str> {
+        foreign_master(self.place, self.wanted, self.seen?, link, want)
     }
 
     fn routes(&mut self) {
@@ -386,9 +459,26 @@ impl<'a> PlaceDiff<'a> {
     }
 }
 
-/// Whether a sysctl reads as what was written: the kernel separates numbers by tabs.
-fn same_value(seen: &str, wanted: &str) -> bool {
-    seen.split_whitespace().eq(wanted.split_whitespace())
+/// Whether an address keeps a wanted one from being added.
+fn is_in_the_way(state: &AddressState, want: &LinkTarget) -> bool {
+    let address = state.address.addr();
+    let unwanted = state.ours && !want.addresses.contains(&state.address);
+    unwanted && address.is_ipv6() && want.addresses.iter().any(|other| other.addr() == address)
+}
+
+/// The master of a node's interface to which the file gives none, unless it is one of the lab's own. What is the
+/// lab's on the host belongs to nothing else: that would join the lab to what others have there.
+fn foreign_master<'a>(
+    place: &Place,
+    wanted: &PlaceTarget,
+    seen: &PlaceState,
+    link: &'a LinkState,
+    want: &LinkTarget,
+) -> Option<&'a str> {
+    let left_alone = *place != Place::Host && want.master.is_none();
+    let master = link.master.as_deref().filter(|_| left_alone)?;
+    let own = wanted.links.contains_key(master) || seen.links.get(master).is_some_and(|link| link.ours);
+    (!own).then_some(master)
 }
 
 /// What others added to the places of the lab.
@@ -403,6 +493,9 @@ fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
                 extras.insert(format!("{place}: interface {name}"));
             }
             let Some(known) = known else { continue };
+            if let Some(master) = foreign_master(place, wanted, seen, link, known) {
+                extras.insert(format!("{place}: {name} is a port of {master}"));
+            }
             for state in link.addresses.iter().filter(|a| !a.ours && !known.addresses.contains(&a.address)) {
                 extras.insert(format!("{place}: address {} on {name}", state.address));
             }

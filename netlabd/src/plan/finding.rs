@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Op, Plan, Spot};
-use crate::model::{Endpoint, NodeName, Place};
+use crate::model::{Endpoint, NodeName, PerInterface, Place};
 
 impl Plan {
     /// What differs from what is wanted, in words. What is missing with a node or an interface that is missing
@@ -51,12 +51,19 @@ impl<'a> Missing<'a> {
             | Op::AddVlan { at, .. }
             | Op::DeleteVlan { at, .. }
             | Op::AddAddress { at, .. }
+            | Op::RenewAddress { at, .. }
+            | Op::MakeLinkLocal { at, .. }
             | Op::DeleteAddress { at, .. } => self.has(&at.place) || self.links.contains(at),
             Op::AddRoute { place, route } | Op::DeleteRoute { place, route } => {
                 let through = Endpoint { place: place.clone(), interface: route.dev.clone() };
                 self.has(place) || self.links.contains(&through)
             }
-            Op::SetSysctl { place, .. } | Op::SetNat { place, .. } => self.has(place),
+            Op::SetSysctl { place, key, .. } => {
+                let interface = PerInterface::of(key).and_then(|per| per.interface());
+                let own = interface.map(|interface| Endpoint { place: place.clone(), interface });
+                self.has(place) || own.is_some_and(|at| self.links.contains(&at))
+            }
+            Op::SetNat { place, .. } => self.has(place),
         }
     }
 

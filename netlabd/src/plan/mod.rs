@@ -3,6 +3,8 @@
 //! [`Target`] spells out a lab place by place; [`diff`] compares it with an observation, over the
 //! union of both, so that what is no longer wanted goes too. Nothing in here touches the kernel.
 
+mod addresses;
+mod before;
 mod command;
 mod diff;
 mod doom;
@@ -10,10 +12,12 @@ mod finding;
 mod hand;
 mod op;
 mod rules;
+mod sysctls;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use before::{Before, claim, settle};
 pub use command::command;
 pub use diff::diff;
 pub use hand::from_nothing;

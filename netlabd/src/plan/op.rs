@@ -1,6 +1,6 @@
 //! The verbs: single changes to the kernel's state, as plain data.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, net::Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -78,6 +78,21 @@ pub enum Op {
         /// Address and prefix length.
         address: IpNet,
     },
+    /// Takes an address off an interface and adds it again: it stands behind others that it came before, or somebody
+    /// took away the route to its network.
+    RenewAddress {
+        /// The interface.
+        at: Endpoint,
+        /// Address and prefix length.
+        address: IpNet,
+    },
+    /// Lets the kernel make the link-local address of an interface out of its MAC address again.
+    MakeLinkLocal {
+        /// The interface.
+        at: Endpoint,
+        /// The address that comes of it.
+        address: Ipv6Addr,
+    },
     /// Takes an address off an interface.
     DeleteAddress {
         /// The interface.
@@ -154,6 +169,8 @@ pub enum LinkChange {
     VlanFiltering(bool),
     /// On a bridge: the Spanning Tree Protocol.
     Stp(bool),
+    /// On a port of a bridge that no longer runs STP: it forwards at once, as a new port does.
+    Forward,
 }
 
 impl Op {
@@ -167,6 +184,8 @@ impl Op {
             | Self::AddVlan { at, .. }
             | Self::DeleteVlan { at, .. }
             | Self::AddAddress { at, .. }
+            | Self::RenewAddress { at, .. }
+            | Self::MakeLinkLocal { at, .. }
             | Self::DeleteAddress { at, .. } => at.place.clone(),
             Self::DeleteLink(spot) | Self::Rename { from: spot, .. } => spot.place.clone(),
             Self::AddRoute { place, .. }
@@ -192,6 +211,8 @@ impl Op {
             | Self::AddVlan { at, .. }
             | Self::DeleteVlan { at, .. }
             | Self::AddAddress { at, .. }
+            | Self::RenewAddress { at, .. }
+            | Self::MakeLinkLocal { at, .. }
             | Self::DeleteAddress { at, .. } => at.to_string(),
             Self::DeleteLink(spot) | Self::Rename { from: spot, .. } => spot.to_string(),
             _ => self.place().to_string(),
@@ -207,11 +228,14 @@ impl Op {
             | Self::AddVlan { .. }
             | Self::AddAddress { .. }
             | Self::AddRoute { .. } => Action::Create,
-            Self::PinNode(_) | Self::Rename { .. } | Self::SetLink { .. } | Self::SetSysctl { .. } => {
-                Action::Update
-            }
             Self::SetNat { rules, .. } if rules.is_empty() => Action::Delete,
-            Self::SetNat { .. } => Action::Update,
+            Self::PinNode(_)
+            | Self::Rename { .. }
+            | Self::SetLink { .. }
+            | Self::RenewAddress { .. }
+            | Self::MakeLinkLocal { .. }
+            | Self::SetSysctl { .. }
+            | Self::SetNat { .. } => Action::Update,
             Self::DeleteNode(_)
             | Self::DeleteLink(_)
             | Self::DeleteVlan { .. }
@@ -235,6 +259,12 @@ impl Op {
             Self::AddVlan { at, vlan, flags, .. } => format!("{at}: VLAN {vlan}{flags} is missing"),
             Self::DeleteVlan { at, vlan, .. } => format!("{at}: VLAN {vlan} is not wanted"),
             Self::AddAddress { at, address } => format!("{at}: address {address} is missing"),
+            Self::RenewAddress { at, address } => {
+                format!("{at}: address {address} lacks its route or its place among the others")
+            }
+            Self::MakeLinkLocal { at, address } => {
+                format!("{at}: the link-local address {address} is missing")
+            }
             Self::DeleteAddress { at, address } => format!("{at}: address {address} is not wanted"),
             Self::AddRoute { place, route } => format!("{place}: the route {route} is missing"),
             Self::DeleteRoute { place, route } => format!("{place}: the route {route} is not wanted"),
@@ -270,6 +300,8 @@ impl fmt::Display for Op {
             Self::AddVlan { at, vlan, flags, .. } => write!(f, "add VLAN {vlan}{flags} to {at}"),
             Self::DeleteVlan { at, vlan, .. } => write!(f, "remove VLAN {vlan} from {at}"),
             Self::AddAddress { at, address } => write!(f, "add address {address} to {at}"),
+            Self::RenewAddress { at, address } => write!(f, "add address {address} to {at} again"),
+            Self::MakeLinkLocal { at, address } => write!(f, "make link-local address {address} of {at}"),
             Self::DeleteAddress { at, address } => write!(f, "remove address {address} from {at}"),
             Self::AddRoute { place, route } => write!(f, "add route {route} in {place}"),
             Self::DeleteRoute { place, route } => write!(f, "remove route {route} in {place}"),
@@ -301,6 +333,7 @@ impl fmt::Display for LinkChange {
             Self::Mark => f.write_str("marked as the lab's"),
             Self::VlanFiltering(true) => f.write_str("VLAN-filtering"),
             Self::VlanFiltering(false) => f.write_str("not VLAN-filtering"),
+            Self::Forward => f.write_str("forwarding"),
             Self::Stp(true) => f.write_str("running STP"),
             Self::Stp(false) => f.write_str("not running STP"),
         }

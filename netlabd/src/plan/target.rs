@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use super::Before;
 use crate::model::{
     Endpoint, IfName, Interface, Kind, Lab, Mac, NatRule, NodeName, Place, PortVlans, Route, SysctlKey,
     VlanId, observed::VlanFlags,
@@ -29,6 +30,9 @@ pub struct PlaceTarget {
     pub routes: Vec<Route>,
     /// Sysctls, forwarding included.
     pub sysctls: BTreeMap<SysctlKey, String>,
+    /// What sysctls of a node were before the lab first set them, those of [`PlaceTarget::sysctls`] and those that the
+    /// lab has set and sets no more; `None`: what an interface has when it is made.
+    pub before: BTreeMap<SysctlKey, Option<String>>,
     /// Rules of our nftables chains.
     pub nat: Vec<NatRule>,
 }
@@ -40,6 +44,8 @@ pub struct LinkTarget {
     pub kind: Kind,
     /// Its MAC address; `None` for `lo`.
     pub mac: Option<Mac>,
+    /// Whether the file says its MAC address.
+    pub mac_is_said: bool,
     /// Its MTU; `None` leaves the kernel's.
     pub mtu: Option<u32>,
     /// Whether it is up.
@@ -77,6 +83,14 @@ impl Target {
             places.insert(Place::Node(name.clone()), node(lab, name, uid));
         }
         Self { places }
+    }
+
+    /// Takes note of what sysctls were before the lab first set them.
+    pub fn remember(&mut self, before: &Before) {
+        for (place, target) in &mut self.places {
+            let of = if let Place::Node(node) = place { before.get(node) } else { None };
+            target.before = of.cloned().unwrap_or_default();
+        }
     }
 
     /// The names of the nodes.
@@ -117,12 +131,14 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
         routes: node.routes.clone(),
         sysctls: forwarding(node.forwarding),
+        before: BTreeMap::new(),
         nat: node.nat.rules(),
     };
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
         kind: Kind::Loopback,
         mac: None,
+        mac_is_said: false,
         mtu: None,
         up: true,
         master: None,
@@ -144,6 +160,7 @@ fn host(lab: &Lab, uid: &str) -> PlaceTarget {
         links: links(lab, &Place::Host, &lab.host.interfaces, uid),
         routes: Vec::new(),
         sysctls,
+        before: BTreeMap::new(),
         nat: lab.host.nat.rules(),
     }
 }
@@ -176,6 +193,7 @@ fn links(
         let target = LinkTarget {
             kind: interface.kind.clone(),
             mac: mac(place, name, interfaces, uid),
+            mac_is_said: interface.mac.is_some(),
             mtu: mtu(lab, name, interfaces),
             up: interface.up,
             master: interface.port.as_ref().map(|port| port.bridge.clone()),

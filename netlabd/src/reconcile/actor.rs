@@ -2,9 +2,11 @@
 //!
 //! - `back`: what becomes of what cannot be made.
 //! - `drift`: what differs is told, repaired or not.
+//! - `keep`: what sysctls were before is kept.
 
 mod back;
 mod drift;
+mod keep;
 
 use std::{
     collections::VecDeque,
@@ -148,7 +150,7 @@ impl Actor {
             return self.roll_back();
         }
         let wanted = self.wanted();
-        if paused && wanted.verified { self.look(&wanted) } else { self.converge(&wanted) }
+        if paused && wanted.verified { self.look(&wanted) } else { self.converge(wanted) }
     }
 
     fn wanted(&self) -> Wanted {
@@ -165,7 +167,7 @@ impl Actor {
         Scope { lab: &self.entry.name, first_id, target }
     }
 
-    fn converge(&mut self, wanted: &Wanted) -> Next {
+    fn converge(&mut self, mut wanted: Wanted) -> Next {
         let started = Instant::now();
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
@@ -179,33 +181,36 @@ impl Actor {
                     pause(round);
                     continue;
                 }
-                Err(failure) => return self.fail(wanted, &failure),
+                Err(failure) => return self.fail(&wanted, &failure),
             };
             let plan = diff(&wanted.target, &observed);
+            if let Err(failure) = self.keep_before(&mut wanted, &observed, &plan) {
+                return self.fail(&wanted, &failure);
+            }
             if plan.is_empty() {
-                return self.verified(wanted, &plan, started, found, done);
+                return self.verified(&wanted, &plan, started, found, done);
             }
             // After a reboot nothing is left: making it anew is no repair.
             let rebooted = round == 0 && observed.places.len() <= 1 && wanted.target.places.len() > 1;
             if wanted.verified && found.is_empty() && !rebooted && done.is_empty() {
                 found = plan.findings();
-                self.tell_drift(wanted, &found);
+                self.tell_drift(&wanted, &found);
             }
             if let Some(conflict) = plan.conflicts.first() {
-                return self.fail(wanted, &Failure::new("host", conflict));
+                return self.fail(&wanted, &Failure::new("host", conflict));
             }
             done.extend(plan.ops().map(ToString::to_string));
-            let failures = self.execute(wanted, &plan);
+            let failures = self.execute(&wanted, &plan);
             // The first decides: those after it may follow from it.
             if let Some(failure) = failures.first().filter(|failure| !failure.is_transient()) {
-                return self.fail(wanted, failure);
+                return self.fail(&wanted, failure);
             }
             last = failures.into_iter().next().or_else(|| {
                 plan.ops()
                     .next()
                     .map(|op| Failure::new(op.object(), format!("it does not stay as set: {}", op.finding())))
             });
-            if self.is_outdated(wanted) || wanted.verified && self.entry.state().record.paused {
+            if self.is_outdated(&wanted) || wanted.verified && self.entry.state().record.paused {
                 return Next::Again;
             }
             if round > 0 {
@@ -213,7 +218,7 @@ impl Actor {
             }
         }
         let failure = last.unwrap_or_else(|| Failure::new(&self.entry.name, "it does not settle"));
-        self.fail(wanted, &failure)
+        self.fail(&wanted, &failure)
     }
 
     fn execute(&self, wanted: &Wanted, plan: &Plan) -> Vec<Failure> {

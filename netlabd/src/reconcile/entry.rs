@@ -10,7 +10,7 @@ use super::{changes, error::Error, history::History, status::Status};
 use crate::{
     clock,
     model::{Lab, LabName},
-    plan::Target,
+    plan::{Before, Target},
     policy::{Access, Owner},
     store::{self, News, Record, Revision, Store},
 };
@@ -84,7 +84,8 @@ pub(super) struct State {
 
 impl Entry {
     /// A lab as kept; `lab` and `target` are the record's specification, converted.
-    pub(super) fn new(store: &Store, record: Record, lab: Arc<Lab>, target: Arc<Target>) -> Self {
+    pub(super) fn new(store: &Store, record: Record, lab: Arc<Lab>, mut target: Arc<Target>) -> Self {
+        remember(&mut target, &record);
         let mut status = Status::new();
         if let Some(failure) = record.failure.clone() {
             status.failed(proto::Phase::Failed, record.generation, failure);
@@ -206,6 +207,7 @@ impl Entry {
         let changes = changes::between(before.as_ref(), Some(&desired.spec));
         self.tell_of_revision(store, &record, changes, why)?;
         state.target = desired.target;
+        remember(&mut state.target, &record);
         state.lab = desired.lab;
         state.record = record;
         state.status.renewed();
@@ -254,8 +256,31 @@ impl Entry {
         if Arc::ptr_eq(&state.lab, lab) {
             return state.target.clone();
         }
-        drop(state);
-        Arc::new(Target::new(lab, &self.uid))
+        let mut target = Arc::new(Target::new(lab, &self.uid));
+        remember(&mut target, &state.record);
+        target
+    }
+
+    /// Keeps what sysctls of nodes were before the lab first set them, unless something else is wanted by now: on the
+    /// disk first, then in memory. Returns the lab spelt out with that, if it is still wanted.
+    pub(super) fn keep_before(
+        &self,
+        store: &Store,
+        generation: u64,
+        before: &Before,
+    ) -> Result<Option<Arc<Target>>, Error> {
+        let mut state = self.kept()?;
+        if state.record.generation != generation {
+            return Ok(None);
+        }
+        let mut record = state.record.clone();
+        record.sysctls_before = super::before::kept(before);
+        if record != state.record {
+            store.amend(&self.name, &record)?;
+            remember(&mut state.target, &record);
+            state.record = record;
+        }
+        Ok(Some(state.target.clone()))
     }
 
     /// The lab's owner.
@@ -298,6 +323,14 @@ impl Entry {
             spec,
             status: Some(state.status.message(&state.record)),
         }
+    }
+}
+
+/// Tells a lab that is spelt out what its sysctls were before.
+fn remember(target: &mut Arc<Target>, record: &Record) {
+    let knows = |target: &Target| target.places.values().any(|place| !place.before.is_empty());
+    if !record.sysctls_before.is_empty() || knows(target) {
+        Arc::make_mut(target).remember(&super::before::of(record));
     }
 }
 

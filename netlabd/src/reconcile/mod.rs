@@ -5,6 +5,7 @@
 
 mod accept;
 mod actor;
+mod before;
 mod changes;
 mod entry;
 mod error;

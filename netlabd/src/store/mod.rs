@@ -29,7 +29,7 @@ use prost::Message;
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 
 pub use open::Opened;
-pub use record::{HostValue, Record, Revision, decode, encode};
+pub use record::{HostValue, Record, Revision, SysctlBefore, decode, encode};
 
 use crate::{fault, model::LabName};
 use room::{Need, Room, is_full};

@@ -65,6 +65,23 @@ pub struct Record {
     /// The name in the certificate of whoever created it; empty for users of this machine.
     #[prost(string, tag = "18")]
     pub owner_remote: String,
+    /// What sysctls of nodes were before the lab first set them.
+    #[prost(message, repeated, tag = "19")]
+    pub sysctls_before: Vec<SysctlBefore>,
+}
+
+/// A sysctl of a node before the lab first set it.
+#[derive(Clone, PartialEq, prost::Message)]
+pub struct SysctlBefore {
+    /// The node.
+    #[prost(string, tag = "1")]
+    pub node: String,
+    /// The sysctl by its dotted name.
+    #[prost(string, tag = "2")]
+    pub key: String,
+    /// The value; absent: what an interface has when it is made.
+    #[prost(string, optional, tag = "3")]
+    pub value: Option<String>,
 }
 
 impl Record {

@@ -199,10 +199,10 @@ fn addresses_change() {
     };
     mark(1);
     let traffic = Traffic::start(&host, "small.ns2", "192.0.2.7");
-    // Its first address, of which the kernel takes the others for followers.
+    // Its first address, of which the kernel takes the others for followers: the order is the file's then too.
     assert_eq!(
         with("192.0.2.5/24, 192.0.2.7/24, 192.0.2.8/24").trim(),
-        "192.0.2.7/24 192.0.2.8/24 192.0.2.5/24"
+        "192.0.2.5/24 192.0.2.7/24 192.0.2.8/24"
     );
     // One of another network beside it, and away again.
     with("198.51.100.1/24, 192.0.2.7/24");

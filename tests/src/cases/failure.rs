@@ -11,8 +11,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("failure::half_of_a_lab_gone_before_delete", half_gone),
 ];
 
-/// A sysctl that the kernel refuses is found out halfway, when interfaces are there already.
-const REFUSED: &str = "    sysctls: { net.ipv4.ip_default_ttl: many }\n";
+/// A sysctl of an interface that the kernel refuses is found out halfway, when interfaces are there already.
+const REFUSED: &str = "    sysctls: { net.ipv4.conf.eth0.rp_filter: many }\n";
 
 fn create() {
     let mut host = TestHost::here();
@@ -24,7 +24,7 @@ fn create() {
         .ctl(&["create-lab", &file])
         .code(1)
         .complains("router")
-        .complains("net.ipv4.ip_default_ttl")
+        .complains("net.ipv4.conf.eth0.rp_filter")
         .complains("Invalid argument");
     before.assert_unchanged();
     let lab = host.lab("small");
@@ -50,7 +50,7 @@ fn change() {
     );
     let _ = host.ctl(&["apply-lab", "--timeout", "5s", &bad]).code(1).complains("Invalid argument");
     let lab = host.lab("small");
-    assert!(lab["status"]["last_error"]["message"].to_string().contains("ip_default_ttl"), "{lab}");
+    assert!(lab["status"]["last_error"]["message"].to_string().contains("eth0.rp_filter"), "{lab}");
     // What worked before works still.
     host.ctl(&["check-lab", "small"]).ok();
     host.ctl(&["apply-lab", &good]).ok();

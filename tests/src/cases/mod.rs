@@ -23,6 +23,7 @@ mod kinds;
 mod labs;
 mod metrics;
 mod nodes;
+mod outcome;
 mod permissions;
 mod pki;
 mod programs;
@@ -87,6 +88,7 @@ pub fn all() -> Vec<Test> {
         history::TESTS,
         host_ranges::TESTS,
         host_values::TESTS,
+        outcome::TESTS,
         restart::TESTS,
         store::TESTS,
         shortage::TESTS,

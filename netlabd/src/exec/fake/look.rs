@@ -1,13 +1,18 @@
 //! Looking at the world, as the real kernel is looked at.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::world::{FakeKind, HOST, Link, SpaceId, World};
 use crate::{
     exec::Scope,
     model::{
-        LabName, Place,
-        observed::{LinkKind, LinkState, NatState, Observed, ObservedRule, ObservedVxlan, PlaceState},
+        LabName, Place, SysctlKey,
+        observed::{
+            LinkKind, LinkLocalMode, LinkState, NatState, Observed, ObservedRule, ObservedVxlan, PlaceState,
+        },
     },
 };
 
@@ -44,11 +49,19 @@ impl World {
             let ours = if id == HOST { link.mark.as_ref() == Some(scope.lab) } else { link.mark.is_some() };
             (link.name.clone(), self.state(id, *index, link, ours, ids))
         });
-        let asked = wanted.into_iter().flat_map(|place| place.sysctls.keys());
+        let values = |keys: BTreeSet<SysctlKey>| -> BTreeMap<SysctlKey, String> {
+            keys.into_iter().filter_map(|key| Some((key.clone(), self.sysctl(id, &key)?))).collect()
+        };
+        let mut sysctls = BTreeMap::new();
+        if let Some(wanted) = wanted {
+            sysctls = values(wanted.asked());
+            let names = space.links.values().map(|link| link.name.as_str());
+            sysctls.extend(values(wanted.asked_besides(&sysctls, &names)));
+        }
         PlaceState {
             links: links.collect(),
             routes: if id == HOST { Vec::new() } else { space.routes.clone() },
-            sysctls: asked.filter_map(|key| Some((key.clone(), self.sysctl(id, key)?))).collect(),
+            sysctls,
             nat: nat(space.nat.get(scope.lab)),
             tables: if id == HOST { Vec::new() } else { space.tables.clone() },
         }
@@ -95,6 +108,8 @@ impl World {
             carrier: link.up,
             master: link.master.and_then(|master| name(space, master)),
             addresses: link.addresses.clone(),
+            link_local: Vec::new(),
+            makes_link_local: LinkLocalMode::Off,
             // Not asked for where no bridge filters.
             vlans: if self.filters(space) { link.vlans.clone() } else { BTreeMap::new() },
         }

@@ -74,6 +74,17 @@ impl FakeKernel {
         state.fault.is_some_and(|fault| state.tried > fault.after)
     }
 
+    /// The sysctls of a lab's nodes that are not 0.
+    pub(crate) fn sysctls(&self, lab: &LabName) -> Vec<String> {
+        let world = &self.state().world;
+        let nodes = world.labs.get(lab).into_iter().flatten();
+        let values = nodes.flat_map(|(node, id)| {
+            let values = world.spaces[id].sysctls.iter().filter(|(_, value)| *value != "0");
+            values.map(move |(key, value)| format!("{node}: {key} = {value}"))
+        });
+        values.collect()
+    }
+
     /// All there is: labs, pins, and the host with what others have on it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let world = &self.state().world;
@@ -181,6 +192,14 @@ impl Kernel for FakeKernel {
         state.attempt("host", &what)?;
         let set = state.world.set_sysctl(HOST, key, value);
         set.map_err(|errno| Failure::os("host", what, &std::io::Error::from_raw_os_error(errno)))
+    }
+
+    fn fresh_sysctls(&self, keys: &BTreeSet<SysctlKey>) -> Result<BTreeMap<SysctlKey, String>, Failure> {
+        let mut state = self.state();
+        state.attempt("host", "reading sysctls of a new namespace")?;
+        let mut world = state.world.clone();
+        let id = world.add_space();
+        Ok(keys.iter().filter_map(|key| Some((key.clone(), world.sysctl(id, key)?))).collect())
     }
 
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {

@@ -6,8 +6,9 @@ use super::world::{At, FakeKind, HOST, Link, SpaceId, World};
 use crate::{
     exec::Failure,
     model::{
-        Endpoint, Kind, LabName, Mac, NodeName, Place, Route, SysctlKey,
+        Endpoint, Kind, LabName, Mac, NodeName, PerInterface, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
+        spread_by,
     },
     plan::{LinkChange, Op, VethEnd},
 };
@@ -71,9 +72,18 @@ impl Lab<'_> {
                 if link.addresses.iter().any(|state| state.address == *address) {
                     return Err(libc::EEXIST);
                 }
-                link.addresses.push(AddressState { address: *address, ours: true, cut_off: false });
+                link.add_address(AddressState { address: *address, ours: true, cut_off: false });
                 Ok(())
             }
+            Op::RenewAddress { at, address } => {
+                let at = self.at(at)?;
+                self.world.delete_address(at, *address);
+                let link = self.world.link(at).ok_or(libc::ENODEV)?;
+                link.add_address(AddressState { address: *address, ours: true, cut_off: false });
+                Ok(())
+            }
+            // It makes none.
+            Op::MakeLinkLocal { .. } => Ok(()),
             Op::DeleteAddress { at, address } => {
                 let at = self.at(at)?;
                 self.world.delete_address(at, *address);
@@ -130,7 +140,7 @@ impl Lab<'_> {
         // A new namespace takes over the host's forwarding.
         let forwarding: SysctlKey = "net.ipv4.ip_forward".parse().expect("a sysctl");
         let value = self.world.space(HOST).sysctls[&forwarding].clone();
-        self.world.space(id).sysctls.insert(forwarding, value);
+        self.world.set_sysctl(id, &forwarding, &value)?;
         self.world.labs.entry(self.name.clone()).or_default().insert(node.clone(), id);
         self.world.pins.insert(pin, id);
         Ok(())
@@ -232,6 +242,7 @@ impl Lab<'_> {
                 let master = master.as_ref().map(|name| find(name.as_str())).transpose()?;
                 self.world.set_master(at, master)
             }
+            LinkChange::Forward => Ok(()),
             LinkChange::Mark => {
                 self.world.link(at).ok_or(libc::ENODEV)?.mark = Some(self.name.clone());
                 Ok(())
@@ -299,10 +310,30 @@ fn clash(a: &FakeKind, b: &FakeKind) -> bool {
 }
 
 impl World {
-    /// Writes a sysctl; one of an interface exists with it.
+    /// Writes a sysctl, and what goes along; one of an interface exists with it.
     pub(super) fn set_sysctl(&mut self, space: SpaceId, key: &SysctlKey, value: &str) -> Result<(), i32> {
         if !self.has_sysctl(space, key) {
             return Err(libc::ENOENT);
+        }
+        let changes = self.sysctl(space, key).as_deref() != Some(value);
+        if let Some(spread) = spread_by(key).filter(|_| changes) {
+            let links: Vec<_> = self.space(space).links.values().map(|link| link.name.clone()).collect();
+            let all = ["all", "default"].into_iter().chain(links.iter().map(String::as_str));
+            for key in all.filter_map(|of| spread.key_of(of)) {
+                // What is not kept is 0.
+                let values = &mut self.space(space).sysctls;
+                if value == "0" {
+                    values.remove(&key)
+                } else {
+                    values.insert(key, value.to_owned())
+                };
+            }
+        }
+        // `lo` follows until it is up.
+        let follows = PerInterface::of(key).filter(|per| per.of == "default" && per.reaches_loopback());
+        let is_down = self.space(space).links.values().any(|link| link.name == "lo" && !link.up);
+        if let Some(lo) = follows.and_then(|per| per.key_of("lo")).filter(|_| is_down) {
+            self.space(space).sysctls.insert(lo, value.to_owned());
         }
         self.space(space).sysctls.insert(key.clone(), value.to_owned());
         Ok(())

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use crate::model::{
-    LabName, Mac, MacvlanMode, NatRule, NodeName, SysctlKey, VlanId, Vxlan,
+    AddressList, LabName, Mac, MacvlanMode, NatRule, NodeName, PerInterface, SysctlKey, VlanId, Vxlan,
     observed::{AddressState, RouteState, TableState, VlanFlags},
 };
 
@@ -122,6 +122,13 @@ impl World {
 
     pub(super) fn add(&mut self, space: SpaceId, link: Link) -> At {
         let index = self.number();
+        let values = &mut self.space(space).sysctls;
+        let copy = |(key, value): (&SysctlKey, &String)| {
+            let per = PerInterface::of(key).filter(|per| per.of == "default")?;
+            Some((per.key_of(&link.name)?, value.clone()))
+        };
+        let copies: Vec<_> = values.iter().filter_map(copy).collect();
+        values.extend(copies);
         self.space(space).links.insert(index, link);
         (space, index)
     }
@@ -156,6 +163,7 @@ impl World {
             return;
         };
         let space = self.space(at.0);
+        space.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
         space.routes.retain(|state| state.route.dev.as_str() != link.name);
         for port in space.links.values_mut().filter(|port| port.master == Some(at.1)) {
             port.leave_bridge();
@@ -209,7 +217,7 @@ impl World {
         let Some(link) = self.link(at) else { return };
         let name = link.name.clone();
         let before = link.addresses.len();
-        link.addresses.retain(|state| state.address != address);
+        link.order(|list| list.delete(&address));
         let gone = link.addresses.len() < before;
         let last = !link.addresses.iter().any(|state| state.address.addr().is_ipv4());
         if gone && last && address.addr().is_ipv4() {
@@ -294,6 +302,28 @@ impl World {
 }
 
 impl Link {
+    /// Adds an address in the kernel's place for it.
+    pub(super) fn add_address(&mut self, state: AddressState) {
+        let address = state.address;
+        self.addresses.push(state);
+        let others = self.addresses.iter().map(|state| state.address).filter(|other| *other != address);
+        let mut list = AddressList::new(others);
+        list.add(address);
+        self.arrange(&list);
+    }
+
+    fn order(&mut self, change: impl FnOnce(&mut AddressList)) {
+        let mut list = AddressList::new(self.addresses.iter().map(|state| state.address));
+        change(&mut list);
+        self.arrange(&list);
+    }
+
+    fn arrange(&mut self, list: &AddressList) {
+        let place = |state: &AddressState| list.iter().position(|address| *address == state.address);
+        self.addresses.retain(|state| place(state).is_some());
+        self.addresses.sort_by_key(place);
+    }
+
     pub(super) fn new(name: &str, kind: FakeKind) -> Self {
         let vlans =
             if matches!(kind, FakeKind::Bridge { .. }) { Self::first_vlans() } else { BTreeMap::new() };

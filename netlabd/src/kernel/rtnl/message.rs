@@ -11,8 +11,8 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope},
     link::{
-        BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoVeth, LinkAttribute,
-        LinkInfo, LinkMessage, MacVlanMode,
+        BridgePortState, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoBridgePort, InfoData, InfoKind,
+        InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode,
     },
     route::{RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
@@ -70,7 +70,8 @@ pub(in crate::kernel) fn messages<'a>(
         Op::SetLink { at, change } => {
             let link = set_link(&at.interface, change, &index)?;
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
-            let of_kind = matches!(change, LinkChange::VlanFiltering(_) | LinkChange::Stp(_));
+            let of_kind =
+                matches!(change, LinkChange::VlanFiltering(_) | LinkChange::Stp(_) | LinkChange::Forward);
             let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
             let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
             std::iter::once((message(link), 0)).chain(alias).collect()
@@ -88,6 +89,13 @@ pub(in crate::kernel) fn messages<'a>(
             let message = address_message(index(at.interface.as_str())?, *address);
             vec![(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)]
         }
+        Op::RenewAddress { at, address } => {
+            let message = address_message(index(at.interface.as_str())?, *address);
+            vec![
+                (RouteNetlinkMessage::DelAddress(message.clone()), 0),
+                (RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE),
+            ]
+        }
         Op::DeleteAddress { at, address } => {
             let message = address_message(index(at.interface.as_str())?, *address);
             vec![(RouteNetlinkMessage::DelAddress(message), 0)]
@@ -100,9 +108,12 @@ pub(in crate::kernel) fn messages<'a>(
             let message = route_message(index(route.dev.as_str())?, route);
             vec![(RouteNetlinkMessage::DelRoute(message), 0)]
         }
-        Op::AddNode(_) | Op::DeleteNode(_) | Op::PinNode(_) | Op::SetSysctl { .. } | Op::SetNat { .. } => {
-            Vec::new()
-        }
+        Op::AddNode(_)
+        | Op::DeleteNode(_)
+        | Op::PinNode(_)
+        | Op::SetSysctl { .. }
+        | Op::SetNat { .. }
+        | Op::MakeLinkLocal { .. } => Vec::new(),
     })
 }
 
@@ -230,6 +241,16 @@ fn set_link(
         LinkChange::Master(None) => builder.nocontroller().build(),
         LinkChange::Mark => builder.link_group(LINK_GROUP).build(),
         LinkChange::VlanFiltering(on) => bridge(InfoBridge::VlanFiltering(*on)),
+        LinkChange::Forward => {
+            let mut link = named(name.as_str());
+            link.attributes.push(LinkAttribute::LinkInfo(vec![
+                LinkInfo::PortKind(InfoPortKind::Bridge),
+                LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::State(
+                    BridgePortState::Forwarding,
+                )])),
+            ]));
+            link
+        }
         LinkChange::Stp(true) => bridge(InfoBridge::StpState(BridgeStpState::KernelStp)),
         LinkChange::Stp(false) => bridge(InfoBridge::StpState(BridgeStpState::Disabled)),
     })

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
 };
 
 use ipnet::IpNet;
@@ -11,9 +11,9 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage, AddressProtocol},
     link::{
-        AfSpecBridge, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoData, InfoKind, InfoMacVlan,
-        InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
-        Prop,
+        AfSpecBridge, AfSpecInet6, AfSpecUnspec, BridgeStpState, BridgeVlanInfoFlags, In6AddrGenMode,
+        InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask,
+        LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
     },
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
@@ -21,7 +21,7 @@ use netlink_packet_route::{
 use super::{ADDRESS_PROTOCOL, LINK_GROUP, ROUTE_PROTOCOL, RouteSocket};
 use crate::model::{
     IfName, Mac, MacvlanMode, Route, VlanId,
-    observed::{AddressState, LinkKind, LinkState, ObservedVxlan, RouteState, VlanFlags},
+    observed::{AddressState, LinkKind, LinkLocalMode, LinkState, ObservedVxlan, RouteState, VlanFlags},
 };
 
 /// One interface of a link dump; indexes of others are not yet names.
@@ -73,6 +73,8 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             carrier: message.header.flags.contains(LinkFlags::LowerUp),
             master: None,
             addresses: Vec::new(),
+            link_local: Vec::new(),
+            makes_link_local: LinkLocalMode::Off,
             vlans: BTreeMap::new(),
         },
         link: None,
@@ -82,6 +84,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
         other_names: Vec::new(),
     };
     let (mut lower, mut lower_nsid) = (None, None);
+    let (mut mode, mut at_work) = (LinkLocalMode::Off, false);
     let mut loopback = message.header.flags.contains(LinkFlags::Loopback);
     for attribute in message.attributes {
         match attribute {
@@ -99,6 +102,9 @@ fn link_dump(message: LinkMessage) -> LinkDump {
                 let name = |prop| if let Prop::AltIfName(name) = prop { Some(name) } else { None };
                 dump.other_names.extend(props.into_iter().filter_map(name));
             }
+            // A carrier that has just come is not yet known there, and the address yet to be made.
+            LinkAttribute::OperState(state) => at_work = matches!(state, State::Up | State::Unknown),
+            LinkAttribute::AfSpecUnspec(families) => mode = link_local_mode(&families),
             LinkAttribute::LinkInfo(infos) => {
                 loopback = false;
                 (dump.state.kind, dump.vxlan_dev) = kind(infos);
@@ -109,8 +115,32 @@ fn link_dump(message: LinkMessage) -> LinkDump {
     if loopback {
         dump.state.kind = LinkKind::Loopback;
     }
+    // A bond's member has none (`addrconf_notify` in net/ipv6/addrconf.c).
+    let is_slave = message.header.flags.contains(LinkFlags::Port);
+    if at_work && dump.state.carrier && !loopback && !is_slave {
+        dump.state.makes_link_local = mode;
+    }
     dump.link = lower.filter(|index| *index != 0).map(|index| (index, lower_nsid));
     dump
+}
+
+fn link_local_mode(families: &[AfSpecUnspec]) -> LinkLocalMode {
+    let mut mode = LinkLocalMode::Off;
+    let ipv6 = families.iter().filter_map(|family| match family {
+        AfSpecUnspec::Inet6(ipv6) => Some(ipv6),
+        _ => None,
+    });
+    let mut disabled = false;
+    for attribute in ipv6.flatten() {
+        match attribute {
+            AfSpecInet6::DevConf(conf) => disabled = conf.disable_ipv6 != 0,
+            AfSpecInet6::AddrGenMode(In6AddrGenMode::Eui64) => mode = LinkLocalMode::Mac,
+            AfSpecInet6::AddrGenMode(In6AddrGenMode::None) => mode = LinkLocalMode::None,
+            AfSpecInet6::AddrGenMode(_) => mode = LinkLocalMode::Other,
+            _ => {}
+        }
+    }
+    if disabled { LinkLocalMode::Off } else { mode }
 }
 
 fn kind(infos: Vec<LinkInfo>) -> (LinkKind, Option<u32>) {
@@ -181,9 +211,18 @@ fn observed_vxlan(options: &[InfoVxlan]) -> (ObservedVxlan, Option<u32>) {
     (vxlan, dev)
 }
 
-/// All addresses of the socket's namespace by interface index; those that the kernel made by itself
-/// are left out.
-pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, AddressState)>> {
+/// An address of a dump.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::kernel) enum Seen {
+    /// One that somebody has added.
+    Other(AddressState),
+    /// A link-local one that the kernel made (`IFAPROT_KERNEL_LL`).
+    LinkLocal(Ipv6Addr),
+}
+
+/// All addresses of the socket's namespace by interface index, in the kernel's order; of those that the kernel made by
+/// itself only the link-local ones.
+pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, Seen)>> {
     let found = socket.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
     Ok(found.map(|messages| {
         let address = |message| match message {
@@ -194,22 +233,27 @@ pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, A
     }))
 }
 
-fn address(message: &AddressMessage) -> Option<(u32, AddressState)> {
-    let (mut local, mut address, mut ours) = (None, None, false);
+fn address(message: &AddressMessage) -> Option<(u32, Seen)> {
+    let (mut local, mut address, mut protocol) = (None, None, None);
     for attribute in &message.attributes {
         match attribute {
             AddressAttribute::Local(seen) => local = Some(*seen),
             AddressAttribute::Address(seen) => address = Some(*seen),
-            AddressAttribute::Protocol(seen) => ours = *seen == AddressProtocol::Other(ADDRESS_PROTOCOL),
+            AddressAttribute::Protocol(seen) => protocol = Some(*seen),
             _ => {}
         }
     }
+    let ours = protocol == Some(AddressProtocol::Other(ADDRESS_PROTOCOL));
     let address = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
     let by_kernel = match address {
         IpNet::V4(v4) => v4.addr().is_loopback() && v4.prefix_len() == 8,
+        IpNet::V6(v6) if protocol == Some(AddressProtocol::LinkLocal) => {
+            return Some((message.header.index, Seen::LinkLocal(v6.addr())));
+        }
         IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
     };
-    (ours || !by_kernel).then_some((message.header.index, AddressState { address, ours, cut_off: false }))
+    let state = AddressState { address, ours, cut_off: false };
+    (ours || !by_kernel).then_some((message.header.index, Seen::Other(state)))
 }
 
 /// The main table.

@@ -21,8 +21,21 @@ struct Node {
     vxlan: u8,
     macvlan: bool,
     router: bool,
-    sysctl: bool,
+    /// Which of [`SYSCTLS`] it has.
+    sysctls: u16,
 }
+
+const SYSCTLS: [(&str, &str); 9] = [
+    ("net.ipv4.conf.all.rp_filter", "1"),
+    ("net.ipv4.conf.default.rp_filter", "2"),
+    ("net.ipv4.conf.d0.rp_filter", "1"),
+    ("net.ipv4.conf.default.forwarding", "1"),
+    ("net.ipv4.conf.d0.forwarding", "1"),
+    ("net.ipv6.conf.all.disable_ipv6", "1"),
+    ("net.ipv6.conf.default.disable_ipv6", "1"),
+    ("net.ipv6.conf.lo.disable_ipv6", "1"),
+    ("net.ipv6.conf.d0.disable_ipv6", "1"),
+];
 
 #[derive(Debug, Clone)]
 struct Link {
@@ -35,15 +48,15 @@ struct Link {
 }
 
 fn node() -> impl Strategy<Value = Node> {
-    (0..3_u8, 0..3_u8, 0..4_u8, 0..3_u8, prop::bool::weighted(0.2), any::<bool>(), any::<bool>()).prop_map(
-        |(bridge, dummy, vlan, vxlan, macvlan, router, sysctl)| Node {
+    (0..3_u8, 0..3_u8, 0..4_u8, 0..3_u8, prop::bool::weighted(0.2), any::<bool>(), 0..512_u16).prop_map(
+        |(bridge, dummy, vlan, vxlan, macvlan, router, sysctls)| Node {
             bridge,
             dummy,
             vlan,
             vxlan,
             macvlan,
             router,
-            sysctl,
+            sysctls,
         },
     )
 }
@@ -164,8 +177,11 @@ fn node_fields(node: &Node, interfaces: &Map<String, Value>, routes: &[Value]) -
             "port_forwards": [{ "protocol": "tcp", "port": 8080, "to": "192.0.2.1:80" }],
         });
     }
-    if node.sysctl {
-        fields["sysctls"] = json!({ "net.ipv4.conf.all.rp_filter": "1" });
-    }
+    let chosen = |(number, (key, _)): &(usize, &(&str, &str))| {
+        node.sysctls & (1 << number) != 0 && (node.dummy > 0 || !key.contains(".d0."))
+    };
+    let chosen = SYSCTLS.iter().enumerate().filter(chosen);
+    let chosen: Map<_, _> = chosen.map(|(_, (key, value))| ((*key).to_owned(), json!(value))).collect();
+    fields["sysctls"] = Value::Object(chosen);
     fields
 }

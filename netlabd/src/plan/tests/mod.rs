@@ -9,7 +9,7 @@ use design::design;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Plan, Target, diff};
+use super::{Before, Plan, Target, claim, diff, settle};
 use crate::{
     exec::{Failure, Kernel, Scope, fake::FakeKernel},
     model::{
@@ -39,12 +39,33 @@ fn converge(kernel: &FakeKernel, lab: &LabName, target: &Target) -> Result<Vec<P
     Err(format!("it does not settle: {plans:#?}"))
 }
 
+/// The same, and keeps what sysctls were before, as the reconciler does.
+fn converge_keeping(
+    kernel: &FakeKernel,
+    lab: &LabName,
+    mut target: Target,
+    before: &mut Before,
+) -> Result<(), String> {
+    for _ in 0..ROUNDS {
+        target.remember(before);
+        let observed = observe(kernel, lab, &target);
+        let plan = diff(&target, &observed);
+        *before = claim(&target, &observed, &plan, &mut |keys| kernel.fresh_sysctls(keys).unwrap());
+        if plan.is_empty() {
+            *before = settle(&target, std::mem::take(before));
+            return Ok(());
+        }
+        kernel.execute(Scope { lab, first_id: 1, target: &target }, &plan, &mut |_| ());
+    }
+    Err(format!("it does not settle: {:#?}", diff(&target, &observe(kernel, lab, &target))))
+}
+
 fn observe(kernel: &FakeKernel, lab: &LabName, target: &Target) -> Observed {
     let observed: Result<_, Failure> = kernel.observe(Scope { lab, first_id: 1, target });
     observed.expect("no failure was asked for")
 }
 
-/// An observation without what differs between two labs that are alike: indexes and orders.
+/// An observation without what differs between two labs that are alike: indexes and the order of routes.
 fn alike(mut observed: Observed) -> BTreeMap<Place, String> {
     for state in observed.places.values_mut() {
         let state = Arc::make_mut(state);
@@ -53,7 +74,6 @@ fn alike(mut observed: Observed) -> BTreeMap<Place, String> {
             if let LinkKind::Veth { peer: Some((_, index)) } = &mut link.kind {
                 *index = 0;
             }
-            link.addresses.sort_by_key(|state| state.address);
         }
         state.routes.sort_by_key(|state| state.route.to_string());
     }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::{alike, converge, design, observe};
+use super::{Before, alike, converge, converge_keeping, design, observe};
 use crate::{
     api::convert,
     exec::{Kernel, fake::FakeKernel},
@@ -94,12 +94,26 @@ proptest! {
     #[test]
     fn a_changed_lab_becomes_what_a_new_one_would_be(a in design("a", 1), b in design("a", 1)) {
         let (kernel, fresh, name) = (host(), host(), name());
-        let target = Target::new(&lab(&b), "uid");
-        converge(&kernel, &name, &Target::new(&lab(&a), "uid")).map_err(TestCaseError::fail)?;
-        let plans = converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        let (first, target) = (Target::new(&lab(&a), "uid"), Target::new(&lab(&b), "uid"));
+        let mut before = Before::new();
+        converge_keeping(&kernel, &name, first, &mut before).map_err(TestCaseError::fail)?;
+        converge_keeping(&kernel, &name, target.clone(), &mut before).map_err(TestCaseError::fail)?;
         converge(&fresh, &name, &target).map_err(TestCaseError::fail)?;
         let (changed, new) = (alike(observe(&kernel, &name, &target)), alike(observe(&fresh, &name, &target)));
-        prop_assert_eq!(changed, new, "{:#?}", plans);
+        prop_assert_eq!(changed, new);
+    }
+
+    #[test]
+    fn sysctls_become_what_they_are_in_a_new_lab(labs in prop::collection::vec(design("a", 1), 2..5)) {
+        let (kernel, fresh, name) = (host(), host(), name());
+        let (mut before, mut nothing) = (Before::new(), Before::new());
+        for message in &labs {
+            let target = Target::new(&lab(message), "uid");
+            converge_keeping(&kernel, &name, target, &mut before).map_err(TestCaseError::fail)?;
+        }
+        let last = Target::new(&lab(&labs[labs.len() - 1]), "uid");
+        converge_keeping(&fresh, &name, last, &mut nothing).map_err(TestCaseError::fail)?;
+        prop_assert_eq!(kernel.sysctls(&name), fresh.sysctls(&name), "{:#?}", before);
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! One file, one outcome: whichever way a lab has come to a file, the kernel shows the same.
+//!
+//! A pair of random labs goes every way there is: the second applied to the first, as created, a change that fails and
+//! one that nobody confirms, random damage, a restart. `make outcome` does `PAIRS` of them, `NETLAB_SEED` does the same
+//! ones again.
+
+use std::{thread, time::Duration};
+
+use serde_json::Value;
+
+use super::Test;
+use crate::{
+    chance::{self, Chance},
+    command::wait_until,
+    damage,
+    design::{self, Designer},
+    host::TestHost,
+    outcome::{difference, enrich, has_dummies, show},
+};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[Test::new("outcome::of_random_pairs", pairs)];
+
+/// Pairs where nobody asks for another number.
+const PAIRS: usize = 8;
+/// How long the kernel may take until it shows what it comes to: link-local addresses and ports of bridges take their
+/// time.
+const SETTLES: Duration = Duration::from_secs(45);
+/// How long a pause is between two looks.
+const PAUSE: Duration = Duration::from_millis(300);
+
+fn pairs() {
+    let count = std::env::var("NETLAB_PAIRS").ok().and_then(|text| text.parse().ok()).unwrap_or(PAIRS);
+    let seed = chance::seed();
+    println!("NETLAB_SEED={seed} NETLAB_PAIRS={count}");
+    let mut host = TestHost::here();
+    let designer = Designer::new(&host);
+    let dummies = has_dummies(&host);
+    design::prepare(&host);
+    host.start();
+    let mut wrong = Vec::new();
+    for number in 0..count {
+        let mut chance = Chance::new(seed.wrapping_add(number as u64));
+        let mut lab = || enrich(&designer.lab(&mut chance, "p", 0), &mut chance, dummies);
+        let (first, second) = (lab(), lab());
+        let faults = Pair { host: &mut host, first, second }.run(&mut chance);
+        if !faults.is_empty() {
+            println!("pair {number} (NETLAB_SEED={} NETLAB_PAIRS=1):", seed.wrapping_add(number as u64));
+            for fault in &faults {
+                println!("  {fault}");
+            }
+            wrong.push(number);
+        }
+    }
+    println!("{count} pairs, {} with differences", wrong.len());
+    assert!(wrong.is_empty(), "{} of {count} pairs differ: {wrong:?}", wrong.len());
+}
+
+struct Pair<'a> {
+    host: &'a mut TestHost,
+    first: Value,
+    second: Value,
+}
+
+impl Pair<'_> {
+    /// All ways to the second lab; gives what differs from a create of it.
+    fn run(mut self, chance: &mut Chance) -> Vec<String> {
+        let first = self.host.file("first.json", self.first.to_string());
+        let second = self.host.file("second.json", self.second.to_string());
+        let bad = self.host.file("bad.json", spoilt(&self.first).to_string());
+        let mut faults = Vec::new();
+        let created = self.host.ctl(&["create-lab", &second]);
+        if created.code != 0 {
+            return vec![format!("the second cannot be created: {}\n{}", created.stderr, self.second)];
+        }
+        let wanted = self.settled();
+        self.host.ctl(&["delete-lab", "p"]).ok();
+        let created = self.host.ctl(&["create-lab", &first]);
+        if created.code != 0 {
+            return vec![format!("the first cannot be created: {}\n{}", created.stderr, self.first)];
+        }
+        let applied = self.host.ctl(&["apply-lab", &second]);
+        if applied.code != 0 {
+            faults.push(format!("apply: {}", applied.stderr));
+        }
+        self.compare("applied", &wanted, &mut faults);
+        if spoilt(&self.first) != self.first {
+            let failed = self.host.ctl(&["apply-lab", &bad]);
+            if failed.code != 1 || !failed.stderr.contains("rp_filter") {
+                faults.push(format!("a change that fails: exit {} {}", failed.code, failed.stderr));
+            }
+            // netlabctl ends when it is put back, not before.
+            self.compare("put back after a failure", &wanted, &mut faults);
+        }
+        let generation = |lab: &Value| lab["generation"].as_str().and_then(|text| text.parse::<u64>().ok());
+        let before = generation(&self.host.lab("p")).unwrap_or(0);
+        self.host.ctl(&["apply-lab", "--rollback-after", "1s", &first]);
+        wait_until("the change is rolled back", SETTLES, || {
+            let lab = self.host.lab("p");
+            generation(&lab) == Some(before + 2) && lab["status"]["phase"] == "PHASE_READY"
+        });
+        self.compare("rolled back", &wanted, &mut faults);
+        self.damage(chance, &wanted, &mut faults);
+        self.host.kill();
+        self.host.start();
+        self.compare("after a restart", &wanted, &mut faults);
+        self.host.ctl(&["delete-lab", "p"]).ok();
+        if !faults.is_empty() {
+            faults.push(format!("first: {}\n  second: {}", self.first, self.second));
+        }
+        faults
+    }
+
+    fn damage(&mut self, chance: &mut Chance, wanted: &[String], faults: &mut Vec<String>) {
+        for _ in 0..3 {
+            let Some(damage) = damage::of(self.host, "p", &self.second, chance) else { continue };
+            let done = self.host.run("sh", &["-c", &damage.script]);
+            if done.code == 0 {
+                self.compare(damage.kind, wanted, faults);
+            }
+        }
+    }
+
+    /// What is shown once it shows the same for a while.
+    fn settled(&mut self) -> Vec<String> {
+        let mut before = show(self.host, &self.second);
+        for _ in 0..20 {
+            thread::sleep(Duration::from_secs(2));
+            let now = show(self.host, &self.second);
+            if now == before {
+                break;
+            }
+            before = now;
+        }
+        before
+    }
+
+    fn compare(&mut self, way: &str, wanted: &[String], faults: &mut Vec<String>) {
+        let start = std::time::Instant::now();
+        loop {
+            let lines = difference(wanted, &show(self.host, &self.second));
+            if lines.is_empty() {
+                return;
+            }
+            if start.elapsed() > SETTLES {
+                faults.push(format!("{way}:"));
+                faults.extend(lines.into_iter().take(20).map(|line| format!("  {line}")));
+                return;
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// A lab with a sysctl that the kernel refuses once interfaces are there.
+fn spoilt(lab: &Value) -> Value {
+    let mut spoilt = lab.clone();
+    let nodes = spoilt["nodes"].as_object_mut().expect("nodes");
+    for node in nodes.values_mut() {
+        let name = node["interfaces"].as_object().and_then(|own| own.keys().next().cloned());
+        if let Some(name) = name {
+            let key = format!("net.ipv4.conf.{}.rp_filter", name.replace('.', "/"));
+            node["sysctls"][key] = "nonsense".into();
+            break;
+        }
+    }
+    spoilt
+}

@@ -1,0 +1,231 @@
+//! One file, one outcome: everything that the kernel shows of a lab, to be compared between ways to the same file.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{chance::Chance, feature::Feature, host::TestHost};
+
+/// What the kernel shows in one namespace, in lines. Left out is what no file decides: numbers of interfaces, ports and
+/// queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is still under way;
+/// and the order of routes, which the kernel lists by when an interface was made.
+const SHOW: &str = r"
+sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
+    sed 's/^/sysctl: /'
+ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(id)? [^ ]+//g
+    s/(tcn|hello|topology_change|gc|hold|message_age|forward_delay)_timer +[0-9.]+//g; s/fdb_n_learned [0-9]+//
+    s/(port_id|port_no|designated_port) [^ ]+//g; s/^/link: /' | sort
+ip -o -4 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/^/address: /' | sort -s -k2,2
+ip -o -6 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/ tentative//; s/^/address: /' | sort -s -k2,2
+ip route show table all | sed 's/ linkdown//; s/^/route: /' | sort
+ip -6 route show table all | sed -E 's/ linkdown//; s/ expires [^ ]+//; s/^/route: /' | sort
+ip rule | sed 's/^/rule: /'
+ip -6 rule | sed 's/^/rule: /'
+ip neigh show nud permanent | sed 's/^/neighbour: /' | sort
+tc qdisc show | sed -E 's/qdisc ([a-z_]+) [0-9a-f]+:/qdisc \1/; s/^/qdisc: /' | sort
+bridge -o vlan show 2>/dev/null | sed 's/^/vlan: /' | sort
+bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' | sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
+nft -s list ruleset 2>/dev/null | sed 's/^/nft: /'
+";
+
+/// What a lab's nodes and the host show, line by line, each with its place.
+pub fn show(host: &TestHost, lab: &Value) -> Vec<String> {
+    let name = lab["name"].as_str().expect("a lab has a name");
+    let nodes: Vec<&str> =
+        lab["nodes"].as_object().map_or_else(Vec::new, |nodes| nodes.keys().map(String::as_str).collect());
+    let mut lines = Vec::new();
+    let mut derived = BTreeMap::new();
+    for place in nodes.iter().copied().chain(["host"]) {
+        let enter = if place == "host" { String::new() } else { format!("ip netns exec {name}.{place} ") };
+        let script = host.file("show.sh", SHOW);
+        // A namespace that is being repaired is missing for a moment.
+        let text = host.run("sh", &["-c", &format!("{enter}sh {script}")]).stdout;
+        lines.extend(text.lines().map(|line| format!("{place} {}", line.trim_end())));
+        derived.extend(derived_addresses(host, lab, place, &enter));
+    }
+    let mut lines: Vec<String> = lines
+        .into_iter()
+        .map(|line| derived.iter().fold(line, |line, (address, word)| line.replace(address, word)))
+        .collect();
+    // Words in the place of addresses change the order of what is listed by them.
+    let sorted =
+        |line: &String| ["link: ", "fdb: ", "neighbour: ", "route: "].iter().any(|kind| line.contains(kind));
+    let (mut by_text, rest): (Vec<_>, Vec<_>) = lines.drain(..).partition(sorted);
+    by_text.sort();
+    [rest, by_text].concat()
+}
+
+/// The MAC addresses that netlabd derives from a lab's unique identifier, and what follows from them: another create
+/// has others. Those that the file says are left as they are.
+fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> BTreeMap<String, String> {
+    let part = if place == "host" { &lab["host"] } else { &lab["nodes"][place] };
+    let text = host.run("sh", &["-c", &format!("{enter}ip -j link")]).stdout;
+    let links: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
+    let mut derived = BTreeMap::new();
+    for link in &links {
+        let (Some(name), Some(mac)) = (link["ifname"].as_str(), link["address"].as_str()) else { continue };
+        let says =
+            part["interfaces"].as_object().is_some_and(|own| own.values().any(|own| own["mac"] == mac));
+        let octets: Vec<u8> = mac.split(':').filter_map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
+        if says || octets.len() != 6 || octets.iter().all(|octet| *octet == 0) {
+            continue;
+        }
+        let word = format!("[{place}:{name}]");
+        let mut address = [0; 16];
+        address[..2].copy_from_slice(&[0xfe, 0x80]);
+        address[8..].copy_from_slice(&[
+            octets[0] ^ 2,
+            octets[1],
+            octets[2],
+            0xff,
+            0xfe,
+            octets[3],
+            octets[4],
+            octets[5],
+        ]);
+        derived.insert(std::net::Ipv6Addr::from(address).to_string(), format!("fe80{word}"));
+        derived.insert(format!("33:33:ff:{}", &mac[9..]), format!("33:33:ff:{word}"));
+        derived.insert(mac.to_owned(), word.clone());
+        // As bridges write it.
+        let id: Vec<String> = octets.iter().map(|octet| format!("{octet:x}")).collect();
+        derived.insert(id.join(":"), word);
+    }
+    derived
+}
+
+/// The lines of one that are not in the other, `-` and `+`; empty where both show the same. Addresses and rules are
+/// compared in order too.
+pub fn difference(wanted: &[String], seen: &[String]) -> Vec<String> {
+    let set = |lines: &[String]| lines.iter().cloned().collect::<BTreeSet<_>>();
+    let (a, b) = (set(wanted), set(seen));
+    let mut lines: Vec<String> = a.difference(&b).map(|line| format!("- {line}")).collect();
+    lines.extend(b.difference(&a).map(|line| format!("+ {line}")));
+    if lines.is_empty() && wanted != seen {
+        let (before, after) = wanted.iter().zip(seen).find(|(a, b)| a != b).unwrap_or((&wanted[0], &seen[0]));
+        lines.push(format!("another order: {before} / {after}"));
+    }
+    lines
+}
+
+/// Sysctls that a node may have, with values; those that need IPv6 to be off are put apart.
+const SYSCTLS: &[(&str, &[&str])] = &[
+    ("net.ipv4.ip_default_ttl", &["32", "77"]),
+    ("net.ipv4.ip_local_port_range", &["20000 30000", "100 200"]),
+    ("net.ipv4.ip_unprivileged_port_start", &["0", "80"]),
+    ("net.ipv4.ip_local_reserved_ports", &["8080,9000-9010"]),
+    ("net.ipv4.icmp_echo_ignore_broadcasts", &["0"]),
+    ("net.ipv4.fib_multipath_hash_policy", &["1"]),
+    ("net.ipv4.tcp_rmem", &["4096 65536 1000000"]),
+    ("net.ipv4.conf.all.rp_filter", &["1", "2"]),
+    ("net.ipv4.conf.default.rp_filter", &["1", "2"]),
+    ("net.ipv4.conf.all.accept_redirects", &["0", "1"]),
+    ("net.ipv4.conf.default.accept_redirects", &["0"]),
+    ("net.ipv4.conf.default.forwarding", &["0", "1"]),
+    ("net.ipv4.conf.default.proxy_arp", &["1"]),
+    ("net.ipv4.conf.default.promote_secondaries", &["1"]),
+    ("net.ipv4.conf.lo.rp_filter", &["1"]),
+    ("net.ipv6.conf.all.accept_ra", &["0"]),
+    ("net.ipv6.conf.default.accept_ra", &["0", "2"]),
+    ("net.ipv6.conf.default.hop_limit", &["9", "33"]),
+    ("net.ipv6.conf.default.accept_dad", &["0", "1"]),
+    ("net.ipv6.conf.default.addr_gen_mode", &["1"]),
+    ("net.ipv6.conf.all.addr_gen_mode", &["0", "1"]),
+    ("net.ipv6.conf.all.ignore_routes_with_linkdown", &["1"]),
+    ("net.ipv6.conf.lo.hop_limit", &["7"]),
+    ("net.ipv6.conf.default.mtu", &["1400"]),
+];
+
+/// Sysctls of one interface.
+const OF_INTERFACES: &[(&str, &[&str])] = &[
+    ("net.ipv4.conf.IF.rp_filter", &["1", "2"]),
+    ("net.ipv4.conf.IF.proxy_arp", &["1"]),
+    ("net.ipv4.conf.IF.forwarding", &["0", "1"]),
+    ("net.ipv4.neigh.IF.gc_stale_time", &["90"]),
+    ("net.ipv6.neigh.IF.retrans_time_ms", &["500"]),
+    ("net.ipv6.conf.IF.accept_ra", &["0", "2"]),
+    ("net.ipv6.conf.IF.accept_dad", &["0", "2"]),
+    ("net.ipv6.conf.IF.hop_limit", &["9"]),
+    ("net.ipv6.conf.IF.addr_gen_mode", &["1"]),
+    ("net.ipv6.conf.IF.mtu", &["1280"]),
+];
+
+/// Sysctls that turn IPv6 off.
+const OFF: &[&str] = &[
+    "net.ipv6.conf.all.disable_ipv6",
+    "net.ipv6.conf.default.disable_ipv6",
+    "net.ipv6.conf.IF.disable_ipv6",
+];
+
+/// Gives a random lab more that may be left out of the next: sysctls, several addresses of one subnet in any order, MAC
+/// addresses, interfaces that are down, STP, small MTUs.
+pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool) -> Value {
+    let mut lab: Value = serde_json::from_str(lab).expect("a lab of ours");
+    let nodes: Vec<String> = lab["nodes"].as_object().expect("nodes").keys().cloned().collect();
+    for node in nodes {
+        let node = &mut lab["nodes"][node.as_str()];
+        if dummy && chance.one_in(3) {
+            node["interfaces"]["many"] = json!({ "dummy": {}, "addresses": addresses(chance) });
+        }
+        let names: Vec<String> =
+            node["interfaces"].as_object().map_or_else(Vec::new, |own| own.keys().cloned().collect());
+        for name in &names {
+            let interface = &mut node["interfaces"][name.as_str()];
+            if chance.one_in(6) && interface["vlan"].is_null() {
+                interface["mac"] = json!(format!("02:00:00:00:00:0{}", 1 + chance.below(9)));
+            }
+            if interface["bridge"].is_object() && chance.one_in(4) {
+                interface["bridge"]["stp"] = json!(true);
+            }
+        }
+        let mut sysctls = serde_json::Map::new();
+        for _ in 0..chance.below(6) {
+            let (key, values) = *chance.of(SYSCTLS);
+            sysctls.insert(key.to_owned(), json!(*chance.of(values)));
+        }
+        if !names.is_empty() {
+            for _ in 0..chance.below(4) {
+                let (key, values) = *chance.of(OF_INTERFACES);
+                let key = key.replace("IF", &chance.of(&names).replace('.', "/"));
+                sysctls.insert(key, json!(*chance.of(values)));
+            }
+        }
+        if chance.one_in(4) {
+            let key = *chance.of(OFF);
+            let name = names.first().map_or("lo", String::as_str).replace('.', "/");
+            sysctls.insert(key.replace("IF", &name), json!("1"));
+            without_ipv6(node);
+        }
+        // A range of ports must not begin below the first unprivileged one.
+        let start = sysctls.get("net.ipv4.ip_unprivileged_port_start") == Some(&json!("0"));
+        if sysctls.get("net.ipv4.ip_local_port_range") == Some(&json!("100 200")) && !start {
+            sysctls.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), json!("0"));
+        }
+        node["sysctls"] = Value::Object(sysctls);
+    }
+    lab
+}
+
+/// Some addresses of few subnets, in any order.
+fn addresses(chance: &mut Chance) -> Vec<String> {
+    let mut pool: Vec<String> = (1..4).map(|n| format!("100.64.0.{n}/24")).collect();
+    pool.extend((1..3).map(|n| format!("100.64.1.{n}/24")));
+    pool.extend((1..4).map(|n| format!("2001:db8:64::{n}/64")));
+    let mut chosen = Vec::new();
+    for _ in 0..chance.below(pool.len()) {
+        chosen.push(pool.remove(chance.below(pool.len())));
+    }
+    chosen
+}
+
+fn without_ipv6(node: &mut Value) {
+    for interface in node["interfaces"].as_object_mut().into_iter().flat_map(|own| own.values_mut()) {
+        if let Some(addresses) = interface["addresses"].as_array_mut() {
+            addresses.retain(|address| !address.as_str().unwrap_or_default().contains("::"));
+        }
+    }
+}
+
+/// Whether dummies can be used.
+pub fn has_dummies(host: &TestHost) -> bool {
+    Feature::Dummy.works(host)
+}
