@@ -49,7 +49,7 @@ soak: build
 	tests/as-root $(TARGET)/debug/netlab-tests --soak $(or $(SOAK_SECONDS),300)
 
 outcome: build
-	tests/as-root env NETLAB_PAIRS=$(or $(PAIRS),100) NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native outcome::
+	tests/as-root env NETLAB_PAIRS=$(or $(PAIRS),100) NETLAB_LIMIT=86400 NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground native outcome::
 
 faults: build
 	cargo test --quiet -p netlabd --lib reconcile::tests::faults -- --nocapture >$(TARGET)/faults-in-memory.log 2>&1 || \

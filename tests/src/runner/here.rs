@@ -20,6 +20,12 @@ use crate::{cases::Test, feature::Feature};
 /// How long one test may take; far more than any needs, so that only a hung one is ended.
 const LIMIT: Duration = Duration::from_secs(240);
 
+/// The same, or as many seconds as `NETLAB_LIMIT` says.
+fn limit() -> Duration {
+    let given = std::env::var("NETLAB_LIMIT").ok().and_then(|text| text.parse().ok());
+    given.map_or(LIMIT, Duration::from_secs)
+}
+
 /// Runs part of the tests and writes a report. False if one failed.
 pub fn run(ground: Ground, part: Part, report: &Path, filters: &[String]) -> bool {
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
@@ -107,16 +113,16 @@ fn ends_well(mut command: Command, output: &File) -> Result<(), String> {
         .stderr(file())
         .spawn()
         .map_err(|error| format!("could not be started: {error}"))?;
-    let start = Instant::now();
+    let (start, limit) = (Instant::now(), limit());
     loop {
         if let Some(status) = child.try_wait().map_err(|error| error.to_string())? {
             return if status.success() { Ok(()) } else { Err(format!("failed ({status})")) };
         }
-        if start.elapsed() > LIMIT {
+        if start.elapsed() > limit {
             // Kills the namespaces' first process with it, and so all that the test has started.
             let _ = child.kill();
             let _ = child.wait();
-            return Err(format!("did not end within {LIMIT:?}"));
+            return Err(format!("did not end within {limit:?}"));
         }
         thread::sleep(Duration::from_millis(20));
     }
