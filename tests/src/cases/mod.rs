@@ -23,6 +23,7 @@ mod kinds;
 mod labs;
 mod metrics;
 mod nodes;
+mod notebook;
 mod outcome;
 mod permissions;
 mod pki;
@@ -73,6 +74,7 @@ pub fn all() -> Vec<Test> {
         harness::TESTS,
         labs::TESTS,
         tour::TESTS,
+        notebook::TESTS,
         kinds::TESTS,
         bad_input::TESTS,
         apply::TESTS,
