@@ -127,7 +127,7 @@ pub(crate) fn exit_code(status: &Status) -> u8 {
         Code::AlreadyExists | Code::Aborted => CONFLICT,
         Code::PermissionDenied | Code::Unauthenticated => NOT_PERMITTED,
         Code::FailedPrecondition => match reason(status).as_str() {
-            "HOST_INTERFACE_TAKEN" | "HOST_ADDRESS_OVERLAP" | "HOST_PORT_TAKEN" => CONFLICT,
+            "HOST_INTERFACE_TAKEN" | "HOST_ADDRESS_OVERLAP" | "HOST_PORT_TAKEN" | "PARENT_TAKEN" => CONFLICT,
             _ => FAILED,
         },
         _ => FAILED,

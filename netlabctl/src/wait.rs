@@ -2,7 +2,9 @@
 
 use std::{future::pending, io::Write as _, time::Duration};
 
-use netlab_proto::v1::{Failure as LabFailure, LabEvent, LabStatus, Phase, lab_event::Body};
+use netlab_proto::v1::{
+    Condition, Failure as LabFailure, LabEvent, LabStatus, LabWarning, Phase, lab_event::Body,
+};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     time::{Instant, sleep_until},
@@ -11,6 +13,7 @@ use tokio::{
 use crate::{
     client::Client,
     error::{FAILED, Failure, INTERRUPTED},
+    labfile::LabFile,
     output::table::clean,
     progress::Bar,
     watch::Watch,
@@ -53,7 +56,12 @@ impl Wait {
     /// # Errors
     /// Exit code 1 if the lab failed, was put back, was deleted, is paused and differs, or took too long; 130 on
     /// Ctrl-C.
-    pub(crate) async fn ready(mut self, generation: u64) -> Result<(), Failure> {
+    pub(crate) async fn ready(self, generation: u64) -> Result<(), Failure> {
+        self.ready_of(generation, None).await
+    }
+
+    /// The same of a lab that was made from `file`: warnings are told by its lines.
+    pub(crate) async fn ready_of(mut self, generation: u64, file: Option<&LabFile>) -> Result<(), Failure> {
         loop {
             let Some(event) = self.next("it goes on converging").await? else {
                 return Err(self.failed("was deleted meanwhile"));
@@ -76,7 +84,7 @@ impl Wait {
                             return Err(self.failed("could not be changed"));
                         }
                         Phase::Ready => {
-                            self.warn();
+                            self.warn(file);
                             return Ok(());
                         }
                         Phase::Failed => return Err(self.failed("failed")),
@@ -137,12 +145,18 @@ impl Wait {
     }
 
     /// Says what stands in the way of a lab that is ready all the same.
-    fn warn(self) {
+    fn warn(self, file: Option<&LabFile>) {
         drop(self.bar);
-        for condition in &self.status.conditions {
-            if condition.r#type == "HostReady" && condition.status == "False" {
-                let _ = writeln!(std::io::stderr().lock(), "warning: {}", clean(&condition.message));
-            }
+        let in_the_way = |condition: &&Condition| {
+            matches!(condition.r#type.as_str(), "HostReady" | "Forwarding") && condition.status == "False"
+        };
+        let conditions = self.status.conditions.iter().filter(in_the_way).map(|it| clean(&it.message));
+        let at = |warning: &LabWarning| match file {
+            Some(file) => clean(&file.warning(&warning.field, &warning.message)),
+            None => format!("{}: {}", clean(&warning.field), clean(&warning.message)),
+        };
+        for warning in conditions.chain(self.status.warnings.iter().map(at)) {
+            let _ = writeln!(std::io::stderr().lock(), "warning: {warning}");
         }
     }
 

@@ -65,6 +65,6 @@ pub(super) async fn run(
             Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
         },
     };
-    wait.ready(lab.generation).await?;
+    wait.ready_of(lab.generation, Some(&file)).await?;
     finish(&client, format, lab, "ready").await
 }

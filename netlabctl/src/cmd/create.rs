@@ -35,7 +35,7 @@ pub(super) async fn run(
         Ok(wait) => wait,
         Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
     };
-    wait.ready(lab.generation).await?;
+    wait.ready_of(lab.generation, Some(&file)).await?;
     finish(&client, format, lab, "ready").await
 }
 

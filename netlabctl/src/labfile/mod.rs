@@ -89,6 +89,11 @@ impl LabFile {
         Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
     }
 
+    /// A warning of the daemon about a field, in one line with its place.
+    pub(crate) fn warning(&self, path: &str, message: &str) -> String {
+        fault::lines(&self.name, vec![self.place(path, message.to_owned())]).join("; ")
+    }
+
     /// Refuses what an older daemon would leave out of a request that holds this lab as `lab`.
     pub(crate) fn refuse(&self, unknown: &Unknown) -> Failure {
         let message = version::does_not_know(&unknown.version);

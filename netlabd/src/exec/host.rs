@@ -35,6 +35,10 @@ pub struct HostLink {
     pub lab: Option<String>,
     /// Its addresses.
     pub addresses: Vec<IpNet>,
+    /// Its MTU.
+    pub mtu: u32,
+    /// The bridge, bond or other master that it is a port of.
+    pub master: Option<String>,
     /// Its other names (`IFLA_ALT_IFNAME`).
     pub other_names: Vec<String>,
 }

@@ -13,7 +13,7 @@ use std::{
 pub use host::{HostLink, HostRoute, HostSocket, HostState};
 
 use crate::{
-    model::{LabName, SysctlKey, observed::Observed, ruleset::Ruleset},
+    model::{LabName, Place, SysctlKey, observed::Observed, ruleset::Ruleset},
     plan::{Plan, Target},
 };
 
@@ -39,6 +39,12 @@ pub trait Kernel: Send + Sync + 'static {
     /// Carries out a plan, stage by stage, and tells after each stage how many operations are done.
     /// Stops after the first stage with failures and returns them all.
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure>;
+
+    /// Has the kernel act at once on the carriers of interfaces that a look showed, by place and index, lower ones
+    /// first. Returns those that are not at work yet.
+    fn hurry(&self, _: &LabName, _: Vec<(Place, u32)>) -> Vec<(Place, u32)> {
+        Vec::new()
+    }
 
     /// Looks at the host as a whole, for what a lab must not disturb.
     fn host(&self) -> Result<HostState, Failure>;

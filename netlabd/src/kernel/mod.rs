@@ -3,6 +3,7 @@
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
 //! a node is done by a thread that enters it and ends afterwards ([`enter`]).
 
+mod advice;
 mod busy;
 mod commands;
 mod detached;
@@ -35,7 +36,7 @@ use netlab_proto::v1::DetachedCommand;
 
 use crate::{
     exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
-    model::{LabName, NodeName, SysctlKey, observed::Observed},
+    model::{LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Op, Plan},
     policy::EACH,
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
@@ -198,6 +199,25 @@ impl Kernel for Linux {
         failures
     }
 
+    fn hurry(&self, lab: &LabName, links: Vec<(Place, u32)>) -> Vec<(Place, u32)> {
+        let (Ok(spaces), Ok(mut socket)) = (self.spaces.identified(lab), RouteSocket::open()) else {
+            return links;
+        };
+        let waits = |(place, index): &(Place, u32)| {
+            let nsid = match place {
+                Place::Host => None,
+                // What is gone is no longer waited for.
+                Place::Node(node) => match spaces.nodes().get(node) {
+                    Some(space) => space.id,
+                    None => return false,
+                },
+            };
+            rtnl::hurry(&mut socket, nsid, *index).ok().flatten() == Some(false)
+        };
+        let mut waits = waits;
+        links.into_iter().filter(|link| waits(link)).collect()
+    }
+
     fn host(&self) -> Result<HostState, Failure> {
         host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
     }
@@ -271,10 +291,14 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         .iter()
         .map(|link| {
             let lab = look::marked_by(link).map(ToOwned::to_owned);
-            (
-                link.name.clone(),
-                HostLink { lab, addresses: Vec::new(), other_names: link.other_names.clone() },
-            )
+            let seen = HostLink {
+                lab,
+                addresses: Vec::new(),
+                mtu: link.state.mtu,
+                master: link.master.and_then(|index| names.get(&index).cloned()),
+                other_names: link.other_names.clone(),
+            };
+            (link.name.clone(), seen)
         })
         .collect();
     for (index, address) in rtnl::addresses(&mut socket)?.map_err(refused)? {

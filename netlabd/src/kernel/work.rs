@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    enter, gone, look, nft,
+    advice, enter, gone, look, nft,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
     sysctl::{Followers, Sysctls},
@@ -242,7 +242,8 @@ impl<'a> Runner<'a> {
                 let scope =
                     if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
                 if let Err(error) = nft::replace(scope, rules) {
-                    self.failures.push(Failure::new(self.place, error));
+                    let errno = error.errno();
+                    self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
                 }
             }
             Op::MakeLinkLocal { at, .. } => {
@@ -334,7 +335,11 @@ impl<'a> Runner<'a> {
                 for (op, answer) in ops.into_iter().zip(answers) {
                     match answer {
                         Err(refusal) if !is_gone_already(op, &refusal) => {
-                            self.failures.push(refused(&op.object(), &op.to_string(), &refusal));
+                            let mut failure = refused(&op.object(), &op.to_string(), &refusal);
+                            if let Some(way_out) = advice::way_out(op, refusal.errno) {
+                                failure.message = format!("{}; {way_out}", failure.message);
+                            }
+                            self.failures.push(failure);
                         }
                         _ => {}
                     }

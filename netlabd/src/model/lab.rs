@@ -17,6 +17,17 @@ pub struct Lab {
     pub links: Vec<Link>,
     /// What must be true of it.
     pub checks: Vec<Check>,
+    /// What the kernel takes and what is hardly meant.
+    pub warnings: Vec<Warning>,
+}
+
+/// Something that a lab says and that cannot work as it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// The field, for example `nodes.r.interfaces.p1.addresses[0]`.
+    pub path: String,
+    /// What is odd about it and what to write instead.
+    pub message: String,
 }
 
 impl Lab {

@@ -16,7 +16,7 @@ mod sysctl;
 
 pub use address_list::AddressList;
 pub use interface::{BridgePort, Interface, Kind, LINK_GROUP, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
-pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target};
+pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target, Warning};
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey, is_fallback_device};
 pub use nat::{Masquerade, Nat, NatRule, PortForward, Protocol};
 pub use route::Route;

@@ -76,6 +76,10 @@ pub struct LinkState {
     pub up: bool,
     /// Whether it has a carrier (`IFF_LOWER_UP`).
     pub carrier: bool,
+    /// Whether the kernel has acted on the carrier (`IFLA_OPERSTATE` is up, RFC 2863).
+    pub at_work: bool,
+    /// What it does with frames as a port of a bridge.
+    pub port: Option<PortState>,
     /// The bridge (or other master) it belongs to.
     pub master: Option<String>,
     /// Addresses, link-local ones that the kernel made left out.
@@ -180,6 +184,21 @@ impl ObservedVxlan {
             && self.local == wanted.local
             && self.learning == wanted.learning
     }
+}
+
+/// What a port of a bridge does with frames, IEEE 802.1D-2004 section 7.4 (`BR_STATE_*` in `linux/if_bridge.h`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortState {
+    /// Not at work: it is down or has no carrier.
+    Disabled,
+    /// Kept out of a loop.
+    Blocking,
+    /// Waits for other bridges to be heard; forwards nothing yet.
+    Listening,
+    /// Learns addresses; forwards nothing yet.
+    Learning,
+    /// At work.
+    Forwarding,
 }
 
 /// One address of an interface.

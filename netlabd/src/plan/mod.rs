@@ -12,6 +12,7 @@ mod finding;
 mod hand;
 mod op;
 mod rules;
+mod settled;
 mod sysctls;
 mod target;
 #[cfg(test)]
@@ -22,4 +23,5 @@ pub use command::command;
 pub use diff::diff;
 pub use hand::from_nothing;
 pub use op::{Action, LinkChange, Op, Plan, Spot, Stage, VethEnd};
+pub use settled::{learning, waiting};
 pub use target::{LinkTarget, PlaceTarget, Target};

@@ -195,7 +195,7 @@ fn links(
             mac: mac(place, name, interfaces, uid),
             mac_is_said: interface.mac.is_some(),
             mtu: mtu(lab, name, interfaces),
-            up: interface.up,
+            up: is_up(name, interfaces),
             master: interface.port.as_ref().map(|port| port.bridge.clone()),
             vlans: vlans(name, interface, interfaces),
             addresses: interface.addresses.clone(),
@@ -203,6 +203,17 @@ fn links(
         (name.clone(), target)
     };
     interfaces.iter().map(link).collect()
+}
+
+/// Whether it can be up: a VLAN interface is down for as long as its parent is (`vlan_dev_open`), and comes up
+/// with it.
+fn is_up(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
+    let below = |name: &&IfName| match interfaces.get(*name).map(|interface| &interface.kind) {
+        Some(Kind::Vlan { parent, .. }) => Some(parent),
+        _ => None,
+    };
+    let mut all = std::iter::successors(Some(name), below).take(interfaces.len() + 1);
+    all.all(|name| interfaces.get(name).is_none_or(|interface| interface.up))
 }
 
 /// The MAC address asked for, or one derived; a VLAN interface shares that of its parent, as the

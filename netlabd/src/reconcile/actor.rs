@@ -3,10 +3,12 @@
 //! - `back`: what becomes of what cannot be made.
 //! - `drift`: what differs is told, repaired or not.
 //! - `keep`: what sysctls were before is kept.
+//! - `sight`: what else is told of a lab, and waiting until it works.
 
 mod back;
 mod drift;
 mod keep;
+mod sight;
 
 use std::{
     collections::VecDeque,
@@ -19,11 +21,10 @@ use proto::{Phase, lab_event::Body};
 
 use tokio::{sync::oneshot, time::timeout};
 
-use super::{Error, Shared, entry::Entry, host, ranges, rollback, sleep::Sleep};
+use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep, status::Sight};
 use crate::{
     clock,
     exec::{Failure, Scope},
-    firewall::{self, Standing},
     metrics::{FailureKind, Outcome, meters},
     plan::{Plan, Target, diff},
     store,
@@ -188,7 +189,11 @@ impl Actor {
                 return self.fail(&wanted, &failure);
             }
             if plan.is_empty() {
-                return self.verified(&wanted, &plan, started, found, done);
+                if !done.is_empty() {
+                    self.settle(&wanted, &observed);
+                }
+                let sight = self.sight(&wanted, &observed, plan);
+                return self.verified(&wanted, &sight, started, found, done);
             }
             // After a reboot nothing is left: making it anew is no repair.
             let rebooted = round == 0 && observed.places.len() <= 1 && wanted.target.places.len() > 1;
@@ -251,7 +256,7 @@ impl Actor {
     fn verified(
         &mut self,
         wanted: &Wanted,
-        plan: &Plan,
+        sight: &Sight,
         started: Instant,
         found: Vec<String>,
         done: Vec<String>,
@@ -280,38 +285,18 @@ impl Actor {
             return Next::Retry;
         }
         let settled = self.settle_host(&wanted.target);
-        let standing = self.standing(&wanted.target);
-        let news = {
-            let status = &self.entry.state().status;
-            status.phase() != Phase::Ready
-                || !status.is_verified(wanted.generation, &plan.extras)
-                || !status.knows_host(standing.as_ref())
-        };
+        let news = !self.entry.state().status.is_verified(wanted.generation, sight);
         if repair.is_some() {
             meters().repaired(started.elapsed());
         }
         if news {
-            self.entry.report(&self.shared.store, |status| {
-                status.verified(wanted.generation, &plan.extras);
-                status.host(standing.as_ref());
-            });
+            self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, sight));
         }
         match settled {
             Err(_) => Next::Retry,
             Ok(()) if self.is_outdated(wanted) => Next::Again,
             Ok(()) => self.calm_down(),
         }
-    }
-
-    /// How the host's firewall and its routes stand towards the lab; `None` where it does not matter.
-    fn standing(&self, target: &Target) -> Option<Standing> {
-        firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
-            Ok(seen) => match ranges::contested(target, &seen.routes) {
-                Some(route) => Standing::Contested(route),
-                None => firewall::judge(&seen, &firewall::flows(target, &seen)),
-            },
-            Err(failure) => Standing::Unknown(failure.to_string()),
-        })
     }
 
     /// Notes a repair, and holds still where there are too many.

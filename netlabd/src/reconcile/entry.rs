@@ -91,6 +91,7 @@ impl Entry {
             status.failed(proto::Phase::Failed, record.generation, failure);
         }
         status.paused(record.paused);
+        status.plausible(&lab.warnings);
         if record.deleting {
             status.deleting();
         }
@@ -211,6 +212,8 @@ impl Entry {
         state.lab = desired.lab;
         state.record = record;
         state.status.renewed();
+        let warnings = state.lab.warnings.clone();
+        state.status.plausible(&warnings);
         Ok(self.message(&state, Some(desired.spec)))
     }
 

@@ -78,6 +78,10 @@ pub enum Reason {
     NamespaceTaken,
     /// A macvlan's parent does not exist.
     ParentNotFound,
+    /// A macvlan's parent belongs to something else already.
+    ParentTaken,
+    /// A macvlan's parent has too small an MTU.
+    ParentMtu,
     /// The kernel lacks a feature.
     FeatureMissing,
     /// Forwarding IPv6 would cut the host off.
@@ -93,6 +97,8 @@ impl Reason {
             Self::PortTaken => "HOST_PORT_TAKEN",
             Self::NamespaceTaken => "NAMESPACE_TAKEN",
             Self::ParentNotFound => "PARENT_NOT_FOUND",
+            Self::ParentTaken => "PARENT_TAKEN",
+            Self::ParentMtu => "PARENT_MTU",
             Self::FeatureMissing => "FEATURE_MISSING",
             Self::Ipv6Advertised => "HOST_IPV6_ADVERTISED",
         }

@@ -12,6 +12,7 @@ mod error;
 mod history;
 mod history_of;
 mod host;
+mod parents;
 mod ports;
 mod preflight;
 mod ranges;
@@ -207,7 +208,7 @@ impl Manager {
     /// What else is known to stand in a lab's way, each a sentence. Does not block.
     pub fn notes(&self, name: &LabName) -> Vec<String> {
         let Ok(entry) = self.entry(name) else { return Vec::new() };
-        entry.state().status.host_trouble().into_iter().collect()
+        entry.state().status.troubles()
     }
 
     /// The first id of a lab's user namespace. Does not block.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     error::{Reason, Refusal},
-    ports, ranges,
+    parents, ports, ranges,
 };
 use crate::{
     exec::{Feature, HostState, Kernel, os_text},
@@ -57,7 +57,7 @@ pub(super) fn check(
             });
         }
     }
-    parents(target, host, &mut refusals);
+    parents::check(target, host, others, &mut refusals);
     features(kernel, target, &mut refusals);
     refusals
 }
@@ -110,29 +110,6 @@ fn ipv6(wanted: &PlaceTarget, host: &HostState, refusals: &mut Vec<Refusal>) {
                       ignores: it would lose the route. Set net.ipv6.conf.IF.accept_ra = 2 and a static route first"
                 .to_owned(),
         });
-    }
-}
-
-fn parents(target: &Target, host: &HostState, refusals: &mut Vec<Refusal>) {
-    let own = target.places.get(&Place::Host);
-    for (place, wanted) in &target.places {
-        for (name, link) in &wanted.links {
-            let Kind::Macvlan { parent, .. } = &link.kind else { continue };
-            if own.is_some_and(|host| host.links.contains_key(parent))
-                || host.links.contains_key(parent.as_str())
-            {
-                continue;
-            }
-            let known: Vec<_> = host.links.keys().map(String::as_str).filter(|name| *name != "lo").collect();
-            refusals.push(Refusal {
-                reason: Reason::ParentNotFound,
-                path: format!("nodes.{place}.interfaces.{name}.macvlan.parent"),
-                message: format!(
-                    "the host has no interface {parent} for the macvlan {place}:{name}; it has: {}",
-                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-                ),
-            });
-        }
     }
 }
 

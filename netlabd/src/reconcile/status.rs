@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netlab_proto::v1 as proto;
 use proto::Phase;
 
-use crate::{clock, firewall::Standing};
+use crate::{clock, firewall::Standing, model::Warning};
 
 /// Entries of [`proto::LabStatus::extras`], and of [`proto::LabStatus::differences`].
 const EXTRAS: usize = 100;
@@ -15,6 +15,12 @@ const NAMED: usize = 10;
 
 /// The condition that tells of the host.
 const HOST: &str = "HostReady";
+
+/// The condition that tells of ports of bridges that run the Spanning Tree Protocol.
+const FORWARDING: &str = "Forwarding";
+
+/// The condition that tells of what the kernel takes and what is hardly meant.
+const PLAUSIBLE: &str = "Plausible";
 
 /// The reason why a lab is not ready that differs from what is wanted.
 const DRIFTED: &str = "Drifted";
@@ -36,6 +42,31 @@ fn of_host(standing: &Standing) -> (&'static str, &'static str, &str) {
     }
 }
 
+/// Status, reason and message of [`FORWARDING`]; `learning` are the ports that do not forward yet.
+fn of_ports(learning: &[String]) -> (&'static str, &'static str, String) {
+    if learning.is_empty() {
+        let message = "no port of a bridge that runs the Spanning Tree Protocol listens or learns";
+        return ("True", "PortsSettled", message.to_owned());
+    }
+    let message = format!(
+        "these bridges run the Spanning Tree Protocol, and their ports listen and learn, and forward nothing yet: {}; \
+         that takes twice the forward delay (30 s unless set) from when a port comes up",
+        named(learning)
+    );
+    ("False", "PortsLearning", message)
+}
+
+/// What a look showed of a lab that is as wanted, or not.
+#[derive(Debug)]
+pub(super) struct Sight {
+    /// What others added.
+    pub(super) extras: BTreeSet<String>,
+    /// How the host's firewall stands towards the lab; `None`: it does not matter.
+    pub(super) standing: Option<Standing>,
+    /// Ports that listen or learn; `None` where no bridge runs the Spanning Tree Protocol.
+    pub(super) learning: Option<Vec<String>>,
+}
+
 /// What is known of a lab.
 #[derive(Debug, Clone)]
 pub(super) struct Status {
@@ -47,6 +78,12 @@ pub(super) struct Status {
     extras: Vec<String>,
     /// What the last look found to differ, until it is repaired.
     differences: Vec<String>,
+    /// What of what is wanted is hardly meant.
+    warnings: Vec<Warning>,
+}
+
+fn warning(warning: &Warning) -> proto::LabWarning {
+    proto::LabWarning { field: warning.path.clone(), message: warning.message.clone() }
 }
 
 /// Differences in one line.
@@ -69,6 +106,7 @@ impl Status {
             last_error: None,
             extras: Vec::new(),
             differences: Vec::new(),
+            warnings: Vec::new(),
         };
         status.stand(Phase::Pending, "Pending", "not looked at yet");
         status
@@ -111,10 +149,11 @@ impl Status {
     }
 
     /// All is as asked for.
-    pub(super) fn verified(&mut self, generation: u64, extras: &BTreeSet<String>) {
+    pub(super) fn verified(&mut self, generation: u64, sight: &Sight) {
         self.observed_generation = generation;
         self.progress = None;
-        self.extras = extras.iter().take(EXTRAS).cloned().collect();
+        self.extras = sight.extras.iter().take(EXTRAS).cloned().collect();
+        self.surroundings(sight);
         self.stand(Phase::Ready, "Verified", "everything is as asked for");
         self.set("Progressing", "False", "Done", "nothing is under way");
         self.calm();
@@ -123,35 +162,62 @@ impl Status {
         }
     }
 
-    /// How the host's firewall stands towards the lab; `None`: it does not matter.
-    pub(super) fn host(&mut self, standing: Option<&Standing>) {
-        match standing {
+    /// What else has a say in whether packets pass: the host's firewall, ports that do not forward yet.
+    pub(super) fn surroundings(&mut self, sight: &Sight) {
+        match &sight.standing {
             None => self.conditions.retain(|condition| condition.r#type != HOST),
             Some(standing) => {
                 let (status, reason, message) = of_host(standing);
                 self.set(HOST, status, reason, message);
             }
         }
+        match &sight.learning {
+            None => self.conditions.retain(|condition| condition.r#type != FORWARDING),
+            Some(learning) => {
+                let (status, reason, message) = of_ports(learning);
+                self.set(FORWARDING, status, reason, &message);
+            }
+        }
     }
 
-    /// Whether that is what is told of the host already.
-    pub(super) fn knows_host(&self, standing: Option<&Standing>) -> bool {
-        let told = self.conditions.iter().find(|condition| condition.r#type == HOST);
-        let told = told.map(|told| (told.status.as_str(), told.reason.as_str(), told.message.as_str()));
-        told == standing.map(of_host)
+    /// Whether that is what is told of them already.
+    pub(super) fn knows_surroundings(&self, sight: &Sight) -> bool {
+        let told = |kind: &str| {
+            let told = self.conditions.iter().find(|condition| condition.r#type == kind);
+            told.map(|told| (told.status.as_str(), told.reason.as_str(), told.message.as_str()))
+        };
+        let ports = sight.learning.as_deref().map(of_ports);
+        told(HOST) == sight.standing.as_ref().map(of_host)
+            && told(FORWARDING)
+                == ports.as_ref().map(|(status, reason, message)| (*status, *reason, message.as_str()))
     }
 
-    /// What stands in the lab's way on the host, or may: for who wonders why something does not work.
-    pub(super) fn host_trouble(&self) -> Option<String> {
-        let of_host = |condition: &&proto::Condition| condition.r#type == HOST && condition.status != "True";
-        self.conditions.iter().find(of_host).map(|condition| condition.message.clone())
+    /// What the kernel takes of what is wanted and what is hardly meant.
+    pub(super) fn plausible(&mut self, warnings: &[Warning]) {
+        self.warnings = warnings.to_vec();
+        if warnings.is_empty() {
+            self.conditions.retain(|condition| condition.r#type != PLAUSIBLE);
+            return;
+        }
+        let all: Vec<_> = warnings.iter().map(|it| format!("{}: {}", it.path, it.message)).collect();
+        self.set(PLAUSIBLE, "False", "Doubtful", &named(&all));
+    }
+
+    /// What stands in the way of the lab's packets, or may: for who wonders why something does not work.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let matters = |condition: &&proto::Condition| {
+            [HOST, FORWARDING, PLAUSIBLE].contains(&condition.r#type.as_str()) && condition.status != "True"
+                || condition.r#type == "Drifted" && condition.status == "True"
+        };
+        self.conditions.iter().filter(matters).map(|condition| condition.message.clone()).collect()
     }
 
     /// Whether a generation is known to be as asked for, with just these additions of others.
-    pub(super) fn is_verified(&self, generation: u64, extras: &BTreeSet<String>) -> bool {
+    pub(super) fn is_verified(&self, generation: u64, sight: &Sight) -> bool {
         self.phase == Phase::Ready
             && self.observed_generation == generation
-            && self.extras.iter().eq(extras.iter().take(EXTRAS))
+            && self.extras.iter().eq(sight.extras.iter().take(EXTRAS))
+            && self.knows_surroundings(sight)
     }
 
     /// It is damaged faster than repairing it makes sense: whatever it was a moment ago, it is not to be relied on.
@@ -279,6 +345,7 @@ impl Status {
             repairs: record.repairs.clone(),
             extras: self.extras.clone(),
             differences: self.differences.clone(),
+            warnings: self.warnings.iter().map(warning).collect(),
             paused: record.paused,
             rollback_time: (record.rollback_us != 0).then(|| clock::timestamp(record.rollback_us)),
         }

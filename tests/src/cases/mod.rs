@@ -3,6 +3,7 @@
 use crate::feature::Feature;
 
 mod abuse;
+mod advice;
 mod apply;
 mod bad_input;
 mod bounds;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Test> {
         drift::TESTS,
         repairs::TESTS,
         status::TESTS,
+        advice::TESTS,
         failure::TESTS,
         firewall::TESTS,
         by_hand::TESTS,

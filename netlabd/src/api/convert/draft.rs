@@ -121,6 +121,16 @@ impl Site {
         self.find(&name, path, sink).is_some().then_some(name)
     }
 
+    /// What keeps an interface down: itself, or what carries it as a VLAN.
+    pub(super) fn down<'a>(&'a self, name: &'a IfName) -> Option<&'a IfName> {
+        let below = |name: &&'a IfName| match self.interfaces.get(*name).map(|draft| &draft.kind) {
+            Some(Some(Kind::Vlan { parent, .. })) => Some(parent),
+            _ => None,
+        };
+        let mut all = std::iter::successors(Some(name), below).take(self.interfaces.len() + 1);
+        all.find(|name| self.interfaces.get(*name).is_some_and(|draft| !draft.up))
+    }
+
     /// All addresses with their interfaces.
     pub(super) fn addresses(&self) -> impl Iterator<Item = (&IfName, usize, IpNet)> {
         let each =

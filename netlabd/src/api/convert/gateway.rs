@@ -42,7 +42,7 @@ impl<'a> Gateways<'a> {
 
     /// The interface that is up and has exactly this subnet.
     pub(super) fn connected(&self, subnet: IpNet) -> Option<&'a IfName> {
-        let up = |name: &&IfName| self.site.interfaces.get(*name).is_some_and(|draft| draft.up);
+        let up = |name: &&'a IfName| self.site.down(name).is_none();
         self.subnets.get(&subnet)?.iter().copied().find(up)
     }
 

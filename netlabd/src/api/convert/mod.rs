@@ -5,6 +5,7 @@
 //! what one thing says of another, a file for each subject.
 
 mod address;
+mod advice;
 mod check;
 mod draft;
 mod fault;
@@ -57,7 +58,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     lower::check(&sites, &mut sink);
     mtu::check(&sites, &stacks, &mut sink);
     subnet::check(&sites, &mut sink);
-    segment::check(&sites, &links, &mut sink);
+    let segments = segment::check(&sites, &links, &mut sink);
     let host_message = message.host.clone().unwrap_or_default();
     let mut nodes = BTreeMap::new();
     let mut host = Host::default();
@@ -76,6 +77,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     }
     let checks = check::read(&message.checks, &sites, &mut sink);
     sink.finish()?;
+    let warnings = advice::of(&sites, segments, message);
     for (place, interfaces) in sites.finish() {
         match place {
             Place::Host => host.interfaces = interfaces,
@@ -83,7 +85,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
         }
     }
     let name = lab_name.ok_or_else(Faults::default)?;
-    Ok(Lab { name, nodes, host, links, checks })
+    Ok(Lab { name, nodes, host, links, checks, warnings })
 }
 
 /// What a node has beside its interfaces.

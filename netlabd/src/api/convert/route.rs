@@ -98,8 +98,16 @@ fn destination(message: &proto::Route, via: Option<IpAddr>, path: &Path, sink: &
 }
 
 fn check_up(site: &Site, dev: &IfName, path: &Path, sink: &mut Sink) {
-    if site.interfaces.get(dev).is_some_and(|draft| !draft.up) {
-        sink.add(path, format!("leads through {dev}, which is down; leave out up: false there"));
+    match site.down(dev) {
+        None => {}
+        Some(down) if down == dev => {
+            sink.add(path, format!("leads through {dev}, which is down; leave out up: false there"));
+        }
+        Some(down) => {
+            let message =
+                format!("leads through {dev}, which is down with {down} below it; leave out up: false there");
+            sink.add(path, message);
+        }
     }
 }
 

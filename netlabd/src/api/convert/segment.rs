@@ -13,7 +13,7 @@ use super::{
 ///
 /// VLANs part a segment; what is behind a filtering bridge, a VLAN interface or a tunnel is not
 /// followed.
-pub(super) fn check(sites: &Sites, links: &[Link], sink: &mut Sink) {
+pub(super) fn check(sites: &Sites, links: &[Link], sink: &mut Sink) -> Segments {
     let mut segments = Segments::default();
     for Link { a, b } in links {
         segments.join(a, b);
@@ -42,6 +42,7 @@ pub(super) fn check(sites: &Sites, links: &[Link], sink: &mut Sink) {
             }
         }
     }
+    segments
 }
 
 fn endpoint(site: &Site, name: &IfName) -> Endpoint {
@@ -71,7 +72,7 @@ fn check_macs(sites: &Sites, links: &[Link], sink: &mut Sink) {
 
 /// Disjoint sets of interfaces (union-find with path halving).
 #[derive(Default)]
-struct Segments {
+pub(super) struct Segments {
     ids: BTreeMap<Endpoint, usize>,
     parents: Vec<usize>,
 }
@@ -101,7 +102,8 @@ impl Segments {
         self.parents[a.max(b)] = a.min(b);
     }
 
-    fn of(&mut self, at: &Endpoint) -> Option<usize> {
+    /// The segment of an interface; `None` where it is joined to nothing.
+    pub(super) fn of(&mut self, at: &Endpoint) -> Option<usize> {
         let id = *self.ids.get(at)?;
         Some(self.root(id))
     }

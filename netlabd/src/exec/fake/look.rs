@@ -106,6 +106,8 @@ impl World {
             mtu: link.mtu,
             up: link.up,
             carrier: link.up,
+            at_work: link.up,
+            port: None,
             master: link.master.and_then(|master| name(space, master)),
             addresses: link.addresses.clone(),
             link_local: Vec::new(),

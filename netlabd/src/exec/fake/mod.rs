@@ -157,7 +157,7 @@ impl Kernel for FakeKernel {
         let links = state.world.spaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
             let lab = link.mark.as_ref().map(ToString::to_string);
-            (link.name.clone(), HostLink { lab, addresses, ..HostLink::default() })
+            (link.name.clone(), HostLink { lab, addresses, mtu: link.mtu, ..HostLink::default() })
         });
         Ok(HostState {
             links: links.collect(),

@@ -11,7 +11,9 @@ pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
-pub(super) use observe::{LinkDump, Seen, addresses, has_advertised_default, links, routes, uplinks, vlans};
+pub(super) use observe::{
+    LinkDump, Seen, addresses, has_advertised_default, hurry, links, routes, uplinks, vlans,
+};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 
 pub(super) use crate::model::LINK_GROUP;

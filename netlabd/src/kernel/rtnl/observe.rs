@@ -11,9 +11,9 @@ use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage, AddressProtocol},
     link::{
-        AfSpecBridge, AfSpecInet6, AfSpecUnspec, BridgeStpState, BridgeVlanInfoFlags, In6AddrGenMode,
-        InfoBridge, InfoData, InfoKind, InfoMacVlan, InfoVlan, InfoVxlan, LinkAttribute, LinkExtentMask,
-        LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
+        AfSpecBridge, AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, BridgeVlanInfoFlags,
+        In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoVlan,
+        InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
     },
     route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
@@ -21,7 +21,9 @@ use netlink_packet_route::{
 use super::{ADDRESS_PROTOCOL, LINK_GROUP, ROUTE_PROTOCOL, RouteSocket};
 use crate::model::{
     IfName, Mac, MacvlanMode, Route, VlanId,
-    observed::{AddressState, LinkKind, LinkLocalMode, LinkState, ObservedVxlan, RouteState, VlanFlags},
+    observed::{
+        AddressState, LinkKind, LinkLocalMode, LinkState, ObservedVxlan, PortState, RouteState, VlanFlags,
+    },
 };
 
 /// One interface of a link dump; indexes of others are not yet names.
@@ -60,6 +62,24 @@ pub(in crate::kernel) fn links(socket: &mut RouteSocket, nsid: Option<i32>) -> D
     }))
 }
 
+/// Asks for one interface, of the namespace that the socket knows by `nsid` or of its own. Asking has the kernel
+/// act on the interface's carrier at once, which it does within a second otherwise (`linkwatch_sync_dev` in
+/// `rtnl_getlink`, since Linux 6.8). Returns whether it is at work; `None` where it is gone.
+pub(in crate::kernel) fn hurry(
+    socket: &mut RouteSocket,
+    nsid: Option<i32>,
+    index: u32,
+) -> io::Result<Option<bool>> {
+    let mut request = LinkMessage::default();
+    request.header.index = index;
+    request.attributes.extend(nsid.map(LinkAttribute::IfNetnsId));
+    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    Ok(match socket.get(RouteNetlinkMessage::GetLink(request))? {
+        Ok(RouteNetlinkMessage::NewLink(link)) => Some(link_dump(link).state.at_work),
+        _ => None,
+    })
+}
+
 fn link_dump(message: LinkMessage) -> LinkDump {
     let mut dump = LinkDump {
         name: String::new(),
@@ -71,6 +91,8 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             mtu: 0,
             up: message.header.flags.contains(LinkFlags::Up),
             carrier: message.header.flags.contains(LinkFlags::LowerUp),
+            at_work: false,
+            port: None,
             master: None,
             addresses: Vec::new(),
             link_local: Vec::new(),
@@ -103,10 +125,14 @@ fn link_dump(message: LinkMessage) -> LinkDump {
                 dump.other_names.extend(props.into_iter().filter_map(name));
             }
             // A carrier that has just come is not yet known there, and the address yet to be made.
-            LinkAttribute::OperState(state) => at_work = matches!(state, State::Up | State::Unknown),
+            LinkAttribute::OperState(state) => {
+                dump.state.at_work = state == State::Up;
+                at_work = matches!(state, State::Up | State::Unknown);
+            }
             LinkAttribute::AfSpecUnspec(families) => mode = link_local_mode(&families),
             LinkAttribute::LinkInfo(infos) => {
                 loopback = false;
+                dump.state.port = infos.iter().find_map(port_state);
                 (dump.state.kind, dump.vxlan_dev) = kind(infos);
             }
             _ => {}
@@ -141,6 +167,18 @@ fn link_local_mode(families: &[AfSpecUnspec]) -> LinkLocalMode {
         }
     }
     if disabled { LinkLocalMode::Off } else { mode }
+}
+
+fn port_state(info: &LinkInfo) -> Option<PortState> {
+    let LinkInfo::PortData(InfoPortData::BridgePort(options)) = info else { return None };
+    options.iter().find_map(|option| match option {
+        InfoBridgePort::State(BridgePortState::Disabled) => Some(PortState::Disabled),
+        InfoBridgePort::State(BridgePortState::Blocking) => Some(PortState::Blocking),
+        InfoBridgePort::State(BridgePortState::Listening) => Some(PortState::Listening),
+        InfoBridgePort::State(BridgePortState::Learning) => Some(PortState::Learning),
+        InfoBridgePort::State(BridgePortState::Forwarding) => Some(PortState::Forwarding),
+        _ => None,
+    })
 }
 
 fn kind(infos: Vec<LinkInfo>) -> (LinkKind, Option<u32>) {

@@ -8,28 +8,31 @@ impl Actor {
     pub(super) fn look(&self, wanted: &Wanted) -> Next {
         self.shared.kernel.catch_up();
         self.entry.forget_events();
-        let plan = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
-            Ok(observed) => diff(&wanted.target, &observed),
+        let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
+            Ok(observed) => observed,
             Err(failure) => return self.fail(wanted, &failure),
         };
+        let plan = diff(&wanted.target, &observed);
         let found = plan.findings();
-        let standing = self.standing(&wanted.target);
+        let sight = self.sight(wanted, &observed, plan);
         let known = {
             let status = &self.entry.state().status;
-            let same = status.is_verified(wanted.generation, &plan.extras);
-            let same = if found.is_empty() { same } else { status.knows_drift(wanted.generation, &found) };
-            same && status.knows_host(standing.as_ref())
+            if found.is_empty() {
+                status.is_verified(wanted.generation, &sight)
+            } else {
+                status.knows_drift(wanted.generation, &found) && status.knows_surroundings(&sight)
+            }
         };
         // What was seen before a resume tells nothing of what is after it.
         let still = |record: &store::Record| record.paused && record.generation == wanted.generation;
         let told = known
             || self.entry.report_while(&self.shared.store, still, |status| {
                 if found.is_empty() {
-                    status.verified(wanted.generation, &plan.extras);
+                    status.verified(wanted.generation, &sight);
                 } else {
                     status.drifted(wanted.generation, &found, true);
                 }
-                status.host(standing.as_ref());
+                status.surroundings(&sight);
             });
         if told { Next::Rest } else { Next::Again }
     }

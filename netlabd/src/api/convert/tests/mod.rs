@@ -3,6 +3,7 @@
 use super::*;
 
 mod addresses;
+mod advice;
 mod arbitrary;
 mod good;
 mod interfaces;

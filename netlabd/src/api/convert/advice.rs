@@ -1,0 +1,132 @@
+//! What the kernel takes and what cannot work as it is written. It is no fault: a lab that was accepted once stays
+//! accepted, and somebody may mean it.
+
+use std::{collections::BTreeMap, net::IpAddr};
+
+use netlab_proto::v1 as proto;
+
+use crate::model::{Endpoint, IfName, Kind, Mac, Place, Vxlan, Warning};
+
+use super::{
+    draft::{Draft, Site, Sites},
+    fault::Path,
+    segment::Segments,
+};
+
+/// Most warnings that are kept.
+const MOST: usize = 100;
+
+/// Looks for all of it in a lab without faults.
+pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) -> Vec<Warning> {
+    let mut found = Found(Vec::new());
+    for site in sites.iter() {
+        for (name, draft) in &site.interfaces {
+            port_with_addresses(site, name, draft, &mut found);
+            if let Some(Kind::Vxlan(vxlan)) = &draft.kind {
+                tunnel(site, name, vxlan, &mut found);
+            }
+        }
+        let (nat, routes) = match &site.place {
+            Place::Host => (message.host.as_ref().and_then(|host| host.nat.as_ref()), &[][..]),
+            Place::Node(name) => {
+                let node = message.nodes.get(name.as_str());
+                (node.and_then(|node| node.nat.as_ref()), node.map_or(&[][..], |node| &node.routes))
+            }
+        };
+        for (number, route) in routes.iter().enumerate() {
+            let path = site.path.field("routes").index(number).field("dev");
+            through_port(site, &route.dev, &path, "what is sent leaves by the bridge", &mut found);
+        }
+        if let Some(nat) = nat {
+            translations(site, nat, &mut found);
+        }
+    }
+    doubled_macs(sites, &mut segments, &mut found);
+    found.0
+}
+
+struct Found(Vec<Warning>);
+
+impl Found {
+    fn add(&mut self, path: &Path, message: String) {
+        if self.0.len() < MOST {
+            self.0.push(Warning { path: path.to_string(), message });
+        }
+    }
+}
+
+/// What arrives at a port is the bridge's.
+fn port_with_addresses(site: &Site, name: &IfName, draft: &Draft, found: &mut Found) {
+    let (Some(port), Some((index, address))) = (&draft.port, draft.addresses.first()) else { return };
+    let bridge = &port.bridge;
+    found.add(
+        &site.address_path(name, *index),
+        format!(
+            "{address} is on {name}, a port of {bridge}: what arrives at a port goes to the bridge, and nothing reaches \
+             the address; give it to {bridge}"
+        ),
+    );
+}
+
+fn tunnel(site: &Site, name: &IfName, vxlan: &Vxlan, found: &mut Found) {
+    let path = site.interface_path(name).field("vxlan");
+    let place = &site.place;
+    let owner =
+        |wanted: IpAddr| site.addresses().find(|(.., net)| net.addr() == wanted).map(|(name, ..)| name);
+    if let Some((remote, owner)) = vxlan.remote.and_then(|remote| Some((remote, owner(remote)?))) {
+        let message = format!(
+            "{remote} is {place}'s own address, on {owner}: the tunnel ends where it begins; name the other end's"
+        );
+        found.add(&path.field("remote"), message);
+    }
+    if let Some(local) = vxlan.local.filter(|local| owner(*local).is_none()) {
+        let message = format!(
+            "{local} is on no interface of {place}: the kernel sends nothing from it; add it to the interface that carries \
+             the tunnel, or leave local out"
+        );
+        found.add(&path.field("local"), message);
+    }
+}
+
+/// Rules and routes see packets at the bridge, not at its ports.
+fn through_port(site: &Site, name: &str, path: &Path, why: &str, found: &mut Found) {
+    let port = site.interfaces.iter().find(|(known, _)| known.as_str() == name);
+    let Some(port) = port.and_then(|(_, draft)| draft.port.as_ref()) else { return };
+    let bridge = &port.bridge;
+    found.add(path, format!("{name} is a port of {bridge}: {why}, and this never holds; name {bridge}"));
+}
+
+fn translations(site: &Site, nat: &proto::Nat, found: &mut Found) {
+    let path = site.path.field("nat");
+    for (number, rule) in nat.masquerade.iter().enumerate() {
+        let path = path.field("masquerade").index(number).field("out_interface");
+        through_port(site, &rule.out_interface, &path, "what is forwarded leaves by the bridge", found);
+    }
+    for (number, rule) in nat.port_forwards.iter().enumerate() {
+        let path = path.field("port_forwards").index(number).field("in_interface");
+        through_port(site, &rule.in_interface, &path, "what arrives at a port comes in by the bridge", found);
+    }
+}
+
+/// A switch finds one of two stations with one MAC address.
+fn doubled_macs(sites: &Sites, segments: &mut Segments, found: &mut Found) {
+    let mut seen: BTreeMap<(usize, Mac), (Endpoint, Path)> = BTreeMap::new();
+    for site in sites.iter() {
+        for (name, draft) in &site.interfaces {
+            // A bridge often has the address of one of its ports.
+            let is_bridge = matches!(draft.kind, Some(Kind::Bridge { .. }));
+            let (Some(mac), false) = (draft.mac, is_bridge) else { continue };
+            let at = Endpoint { place: site.place.clone(), interface: name.clone() };
+            let Some(segment) = segments.of(&at) else { continue };
+            let path = site.interface_path(name).field("mac");
+            let (first, where_) = seen.entry((segment, mac)).or_insert_with(|| (at.clone(), path.clone()));
+            if *first != at {
+                let message = format!(
+                    "{mac} is that of {first} too ({where_}), on the same wire: switches find one of the two at a time; \
+                     change one"
+                );
+                found.add(&path, message);
+            }
+        }
+    }
+}

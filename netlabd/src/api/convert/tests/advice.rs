@@ -1,0 +1,103 @@
+//! What the kernel takes and what cannot work as it is written.
+
+use serde_json::json;
+
+use super::super::lab;
+
+/// The warnings of a lab with these nodes: path and message.
+#[allow(clippy::needless_pass_by_value)] // literals
+fn warned(nodes: serde_json::Value, links: serde_json::Value) -> Vec<(String, String)> {
+    let message = json!({ "name": "l", "nodes": nodes, "links": links });
+    let lab = lab(&serde_json::from_value(message).unwrap()).unwrap_or_else(|faults| panic!("{faults}"));
+    lab.warnings.into_iter().map(|warning| (warning.path, warning.message)).collect()
+}
+
+/// Fails unless there is just one warning, at this field and with this in it.
+#[track_caller]
+fn one(found: &[(String, String)], path: &str, words: &str) {
+    assert!(found.len() == 1 && found[0].0 == path && found[0].1.contains(words), "{found:#?}");
+}
+
+#[test]
+fn an_address_on_a_port_of_a_bridge() {
+    let nodes = |addresses: &str, port: &str, route: &str, out: &str| {
+        json!({
+            "r": {
+                "forwarding": true,
+                "interfaces": {
+                    "br0": { "bridge": {}, "addresses": addresses.split_whitespace().collect::<Vec<_>>() },
+                    "p1": { "port": { "bridge": "br0" }, "addresses": port.split_whitespace().collect::<Vec<_>>() },
+                    "e0": { "addresses": ["203.0.113.1/24"] }
+                },
+                "routes": [{ "to": "198.51.100.0/24", "dev": route }],
+                "nat": { "masquerade": [{ "out_interface": out }] }
+            },
+            "h": {}
+        })
+    };
+    let links = || json!([{ "endpoints": ["r:p1", "h:e0"] }, { "endpoints": ["r:e0", "h:e1"] }]);
+    let right = "192.0.2.1/24";
+    assert_eq!(warned(nodes(right, "", "br0", "br0"), links()), []);
+    let found = warned(nodes("", right, "br0", "br0"), links());
+    one(&found, "nodes.r.interfaces.p1.addresses[0]", "give it to br0");
+    let found = warned(nodes(right, "", "p1", "br0"), links());
+    one(&found, "nodes.r.routes[0].dev", "p1 is a port of br0");
+    let found = warned(nodes(right, "", "br0", "p1"), links());
+    one(&found, "nodes.r.nat.masquerade[0].out_interface", "name br0");
+}
+
+#[test]
+fn tunnels_that_lead_nowhere() {
+    let with = |vxlan: serde_json::Value| {
+        let interfaces = json!({ "e0": { "addresses": ["192.0.2.1/24"] }, "vx": { "vxlan": vxlan } });
+        warned(
+            json!({ "a": { "interfaces": interfaces }, "b": {} }),
+            json!([{ "endpoints": ["a:e0", "b:e0"] }]),
+        )
+    };
+    assert_eq!(with(json!({ "vni": 1, "remote": "192.0.2.2", "local": "192.0.2.1", "dev": "e0" })), []);
+    let own = with(json!({ "vni": 1, "remote": "192.0.2.1", "dev": "e0" }));
+    one(&own, "nodes.a.interfaces.vx.vxlan.remote", "a's own address, on e0");
+    let strange = with(json!({ "vni": 1, "remote": "192.0.2.2", "local": "192.0.2.9" }));
+    one(&strange, "nodes.a.interfaces.vx.vxlan.local", "is on no interface of a");
+}
+
+#[test]
+fn one_mac_address_twice_on_a_wire() {
+    let mac = "02:00:00:00:00:01";
+    let nodes = |second: &str, bridge: &str| {
+        json!({
+            "sw": { "interfaces": {
+                "br0": { "bridge": {}, "mac": bridge },
+                "p1": { "port": { "bridge": "br0" }, "mac": "02:00:00:00:00:aa" },
+                "p2": { "port": { "bridge": "br0" } }
+            } },
+            "a": { "interfaces": { "e0": { "mac": mac } } },
+            "b": { "interfaces": { "e0": { "mac": second } } }
+        })
+    };
+    let links = || json!([{ "endpoints": ["sw:p1", "a:e0"] }, { "endpoints": ["sw:p2", "b:e0"] }]);
+    // A bridge may have the address of its port.
+    assert_eq!(warned(nodes("02:00:00:00:00:02", "02:00:00:00:00:aa"), links()), []);
+    let found = warned(nodes(mac, "02:00:00:00:00:bb"), links());
+    one(&found, "nodes.b.interfaces.e0.mac", "is that of a:e0 too");
+    // On wires apart nobody minds.
+    let apart = json!([{ "endpoints": ["sw:p1", "a:e0"] }, { "endpoints": ["sw:p2", "b:e1"] }, { "endpoints": ["a:e9", "b:e0"] }]);
+    assert_eq!(warned(nodes(mac, "02:00:00:00:00:bb"), apart), []);
+}
+
+#[test]
+fn routes_do_not_lead_through_vlans_whose_parent_is_down() {
+    let message = |up: bool| {
+        let interfaces = json!({
+            "e0": { "up": up },
+            "e0.5": { "vlan": { "parent": "e0", "id": 5 }, "addresses": ["192.0.2.1/24"] }
+        });
+        let node = json!({ "interfaces": interfaces, "routes": [{ "to": "default", "via": "192.0.2.2" }] });
+        json!({ "name": "l", "nodes": { "a": node, "b": {} }, "links": [{ "endpoints": ["a:e0", "b:e0"] }] })
+    };
+    let read = |up| lab(&serde_json::from_value(message(up)).unwrap());
+    assert!(read(true).is_ok());
+    let faults = read(false).unwrap_err().to_string();
+    assert!(faults.contains("nodes.a.routes[0]") && faults.contains("down with e0 below it"), "{faults}");
+}

@@ -1,0 +1,113 @@
+//! What to do about a refusal of the kernel, where its cause is known.
+
+use crate::{
+    exec::Feature,
+    model::Kind,
+    plan::{LinkChange, Op},
+};
+
+/// What a refused operation is up against, and the way out; `None` where the kernel's own words must do.
+pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
+    let text = match (op, errno) {
+        (_, libc::ENOSPC | libc::ENOMEM | libc::ENOBUFS) => {
+            "the kernel is short of memory, or a limit is reached (netlabctl doctor shows them): free some, or raise it"
+        }
+        (_, libc::EPERM) => "netlabd may not do that here: see its capabilities (netlabctl doctor)",
+        (Op::AddLink { kind, .. }, libc::EOPNOTSUPP) => {
+            let config = feature(kind)?.config();
+            return Some(format!(
+                "this kernel lacks {config}: load its module, or boot a kernel that has it"
+            ));
+        }
+        (Op::AddLink { kind: Kind::Macvlan { parent, .. }, .. }, libc::EBUSY) => {
+            return Some(format!(
+                "{parent} is a port of a bridge or bond, or has a passthru macvlan, which take all that arrives there: \
+                 name the bridge, or another parent"
+            ));
+        }
+        (Op::AddLink { kind: Kind::Macvlan { parent, .. }, .. }, libc::EINVAL) => {
+            return Some(format!(
+                "{parent} has a smaller MTU, or a passthru macvlan beside which there can be no other"
+            ));
+        }
+        (Op::AddLink { kind: Kind::Vxlan(vxlan), .. }, libc::EEXIST) => {
+            return Some(format!(
+                "somebody has made another VXLAN with VNI {} and port {} there: delete it",
+                vxlan.vni, vxlan.port
+            ));
+        }
+        (Op::AddLink { .. } | Op::AddVeth { .. } | Op::Rename { .. }, libc::EEXIST) => {
+            "somebody has made an interface of that name there: delete or rename it"
+        }
+        (Op::SetLink { change, .. }, errno) => return set_link(change, errno).map(ToOwned::to_owned),
+        (Op::AddAddress { address, .. }, libc::EACCES | libc::EOPNOTSUPP) if address.addr().is_ipv6() => {
+            "IPv6 is off there: a sysctl net.ipv6.conf.*.disable_ipv6 is 1, or the kernel has none"
+        }
+        (Op::AddRoute { .. }, libc::ENETDOWN) => "the interface that it leads through is down",
+        (Op::AddRoute { .. }, libc::ENETUNREACH | libc::EHOSTUNREACH) => {
+            "the gateway is on no network of that interface: an address is missing, or its route to the network is"
+        }
+        (Op::AddRoute { .. }, libc::EINVAL) => {
+            "the gateway is an address of the node itself, or not on that interface"
+        }
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+fn set_link(change: &LinkChange, errno: i32) -> Option<&'static str> {
+    match (change, errno) {
+        (LinkChange::Up(true), libc::ENETDOWN) => Some("the interface that carries it is down"),
+        (LinkChange::Up(true), libc::EADDRINUSE) => Some(
+            "another program or tunnel there has its UDP port (a VXLAN), or another interface on the same parent its MAC \
+             address (a macvlan)",
+        ),
+        (LinkChange::Up(true), libc::EAFNOSUPPORT) => Some("IPv6 is off there, and the tunnel runs over it"),
+        (LinkChange::Mtu(_), libc::EINVAL | libc::ERANGE) => {
+            Some("what carries the interface has a smaller MTU, or its kind allows no more")
+        }
+        (LinkChange::Master(Some(_)), libc::EBUSY) => {
+            Some("it carries a macvlan, or belongs to something else: a port of a bridge can do neither")
+        }
+        (LinkChange::Master(Some(_)), libc::ELOOP) => Some("a bridge would be a port of itself"),
+        (LinkChange::Mac(_), libc::EADDRINUSE) => {
+            Some("another interface on the same parent has that MAC address")
+        }
+        _ => None,
+    }
+}
+
+/// What the kernel needs for a kind.
+fn feature(kind: &Kind) -> Option<Feature> {
+    Some(match kind {
+        Kind::Loopback => return None,
+        Kind::Veth { .. } => Feature::Veth,
+        Kind::Bridge { vlan_filtering: true, .. } => Feature::BridgeVlanFiltering,
+        Kind::Bridge { .. } => Feature::Bridge,
+        Kind::Vlan { .. } => Feature::Vlan,
+        Kind::Vxlan(_) => Feature::Vxlan,
+        Kind::Macvlan { .. } => Feature::Macvlan,
+        Kind::Dummy => Feature::Dummy,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Endpoint, MacvlanMode, Place};
+
+    #[test]
+    fn known_causes_are_told_and_others_left_to_the_kernel() {
+        let at = || Endpoint { place: Place::Host, interface: "m".parse().unwrap() };
+        let parent = "eth9".parse().unwrap();
+        let kind = Kind::Macvlan { parent, mode: MacvlanMode::Bridge };
+        let add = Op::AddLink { at: at(), kind, mac: None, mtu: None };
+        assert!(way_out(&add, libc::EBUSY).unwrap().contains("eth9 is a port of a bridge"));
+        assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));
+        assert!(way_out(&add, libc::ENOMEM).unwrap().contains("limit"));
+        assert_eq!(way_out(&add, libc::EIO), None);
+        let up = Op::SetLink { at: at(), change: LinkChange::Up(true) };
+        assert!(way_out(&up, libc::ENETDOWN).unwrap().contains("carries it is down"));
+        assert_eq!(way_out(&up, libc::EIO), None);
+    }
+}
