@@ -1,6 +1,10 @@
 //! A daemon on this machine.
 
-use std::{fs, io, os::unix::fs::MetadataExt as _};
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt as _,
+    time::{Duration, Instant},
+};
 
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
@@ -8,9 +12,26 @@ use tonic::transport::{Channel, Endpoint};
 use super::channel::over;
 use crate::error::{Failure, NO_DAEMON, NOT_PERMITTED};
 
+/// How long a full queue of connections is tried again, and how often: unix(7) answers EAGAIN at once.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Connects; waits a moment where others have filled the socket's queue.
+async fn open(path: &str) -> io::Result<UnixStream> {
+    let start = Instant::now();
+    loop {
+        match UnixStream::connect(path).await {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && start.elapsed() < PATIENCE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
 /// Opens the socket.
 pub(super) async fn dial(path: &str) -> Result<UnixStream, Failure> {
-    UnixStream::connect(path).await.map_err(|error| match error.kind() {
+    open(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::PermissionDenied => {
             Failure::new(NOT_PERMITTED, format!("{path}: {error}; {}", way_in(path)))
         }
@@ -19,6 +40,10 @@ pub(super) async fn dial(path: &str) -> Result<UnixStream, Failure> {
             format!("no netlabd reached at {path}: {error}; is it running? try: systemctl status netlabd"),
         ),
     })
+}
+
+async fn again(path: String) -> io::Result<UnixStream> {
+    open(&path).await
 }
 
 /// What to do to be let in by the socket.
@@ -57,7 +82,7 @@ fn advice(socket: u32, user: &str, groups: &str) -> String {
 pub(super) async fn connect(endpoint: &Endpoint, path: String) -> Result<Channel, Failure> {
     let first = dial(&path).await?;
     let stranger = format!("what listens at {path} is not netlabd");
-    over(endpoint, first, move || UnixStream::connect(path.clone()), stranger).await
+    over(endpoint, first, move || again(path.clone()), stranger).await
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //! that only the daemon can see.
 
 mod fault;
+mod foreign;
 mod locate;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -64,12 +66,15 @@ impl LabFile {
             Ok(root) => root,
             Err(fault) => {
                 faults.push(fault);
-                return Err(faults);
+                return Err(
+                    foreign::text(text).map_or_else(|| scan::better(text, faults), |known| vec![known])
+                );
             }
         };
         let message = walk::message(&root, &lab_descriptor(), &mut faults);
         if !faults.is_empty() {
-            return Err(faults);
+            let known = foreign::mapping(&root).or_else(|| foreign::text(text));
+            return Err(known.map_or_else(|| scan::better(text, faults), |known| vec![known]));
         }
         let lab = message.transcode_to().map_err(|error| vec![walk::whole(error.to_string())])?;
         Ok(Self { lab, name: name.to_owned(), root })
@@ -146,5 +151,6 @@ fn decode(bytes: &[u8]) -> Result<&str, Fault> {
         let message = format!("not UTF-8 at byte {good} (0x{:02x}); save it as UTF-8", bytes[good]);
         Fault::new(fault::Position { line, column }, message)
     })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    scan::refused(text).map_or(Ok(text), Err)
 }

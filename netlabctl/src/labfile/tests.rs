@@ -122,6 +122,8 @@ fn numbers_and_truths_are_not_guessed() {
     assert_eq!(told("mtu: -1"), "mtu: -1 is out of range, 0 to 4294967295");
     assert_eq!(told("mtu: 1.5"), "mtu: expected a whole number, found the number 1.5");
     assert_eq!(told("mtu: 1e3"), "mtu: expected a whole number, found the number 1e3");
+    assert_eq!(told("mtu: 01500"), "mtu: 01500 begins with 0, which some programs read as octal; write 1500");
+    assert_eq!(told("mtu: 00"), "mtu: 00 begins with 0, which some programs read as octal; write 0");
     assert_eq!(told("mtu: --1"), "mtu: expected a whole number, found the text \"--1\"");
     assert_eq!(told("mtu: 0xzz"), "mtu: expected a whole number, found the text \"0xzz\"");
     assert_eq!(told("mtu: true"), "mtu: expected a whole number, found true");
@@ -149,6 +151,74 @@ fn what_is_no_lab_file_is_refused() {
     assert!(faults("name: [x")[0].contains(": not YAML: "), "{:?}", faults("name: [x"));
     let large = vec![b' '; usize::try_from(LARGEST).unwrap() + 1];
     assert_eq!(faults(large), ["f:1:1: larger than 8 MiB, the most that is read"]);
+}
+
+#[test]
+fn what_ends_or_hides_text_is_refused() {
+    let hides = "a NUL byte, which would hide what follows; leave it out";
+    assert_eq!(faults("name: x\nnodes:\n  a: {}\n\0  b: {}\n"), [format!("f:4:1: {hides}")]);
+    assert_eq!(faults("{\"name\": \"x\"}\0garbage"), [format!("f:1:14: {hides}")]);
+    let cut = "the file ends with NUL bytes: it was cut off, as by a crash; write it anew";
+    assert_eq!(faults("name: x\nnodes: {}\n\0\0\0\0"), [format!("f:3:1: {cut}")]);
+    for (c, told) in [
+        ('\u{1b}', "U+001B, a control character; leave it out"),
+        ('\u{7f}', "U+007F, a control character; leave it out"),
+        ('\u{9b}', "U+009B, a control character; leave it out"),
+        ('\u{85}', "U+0085, a control character; leave it out"),
+        ('\u{202e}', "U+202E turns round the order in which text is shown; leave it out"),
+        ('\u{2066}', "U+2066 turns round the order in which text is shown; leave it out"),
+        ('\u{2028}', "U+2028 ends a line for some readers only; leave it out"),
+        ('\u{feff}', "U+FEFF, a byte order mark, can stand at the beginning only"),
+    ] {
+        assert_eq!(faults(format!("# {c}\nname: x\n")), [format!("f:1:3: {told}")]);
+        assert_eq!(faults(format!("name: \"ü{c}\"\n")), [format!("f:1:9: {told}")]);
+    }
+    assert_eq!(lab("name: x\r\ndescription: \"日本語：\u{a0}x\"\r\n").name, "x");
+}
+
+#[test]
+fn what_looks_like_something_else_is_told() {
+    let indent = "is no space that YAML knows; indent with plain spaces";
+    assert_eq!(faults("name: x\nnodes:\n\u{a0}\u{a0}a: {}\n"), [format!("f:3:1: U+00A0 {indent}")]);
+    assert_eq!(faults("name: x\nnodes:\n \u{3000}a: {}\n"), [format!("f:3:2: U+3000 {indent}")]);
+    assert_eq!(
+        faults("name\u{ff1a} x\nnodes: {}\n"),
+        ["f:1:5: U+FF1A \"\u{ff1a}\" is no colon; write a plain one and a space"]
+    );
+    assert_eq!(faults("// a lab\n{ \"name\": \"x\" }\n"), ["f:1:1: a comment begins with #"]);
+    assert_eq!(faults("{\n  // a lab\n  \"name\": \"x\"\n}\n"), ["f:2:3: a comment begins with #"]);
+    for empty in ["---\n", "null\n", "~", "--- # x\n"] {
+        assert_eq!(faults(empty), ["f:1:1: the file is empty"], "{empty}");
+    }
+    assert_eq!(
+        faults("links:\n  - endpoints: [a: eth0, b: eth0]\n"),
+        [
+            "f:2:17: endpoints: expected text, found a mapping; write \"a:eth0\"",
+            "f:2:26: endpoints: expected text, found a mapping; write \"b:eth0\"",
+        ]
+    );
+}
+
+#[test]
+fn files_of_other_programs_are_known() {
+    let not = "not like a lab file, which has \"name\", \"nodes\" by name and \"links\"";
+    for (text, at, what) in [
+        ("name: x\ntopology:\n  nodes: {}\n", "2:1", "a containerlab topology"),
+        ("services:\n  web: {}\n", "1:1", "a Compose file"),
+        ("network: { version: 2 }\n", "1:1", "a netplan configuration"),
+        ("apiVersion: v1\nkind: Pod\n", "1:1", "a Kubernetes manifest"),
+        ("provider: clab\nnodes: [r1]\n", "1:1", "a topology of ipspace netlab"),
+        ("nodes: [ { name: R1 } ]\nnode_configs: []\n", "2:1", "a tinet specification"),
+        ("<?xml version=\"1.0\"?><a/>", "1:1", "XML"),
+        ("#!/bin/sh\nip netns add a\n", "1:1", "a script"),
+        ("nodes:\n{% for i in x %}\n  a: {}\n", "1:1", "a template; render it first"),
+    ] {
+        assert_eq!(faults(text), [format!("f:{at}: this looks like {what}, {not}")]);
+    }
+    let told = faults("<<<<<<< HEAD\nname: a\n=======\nname: b\n>>>>>>> x\n");
+    assert_eq!(told, ["f:1:1: a conflict of a merge that is not resolved; resolve it"]);
+    // A lab with a key too many is one.
+    assert!(faults("name: x\nnodes: { a: {} }\nservices: {}\n")[0].contains("unknown field \"services\""));
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::{
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
 
-use super::fault::{Fault, Position};
+use super::{
+    fault::{Fault, Position},
+    scan,
+};
 
 /// Most values of a lab file, those that aliases repeat included: a few anchors that hold each other
 /// ("YAML bomb") could otherwise stand for billions.
@@ -74,6 +77,10 @@ impl<'a> Reader<'a> {
                 event => break self.node(event, span, 0)?,
             }
         };
+        // `---` alone, or the word.
+        if matches!(&root.value, Value::Scalar { text, plain: true } if is_null(text)) {
+            return Err(Fault::new(Position::START, "the file is empty"));
+        }
         loop {
             let (event, span) = self.next()?;
             match event {
@@ -158,6 +165,10 @@ impl<'a> Reader<'a> {
                 self.fault(key.at, "a key must be a plain word, not a list or a mapping");
                 continue;
             };
+            if *plain && let Some(strange) = scan::strange_beginning(text) {
+                self.fault(key.at, strange);
+                continue;
+            }
             if *plain && text == "<<" {
                 self.fault(key.at, "merge keys (<<) are not understood; write the keys out");
                 continue;
@@ -201,6 +212,11 @@ impl<'a> Reader<'a> {
     fn fault(&mut self, at: Position, message: impl Into<String>) {
         self.faults.push(Fault::new(at, message));
     }
+}
+
+/// Whether a word that is not quoted stands for nothing.
+pub(super) fn is_null(text: &str) -> bool {
+    matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
 fn start(span: Span) -> Position {

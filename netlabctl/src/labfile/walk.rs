@@ -6,7 +6,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescri
 
 use super::{
     fault::{Fault, Position},
-    tree::{Entry, Node, Value},
+    tree::{Entry, Node, Value, is_null},
 };
 use crate::suggest::nearest;
 
@@ -110,7 +110,17 @@ fn text(node: &Node, name: &str) -> Result<String, Fault> {
     match &node.value {
         Value::Scalar { text, plain: true } if is_null(text) => Err(wrong(node, name, "text")),
         Value::Scalar { text, .. } => Ok(text.clone()),
-        _ => Err(wrong(node, name, "text")),
+        Value::Map(entries) => match entries.as_slice() {
+            // `[a: eth0]` is a list of one mapping.
+            [Entry { key, node: value, .. }] if matches!(&value.value, Value::Scalar { .. }) => {
+                let Value::Scalar { text, .. } = &value.value else { return Err(wrong(node, name, "text")) };
+                let message =
+                    format!("{name}: expected text, found a mapping; write {:?}", format!("{key}:{text}"));
+                Err(Fault::new(node.at, message))
+            }
+            _ => Err(wrong(node, name, "text")),
+        },
+        Value::List(_) => Err(wrong(node, name, "text")),
     }
 }
 
@@ -129,6 +139,14 @@ where
     let Value::Scalar { text, plain: true } = &node.value else {
         return Err(wrong(node, name, "a whole number"));
     };
+    let digits = text.trim_start_matches(['+', '-']);
+    if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {
+        let number = digits.trim_start_matches('0');
+        let number = if number.is_empty() { "0" } else { number };
+        let message =
+            format!("{name}: {text} begins with 0, which some programs read as octal; write {number}");
+        return Err(Fault::new(node.at, message));
+    }
     let Some(value) = integer(text) else { return Err(wrong(node, name, "a whole number")) };
     T::try_from(value).map_err(|_| {
         let message = format!("{name}: {text} is out of range, {} to {}", range.start(), range.end());
@@ -152,10 +170,6 @@ fn integer(text: &str) -> Option<i128> {
         return None;
     }
     Some(i128::from_str_radix(digits, radix).unwrap_or(i128::MAX))
-}
-
-fn is_null(text: &str) -> bool {
-    matches!(text, "" | "~" | "null" | "Null" | "NULL")
 }
 
 fn is_true(text: &str) -> bool {

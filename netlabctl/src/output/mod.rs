@@ -5,8 +5,12 @@ pub(crate) mod table;
 pub(crate) mod time;
 mod yaml;
 
-use std::io::{self, Write as _};
+use std::{
+    fmt::Write as _,
+    io::{self, Write as _},
+};
 
+use netlab_proto::text::is_hidden;
 use prost::Name;
 use serde::Serialize;
 use serde_json::Value;
@@ -49,7 +53,7 @@ pub(crate) fn own<T: Serialize>(
 ) -> Result<(), Failure> {
     match format {
         Output::Table | Output::Junit => print(&table()),
-        Output::Json => print(&format!("{}\n", serde_json::to_string_pretty(value).map_err(failed)?)),
+        Output::Json => print(&json(&serde_json::to_string_pretty(value).map_err(failed)?)),
         Output::Yaml => print(&yaml::write(&serde_json::to_value(value).map_err(failed)?)),
     }
 }
@@ -74,12 +78,42 @@ pub(crate) fn own_event(
 ) -> Result<(), Failure> {
     match format {
         Output::Table | Output::Junit => print(&table()),
-        Output::Json => print(&format!("{}\n", serde_json::to_string(value).map_err(failed)?)),
+        Output::Json => print(&json(&serde_json::to_string(value).map_err(failed)?)),
         Output::Yaml => print(&format!("---\n{}", yaml::write(value))),
     }
+}
+
+/// JSON as a line, with what cannot be seen escaped in its strings (RFC 8259, section 7): it stands nowhere else.
+fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if c == '\n' || !is_hidden(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out.push('\n');
+    out
 }
 
 #[allow(clippy::needless_pass_by_value)] // for map_err
 fn failed(error: serde_json::Error) -> Failure {
     Failure::new(FAILED, format!("cannot write the answer: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_shows_all_that_it_holds() {
+        let value = serde_json::json!({ "a\u{9b}": ["\u{202e}x\u{7f}\n", "ü", "\u{e0001}"] });
+        let text = json(&serde_json::to_string_pretty(&value).unwrap());
+        assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
+        assert!(text.contains("\\u009b") && text.contains("\\u202e") && text.contains('ü'), "{text}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
 }

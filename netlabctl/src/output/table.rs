@@ -1,7 +1,7 @@
 //! Tables for people: columns as wide as they need to be, two spaces between.
 
-/// Writes rows below their heading. Control characters are shown escaped, so that no text of a lab
-/// can steer the terminal.
+/// Writes rows below their heading. Control characters and the like are shown escaped, so that no text of a
+/// lab can steer the terminal or show as another.
 pub(crate) fn write<const N: usize>(heading: [&str; N], rows: &[[String; N]]) -> String {
     let heading = heading.map(str::to_owned);
     let rows: Vec<[String; N]> =
@@ -17,11 +17,9 @@ pub(crate) fn write<const N: usize>(heading: [&str; N], rows: &[[String; N]]) ->
     text
 }
 
-/// Text without control characters.
+/// Text with what cannot be seen, steers a terminal or turns round text written out.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
+    netlab_proto::text::visible(text)
 }
 
 #[cfg(test)]
@@ -30,7 +28,9 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_control_characters_do_not_reach_the_terminal() {
-        let rows = [["a".to_owned(), "x".to_owned()], ["long".to_owned(), "\u{1b}[2J".to_owned()]];
-        assert_eq!(write(["N", "M"], &rows), "N     M\na     x\nlong  \\u{1b}[2J\n");
+        let rows =
+            [["a".to_owned(), "x".to_owned()], ["long".to_owned(), "\u{1b}[2J\u{202e}\u{9b}".to_owned()]];
+        let expected = "N     M\na     x\nlong  \\u{1b}[2J\\u{202e}\\u{9b}\n";
+        assert_eq!(write(["N", "M"], &rows), expected);
     }
 }

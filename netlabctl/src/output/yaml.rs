@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use netlab_proto::text::is_hidden;
 use serde_json::Value;
 
 /// Words that some reader takes for a truth value, nothing or a number.
@@ -75,7 +76,20 @@ fn scalar(text: &str) -> String {
         && text.split(' ').all(|part| !part.is_empty() && part.chars().all(word))
         && !RESERVED.contains(&text.to_ascii_lowercase().as_str());
     // A JSON string is a YAML string in double quotes.
-    if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
+    if plain { text.to_owned() } else { escaped(&Value::String(text.to_owned()).to_string()) }
+}
+
+/// A string in double quotes with what cannot be seen written as YAML 1.2, 5.7 has it.
+fn escaped(quoted: &str) -> String {
+    let mut out = String::with_capacity(quoted.len());
+    for c in quoted.chars() {
+        match u32::from(c) {
+            number if is_hidden(c) && number > 0xffff => _ = write!(out, "\\U{number:08x}"),
+            number if is_hidden(c) => _ = write!(out, "\\u{number:04x}"),
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 fn indent(depth: usize, out: &mut String) {
@@ -175,8 +189,10 @@ empty: []
 
     #[test]
     fn what_is_written_is_what_a_yaml_reader_reads() {
-        let value = json!({ "no": { "1": ["true", true, 7, "a\tb\"c\\", "\u{85}\u{2028}", null] } });
+        let value =
+            json!({ "no": { "1": ["true", true, 7, "a\tb\"c\\", "\u{85}\u{2028}\u{7f}\u{e0001}", null] } });
         let text = write(&value);
+        assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)), "{text:?}");
         let mut parser = saphyr_parser::Parser::new_from_str(&text);
         let mut scalars = Vec::new();
         while let Some(event) = parser.next_event() {
@@ -184,7 +200,7 @@ empty: []
                 scalars.push(text.into_owned());
             }
         }
-        let expected = ["no", "1", "true", "true", "7", "a\tb\"c\\", "\u{85}\u{2028}", "null"];
+        let expected = ["no", "1", "true", "true", "7", "a\tb\"c\\", "\u{85}\u{2028}\u{7f}\u{e0001}", "null"];
         assert_eq!(scalars, expected);
     }
 }

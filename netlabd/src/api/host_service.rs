@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{caller::access, neighbours};
 use crate::{
-    exec::{Feature, Kernel},
+    exec::{Feature, Kernel, is_shortage},
     firewall::{self, Standing},
     kernel::Linux,
     model::is_fallback_device,
@@ -96,6 +96,12 @@ fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
     let vital = matches!(feature, Feature::UserNamespaces | Feature::Veth);
     match kernel.probe(feature) {
         Ok(()) => finding("feature", feature.config(), Severity::Ok, "works"),
+        Err(reason) if is_shortage(&reason) => finding(
+            "feature",
+            feature.config(),
+            if vital { Severity::Error } else { Severity::Warning },
+            format!("it cannot be tried whether the kernel has it: {reason}"),
+        ),
         Err(reason) if vital => finding(
             "feature",
             feature.config(),

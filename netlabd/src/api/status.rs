@@ -15,18 +15,35 @@ use crate::{
 /// Domain of every `google.rpc.ErrorInfo`.
 const DOMAIN: &str = "netlab";
 
+/// Most bytes of a message: clients refuse long headers, and then report that in place of the status.
+const MESSAGE: usize = 1_024;
+
+/// A text cut to [`MESSAGE`]: it may repeat what a client sent.
+fn cut(text: &str) -> String {
+    if text.len() <= MESSAGE {
+        return text.to_owned();
+    }
+    let end = (0..=MESSAGE - '…'.len_utf8()).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}
+
+/// A status of one text and details.
+fn told(code: Code, message: &str, details: ErrorDetails) -> Status {
+    Status::with_error_details(code, cut(message), details)
+}
+
 /// A status with an `ErrorInfo`.
 pub(super) fn status(code: Code, reason: &str, message: impl std::fmt::Display) -> Status {
     let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
-    Status::with_error_details(code, message.to_string(), details)
+    told(code, &message.to_string(), details)
 }
 
 /// An argument that is wrong.
 pub(super) fn invalid(path: &str, message: impl std::fmt::Display) -> Status {
-    let message = format!("{path}: {message}");
-    let mut details = ErrorDetails::with_bad_request(vec![FieldViolation::new(path, &message)]);
+    let message = cut(&format!("{path}: {message}"));
+    let mut details = ErrorDetails::with_bad_request(vec![FieldViolation::new(cut(path), &message)]);
     details.set_error_info("INVALID_ARGUMENT", DOMAIN, HashMap::new());
-    Status::with_error_details(Code::InvalidArgument, message, details)
+    told(Code::InvalidArgument, &message, details)
 }
 
 /// Most bytes of details: clients refuse long headers (gRPC's default is 8 KiB for all of them).
@@ -37,6 +54,7 @@ fn violations<'a>(all: impl ExactSizeIterator<Item = (&'a str, &'a str)>) -> Vec
     let total = all.len();
     let (mut kept, mut used) = (Vec::new(), 0);
     for (path, message) in all {
+        let (path, message) = (cut(path), cut(message));
         used += path.len() + message.len() + 8;
         if used > ROOM && !kept.is_empty() {
             kept.push(FieldViolation::new("", format!("and {} more faults", total - kept.len())));
@@ -57,7 +75,7 @@ impl From<Faults> for Status {
         };
         let mut details = ErrorDetails::with_bad_request(violations(all));
         details.set_error_info("INVALID_LAB", DOMAIN, HashMap::new());
-        Self::with_error_details(Code::InvalidArgument, message, details)
+        told(Code::InvalidArgument, &message, details)
     }
 }
 
@@ -99,7 +117,7 @@ impl From<&Denied> for Status {
                 let all = found.iter().map(|found| (found.path.as_str(), found.message.as_str()));
                 let mut details = ErrorDetails::with_bad_request(violations(all));
                 details.set_error_info("HOST_POLICY", DOMAIN, HashMap::new());
-                return Self::with_error_details(Code::PermissionDenied, denied.to_string(), details);
+                return told(Code::PermissionDenied, &denied.to_string(), details);
             }
         };
         status(code, reason, denied)
@@ -116,5 +134,24 @@ fn refused(refusals: &[Refusal], error: &Error) -> Status {
     let all = refusals.iter().map(|refusal| (refusal.path.as_str(), refusal.message.as_str()));
     let mut details = ErrorDetails::with_bad_request(violations(all));
     details.set_error_info(first.map_or("REFUSED", Reason::as_str), DOMAIN, HashMap::new());
-    Status::with_error_details(code, error.to_string(), details)
+    told(code, &error.to_string(), details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_fits_into_headers() {
+        let long = "ü".repeat(100_000);
+        for status in [invalid("name", &long), invalid(&long, "x"), status(Code::NotFound, "X", &long)] {
+            assert!(status.message().len() <= MESSAGE && status.message().ends_with('…'), "{status:?}");
+            assert!(status.details().len() < ROOM, "{}", status.details().len());
+        }
+        assert_eq!(invalid("name", "is empty").message(), "name: is empty");
+        let all = vec![(long.as_str(), long.as_str()); 50];
+        let kept = violations(all.into_iter());
+        let bytes: usize = kept.iter().map(|one| one.field.len() + one.description.len()).sum();
+        assert!(bytes < ROOM + 64 && kept.last().unwrap().description.ends_with("more faults"), "{kept:?}");
+    }
 }

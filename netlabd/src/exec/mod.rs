@@ -147,6 +147,15 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
+/// Whether the kernel's words for why a feature does not work speak of want of room or rights, or of a file
+/// system that is read-only, and not of a missing feature.
+pub fn is_shortage(reason: &str) -> bool {
+    let numbers =
+        [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC, libc::EPERM, libc::EROFS];
+    let words = numbers.map(|number| os_text(&std::io::Error::from_raw_os_error(number)));
+    words.iter().any(|words| reason.contains(words))
+}
+
 /// An error of the operating system in its own words, without the number that Rust adds.
 pub fn os_text(error: &std::io::Error) -> String {
     let text = error.to_string();

@@ -3,6 +3,7 @@
 //! A [`Lab`] is made by `api::convert` from the wire format; whoever holds one may rely on every
 //! name, range and reference in it. What the kernel shows is [`observed`]; what others let pass is a [`ruleset`].
 
+pub mod address;
 mod address_list;
 mod interface;
 mod lab;

@@ -47,7 +47,7 @@ impl TryFrom<String> for Listen {
             }
             return Ok(Self(Some(Address::Unix(path.into()))));
         }
-        let address: SocketAddr = text.parse().map_err(|_| {
+        let address = crate::model::address::service(&text).ok_or_else(|| {
             format!("{text:?} is neither off, unix:/PATH nor an address and port such as 127.0.0.1:9469")
         })?;
         if !address.ip().is_loopback() {

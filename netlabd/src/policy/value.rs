@@ -27,8 +27,15 @@ impl TryFrom<String> for Pool {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let net: IpNet =
-            text.parse().map_err(|_| format!("{text:?} is not an address range such as 10.0.0.0/8"))?;
+        let net = crate::model::address::network(&text).ok_or_else(|| {
+            let ambiguous = crate::model::address::is_ambiguous(&text);
+            let wrong = if ambiguous {
+                crate::model::address::AMBIGUOUS
+            } else {
+                "is not an address range such as 10.0.0.0/8"
+            };
+            format!("{text:?} {wrong}")
+        })?;
         if net != net.trunc() {
             return Err(format!("{text:?} has bits beyond its prefix; the range is {}", net.trunc()));
         }

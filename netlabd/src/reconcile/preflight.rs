@@ -7,7 +7,7 @@ use super::{
     parents, ports, ranges,
 };
 use crate::{
-    exec::{Feature, HostState, Kernel, os_text},
+    exec::{Feature, HostState, Kernel, is_shortage},
     model::{Kind, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
 };
@@ -127,13 +127,6 @@ fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
             refusals.push(Refusal { reason: Reason::FeatureMissing, path, message });
         }
     }
-}
-
-/// Whether the kernel's words speak of want of room or rights, not of a missing feature.
-fn is_shortage(reason: &str) -> bool {
-    let numbers = [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC, libc::EPERM];
-    let words = numbers.map(|number| os_text(&std::io::Error::from_raw_os_error(number)));
-    words.iter().any(|words| reason.contains(words))
 }
 
 /// The features that a lab needs, each with the first field that asks for it.

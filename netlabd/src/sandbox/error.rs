@@ -147,6 +147,9 @@ fn advice(step: Step, errno: Errno) -> &'static str {
         (Step::NetworkNamespace, Errno::NOSPC | Errno::USERS) => {
             ": the limit user.max_net_namespaces is reached, raise it with sysctl or delete labs"
         }
+        (Step::UserNamespace, Errno::ROFS) => {
+            ": /proc/sys is read-only, as in many containers; mount it writable, or run netlabd outside"
+        }
         (Step::UserNamespace, Errno::INVAL) => ": the kernel lacks CONFIG_USER_NS",
         (Step::NetworkNamespace, Errno::INVAL) => ": the kernel lacks CONFIG_NET_NS",
         (Step::UserNamespace, Errno::PERM | Errno::ACCESS) => {

@@ -4,7 +4,7 @@ use std::{
     fs,
     os::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
-        unix::fs::DirBuilderExt,
+        unix::fs::{DirBuilderExt, MetadataExt},
     },
     path::Path,
 };
@@ -19,6 +19,7 @@ use super::{
     error::{Error, Result, Step, errno},
     namespace::same_namespace,
 };
+use crate::fault;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system that namespaces are files of.
 const NSFS_MAGIC: u64 = 0x6e73_6673;
@@ -32,8 +33,10 @@ pub fn prepare_directory(path: &Path) -> Result<()> {
     if is_mount_point(path).map_err(failed)? {
         return Ok(());
     }
+    fault::step("after the directory of pins is made");
     // Recursive, or pins that are there already would be hidden.
     mount_bind_recursive(path, path).map_err(failed)?;
+    fault::step("before the directory of pins is shared");
     mount_change(path, MountPropagationFlags::SHARED | MountPropagationFlags::REC).map_err(failed)
 }
 
@@ -63,6 +66,7 @@ pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
         Ok(_) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(failed(errno)),
     }
+    fault::step("after the file of a pin is made");
     mount_bind(format!("/proc/self/fd/{}", fd.as_raw_fd()), path).map_err(failed)
 }
 
@@ -78,6 +82,7 @@ pub fn unpin(path: &Path) -> Result<()> {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(failed(errno)),
         };
+        fault::step("after a pin is unmounted");
         match rustix::fs::unlink(path) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             // There were two pins, one upon the other.
@@ -85,6 +90,19 @@ pub fn unpin(path: &Path) -> Result<()> {
             Err(errno) => return Err(failed(errno)),
         }
     }
+}
+
+/// Whether there is an empty file at `path` to pin a namespace on, and nothing on it: somebody has unmounted the
+/// pin, or was stopped before it was made or after it was taken away.
+pub fn is_bare(path: &Path) -> bool {
+    let empty = fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
+    empty && open_pin(path).is_ok_and(|pin| pin.is_none())
+}
+
+/// Whether what is bare at `path` has been a pin of ours: root's, and as [`pin`] makes it.
+pub fn is_left_over(path: &Path) -> bool {
+    let ours = |file: &fs::Metadata| file.uid() == 0 && file.mode() & 0o7777 == 0o444;
+    is_bare(path) && fs::symlink_metadata(path).is_ok_and(|file| ours(&file))
 }
 
 /// Opens the namespace pinned at `path`; `None` where there is no file or it is no pin.

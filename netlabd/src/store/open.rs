@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
 };
@@ -11,7 +12,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable};
 use super::{
     Error, LABS, Record, Store, UNREADABLE,
     migrate::{FORMAT, Found, migrate},
-    room::{Room, is_full},
+    room::{RESERVE_FILE, Room, is_full},
 };
 
 /// The database's file.
@@ -42,6 +43,7 @@ impl Store {
     /// aside, never emptied; a record that cannot be read is kept apart, see [`Store::unreadable`].
     pub fn open(dir: &Path) -> Result<Opened, Error> {
         let path = dir.join(FILE);
+        private(dir);
         let mut damaged = None;
         let opened = if path.exists() { database(&path) } else { new(&path) };
         let opened = match opened {
@@ -68,6 +70,18 @@ impl Store {
     }
 }
 
+/// Takes the files of an older netlabd from others' eyes: it made them as its umask had it.
+fn private(dir: &Path) {
+    let kept = |name: &str| [FILE, RESERVE_FILE, "lock"].contains(&name) || name.starts_with(FILE);
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(kept) && entry.file_type().is_ok_and(|kind| kind.is_file())
+        {
+            // Best effort: on a file system without modes there is nothing to take away.
+            let _ = fs::set_permissions(entry.path(), fs::Permissions::from_mode(0o600));
+        }
+    }
+}
+
 /// Moves a file within its folder; on the disk when this returns.
 fn move_aside(path: &Path, to: &Path) -> io::Result<()> {
     fs::rename(path, to)?;
@@ -80,7 +94,8 @@ fn move_aside(path: &Path, to: &Path) -> io::Result<()> {
 fn new(path: &Path) -> Result<Database, Failed> {
     let draft = path.with_extension("new");
     let failed = |error: io::Error| Failed::of(path, error.into());
-    let made = fs::File::create(&draft).map_err(failed).and_then(|_| database(&draft)).map(drop);
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft);
+    let made = file.map_err(failed).and_then(|_| database(&draft)).map(drop);
     made.and_then(|()| move_aside(&draft, path).map_err(failed))?;
     database(path)
 }

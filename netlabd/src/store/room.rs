@@ -4,6 +4,7 @@
 use std::{
     fs::{self, OpenOptions},
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,9 @@ const LEAST_FREE: u64 = 1 << 20;
 
 /// Bytes of the reserve: a delete rewrites a few pages of 4 KiB, and pages that it frees are used again.
 const RESERVE: u64 = 512 << 10;
+
+/// The reserve's file.
+pub(super) const RESERVE_FILE: &str = "labs.reserve";
 
 /// What a write may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +38,7 @@ pub(super) struct Room {
 impl Room {
     /// The room in a folder. Sets the reserve aside where it is not yet.
     pub(super) fn new(dir: &Path) -> Self {
-        let room = Self { dir: dir.to_owned(), reserve: dir.join("labs.reserve") };
+        let room = Self { dir: dir.to_owned(), reserve: dir.join(RESERVE_FILE) };
         room.restore();
         room
     }
@@ -68,7 +72,7 @@ impl Room {
     }
 
     fn set_aside(&self) -> io::Result<()> {
-        let file = OpenOptions::new().write(true).create_new(true).open(&self.reserve)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.reserve)?;
         Ok(fallocate(&file, FallocateFlags::empty(), 0, RESERVE)?)
     }
 }

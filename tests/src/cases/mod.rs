@@ -38,6 +38,7 @@ mod status;
 mod store;
 mod tour;
 mod unruly;
+mod words;
 
 /// One test.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,7 @@ pub fn all() -> Vec<Test> {
         notebook::TESTS,
         kinds::TESTS,
         bad_input::TESTS,
+        words::TESTS,
         apply::TESTS,
         drift::TESTS,
         repairs::TESTS,

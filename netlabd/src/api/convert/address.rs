@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::model::NameError;
+use crate::model::{NameError, address};
 
 /// Reads the address of an interface, with its prefix length.
 ///
@@ -57,9 +57,10 @@ pub(super) fn host(text: &str) -> Result<IpAddr, NameError> {
 
 /// Reads an address of any kind.
 pub(super) fn plain(text: &str) -> Result<IpAddr, NameError> {
-    let address = text.parse().map_err(|_| match text.parse::<IpNet>() {
-        Ok(net) => NameError(format!("must be an address without prefix length; write {}", net.addr())),
-        Err(_) => NameError("is not an IP address".into()),
+    let address = text.parse().map_err(|_| match address::network(text) {
+        Some(net) => NameError(format!("must be an address without prefix length; write {}", net.addr())),
+        None if address::is_ambiguous(text) => NameError(address::AMBIGUOUS.into()),
+        None => NameError("is not an IP address".into()),
     })?;
     mapped(address)?;
     Ok(address)
@@ -71,13 +72,16 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
 }
 
 fn with_prefix(text: &str, usual: fn(IpAddr) -> u8) -> Result<IpNet, NameError> {
-    text.parse().map_err(|_| match text.parse::<IpAddr>() {
+    address::network(text).ok_or_else(|| match text.parse::<IpAddr>() {
         Ok(address) => NameError(format!("has no prefix length; write {address}/{}", usual(address))),
         Err(_) => wrong_range(text),
     })
 }
 
 fn wrong_range(text: &str) -> NameError {
+    if address::is_ambiguous(text) {
+        return NameError(address::AMBIGUOUS.into());
+    }
     let address = text.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
     NameError(match address {
         Some(IpAddr::V4(_)) => "has no valid prefix length: 0 to 32".into(),

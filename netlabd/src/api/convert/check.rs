@@ -33,6 +33,9 @@ pub fn target(text: &str) -> Result<Target, NameError> {
         }
         return Ok(Target::Address(address));
     }
+    if crate::model::address::is_ambiguous(text) {
+        return Err(NameError(crate::model::address::AMBIGUOUS.into()));
+    }
     if text.contains(':') {
         return name::endpoint(text).map(Target::Endpoint);
     }

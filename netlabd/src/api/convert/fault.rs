@@ -140,7 +140,7 @@ pub(super) fn shown(text: &str) -> String {
                 break;
             }
             '"' | '\\' => out.extend(['\\', c]),
-            c if is_hidden(c) => {
+            c if is_hidden(c) || (c != ' ' && c.is_whitespace()) => {
                 let mut units = [0; 2];
                 for unit in c.encode_utf16(&mut units) {
                     out.extend(format!("\\u{unit:04x}").chars());

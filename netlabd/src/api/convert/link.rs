@@ -15,6 +15,9 @@ use super::{
 /// Where each end point was first named: link and end.
 type Seen = BTreeMap<Endpoint, (usize, usize)>;
 
+/// End points that could not be read and are looked through for the name of an interface.
+const MOST_UNREAD: usize = 100;
+
 /// Reads links into the drafts, then finds interfaces that are nothing at all.
 pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Link> {
     let mut seen = Seen::new();
@@ -30,7 +33,13 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
     for site in sites.iter() {
         limit::check_interfaces(&site.path, site.interfaces.len(), sink);
     }
-    check_left_over(sites, &seen, sink);
+    let unread: Vec<&str> = links
+        .iter()
+        .flat_map(|link| link.endpoints.iter().enumerate())
+        .filter(|(i, text)| *i > 1 || name::endpoint(text).is_err())
+        .map(|(_, text)| text.as_str())
+        .collect();
+    check_left_over(sites, &seen, &unread, sink);
     read
 }
 
@@ -106,8 +115,9 @@ fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
     }
 }
 
-/// Finds entries without a kind that no link names.
-fn check_left_over(sites: &Sites, seen: &Seen, sink: &mut Sink) {
+/// Finds entries without a kind that no link names. What may be meant by an end point that could not be read is
+/// told there already.
+fn check_left_over(sites: &Sites, seen: &Seen, unread: &[&str], sink: &mut Sink) {
     let mut elsewhere: BTreeMap<&IfName, &Endpoint> = BTreeMap::new();
     for end in seen.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
         elsewhere.entry(&end.interface).or_insert(end);
@@ -115,7 +125,8 @@ fn check_left_over(sites: &Sites, seen: &Seen, sink: &mut Sink) {
     for site in sites.iter() {
         for (name, draft) in &site.interfaces {
             let at = Endpoint { place: site.place.clone(), interface: name.clone() };
-            if draft.has_kind || draft.kind.is_some() || seen.contains_key(&at) {
+            let meant = || unread.iter().take(MOST_UNREAD).any(|text| text.contains(name.as_str()));
+            if draft.has_kind || draft.kind.is_some() || seen.contains_key(&at) || meant() {
                 continue;
             }
             let hint = elsewhere.get(name).map_or_else(

@@ -7,7 +7,7 @@ use std::{
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{IfName, Masquerade, NameError, Nat, Place, PortForward, Protocol};
+use crate::model::{self, IfName, Masquerade, NameError, Nat, Place, PortForward, Protocol};
 
 use super::{
     address,
@@ -102,11 +102,12 @@ fn service(text: &str) -> Result<SocketAddr, NameError> {
         let hint = match text.parse::<IpAddr>() {
             Ok(IpAddr::V4(v4)) => format!("has no port; write {v4}:80, with the port of the service"),
             Ok(IpAddr::V6(v6)) => format!("has no port; write [{v6}]:80, with the port of the service"),
+            Err(_) if model::address::is_ambiguous(text) => model::address::AMBIGUOUS.into(),
             Err(_) => "is not address:port such as 192.0.2.1:80 or [2001:db8::1]:80".into(),
         };
         NameError(hint)
     };
-    let service: SocketAddr = text.parse().map_err(|_| wrong())?;
+    let service: SocketAddr = model::address::service(text).ok_or_else(wrong)?;
     address::host(&service.ip().to_string())?;
     let ip = service.ip();
     if service.port() == 0 {

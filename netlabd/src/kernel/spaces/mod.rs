@@ -138,7 +138,13 @@ impl Spaces {
         for entry in list(&self.netns_dir)? {
             let name = entry.strip_prefix(lab.as_str()).and_then(|rest| rest.strip_prefix('.'));
             let Some(node) = name.and_then(|name| name.parse::<NodeName>().ok()) else { continue };
-            let Some(fd) = sandbox::open_pin(&self.netns_dir.join(&entry)).map_err(io::Error::other)? else {
+            let path = self.netns_dir.join(&entry);
+            let Some(fd) = sandbox::open_pin(&path).map_err(io::Error::other)? else {
+                // An earlier run ended between two steps of making the pin or taking it away. Once the lab is
+                // known here, none of its pins is in the making.
+                if sandbox::is_left_over(&path) {
+                    fs::remove_file(&path)?;
+                }
                 continue;
             };
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
@@ -214,6 +220,7 @@ impl Spaces {
         let dir = self.labs_dir.join(lab.as_str());
         fs::create_dir_all(&dir)
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
+        fault::step("after a lab's folder is made");
         let file = self.ids_file(lab);
         fs::write(&file, first_id.to_string())
             .map_err(|error| Failure::os(lab, format!("writing {}", file.display()), &error))?;
@@ -280,6 +287,13 @@ impl Spaces {
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::sandbox(lab, &error))?;
         fault::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
+        match fs::remove_file(self.ids_file(lab)) {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(Failure::os(lab, format!("removing {}", self.ids_file(lab).display()), &error));
+            }
+            _ => {}
+        }
+        fault::step("before a lab's folder is removed");
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Failure::os(lab, format!("removing {}", dir.display()), &error));
@@ -305,10 +319,14 @@ impl Spaces {
         &self.netns_dir
     }
 
-    /// Names in the folder of network namespaces.
+    /// Names in the folder of network namespaces, without the plain empty files that are none any more.
     pub(super) fn pins(&self) -> io::Result<Vec<String>> {
         // In its own words ENOTDIR would name nothing.
-        list(&self.netns_dir).map_err(|error| {
+        let found = list(&self.netns_dir).map(|mut names| {
+            names.retain(|name| !sandbox::is_bare(&self.netns_dir.join(name)));
+            names
+        });
+        found.map_err(|error| {
             let text = format!("{} cannot be read as a folder of pins: {error}", self.netns_dir.display());
             io::Error::new(error.kind(), text)
         })

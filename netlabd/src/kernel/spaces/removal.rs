@@ -1,6 +1,6 @@
 //! Namespaces are let go.
 
-use std::{fs, io, path::Path};
+use std::io;
 
 use super::{
     super::{
@@ -67,7 +67,7 @@ impl Spaces {
     /// Takes a node's pin away, unless it is somebody else's.
     fn unpin(&self, lab: &LabName, node: &NodeName, space: Option<&NodeSpace>) -> Result<(), Failure> {
         let path = self.pin_path(lab, node);
-        if space.is_some_and(|space| self.is_pinned(lab, node, space)) || is_bare(&path) {
+        if space.is_some_and(|space| self.is_pinned(lab, node, space)) || sandbox::is_bare(&path) {
             sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
             fault::step("after a node is unpinned");
         }
@@ -85,10 +85,4 @@ impl Spaces {
         let held = ids.iter().copied().filter(|id| !owners.contains_key(id) && lives(id));
         rtnl::empty_namespaces(&mut socket, held)
     }
-}
-
-/// Whether there is a file to pin a namespace on, and nothing on it: somebody has unmounted the pin.
-fn is_bare(path: &Path) -> bool {
-    let empty = fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() == 0);
-    empty && sandbox::open_pin(path).is_ok_and(|pin| pin.is_none())
 }

@@ -2,6 +2,29 @@
 
 use super::{bad, interfaces, lab_fields};
 
+/// The same text is read alike in every field, or refused in every field.
+#[test]
+fn zeros_before_numbers() {
+    let why = "has a number that begins with 0, which some programs read as octal; write it without";
+    let at = |field: &str, text: &str| format!("nodes.n.{field}: \"{text}\" {why}");
+    for text in ["192.0.2.010/24", "192.0.2.1/024", "2001:db8::1/064"] {
+        let fields = format!(r#""eth0":{{"addresses":["{text}"]}}"#);
+        bad(interfaces, &fields, &at("interfaces.eth0.addresses[0]", text));
+        let fields = format!(r#""masquerade":[{{"source":"{text}"}}]"#);
+        bad(super::nat, &fields, &at("nat.masquerade[0].source", text));
+    }
+    for text in ["192.0.2.010", "::ffff:192.0.2.010"] {
+        let fields = format!(r#""eth0":{{}},"v":{{"vxlan":{{"vni":1,"remote":"{text}","dev":"eth0"}}}}"#);
+        bad(interfaces, &fields, &at("interfaces.v.vxlan.remote", text));
+    }
+    for text in ["192.0.2.01:80", "192.0.2.1:080", "[2001:db8::1]:080"] {
+        let fields = format!(r#""port_forwards":[{{"protocol":"tcp","port":80,"to":"{text}"}}]"#);
+        bad(super::nat, &fields, &at("nat.port_forwards[0].to", text));
+    }
+    let check = r#"{"from":"a","to":"192.0.2.010"}"#;
+    bad(super::checks, check, &format!("checks[0].to: \"192.0.2.010\" {why}"));
+}
+
 #[test]
 fn ipv6_texts() {
     for (text, expected) in [
