@@ -29,6 +29,10 @@ pub(crate) struct Cli {
     #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Table)]
     pub(crate) output: Output,
 
+    /// When states and changes have colours.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -38,12 +42,32 @@ pub(crate) struct Cli {
 pub(crate) enum Output {
     /// For people.
     Table,
+    /// For people who want more columns: get-lab's MAC addresses, MTUs and counters.
+    Wide,
     /// For programs: the API's messages with their field names.
     Json,
     /// The same as YAML.
     Yaml,
     /// XML for test reports, check-lab only.
     Junit,
+}
+
+impl Output {
+    /// Whether it is for people.
+    pub(crate) fn is_for_people(self) -> bool {
+        matches!(self, Self::Table | Self::Wide)
+    }
+}
+
+/// When colours are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
 }
 
 /// What to do.

@@ -37,7 +37,7 @@ async fn near_lab(client: &Client, lab: &str) -> Option<String> {
 }
 
 async fn near_node(client: &Client, lab: &str, nodes: &[&str]) -> Option<String> {
-    let request = GetLabRequest { name: lab.to_owned() };
+    let request = GetLabRequest { name: lab.to_owned(), ..GetLabRequest::default() };
     let spec = client.labs().get_lab(request).await.ok()?.into_inner().lab?.spec?;
     // An argument may be `node:interface` or an address.
     let wrong = nodes.iter().map(|node| node.split(':').next().unwrap_or(node));

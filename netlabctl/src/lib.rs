@@ -51,6 +51,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(code).unwrap_or(FAILED));
         }
     };
+    output::style::decide(cli.color);
     let in_node = matches!(cli.command, Command::Exec(_) | Command::Shell(_));
     match run(cli) {
         Ok(code) => ExitCode::from(code),
@@ -94,7 +95,7 @@ fn runs_a_command() -> bool {
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--output" | "-o" => _ = args.next(),
+            "--output" | "-o" | "--color" => _ = args.next(),
             option if Where::OPTIONS.contains(&option) => _ = args.next(),
             option if option.starts_with('-') => {}
             verb => return matches!(verb, "exec" | "shell"),

@@ -51,10 +51,10 @@ pub(super) async fn finish(
     lab: LabResource,
     what: &str,
 ) -> Result<u8, Failure> {
-    if format == Output::Table {
+    if format.is_for_people() {
         return print(format, &lab, what);
     }
-    let request = GetLabRequest { name: lab.name.clone() };
+    let request = GetLabRequest { name: lab.name.clone(), ..GetLabRequest::default() };
     let now = client.labs().get_lab(request).await?.into_inner().lab;
     print(format, &now.unwrap_or(lab), what)
 }

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use netlab_proto::v1::{
-    DetachedCommand, GetLabRequest, LabResource, LabStatus, ListRevisionsRequest, Repair, Revision,
+    Condition, DetachedCommand, GetLabRequest, LabResource, LabStatus, LabView, ListRevisionsRequest,
+    Revision,
 };
 
-use super::{DONE, create::accepted, list::summary};
+use super::{DONE, create::accepted, inside, list::summary, story};
 use crate::{
     cli::{GetLab, Output},
     client::Client,
@@ -14,14 +15,12 @@ use crate::{
     hint,
     output::{
         self,
+        style::{Style, hanging, of_state, paint, width},
         table::{self, clean},
         time,
     },
     wait::failure_text,
 };
-
-/// Changes that are shown.
-const CHANGES: usize = 5;
 
 /// Shows one lab, or the lab file of one of its generations.
 pub(super) async fn run(client: &Client, format: Output, args: &GetLab) -> Result<u8, Failure> {
@@ -29,20 +28,22 @@ pub(super) async fn run(client: &Client, format: Output, args: &GetLab) -> Resul
     if let Some(generation) = args.revision {
         return revision(client, format, name, generation).await;
     }
-    let answer = client.labs().get_lab(GetLabRequest { name: name.to_owned() }).await;
+    let request = GetLabRequest { name: name.to_owned(), view: LabView::Full.into() };
+    let answer = client.labs().get_lab(request).await;
     let answer = match answer {
         Ok(answer) => answer.into_inner(),
         Err(status) => return Err(hint::explain(client, status, name, &[]).await),
     };
     let lab = accepted(answer.lab)?;
     let mut history = Vec::new();
-    if format == Output::Table {
-        // A netlabd of before keeps none, and of another's lab nothing is told.
+    // Of another's lab nothing is told.
+    if format.is_for_people() && !lab.uid.is_empty() {
+        // A netlabd of before keeps none.
         let request = ListRevisionsRequest { name: name.to_owned(), ..ListRevisionsRequest::default() };
         let answer = client.labs().list_revisions(request).await;
         history = answer.map(|answer| answer.into_inner().revisions).unwrap_or_default();
     }
-    output::result(format, &lab, || text(&lab, &history))?;
+    output::result(format, &lab, || text(&lab, &history, format == Output::Wide))?;
     Ok(DONE)
 }
 
@@ -67,53 +68,75 @@ async fn revision(client: &Client, format: Output, name: &str, generation: u64) 
     Ok(DONE)
 }
 
-fn text(lab: &LabResource, history: &[Revision]) -> String {
+fn text(lab: &LabResource, history: &[Revision], wide: bool) -> String {
     let status = lab.status.clone().unwrap_or_default();
     let mut out = String::new();
-    let mut fact = |name: &str, value: &str| {
-        if !value.is_empty() {
-            let _ = writeln!(out, "{:<13}{}", format!("{name}:"), clean(value));
-        }
-    };
-    fact("Name", &lab.name);
-    if let Some(spec) = &lab.spec {
-        fact("Description", &spec.description);
+    facts(lab, &status, &mut out);
+    if lab.uid.is_empty() {
+        out.push_str("It is another user's: no more of it is shown.\n");
+        return out;
     }
-    fact("Phase", &summary(&status));
-    fact("Generation", &format!("{} (observed {})", lab.generation, status.observed_generation));
-    let created = lab.create_time.as_ref();
-    fact("Created", &format!("{} ({} ago)", time::rfc3339(created), time::age(created)));
-    fact("Owner", &owner(lab));
-    if let Some(spec) = &lab.spec {
-        fact("Nodes", &spec.nodes.keys().cloned().collect::<Vec<_>>().join(" "));
-        fact("Links", &spec.links.len().to_string());
-        fact("Checks", &spec.checks.len().to_string());
+    if !status.nodes.is_empty() {
+        out.push('\n');
+        out.push_str(&inside::table(&status.nodes, wide));
     }
-    if let Some(progress) = status.progress.as_ref().filter(|progress| progress.done < progress.total) {
-        fact("Progress", &format!("{}/{} {}", progress.done, progress.total, progress.step));
-    }
-    if let Some(failure) = &status.last_error {
-        let again = if failure.retrying { "; trying again" } else { "" };
-        fact(
-            "Last error",
-            &format!("{} ({}{again})", failure_text(failure), time::rfc3339(failure.time.as_ref())),
-        );
-    }
-    fact("Repaired", &status.drift_repaired.to_string());
     conditions(&status, &mut out);
     differences(&status, &mut out);
-    repairs(&status.repairs, &mut out);
-    changes(history, &mut out);
+    story::repairs(&status.repairs, &mut out);
+    story::changes(history, &mut out);
     commands(&status.commands, &mut out);
     if !status.extras.is_empty() {
         out.push_str("\nExtras (added by others, left alone):\n");
         for extra in &status.extras {
-            let _ = writeln!(out, "  {}", clean(extra));
+            let _ = writeln!(out, "{}", hanging("  ", &clean(extra), width()));
         }
     }
     out
 }
 
+/// What there is one of, a line each.
+fn facts(lab: &LabResource, status: &LabStatus, out: &mut String) {
+    let mut fact = |name: &str, value: &str, style: Style| {
+        if !value.is_empty() {
+            let line = hanging(&format!("{:<13}", format!("{name}:")), &clean(value), width());
+            let (label, rest) = line.split_at(13);
+            let _ = writeln!(out, "{label}{}", paint(style, rest));
+        }
+    };
+    fact("Name", &lab.name, Style::Plain);
+    if let Some(spec) = &lab.spec {
+        fact("Description", &spec.description, Style::Plain);
+    }
+    let phase = summary(status);
+    fact("Phase", &phase, of_state(&phase));
+    let known = !lab.uid.is_empty();
+    if known {
+        let generation = format!("{} (observed {})", lab.generation, status.observed_generation);
+        fact("Generation", &generation, Style::Plain);
+        fact("Goes back", &story::goes_back(&lab.name, status).unwrap_or_default(), Style::Warning);
+        let created = lab.create_time.as_ref();
+        fact("Created", &format!("{} ({} ago)", time::rfc3339(created), time::age(created)), Style::Plain);
+    }
+    fact("Owner", &owner(lab), Style::Plain);
+    if let Some(spec) = &lab.spec {
+        fact("Nodes", &spec.nodes.keys().cloned().collect::<Vec<_>>().join(" "), Style::Plain);
+        fact("Links", &spec.links.len().to_string(), Style::Plain);
+        fact("Checks", &spec.checks.len().to_string(), Style::Plain);
+    }
+    if let Some(progress) = status.progress.as_ref().filter(|progress| progress.done < progress.total) {
+        fact("Progress", &format!("{}/{} {}", progress.done, progress.total, progress.step), Style::Plain);
+    }
+    if let Some(failure) = &status.last_error {
+        let again = if failure.retrying { "; trying again" } else { "" };
+        let when = time::rfc3339(failure.time.as_ref());
+        fact("Last error", &format!("{} ({when}{again})", failure_text(failure)), Style::Bad);
+    }
+    if known {
+        fact("Repaired", &status.drift_repaired.to_string(), Style::Plain);
+    }
+}
+
+/// Whose a lab is.
 fn owner(lab: &LabResource) -> String {
     match lab.owner.as_str() {
         "" => format!("uid {}", lab.owner_uid),
@@ -141,7 +164,11 @@ fn conditions(status: &LabStatus, out: &mut String) {
         })
         .collect();
     out.push('\n');
-    out.push_str(&table::write(["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"], &rows));
+    let heading = ["CONDITION", "STATUS", "REASON", "AGE", "MESSAGE"];
+    out.push_str(&table::write_styled(heading, &rows, |row, column, _| match column {
+        1 => of_condition(&status.conditions[row]),
+        _ => Style::Plain,
+    }));
 }
 
 fn differences(status: &LabStatus, out: &mut String) {
@@ -151,33 +178,18 @@ fn differences(status: &LabStatus, out: &mut String) {
     let repair = if status.paused { "left so until resume-lab" } else { "being repaired" };
     let _ = writeln!(out, "\nDiffers from what is wanted, {repair}:");
     for difference in &status.differences {
-        let _ = writeln!(out, "  {}", clean(difference));
+        let _ = writeln!(out, "{}", hanging("  ", &clean(difference), width()));
     }
 }
 
-fn repairs(repairs: &[Repair], out: &mut String) {
-    if repairs.is_empty() {
-        return;
-    }
-    out.push_str("\nRepairs, newest first:\n");
-    for repair in repairs {
-        let _ = writeln!(out, "  {} {}", time::rfc3339(repair.time.as_ref()), repair_text(repair));
-    }
-}
-
-fn changes(history: &[Revision], out: &mut String) {
-    if history.is_empty() {
-        return;
-    }
-    out.push_str("\nChanges, newest first:\n");
-    for revision in history.iter().take(CHANGES) {
-        let Revision { generation, who, reason, .. } = revision;
-        let when = time::rfc3339(revision.time.as_ref());
-        let _ = writeln!(out, "  {when} {}", clean(&format!("generation {generation}: {reason} by {who}")));
-        for line in &revision.changes {
-            let _ = writeln!(out, "    {}", clean(line));
-        }
-    }
+/// Whether a condition is as one would have it.
+fn of_condition(condition: &Condition) -> Style {
+    let wanted = match condition.r#type.as_str() {
+        "Ready" | "HostReady" => "True",
+        "Drifted" | "Paused" => "False",
+        _ => return Style::Plain,
+    };
+    if condition.status == wanted { Style::Good } else { Style::Warning }
 }
 
 fn commands(commands: &[DetachedCommand], out: &mut String) {
@@ -192,10 +204,4 @@ fn commands(commands: &[DetachedCommand], out: &mut String) {
     out.push('\n');
     let rows: Vec<[String; 5]> = commands.iter().map(row).collect();
     out.push_str(&table::write(["PID", "NODE", "AGE", "BY", "DETACHED COMMAND"], &rows));
-}
-
-/// A repair in one line.
-pub(super) fn repair_text(repair: &Repair) -> String {
-    let milliseconds = repair.duration_us / 1000;
-    clean(&format!("{}: {} ({milliseconds} ms)", repair.found.join("; "), repair.done.join("; ")))
 }

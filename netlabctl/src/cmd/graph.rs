@@ -26,7 +26,7 @@ pub(super) async fn run(
         LabFile::read(source)?.lab
     } else {
         let client = connect().await?;
-        let request = GetLabRequest { name: source.to_owned() };
+        let request = GetLabRequest { name: source.to_owned(), ..GetLabRequest::default() };
         let answer = match client.labs().get_lab(request).await {
             Ok(answer) => answer.into_inner(),
             Err(status) => return Err(hint::explain(&client, status, source, &[]).await),

@@ -24,20 +24,30 @@ fn table(labs: &[LabResource]) -> String {
     if labs.is_empty() {
         return "no labs; make one: netlabctl create-lab FILE\n".to_owned();
     }
-    let rows: Vec<[String; 6]> = labs.iter().map(row).collect();
-    table::write(["NAME", "PHASE", "GENERATION", "AGE", "REPAIRED", "MESSAGE"], &rows)
+    let rows: Vec<[String; 8]> = labs.iter().map(row).collect();
+    table::write(["NAME", "PHASE", "OWNER", "NODES", "GENERATION", "AGE", "REPAIRED", "MESSAGE"], &rows)
 }
 
-fn row(lab: &LabResource) -> [String; 6] {
+fn row(lab: &LabResource) -> [String; 8] {
     let status = lab.status.clone().unwrap_or_default();
+    // Of others' labs no more is told than that they exist.
+    let known = |text: String| if lab.uid.is_empty() { "-".to_owned() } else { text };
     [
         lab.name.clone(),
         summary(&status),
-        lab.generation.to_string(),
+        owner(lab),
+        // A netlabd of before did not count them.
+        known(if lab.node_count == 0 { "-".to_owned() } else { lab.node_count.to_string() }),
+        known(lab.generation.to_string()),
         time::age(lab.create_time.as_ref()),
-        status.drift_repaired.to_string(),
-        message(&status),
+        known(status.drift_repaired.to_string()),
+        message(lab, &status),
     ]
+}
+
+/// Whose a lab is, in a word.
+fn owner(lab: &LabResource) -> String {
+    if lab.owner.is_empty() { format!("uid {}", lab.owner_uid) } else { lab.owner.clone() }
 }
 
 /// The phase, and whether repair is paused.
@@ -46,10 +56,63 @@ pub(super) fn summary(status: &LabStatus) -> String {
     format!("{}{paused}", phase(status.phase()))
 }
 
-/// What a reader would ask next: nothing for a lab that is ready, else why it is not.
-fn message(status: &LabStatus) -> String {
-    if status.phase() == Phase::Ready {
-        return String::new();
+/// What a reader would ask next: what is wrong, or that a change goes back; nothing for a lab that is well.
+fn message(lab: &LabResource, status: &LabStatus) -> String {
+    let back = status
+        .rollback_time
+        .as_ref()
+        .map(|time| format!("goes back in {} unless: netlabctl confirm-lab {}", time::left(time), lab.name));
+    [wrong(status), back].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+fn wrong(status: &LabStatus) -> Option<String> {
+    let why = if status.phase() == Phase::Ready { String::new() } else { not_ready(status) };
+    if !why.is_empty() {
+        return Some(why);
     }
-    not_ready(status)
+    let host = status.conditions.iter().find(|one| one.r#type == "HostReady" && one.status == "False")?;
+    Some(host.message.clone()).filter(|message| !message.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use netlab_proto::v1::{Condition, Failure as LabFailure};
+
+    use super::*;
+
+    fn status(phase: Phase, conditions: &[(&str, &str, &str)]) -> LabStatus {
+        let condition = |(kind, status, message): &(&str, &str, &str)| Condition {
+            r#type: (*kind).to_owned(),
+            status: (*status).to_owned(),
+            message: (*message).to_owned(),
+            ..Condition::default()
+        };
+        LabStatus {
+            phase: phase.into(),
+            conditions: conditions.iter().map(condition).collect(),
+            ..LabStatus::default()
+        }
+    }
+
+    #[test]
+    fn the_message_is_what_is_wrong() {
+        let well =
+            [("Ready", "True", "all is well"), ("Drifted", "False", "nothing"), ("Paused", "True", "p")];
+        assert_eq!(wrong(&status(Phase::Ready, &well)), None);
+        let drifted = [("Ready", "False", "eth0 is missing"), ("Drifted", "True", "eth0 is missing")];
+        assert_eq!(wrong(&status(Phase::Degraded, &drifted)).as_deref(), Some("eth0 is missing"));
+        let host = [("Ready", "True", "all is well"), ("HostReady", "False", "ufw drops it")];
+        assert_eq!(wrong(&status(Phase::Ready, &host)).as_deref(), Some("ufw drops it"));
+        let failure = LabFailure { object: "a".into(), message: "no".into(), ..LabFailure::default() };
+        let failed = LabStatus { last_error: Some(failure), ..status(Phase::Failed, &host) };
+        assert_eq!(wrong(&failed).as_deref(), Some("a: no"));
+    }
+
+    #[test]
+    fn a_change_that_waits_is_told_of() {
+        let lab = LabResource { name: "x".to_owned(), ..LabResource::default() };
+        let waits =
+            LabStatus { rollback_time: Some(pbjson_types::Timestamp::default()), ..LabStatus::default() };
+        assert_eq!(message(&lab, &waits), "goes back in 0s unless: netlabctl confirm-lab x");
+    }
 }

@@ -12,6 +12,7 @@ mod extcap;
 mod get;
 mod graph;
 mod help;
+mod inside;
 mod junit;
 mod list;
 mod man;
@@ -20,6 +21,7 @@ mod ping;
 mod pki;
 mod plan;
 mod show_commands;
+mod story;
 mod terminal;
 mod watch;
 

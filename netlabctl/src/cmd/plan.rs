@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use netlab_proto::v1::{Plan, planned_change::Action};
 
-use crate::output::table::clean;
+use crate::output::{
+    style::{hanging, signed, width},
+    table::clean,
+};
 
 /// One line a change: `+` makes, `~` changes, `-` takes away.
 pub(super) fn table(plan: &Plan) -> String {
@@ -19,7 +22,8 @@ pub(super) fn table(plan: &Plan) -> String {
             Action::Update => '~',
             Action::Delete => '-',
         };
-        let _ = writeln!(text, "{sign} {}", clean(&change.description));
+        let line = hanging(&format!("{sign} "), &clean(&change.description), width());
+        let _ = writeln!(text, "{}", signed(sign, &line));
     }
     let s = if plan.changes.len() == 1 { "" } else { "s" };
     let _ = writeln!(text, "{} change{s}", plan.changes.len());

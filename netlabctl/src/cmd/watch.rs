@@ -4,13 +4,18 @@ use std::{fmt::Write as _, time::Duration};
 
 use netlab_proto::v1::{LabEvent, LabStatus, Phase, lab_event::Body};
 
-use super::{DONE, get::repair_text, list::summary};
+use super::{DONE, list::summary, story};
 use crate::{
     cli::{Output, WatchLab},
     client::Client,
     error::{Failure, INTERRUPTED},
     hint,
-    output::{self, table::clean, time},
+    output::{
+        self,
+        style::{hanging, of_state, paint, width},
+        table::clean,
+        time,
+    },
     wait::{failure_text, not_ready},
     watch::Watch,
 };
@@ -38,12 +43,11 @@ pub(super) async fn run(client: &Client, format: Output, args: &WatchLab) -> Res
 fn line(event: &LabEvent) -> String {
     let text = match &event.body {
         Some(Body::SpecChanged(change)) => {
-            let who = if change.who.is_empty() { String::new() } else { format!(" by {}", change.who) };
-            let changes = change.changes.iter().fold(String::new(), |all, line| all + "; " + line);
-            clean(&format!("generation {}: {}{who}{changes}", change.generation, change.reason))
+            let head = story::changed(change.generation, &change.reason, &change.who);
+            change.changes.iter().fold(head, |all, line| all + "\n" + &below(line))
         }
         Some(Body::StatusChanged(status)) => status_text(status),
-        Some(Body::DriftRepaired(repair)) => format!("repaired: {}", repair_text(repair)),
+        Some(Body::DriftRepaired(repair)) => story::repaired(repair, "  "),
         Some(Body::Failed(failure)) => {
             let again = if failure.retrying { "; trying again" } else { "" };
             format!("failed: {}{again}", failure_text(failure))
@@ -51,11 +55,21 @@ fn line(event: &LabEvent) -> String {
         Some(Body::Deleted(_)) => "deleted".to_owned(),
         None => "an event that this netlabctl does not know".to_owned(),
     };
-    format!("{:<5} {} {text}\n", event.sequence, time::rfc3339(event.time.as_ref()))
+    let (first, rest) = text.split_once('\n').map_or((text.as_str(), None), |(a, b)| (a, Some(b)));
+    let head = format!("{:<5} {} ", event.sequence, time::rfc3339(event.time.as_ref()));
+    let rest = rest.map(|rest| format!("{rest}\n")).unwrap_or_default();
+    format!("{}\n{rest}", hanging(&head, first, width()))
 }
 
-fn status_text(status: &LabStatus) -> String {
-    let mut text = summary(status);
+/// A line below an event.
+fn below(line: &str) -> String {
+    hanging("    ", &clean(line), width())
+}
+
+/// The phase, how far it has come, and why it is not ready.
+pub(super) fn status_text(status: &LabStatus) -> String {
+    let phase = summary(status);
+    let mut text = paint(of_state(&phase), &phase);
     let moving = matches!(status.phase(), Phase::Converging | Phase::Degraded | Phase::Deleting);
     if let Some(progress) = status.progress.as_ref().filter(|progress| moving && progress.total > 0) {
         let _ = write!(text, " {}/{} {}", progress.done, progress.total, clean(&progress.step));

@@ -84,7 +84,7 @@ pub(super) fn contexts() -> Vec<CompletionCandidate> {
 fn the_lab() -> Lab {
     let line = line();
     let Some(name) = line.lab() else { return Lab::default() };
-    let request = GetLabRequest { name: name.to_owned() };
+    let request = GetLabRequest { name: name.to_owned(), ..GetLabRequest::default() };
     let answer = ask(&line, async |client| client.labs().get_lab(request).await.ok());
     answer.and_then(|answer| answer.into_inner().lab?.spec).unwrap_or_default()
 }

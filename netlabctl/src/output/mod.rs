@@ -1,6 +1,7 @@
 //! What is written to the standard output.
 
 mod message;
+pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
 mod yaml;
@@ -40,7 +41,7 @@ pub(crate) fn result<T: Serialize + Name>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Junit => print(&table()),
         Output::Json | Output::Yaml => own(format, &message::value(message).map_err(failed)?, table),
     }
 }
@@ -52,7 +53,7 @@ pub(crate) fn own<T: Serialize>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Junit => print(&table()),
         Output::Json => print(&json(&serde_json::to_string_pretty(value).map_err(failed)?)),
         Output::Yaml => print(&yaml::write(&serde_json::to_value(value).map_err(failed)?)),
     }
@@ -65,7 +66,7 @@ pub(crate) fn event<T: Serialize + Name>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Junit => print(&table()),
         Output::Json | Output::Yaml => own_event(format, &message::value(message).map_err(failed)?, table),
     }
 }
@@ -77,7 +78,7 @@ pub(crate) fn own_event(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Junit => print(&table()),
         Output::Json => print(&json(&serde_json::to_string(value).map_err(failed)?)),
         Output::Yaml => print(&format!("---\n{}", yaml::write(value))),
     }

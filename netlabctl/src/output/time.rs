@@ -23,6 +23,13 @@ pub(crate) fn age(time: Option<&Timestamp>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| span(now.saturating_sub(time.seconds).max(0)))
 }
 
+/// How long until then, in the largest unit that fits; `0s` for what is past.
+pub(crate) fn left(time: &Timestamp) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    span(time.seconds.saturating_sub(now).max(0))
+}
+
 fn span(seconds: i64) -> String {
     match seconds {
         0..=119 => format!("{seconds}s"),

@@ -68,6 +68,9 @@ fn resource(name: &str, phase: Phase) -> LabResource {
     };
     LabResource {
         name: name.to_owned(),
+        uid: "2f1e".to_owned(),
+        owner: "ada".to_owned(),
+        node_count: 2,
         generation: 2,
         spec: Some(spec),
         status: Some(status(phase)),
@@ -97,6 +100,44 @@ fn status(phase: Phase) -> LabStatus {
         extras: vec!["ns1: address 192.0.2.77/24 on eth0".to_owned()],
         ..LabStatus::default()
     }
+}
+
+/// What is there of a lab.
+fn nodes() -> Vec<NodeStatus> {
+    use interface_status::{PortState, Presence};
+    let eth0 = InterfaceStatus {
+        name: "eth0".to_owned(),
+        presence: Presence::Present.into(),
+        kind: "veth".to_owned(),
+        peer: "sw:p1".to_owned(),
+        addresses: vec!["192.0.2.1/24".to_owned(), "fe80::1/64".to_owned()],
+        mac: "02:00:00:00:00:01".to_owned(),
+        mtu: 1500,
+        up: true,
+        carrier: true,
+        counters: Some(InterfaceCounters { rx_packets: 7, ..InterfaceCounters::default() }),
+        ..InterfaceStatus::default()
+    };
+    let p1 = InterfaceStatus {
+        name: "p1".to_owned(),
+        peer: "ns1:eth0".to_owned(),
+        master: "br0".to_owned(),
+        port_state: PortState::Learning.into(),
+        addresses: Vec::new(),
+        ..eth0.clone()
+    };
+    let lost = InterfaceStatus {
+        name: "p2".to_owned(),
+        presence: Presence::Missing.into(),
+        ..InterfaceStatus::default()
+    };
+    let node = |name: &str, interfaces| NodeStatus {
+        name: name.to_owned(),
+        present: true,
+        interfaces,
+        error: String::new(),
+    };
+    vec![node("ns1", vec![eth0]), node("sw", vec![p1, lost])]
 }
 
 fn submit(lab: Option<Lab>) -> Result<LabResource, Status> {
@@ -222,12 +263,21 @@ impl LabService for Labs {
     }
 
     async fn get_lab(&self, request: Request<GetLabRequest>) -> Answer<GetLabResponse> {
-        let name = request.into_inner().name;
+        let request = request.into_inner();
+        let (name, view) = (request.name.clone(), request.view());
         known(&name)?;
         let phase = if name == "fails" { Phase::Failed } else { Phase::Ready };
         let mut lab = resource(&name, phase);
         if let Some(status) = lab.status.as_mut().filter(|_| name == "future") {
             status.phase = 99;
+        }
+        if name == "alices" {
+            // As the real one tells of others' labs.
+            let status = LabStatus { phase: Phase::Ready.into(), ..LabStatus::default() };
+            let owner = "alice".to_owned();
+            lab = LabResource { name, owner, status: Some(status), ..LabResource::default() };
+        } else if let Some(status) = lab.status.as_mut().filter(|_| view == LabView::Full) {
+            status.nodes = nodes();
         }
         Ok(Response::new(GetLabResponse { lab: Some(lab) }))
     }

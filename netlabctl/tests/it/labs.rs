@@ -40,9 +40,9 @@ fn a_file_at_fault_is_not_sent() {
 fn list_labs_reads_every_page() {
     let ground = Ground::new();
     ground.run(&["list-labs"]).wrote(
-        "NAME   PHASE   GENERATION  AGE  REPAIRED  MESSAGE\n\
-         fails  Failed  2           -    3         ns1:vxlan0: Operation not supported; load the module vxlan\n\
-         vxlan  Ready   2           -    3\n",
+        "NAME   PHASE   OWNER  NODES  GENERATION  AGE  REPAIRED  MESSAGE\n\
+         fails  Failed  ada    2      2           -    3         ns1:vxlan0: Operation not supported; load the module vxlan\n\
+         vxlan  Ready   ada    2      2           -    3\n",
     );
     let json = ground.run(&["list-labs", "-o", "json"]).json();
     let names: Vec<&str> =
@@ -76,9 +76,47 @@ fn get_lab_shows_what_is_wrong() {
         .run(&["get-lab", "vxlan", "--revision", "9"])
         .failed(4, "netlabctl: generation 9 of lab vxlan is not kept; see get-lab vxlan");
     let yaml = ground.run(&["get-lab", "vxlan", "-o", "yaml"]);
-    assert!(yaml.out.starts_with("name: vxlan\nuid: \"\"\ngeneration: \"2\"\n"), "{}", yaml.out);
+    assert!(yaml.out.starts_with("name: vxlan\nuid: \"2f1e\"\ngeneration: \"2\"\n"), "{}", yaml.out);
     ground.run(&["get-lab", "vxlam"]).failed(4, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     ground.run(&["get-lab", "nope"]).failed(4, "netlabctl: there is no lab nope");
+}
+
+#[test]
+fn get_lab_shows_what_is_inside() {
+    let ground = Ground::new();
+    let ran = ground.run(&["get-lab", "vxlan"]);
+    let table = "NODE  INTERFACE  KIND  PEER      ADDRESSES     STATE\n\
+                 ns1   eth0       veth  sw:p1     192.0.2.1/24  up\n\
+                 sw    p1         veth  ns1:eth0  -             learning in br0\n\
+                 sw    p2         -     -         -             missing\n";
+    assert!(ran.out.contains(table), "{}", ran.out);
+    let wide = ground.run(&["get-lab", "vxlan", "-o", "wide"]);
+    for text in ["02:00:00:00:00:01  1500", "192.0.2.1/24 fe80::1/64\n", "RX-PACKETS"] {
+        assert!(wide.out.contains(text), "{text} is not in\n{}", wide.out);
+    }
+    let json = ground.run(&["get-lab", "vxlan", "-o", "json"]).json();
+    assert_eq!(json["status"]["nodes"][1]["interfaces"][0]["port_state"], "PORT_STATE_LEARNING");
+    ground.run(&["get-lab", "alices"]).wrote(
+        "Name:        alices\nPhase:       Ready\nOwner:       alice (uid 0)\n\
+         It is another user's: no more of it is shown.\n",
+    );
+}
+
+#[test]
+fn colours_are_for_terminals_unless_asked_for() {
+    let ground = Ground::new();
+    let plain = ground.run(&["list-labs"]).out;
+    assert!(!plain.contains('\u{1b}'), "{plain}");
+    let coloured = ground.run(&["--color", "always", "list-labs"]).out;
+    assert!(coloured.contains("\u{1b}[31mFailed\u{1b}[0m  ada"), "{coloured:?}");
+    assert!(
+        coloured.contains("\u{1b}[32mReady\u{1b}[0m   ada"),
+        "columns line up all the same: {coloured:?}"
+    );
+    let never = ground.run(&["list-labs", "--color", "never"]).out;
+    assert_eq!(never, plain);
+    let applied = ground.run_with(&["--color=always", "apply-lab", "--dry-run", "-"], &lab("x"));
+    assert!(applied.out.contains("\u{1b}[32m+ make ns1\u{1b}[0m"), "{applied:?}");
 }
 
 #[test]

@@ -54,11 +54,17 @@ impl Labs {
         let (manager, caller) = (self.manager.clone(), access.clone());
         let done = match tokio::task::spawn_blocking(move || work(&manager, &caller)).await {
             Ok(done) => done.map_err(Status::from),
-            Err(_) => {
-                Err(status::status(Code::Internal, "CRASHED", "the request crashed; the log says more"))
-            }
+            Err(_) => Err(crashed()),
         };
         audit(&access, &Act::new(act, lab), done)
+    }
+
+    /// What is there of a lab that the caller may use.
+    async fn inspect(&self, name: LabName, access: &Access) -> Result<Vec<proto::NodeStatus>, Status> {
+        let target = self.manager.target(&name, access)?;
+        let kernel = self.kernel.clone();
+        let look = tokio::task::spawn_blocking(move || kernel.inspect(&name, &target));
+        Ok(look.await.map_err(|_| crashed())?.map_err(Error::from)?)
     }
 
     fn read(&self, lab: Option<proto::Lab>) -> Result<(Arc<Lab>, proto::Lab), Status> {
@@ -166,11 +172,15 @@ impl LabService for Labs {
         request: Request<proto::GetLabRequest>,
     ) -> Result<Response<proto::GetLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let name = lab_name(&request.into_inner().name)?;
+        let request = request.into_inner();
+        let name = lab_name(&request.name)?;
         let mut lab = self.manager.get(&name, &access)?;
         // Who may not see what is wanted may not see what runs either.
         if let (Some(_), Some(status)) = (&lab.spec, &mut lab.status) {
             status.commands = self.kernel.detached(&name);
+            if request.view() == proto::LabView::Full {
+                status.nodes = self.inspect(name, &access).await?;
+            }
         }
         Ok(Response::new(proto::GetLabResponse { lab: Some(lab) }))
     }
@@ -295,6 +305,10 @@ impl LabService for Labs {
         let lab = self.pause(access, &request.into_inner().name, false).await?;
         Ok(Response::new(proto::ResumeLabResponse { lab: Some(lab) }))
     }
+}
+
+fn crashed() -> Status {
+    status::status(Code::Internal, "CRASHED", "the request crashed; the log says more")
 }
 
 fn gone() -> Status {

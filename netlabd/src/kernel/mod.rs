@@ -10,6 +10,7 @@ mod detached;
 mod enter;
 mod firewall;
 mod gone;
+mod inspect;
 mod look;
 mod marks;
 mod mounts;
@@ -32,12 +33,12 @@ use std::{
     time::Duration,
 };
 
-use netlab_proto::v1::DetachedCommand;
+use netlab_proto::v1::{DetachedCommand, NodeStatus};
 
 use crate::{
     exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     model::{LabName, NodeName, Place, SysctlKey, observed::Observed},
-    plan::{Op, Plan},
+    plan::{Op, Plan, Target},
     policy::EACH,
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
 };
@@ -151,6 +152,11 @@ impl Linux {
     /// The commands of a lab that run on without a client, oldest first.
     pub fn detached(&self, lab: &LabName) -> Vec<DetachedCommand> {
         detached::running(&self.commands.detached_dir(lab))
+    }
+
+    /// What is there of a lab, of which `target` is wanted, with states and counters.
+    pub fn inspect(&self, lab: &LabName, target: &Target) -> Result<Vec<NodeStatus>, Failure> {
+        inspect::inspect(self, self.host.as_fd(), lab, target)
     }
 
     /// The network namespace of a node, or of the host; `None` if there is no such node.

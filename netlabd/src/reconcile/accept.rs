@@ -96,6 +96,8 @@ impl Manager {
         let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
         entry.keep_first(&self.0.store, Why::asked(access, "created"))?;
         self.0.labs().insert(entry.name.clone(), entry.clone());
+        // Only now: who hears of it finds it.
+        entry.join(&self.0.feed, true);
         meters().labs_created.inc();
         let resource = entry.message(&entry.state(), Some(spec));
         self.spawn(entry);

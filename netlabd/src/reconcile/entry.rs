@@ -6,7 +6,13 @@ use netlab_proto::v1 as proto;
 use proto::lab_event::Body;
 use tokio::sync::Notify;
 
-use super::{changes, error::Error, history::History, status::Status};
+use super::{
+    changes,
+    error::Error,
+    feed::{Feed, Subject},
+    history::History,
+    status::Status,
+};
 use crate::{
     clock,
     model::{Lab, LabName},
@@ -286,6 +292,12 @@ impl Entry {
         Ok(Some(state.target.clone()))
     }
 
+    /// Who watches all labs hears of this one from now on; with `so_far` also of what happened until now.
+    pub(super) fn join(&self, feed: &Arc<Feed>, so_far: bool) {
+        let subject = Subject { name: self.name.clone(), uid: self.uid.clone(), owner: self.owner() };
+        self.history.join(feed.clone(), subject, so_far);
+    }
+
     /// The lab's owner.
     pub(super) fn owner(&self) -> Owner {
         owner(&self.state().record)
@@ -314,6 +326,12 @@ impl Entry {
         proto::LabResource { spec: kept.and_then(|spec| store::decode(&spec).ok()), ..message }
     }
 
+    /// The lab without its desired state, which takes long to read.
+    pub(super) fn summary(&self) -> proto::LabResource {
+        let state = self.state();
+        self.message(&state, None)
+    }
+
     /// The same of a state, for who has its desired state at hand.
     pub(super) fn message(&self, state: &State, spec: Option<proto::Lab>) -> proto::LabResource {
         proto::LabResource {
@@ -325,6 +343,7 @@ impl Entry {
             owner: owner(&state.record).name(),
             spec,
             status: Some(state.status.message(&state.record)),
+            node_count: u32::try_from(state.lab.nodes.len()).unwrap_or(u32::MAX),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use netlab_proto::v1::{LabEvent, lab_event::Body};
 use tokio::sync::watch;
 
+use super::feed::{Feed, Subject};
 use crate::{
     clock,
     store::{self, EVENTS_AT_RISK, EVENTS_KEPT, Store},
@@ -20,6 +21,8 @@ pub struct History {
     events: Mutex<VecDeque<Arc<LabEvent>>>,
     /// The newest sequence number; changes wake the watchers.
     newest: watch::Sender<u64>,
+    /// Where else they are told, once somebody can know of the lab.
+    feed: OnceLock<(Arc<Feed>, Arc<Subject>)>,
 }
 
 /// The events after the asked position are no longer all kept.
@@ -34,7 +37,26 @@ impl History {
         // watch that goes on after such a number would miss the new event of that number.
         let newest = events.last().map_or(0, |event| event.sequence + EVENTS_AT_RISK);
         let events = events.into_iter().map(Arc::new).collect();
-        Self { uid: uid.to_owned(), events: Mutex::new(events), newest: watch::channel(newest).0 }
+        let newest = watch::channel(newest).0;
+        Self { uid: uid.to_owned(), events: Mutex::new(events), newest, feed: OnceLock::new() }
+    }
+
+    /// Has all events told in the feed too from now on; with `so_far` those that there are as well.
+    pub(super) fn join(&self, feed: Arc<Feed>, subject: Subject, so_far: bool) {
+        // Locked, so that none is told twice or out of order.
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        // It is joined once.
+        let (feed, subject) = self.feed.get_or_init(|| (feed, Arc::new(subject)));
+        for event in events.iter().filter(|_| so_far) {
+            feed.publish(subject, event.clone());
+        }
+    }
+
+    /// Tells an event in the feed, while `events` is locked.
+    fn publish(&self, event: &Arc<LabEvent>) {
+        if let Some((feed, subject)) = self.feed.get() {
+            feed.publish(subject, event.clone());
+        }
     }
 
     /// Adds an event. That it cannot be written down is no reason to stop. After the last event of all
@@ -61,7 +83,10 @@ impl History {
         let new: Vec<LabEvent> = bodies.into_iter().zip(newest + 1..).map(number).collect();
         keep(&new)?;
         let sequence = new.last().map_or(newest, |event| event.sequence);
-        events.extend(new.into_iter().map(Arc::new));
+        for event in new.into_iter().map(Arc::new) {
+            self.publish(&event);
+            events.push_back(event);
+        }
         while events.len() as u64 > EVENTS_KEPT {
             events.pop_front();
         }
@@ -83,7 +108,9 @@ impl History {
         let sequence = *self.newest.borrow() + 1;
         let event = LabEvent { sequence, time: Some(clock::now()), body: Some(body) };
         keep(&event);
-        events.push_back(Arc::new(event));
+        let event = Arc::new(event);
+        self.publish(&event);
+        events.push_back(event);
         while events.len() as u64 > EVENTS_KEPT {
             events.pop_front();
         }

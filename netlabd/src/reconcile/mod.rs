@@ -9,6 +9,7 @@ mod before;
 mod changes;
 mod entry;
 mod error;
+mod feed;
 mod history;
 mod history_of;
 mod host;
@@ -45,6 +46,7 @@ use crate::{
 
 use entry::Entry;
 pub use error::{Error, Reason, Refusal};
+pub use feed::{Feed, Item, NoToken, Subject};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
 pub use standing::Standing;
@@ -66,6 +68,8 @@ struct Shared {
     workers: Arc<Semaphore>,
     /// One request at a time claims names and addresses of the host.
     admission: Mutex<()>,
+    /// The events of all labs.
+    feed: Arc<Feed>,
     /// The host's shared sysctls that actors have set or may be about to set, by lab. One lab at a time
     /// deals with them.
     host_values: Mutex<BTreeMap<LabName, BTreeSet<SysctlKey>>>,
@@ -122,6 +126,7 @@ impl Manager {
             unreadable: Mutex::new(unreadable),
             workers: Arc::new(Semaphore::new(WORKERS)),
             admission: Mutex::default(),
+            feed: Arc::new(Feed::new()),
             host_values: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
         }));
@@ -141,6 +146,7 @@ impl Manager {
             }
         }
         manager.0.labs().extend(entries.iter().map(|entry| (entry.name.clone(), entry.clone())));
+        entries.iter().for_each(|entry| entry.join(&manager.0.feed, false));
         let first = entries.into_iter().map(|entry| manager.spawn(entry)).collect();
         Ok((manager, first))
     }
@@ -188,10 +194,21 @@ impl Manager {
         Ok(seen(&*self.entry(name)?, access))
     }
 
-    /// All labs by name; of others' no more than that they exist. Does not block.
+    /// All labs by name, without what is wanted of them; of others' no more than that they exist. Does not
+    /// block.
     pub fn list(&self, access: &Access) -> Vec<proto::LabResource> {
         let entries: Vec<_> = self.0.labs().values().cloned().collect();
-        entries.iter().map(|entry| seen(entry, access)).collect()
+        entries.iter().map(|entry| listed(entry, access)).collect()
+    }
+
+    /// One lab as in a list. Does not block.
+    pub fn listed(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+        Ok(listed(&*self.entry(name)?, access))
+    }
+
+    /// The events of all labs.
+    pub fn feed(&self) -> &Arc<Feed> {
+        &self.0.feed
     }
 
     /// A lab as validated, and whether its nodes are there to be used. Does not block.
@@ -203,6 +220,14 @@ impl Manager {
             return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it with watch-lab")));
         }
         Ok(state.lab.clone())
+    }
+
+    /// What is wanted of a lab, spelt out; nothing of one that is being taken away. Does not block.
+    pub fn target(&self, name: &LabName, access: &Access) -> Result<Arc<Target>, Error> {
+        let entry = self.permitted(name, access)?;
+        let state = entry.state();
+        let gone = state.record.deleting || state.record.failure.is_some();
+        Ok(if gone { Arc::default() } else { state.target.clone() })
     }
 
     /// What else is known to stand in a lab's way, each a sentence. Does not block.
@@ -309,4 +334,9 @@ impl Manager {
 /// A lab as the caller may see it.
 fn seen(entry: &Entry, access: &Access) -> proto::LabResource {
     if access.owns(&entry.owner()) { entry.resource() } else { entry.existence() }
+}
+
+/// The same without what is wanted.
+fn listed(entry: &Entry, access: &Access) -> proto::LabResource {
+    if access.owns(&entry.owner()) { entry.summary() } else { entry.existence() }
 }

@@ -336,6 +336,7 @@ impl Status {
         proto::LabStatus {
             // Filled in where they are asked for.
             commands: Vec::new(),
+            nodes: Vec::new(),
             phase: self.phase.into(),
             observed_generation: self.observed_generation,
             conditions: self.conditions.clone(),

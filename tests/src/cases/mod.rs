@@ -20,6 +20,7 @@ mod harness;
 mod history;
 mod host_ranges;
 mod host_values;
+mod inside;
 mod kinds;
 mod labs;
 mod metrics;
@@ -93,6 +94,7 @@ pub fn all() -> Vec<Test> {
         captures::TESTS,
         history::TESTS,
         host_ranges::TESTS,
+        inside::TESTS,
         host_values::TESTS,
         outcome::TESTS,
         restart::TESTS,

@@ -52,7 +52,7 @@ async fn labs(place: Place) -> Result<Vec<Lab>, Failure> {
     let client = Client::connect(Place { asks: false, ..place }).await?;
     let ask = |name: String| {
         let mut labs = client.labs();
-        tokio::spawn(async move { labs.get_lab(GetLabRequest { name }).await })
+        tokio::spawn(async move { labs.get_lab(GetLabRequest { name, ..GetLabRequest::default() }).await })
     };
     let asked: Vec<_> = hint::list(&client).await?.into_iter().map(|lab| ask(lab.name)).collect();
     let mut labs = Vec::new();

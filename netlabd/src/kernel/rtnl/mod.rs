@@ -2,6 +2,7 @@
 
 mod empty;
 mod host_routes;
+mod inspect;
 mod message;
 mod nsid;
 mod observe;
@@ -9,6 +10,7 @@ mod socket;
 
 pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
+pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{

@@ -63,7 +63,7 @@ async fn get(socket: &str, lab: &str, clients: u32, calls: u32) -> Result<serde_
     let tasks: Vec<_> = connected
         .into_iter()
         .map(|mut client| {
-            let request = GetLabRequest { name: lab.to_owned() };
+            let request = GetLabRequest { name: lab.to_owned(), ..GetLabRequest::default() };
             tokio::spawn(async move {
                 let mut times = Vec::new();
                 for _ in 0..calls {
