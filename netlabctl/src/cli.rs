@@ -85,15 +85,18 @@ pub(crate) enum Command {
     /// Delete labs and wait until nothing of them is left.
     #[command(aliases = ["delete", "rm", "destroy"])]
     DeleteLab(DeleteLab),
-    /// List the labs.
+    /// List the labs: phase, owner, and what is wrong.
     #[command(aliases = ["ls", "list"])]
-    ListLabs,
+    ListLabs(ListLabs),
     /// Show a lab: phase, conditions, repairs, changes, last error.
     #[command(aliases = ["get", "inspect", "describe"])]
     GetLab(GetLab),
     /// Print a lab's events as they happen, until it is deleted or Ctrl-C.
     #[command(alias = "watch")]
     WatchLab(WatchLab),
+    /// Wait until a lab is ready, or gone.
+    #[command(alias = "wait")]
+    WaitLab(WaitLab),
     /// Run a command in a node.
     Exec(Exec),
     /// Open a shell in a node.
@@ -172,6 +175,36 @@ pub(crate) struct GetLab {
     pub(crate) revision: Option<u64>,
 }
 
+/// `list-labs`.
+#[derive(Debug, Args)]
+pub(crate) struct ListLabs {
+    /// Go on with a line for each lab that changes, until Ctrl-C.
+    #[arg(long, short)]
+    pub(crate) watch: bool,
+}
+
+/// `wait-lab`.
+#[derive(Debug, Args)]
+pub(crate) struct WaitLab {
+    /// Name of the lab.
+    pub(crate) name: String,
+    /// What to wait for.
+    #[arg(long = "for", value_enum, value_name = "STATE", default_value_t = Goal::Ready)]
+    pub(crate) goal: Goal,
+    /// Longest wait, for example 90s, 5m or 500ms.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Goal {
+    /// Everything is as asked for.
+    Ready,
+    /// Nothing of the lab is left; at once where there is none.
+    Deleted,
+}
+
 /// `watch-lab`.
 #[derive(Debug, Args)]
 pub(crate) struct WatchLab {
@@ -208,6 +241,9 @@ pub(crate) struct Waiting {
 pub(crate) struct CreateLab {
     #[command(flatten)]
     pub(crate) file: LabFileArg,
+    /// Give the file's lab another name, for example where another user has a lab of that name.
+    #[arg(id = "rename", long = "name", value_name = "NAME")]
+    pub(crate) rename: Option<String>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
 }
@@ -216,6 +252,9 @@ pub(crate) struct CreateLab {
 pub(crate) struct ApplyLab {
     #[command(flatten)]
     pub(crate) file: LabFileArg,
+    /// Give the file's lab another name, for example where another user has a lab of that name.
+    #[arg(id = "rename", long = "name", value_name = "NAME")]
+    pub(crate) rename: Option<String>,
     /// Only print what would be done: exit code 0 without changes, 8 with.
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -101,7 +101,7 @@ impl From<io::Error> for Failure {
 impl From<Status> for Failure {
     fn from(status: Status) -> Self {
         let code = exit_code(&status);
-        let message = status.message();
+        let message = &(status.message().to_owned() + &advice(&status));
         if let Some(cause) = broken(&status) {
             return Self::lost(&cause);
         }
@@ -112,6 +112,22 @@ impl From<Status> for Failure {
             _ if message.is_empty() => Self::new(code, format!("netlabd answered {:?}", status.code())),
             _ => Self::new(code, message),
         }
+    }
+}
+
+/// What to do about a status, in this program's words: the API has none for it.
+fn advice(status: &Status) -> String {
+    let Some(info) = status.get_details_error_info() else { return String::new() };
+    let Some(lab) = info.metadata.get("lab") else { return String::new() };
+    match info.reason.as_str() {
+        "LAB_EXISTS" if info.metadata.get("own").is_some_and(|own| own == "false") => {
+            ": netlabctl create-lab --name NAME FILE".to_owned()
+        }
+        "LAB_EXISTS" => format!(": netlabctl apply-lab FILE, or netlabctl delete-lab {lab}"),
+        "LAB_UNREADABLE" => format!(": netlabctl delete-lab {lab}"),
+        "NOTHING_TO_CONFIRM" => format!("; see netlabctl get-lab {lab}"),
+        "LAB_NOT_READY" => format!(": netlabctl wait-lab {lab}"),
+        _ => String::new(),
     }
 }
 

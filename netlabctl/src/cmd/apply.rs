@@ -1,7 +1,7 @@
 //! `apply-lab`.
 
 use netlab_proto::v1::ApplyLabRequest;
-use tonic::Code;
+use tonic::{Code, Status};
 
 use super::{
     DONE,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     cli::{ApplyLab, Output},
     client::Client,
-    error::{CHANGES, Failure},
+    error::{CHANGES, Failure, reason},
     hint,
     labfile::LabFile,
     output,
@@ -24,7 +24,8 @@ pub(super) async fn run(
     format: Output,
     args: &ApplyLab,
 ) -> Result<u8, Failure> {
-    let file = LabFile::read(&args.file.file)?;
+    let mut file = LabFile::read(&args.file.file)?;
+    file.rename(args.rename.as_deref());
     let client = connect().await?;
     let name = file.lab.name.clone();
     // Watch before the change: a change that is put back at once would else be missed.
@@ -42,12 +43,13 @@ pub(super) async fn run(
         expected_generation: args.expected_generation.unwrap_or_default(),
         dry_run: args.dry_run,
         rollback_after: args.rollback_after.map(Into::into),
+        ..ApplyLabRequest::default()
     };
     if let Some(unknown) = client.unknown("netlab.v1.ApplyLabRequest", &request).await {
         return Err(file.refuse(&unknown));
     }
     let answer = client.labs().apply_lab(request).await;
-    let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
+    let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| refused(status)))?;
     let answer = answer.into_inner();
     if args.dry_run {
         let plan = answer.plan.unwrap_or_default();
@@ -67,4 +69,14 @@ pub(super) async fn run(
     };
     wait.ready_of(lab.generation, Some(&file)).await?;
     finish(&client, format, lab, "ready").await
+}
+
+/// A refusal; of another's lab with the way to one's own.
+fn refused(status: Status) -> Failure {
+    let others = reason(&status) == "NOT_OWNER";
+    let mut failure = Failure::from(status);
+    if others && let Some(line) = failure.lines.last_mut() {
+        line.push_str("; to give yours another name: netlabctl apply-lab --name NAME FILE");
+    }
+    failure
 }

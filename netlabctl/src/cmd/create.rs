@@ -2,7 +2,7 @@
 
 use netlab_proto::v1::{CreateLabRequest, GetLabRequest, LabResource};
 
-use super::DONE;
+use super::{DONE, story};
 use crate::{
     cli::{CreateLab, Output},
     client::Client,
@@ -19,9 +19,10 @@ pub(super) async fn run(
     format: Output,
     args: &CreateLab,
 ) -> Result<u8, Failure> {
-    let file = LabFile::read(&args.file.file)?;
+    let mut file = LabFile::read(&args.file.file)?;
+    file.rename(args.rename.as_deref());
     let client = connect().await?;
-    let request = CreateLabRequest { lab: Some(file.lab.clone()) };
+    let request = CreateLabRequest { lab: Some(file.lab.clone()), ..CreateLabRequest::default() };
     if let Some(unknown) = client.unknown("netlab.v1.CreateLabRequest", &request).await {
         return Err(file.refuse(&unknown));
     }
@@ -61,6 +62,10 @@ pub(super) async fn finish(
 
 /// Prints a lab and what became of it.
 pub(super) fn print(format: Output, lab: &LabResource, what: &str) -> Result<u8, Failure> {
-    output::result(format, lab, || format!("lab {} {what} (generation {})\n", lab.name, lab.generation))?;
+    let back = lab.status.as_ref().and_then(|status| story::goes_back(&lab.name, status));
+    let back = back.map(|back| format!("; goes back {back}")).unwrap_or_default();
+    output::result(format, lab, || {
+        format!("lab {} {what} (generation {}){back}\n", lab.name, lab.generation)
+    })?;
     Ok(DONE)
 }

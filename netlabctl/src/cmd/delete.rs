@@ -22,7 +22,11 @@ pub(super) async fn run(client: &Client, format: Output, args: &DeleteLab) -> Re
     let mut started = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     for name in names {
-        match client.labs().delete_lab(DeleteLabRequest { name: name.to_owned() }).await {
+        match client
+            .labs()
+            .delete_lab(DeleteLabRequest { name: name.to_owned(), ..DeleteLabRequest::default() })
+            .await
+        {
             Ok(_) => started.push(name),
             Err(status) => failures.push(hint::explain(client, status, name, &[]).await),
         }

@@ -20,12 +20,45 @@ pub(super) async fn run(client: &Client, format: Output) -> Result<u8, Failure> 
     Ok(DONE)
 }
 
-fn table(labs: &[LabResource]) -> String {
+/// What columns are called.
+const HEADING: [&str; 8] = ["NAME", "PHASE", "OWNER", "NODES", "GENERATION", "AGE", "REPAIRED", "MESSAGE"];
+
+/// The labs as a table.
+pub(super) fn table(labs: &[LabResource]) -> String {
     if labs.is_empty() {
         return "no labs; make one: netlabctl create-lab FILE\n".to_owned();
     }
     let rows: Vec<[String; 8]> = labs.iter().map(row).collect();
-    table::write(["NAME", "PHASE", "OWNER", "NODES", "GENERATION", "AGE", "REPAIRED", "MESSAGE"], &rows)
+    table::write(HEADING, &rows)
+}
+
+/// One lab as a line like those of a table, without its heading.
+pub(super) fn line(lab: &LabResource) -> String {
+    headless(row(lab))
+}
+
+/// The line of a lab that is gone.
+pub(super) fn deleted_line(lab: &LabResource) -> String {
+    let mut row = row(lab);
+    "Deleted".clone_into(&mut row[1]);
+    row[7].clear();
+    headless(row)
+}
+
+/// What a lab's line says, but for its age.
+pub(super) fn cells(lab: &LabResource) -> [String; 8] {
+    let mut row = row(lab);
+    row[5].clear();
+    row
+}
+
+/// Columns that are wide enough for most.
+fn headless(mut row: [String; 8]) -> String {
+    for (cell, width) in row.iter_mut().zip([16, 10, 8, 5, 10, 3, 8, 0]) {
+        *cell = format!("{cell:width$}");
+    }
+    let table = table::write(HEADING, &[row]);
+    table.split_once('\n').map(|(_, rest)| rest.to_owned()).unwrap_or_default()
 }
 
 fn row(lab: &LabResource) -> [String; 8] {

@@ -15,6 +15,7 @@ mod help;
 mod inside;
 mod junit;
 mod list;
+mod list_watch;
 mod man;
 mod pause;
 mod ping;
@@ -23,6 +24,7 @@ mod plan;
 mod show_commands;
 mod story;
 mod terminal;
+mod wait;
 mod watch;
 
 use crate::{
@@ -52,8 +54,10 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::ShowCommands(args) => show_commands::run(connect, format, &args).await,
         Command::Graph(args) => graph::run(connect, &args).await,
         Command::DeleteLab(args) => delete::run(&connect().await?, format, &args).await,
-        Command::ListLabs => list::run(&connect().await?, format).await,
+        Command::ListLabs(args) if args.watch => list_watch::run(&connect().await?, format).await,
+        Command::ListLabs(_) => list::run(&connect().await?, format).await,
         Command::GetLab(args) => get::run(&connect().await?, format, &args).await,
+        Command::WaitLab(args) => wait::run(&connect().await?, format, &args).await,
         Command::WatchLab(args) => watch::run(&connect().await?, format, &args).await,
         Command::Exec(args) => exec::run(&connect().await?, args).await,
         Command::Shell(args) => exec::shell(&connect().await?, args).await,

@@ -16,7 +16,11 @@ use crate::{
 
 /// Stops drift repair.
 pub(super) async fn pause(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
-    match client.labs().pause_lab(PauseLabRequest { name: name.to_owned() }).await {
+    match client
+        .labs()
+        .pause_lab(PauseLabRequest { name: name.to_owned(), ..PauseLabRequest::default() })
+        .await
+    {
         Ok(answer) => print(format, &accepted(answer.into_inner().lab)?, "paused: drift is not repaired"),
         Err(status) => Err(hint::explain(client, status, name, &[]).await),
     }
@@ -25,7 +29,11 @@ pub(super) async fn pause(client: &Client, format: Output, name: &str) -> Result
 
 /// Keeps a change that waits to be confirmed.
 pub(super) async fn confirm(client: &Client, format: Output, name: &str) -> Result<u8, Failure> {
-    match client.labs().confirm_lab(ConfirmLabRequest { name: name.to_owned() }).await {
+    match client
+        .labs()
+        .confirm_lab(ConfirmLabRequest { name: name.to_owned(), ..ConfirmLabRequest::default() })
+        .await
+    {
         Ok(answer) => print(format, &accepted(answer.into_inner().lab)?, "confirmed"),
         Err(status) => Err(hint::explain(client, status, name, &[]).await),
     }
@@ -35,7 +43,11 @@ pub(super) async fn confirm(client: &Client, format: Output, name: &str) -> Resu
 /// Starts drift repair again and waits until all is repaired.
 pub(super) async fn resume(client: &Client, format: Output, args: &ResumeLab) -> Result<u8, Failure> {
     let name = args.name.as_str();
-    let lab = match client.labs().resume_lab(ResumeLabRequest { name: name.to_owned() }).await {
+    let lab = match client
+        .labs()
+        .resume_lab(ResumeLabRequest { name: name.to_owned(), ..ResumeLabRequest::default() })
+        .await
+    {
         Ok(answer) => accepted(answer.into_inner().lab)?,
         Err(status) => return Err(hint::explain(client, status, name, &[]).await),
     };

@@ -41,6 +41,8 @@ pub(crate) struct LabFile {
     pub(crate) lab: Lab,
     name: String,
     root: Rc<Node>,
+    /// Whether `lab.name` is not the file's.
+    renamed: bool,
 }
 
 impl LabFile {
@@ -77,21 +79,29 @@ impl LabFile {
             return Err(known.map_or_else(|| scan::better(text, faults), |known| vec![known]));
         }
         let lab = message.transcode_to().map_err(|error| vec![walk::whole(error.to_string())])?;
-        Ok(Self { lab, name: name.to_owned(), root })
+        Ok(Self { lab, name: name.to_owned(), root, renamed: false })
+    }
+
+    /// Gives the lab another name, if there is one to give.
+    pub(crate) fn rename(&mut self, name: Option<&str>) {
+        if let Some(name) = name {
+            name.clone_into(&mut self.lab.name);
+            self.renamed = true;
+        }
     }
 
     /// Tells the daemon's refusal by the file's lines; `None` if it names no field.
     pub(crate) fn explain(&self, status: &Status) -> Option<Failure> {
         let request = status.get_details_bad_request()?;
-        let faults: Vec<Fault> = request
-            .field_violations
-            .into_iter()
-            .map(|fault| self.place(&fault.field, fault.description))
-            .collect();
-        if faults.is_empty() {
-            return None;
-        }
-        Some(Failure::file(exit_code(status), &fault::lines(&self.name, faults)))
+        // A name that was given here is on no line of the file.
+        let (given, others): (Vec<_>, Vec<_>) =
+            request.field_violations.into_iter().partition(|fault| self.renamed && fault.field == "name");
+        let faults: Vec<Fault> =
+            others.into_iter().map(|fault| self.place(&fault.field, fault.description)).collect();
+        let mut lines: Vec<String> =
+            given.into_iter().map(|fault| format!("netlabctl: --name: {}", fault.description)).collect();
+        lines.extend(fault::lines(&self.name, faults));
+        (!lines.is_empty()).then(|| Failure::file(exit_code(status), &lines))
     }
 
     /// A warning of the daemon about a field, in one line with its place.

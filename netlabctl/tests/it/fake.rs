@@ -152,6 +152,13 @@ fn submit(lab: Option<Lab>) -> Result<LabResource, Status> {
     let address = "nodes.ns1.interfaces.eth0.addresses[0]";
     match name.as_str() {
         "exists" => Err(refuse(Code::AlreadyExists, "LAB_EXISTS", "there is a lab exists already")),
+        "alices" => {
+            let metadata = [("lab", "alices"), ("owner", "alice"), ("own", "false")]
+                .map(|(key, value)| (key.to_owned(), value.to_owned()));
+            let details = ErrorDetails::with_error_info("LAB_EXISTS", "netlab", HashMap::from(metadata));
+            let message = "lab alices is alice's; give yours another name";
+            Err(Status::with_error_details(Code::AlreadyExists, message, details))
+        }
         "denied" => Err(refuse(Code::PermissionDenied, "DENIED", "uid 7 may not")),
         "taken" => Err(refuse(Code::FailedPrecondition, "HOST_INTERFACE_TAKEN", "lab0 is taken")),
         "stale" => Err(refuse(Code::Aborted, "STALE_GENERATION", "the lab is of generation 3")),
@@ -177,13 +184,32 @@ fn plan(name: &str) -> Plan {
     }
     if name == "future" {
         let unheard_of = PlannedChange { action: 99, ..change(Action::Create, "make ns1", "ip netns add x") };
-        return Plan { changes: vec![unheard_of] };
+        return Plan { changes: vec![unheard_of], ..Plan::default() };
     }
     let changes = vec![
         change(Action::Create, "make ns1", "ip netns add lab.ns1"),
         change(Action::Delete, "remove eth9 of ns1", "ip -n lab.ns1 link delete eth9"),
     ];
-    Plan { changes }
+    if name == "fields" {
+        let field = |description: &str, interrupts: &str| FieldChange {
+            path: description.split(": ").next().unwrap().to_owned(),
+            description: description.to_owned(),
+            interrupts: interrupts.to_owned(),
+        };
+        let anew = "is made anew: its traffic stops for a moment";
+        let interruption =
+            |object: &str| Interruption { object: object.to_owned(), description: anew.to_owned() };
+        let fields = vec![
+            field("nodes.ns1.interfaces.vx0.vxlan.port: 4789 -> 4790", &format!("vx0 {anew}")),
+            field("nodes.ns1.interfaces.eth0.mtu: 1500 -> 1400", ""),
+        ];
+        return Plan {
+            changes,
+            fields,
+            interruptions: vec![interruption("ns1:vx0"), interruption("ns2:vx0")],
+        };
+    }
+    Plan { changes, ..Plan::default() }
 }
 
 /// The events of a lab after a position.
@@ -333,6 +359,47 @@ impl LabService for Labs {
             return Ok(Response::new(Box::pin(events)));
         }
         Ok(Response::new(Box::pin(events.chain(tokio_stream::pending()))))
+    }
+
+    type WatchLabsStream = Events<WatchLabsResponse>;
+
+    async fn watch_labs(&self, request: Request<WatchLabsRequest>) -> Answer<Self::WatchLabsStream> {
+        use watch_labs_response::Body as All;
+        let message = |token: &str, lab: &str, body| {
+            let (resume_token, lab) = (token.to_owned(), lab.to_owned());
+            Ok(WatchLabsResponse { resume_token, lab, body: Some(body) })
+        };
+        let event = |token: &str, lab: &str, body| {
+            message(token, lab, All::Event(LabEvent { sequence: 1, time: None, body: Some(body) }))
+        };
+        let listed = |name: &str| {
+            let lab = LabResource { spec: None, ..resource(name, Phase::Ready) };
+            message("", name, All::LabListed(lab))
+        };
+        let messages = match request.into_inner().resume_token.as_str() {
+            "" => vec![
+                message("", "", All::ListingBegun(ListingBegun {})),
+                listed("one"),
+                listed("two"),
+                message("t1", "", All::ListingDone(ListingDone {})),
+                event("t2", "one", Body::StatusChanged(status(Phase::Ready))),
+                event("t3", "one", Body::StatusChanged(status(Phase::Failed))),
+                Err(Status::unavailable("connection lost")),
+            ],
+            "t3" => {
+                vec![
+                    listed("new"),
+                    event("t4", "two", Body::Deleted(LabDeleted {})),
+                    Err(Status::permission_denied("enough")),
+                ]
+            }
+            other => vec![Err(Status::internal(format!("resumed at {other}")))],
+        };
+        Ok(Response::new(Box::pin(tokio_stream::iter(messages))))
+    }
+
+    async fn wait_lab(&self, _: Request<WaitLabRequest>) -> Answer<WaitLabResponse> {
+        Err(Status::unimplemented(""))
     }
 
     async fn check_lab(&self, request: Request<CheckLabRequest>) -> Answer<CheckLabResponse> {

@@ -103,6 +103,80 @@ fn get_lab_shows_what_is_inside() {
 }
 
 #[test]
+fn list_labs_goes_on_with_what_changes() {
+    let ground = Ground::new();
+    let ran = ground.run(&["list-labs", "--watch"]);
+    // The connection breaks once, and it goes on where it was.
+    ran.failed(6, "netlabctl: not permitted: enough");
+    let lines: Vec<Vec<&str>> =
+        ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>()).collect();
+    let starts: Vec<&[&str]> = lines.iter().map(|line| &line[..2]).collect();
+    assert_eq!(
+        starts,
+        [
+            ["NAME", "PHASE"],
+            ["one", "Ready"],
+            ["two", "Ready"],
+            ["one", "Failed"],
+            ["new", "Ready"],
+            ["two", "Deleted"]
+        ],
+        "{}",
+        ran.out
+    );
+    let json = ground.run(&["list-labs", "-w", "-o", "json"]).out;
+    let tokens: Vec<String> = json
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["resume_token"].to_string())
+        .collect();
+    assert_eq!(tokens.len(), 8, "{json}");
+    assert_eq!(tokens.last().unwrap(), "\"t4\"");
+}
+
+#[test]
+fn a_name_of_another_user_is_no_dead_end() {
+    let ground = Ground::new();
+    ground.run_with(&["create-lab", "-"], &lab("alices")).failed(
+        5,
+        "netlabctl: lab alices is alice's; give yours another name: netlabctl create-lab --name NAME FILE",
+    );
+    ground
+        .run_with(&["create-lab", "-", "--name", "mine"], &lab("alices"))
+        .wrote("lab mine ready (generation 2)\n");
+    ground
+        .run_with(&["apply-lab", "--name=mine", "-"], &lab("alices"))
+        .wrote("lab mine ready (generation 2)\n");
+    // What is wrong with a name that was given is on no line of the file.
+    let ran = ground.run_with(&["create-lab", "-", "--name", "invalid"], &lab("x"));
+    ran.failed(
+        2,
+        "netlabctl: --name: the second\nstdin:1:1: links[0]: no links here\nstdin:6:21: the first fault",
+    );
+}
+
+#[test]
+fn a_dry_run_tells_fields_and_what_is_interrupted_first() {
+    let ground = Ground::new();
+    let ran = ground.run_with(&["apply-lab", "--dry-run", "-"], &lab("fields"));
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (
+            8,
+            "nodes.ns1.interfaces.vx0.vxlan.port: 4789 -> 4790 (vx0 is made anew: its traffic stops for a moment)\n\
+             nodes.ns1.interfaces.eth0.mtu: 1500 -> 1400\n\
+             ns2:vx0 is made anew: its traffic stops for a moment\n\
+             \n\
+             + make ns1\n\
+             - remove eth9 of ns1\n\
+             2 changes\n"
+        )
+    );
+    let json = ground.run_with(&["apply-lab", "--dry-run", "-", "-o", "json"], &lab("fields")).json();
+    assert_eq!(json["fields"][1]["path"], "nodes.ns1.interfaces.eth0.mtu");
+    assert_eq!(json["interruptions"][0]["object"], "ns1:vx0");
+}
+
+#[test]
 fn colours_are_for_terminals_unless_asked_for() {
     let ground = Ground::new();
     let plain = ground.run(&["list-labs"]).out;
@@ -187,7 +261,7 @@ fn show_commands_prints_lines_for_a_shell() {
 fn pause_resume_and_doctor() {
     let ground = Ground::new();
     ground.run(&["pause-lab", "vxlan"]).wrote("lab vxlan paused: drift is not repaired (generation 2)\n");
-    ground.run(&["resume-lab", "vxlan"]).wrote("lab vxlan resumed and ready (generation 2)\n");
+    ground.run(&["resume-lab", "ready"]).wrote("lab ready resumed and ready (generation 2)\n");
     let no_wait = ground.run(&["resume-lab", "vxlan", "--no-wait"]);
     no_wait.wrote("lab vxlan resumed: drift is repaired (generation 2)\n");
     for verb in ["pause-lab", "resume-lab", "check-lab"] {

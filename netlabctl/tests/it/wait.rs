@@ -108,3 +108,17 @@ fn a_stale_generation_is_a_conflict() {
     let ran = ground.run_with(&["apply-lab", "-", "--expected-generation", "99"], &lab("ready"));
     ran.failed(5, "netlabctl: the lab is of generation 2, not 99");
 }
+
+#[test]
+fn wait_lab_waits_for_ready_or_gone() {
+    let ground = Ground::new();
+    ground.run(&["wait-lab", "ready"]).wrote("lab ready ready (generation 2)\n");
+    assert_eq!(ground.run(&["wait-lab", "ready", "-o", "json"]).json()["status"]["phase"], "PHASE_READY");
+    ground.run(&["wait-lab", "vxlan", "--for", "deleted"]).wrote("lab vxlan deleted\n");
+    // What is gone already is what was waited for; what is not there will not be ready.
+    ground.run(&["wait-lab", "gone", "--for", "deleted"]).wrote("lab gone deleted\n");
+    ground.run(&["wait-lab", "gone"]).failed(4, "netlabctl: there is no lab gone");
+    ground.run(&["wait-lab", "fails"]).failed(1, &format!("netlabctl: lab fails failed: {BROKEN}"));
+    let ran = ground.run(&["wait-lab", "stuck", "--for", "deleted", "--timeout", "300ms"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+}

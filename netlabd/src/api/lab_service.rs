@@ -3,21 +3,21 @@
 use std::{pin::Pin, sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
-use proto::{lab_event::Body, lab_service_server::LabService};
+use proto::{lab_event::Body, lab_service_server::LabService, wait_lab_request::Goal};
 use tokio::sync::Semaphore;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
     caller::{Act, access, audit},
-    check, plan, status,
+    check, page, plan, status, wait, watch_labs,
 };
 use crate::{
     clock,
     kernel::Linux,
     model::{Lab, LabName},
     policy::{Access, Policy},
-    reconcile::{Error, HistoryOf, Manager},
+    reconcile::{Error, Expected, HistoryOf, Manager},
 };
 
 /// Labs in a page of `ListLabs`: default and most.
@@ -72,17 +72,33 @@ impl Labs {
         Ok((self.manager.read(&spec)?, spec))
     }
 
-    async fn pause(&self, access: Access, name: &str, paused: bool) -> Result<proto::LabResource, Status> {
+    async fn pause(
+        &self,
+        access: Access,
+        name: &str,
+        paused: bool,
+        expected: Expected,
+    ) -> Result<proto::LabResource, Status> {
         let lab = lab_name(name)?;
         let act = if paused { "pause" } else { "resume" };
         let name = lab.clone();
-        self.run(act, &lab, access, move |manager, access| manager.pause(&name, paused, access)).await
+        self.run(act, &lab, access, move |manager, access| manager.pause(&name, paused, &expected, access))
+            .await
     }
 }
 
 /// A name in a request.
 pub(super) fn lab_name(name: &str) -> Result<LabName, Status> {
     name.parse().map_err(|error| status::invalid("name", format!("{name:?} {error}")))
+}
+
+/// What a request is called by who sends it.
+fn request_id(id: String) -> Result<String, Status> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if id.len() <= 64 && id.bytes().all(plain) {
+        return Ok(id);
+    }
+    Err(status::invalid("request_id", "may hold at most 64 letters, digits and hyphens, as a UUID does"))
 }
 
 /// How long a change waits to be confirmed.
@@ -99,10 +115,12 @@ impl LabService for Labs {
         request: Request<proto::CreateLabRequest>,
     ) -> Result<Response<proto::CreateLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let (lab, spec) = self.read(request.into_inner().lab)?;
+        let request = request.into_inner();
+        let id = request_id(request.request_id)?;
+        let (lab, spec) = self.read(request.lab)?;
         let name = lab.name.clone();
         let lab = self
-            .run("create", &name, access, move |manager, access| manager.create(lab, spec, access))
+            .run("create", &name, access, move |manager, access| manager.create(lab, spec, &id, access))
             .await?;
         Ok(Response::new(proto::CreateLabResponse { lab: Some(lab) }))
     }
@@ -117,22 +135,22 @@ impl LabService for Labs {
         let name = lab.name.clone();
         if request.dry_run {
             let planned = name.clone();
-            let (plan, lab) = self
+            let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
+            let (plan, fields, lab) = self
                 .run("plan", &name, access, move |manager, access| {
+                    manager.is_expected(&planned, &expected, access)?;
                     let plan = manager.plan(&lab, false, access)?;
-                    Ok((plan, manager.get(&planned, access).ok()))
+                    Ok((plan, manager.differences(&spec, access), manager.get(&planned, access).ok()))
                 })
                 .await?;
-            return Ok(Response::new(proto::ApplyLabResponse {
-                lab,
-                plan: Some(plan::message(&name, &plan)),
-            }));
+            let plan = Some(plan::with_fields(&name, &plan, fields));
+            return Ok(Response::new(proto::ApplyLabResponse { lab, plan }));
         }
-        let expected = request.expected_generation;
+        let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
         let rollback_after = request.rollback_after.map(rollback_after).transpose()?;
         let (lab, plan) = self
             .run("apply", &name, access, move |manager, access| {
-                manager.apply(lab, spec, expected, rollback_after, access)
+                manager.apply(lab, spec, &expected, rollback_after, access)
             })
             .await?;
         Ok(Response::new(proto::ApplyLabResponse { lab: Some(lab), plan: Some(plan::message(&name, &plan)) }))
@@ -143,10 +161,14 @@ impl LabService for Labs {
         request: Request<proto::ConfirmLabRequest>,
     ) -> Result<Response<proto::ConfirmLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let name = lab_name(&request.into_inner().name)?;
+        let request = request.into_inner();
+        let name = lab_name(&request.name)?;
+        let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
         let confirmed = name.clone();
         let lab = self
-            .run("confirm", &name, access, move |manager, access| manager.confirm(&confirmed, access))
+            .run("confirm", &name, access, move |manager, access| {
+                manager.confirm(&confirmed, &expected, access)
+            })
             .await?;
         Ok(Response::new(proto::ConfirmLabResponse { lab: Some(lab) }))
     }
@@ -157,14 +179,18 @@ impl LabService for Labs {
     ) -> Result<Response<proto::PlanLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let (lab, _) = self.read(request.lab)?;
+        let (lab, spec) = self.read(request.lab)?;
         let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
         // The semaphore is never closed.
         let _room = self.plans.acquire().await.ok();
-        let plan = self
-            .run("plan", &name, access, move |manager, access| manager.plan(&lab, from_scratch, access))
+        let (plan, fields) = self
+            .run("plan", &name, access, move |manager, access| {
+                let plan = manager.plan(&lab, from_scratch, access)?;
+                let fields = if from_scratch { Vec::new() } else { manager.differences(&spec, access) };
+                Ok((plan, fields))
+            })
             .await?;
-        Ok(Response::new(proto::PlanLabResponse { plan: Some(plan::message(&name, &plan)) }))
+        Ok(Response::new(proto::PlanLabResponse { plan: Some(plan::with_fields(&name, &plan, fields)) }))
     }
 
     async fn get_lab(
@@ -193,17 +219,15 @@ impl LabService for Labs {
         let request = request.into_inner();
         let size = match request.page_size as usize {
             0 => PAGE.0,
-            size if size <= PAGE.1 => size,
-            _ => return Err(status::invalid("page_size", format!("at most {} are allowed", PAGE.1))),
+            size => size.min(PAGE.1),
         };
-        let after = |lab: &proto::LabResource| request.page_token.is_empty() || lab.name > request.page_token;
+        let last = page::last(&request.page_token)?;
+        let after = |lab: &proto::LabResource| last.as_ref().is_none_or(|last| lab.name > *last);
         let mut labs: Vec<_> = self.manager.list(&access).into_iter().filter(after).take(size + 1).collect();
         let more = labs.len() > size;
         labs.truncate(size);
-        for lab in &mut labs {
-            lab.spec = None;
-        }
-        let next_page_token = labs.last().filter(|_| more).map(|lab| lab.name.clone()).unwrap_or_default();
+        let next_page_token = labs.last().filter(|_| more).map(|lab| page::token(&lab.name));
+        let next_page_token = next_page_token.unwrap_or_default();
         Ok(Response::new(proto::ListLabsResponse { labs, next_page_token }))
     }
 
@@ -212,11 +236,19 @@ impl LabService for Labs {
         request: Request<proto::DeleteLabRequest>,
     ) -> Result<Response<proto::DeleteLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let lab = lab_name(&request.into_inner().name)?;
-        let name = lab.clone();
-        let lab =
-            self.run("delete", &lab, access, move |manager, access| manager.delete(&name, access)).await?;
-        Ok(Response::new(proto::DeleteLabResponse { lab: Some(lab) }))
+        let request = request.into_inner();
+        let lab = lab_name(&request.name)?;
+        let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
+        let (name, allow_missing) = (lab.clone(), request.allow_missing);
+        let lab = self
+            .run("delete", &lab, access, move |manager, access| {
+                match manager.delete(&name, &expected, access) {
+                    Err(Error::NotFound(_)) if allow_missing => Ok(None),
+                    lab => lab.map(Some),
+                }
+            })
+            .await?;
+        Ok(Response::new(proto::DeleteLabResponse { lab }))
     }
 
     type WatchLabStream = Pin<Box<dyn Stream<Item = Result<proto::WatchLabResponse, Status>> + Send>>;
@@ -245,11 +277,47 @@ impl LabService for Labs {
             };
             // There is room: nothing has been sent yet.
             let _ = sender.try_send(Ok(proto::WatchLabResponse { event: Some(event) }));
+        } else if position > *history.newest().borrow() {
+            return Err(status::status(
+                Code::OutOfRange,
+                "HISTORY_GONE",
+                format!("there is no event {position} yet; watch anew, without a position"),
+            ));
         } else if history.after(position).is_err() {
             return Err(gone());
         }
         tokio::spawn(watch(history, position, sender));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    type WatchLabsStream = Pin<Box<dyn Stream<Item = Result<proto::WatchLabsResponse, Status>> + Send>>;
+
+    async fn watch_labs(
+        &self,
+        request: Request<proto::WatchLabsRequest>,
+    ) -> Result<Response<Self::WatchLabsStream>, Status> {
+        let access = access(&self.policy, &request)?;
+        let position = watch_labs::position(&self.manager, &request.into_inner().resume_token)?;
+        let (sender, receiver) = tokio::sync::mpsc::channel(watch_labs::WAITING);
+        tokio::spawn(watch_labs::run(self.manager.clone(), access, position, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn wait_lab(
+        &self,
+        request: Request<proto::WaitLabRequest>,
+    ) -> Result<Response<proto::WaitLabResponse>, Status> {
+        let access = access(&self.policy, &request)?;
+        let request = request.into_inner();
+        let name = lab_name(&request.name)?;
+        let timeout = wait::timeout(request.timeout)?;
+        let goal = request.goal();
+        let lab = match self.manager.history(&name, &access) {
+            Ok(history) => wait::run(&history, &name, goal, request.generation, timeout).await?,
+            Err(Error::NotFound(_)) if goal == Goal::Deleted => None,
+            Err(error) => return audit(&access, &Act::new("wait", &name), Err(error.into())),
+        };
+        Ok(Response::new(proto::WaitLabResponse { lab }))
     }
 
     async fn list_revisions(
@@ -293,7 +361,9 @@ impl LabService for Labs {
         request: Request<proto::PauseLabRequest>,
     ) -> Result<Response<proto::PauseLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let lab = self.pause(access, &request.into_inner().name, true).await?;
+        let request = request.into_inner();
+        let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
+        let lab = self.pause(access, &request.name, true, expected).await?;
         Ok(Response::new(proto::PauseLabResponse { lab: Some(lab) }))
     }
 
@@ -302,7 +372,9 @@ impl LabService for Labs {
         request: Request<proto::ResumeLabRequest>,
     ) -> Result<Response<proto::ResumeLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
-        let lab = self.pause(access, &request.into_inner().name, false).await?;
+        let request = request.into_inner();
+        let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
+        let lab = self.pause(access, &request.name, false, expected).await?;
         Ok(Response::new(proto::ResumeLabResponse { lab: Some(lab) }))
     }
 }

@@ -1,16 +1,18 @@
 //! Plans in the API's words.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use netlab_proto::v1 as proto;
 
 use crate::{
     model::LabName,
-    plan::{Action, Plan, command},
+    plan::{Action, LinkChange, Op, Plan, command},
 };
 
 /// A plan as the API has it.
 pub(super) fn message(lab: &LabName, plan: &Plan) -> proto::Plan {
     use proto::planned_change::Action as Wire;
-    let change = |op: &crate::plan::Op| proto::PlannedChange {
+    let change = |op: &Op| proto::PlannedChange {
         action: match op.action() {
             Action::Create => Wire::Create,
             Action::Update => Wire::Update,
@@ -21,5 +23,156 @@ pub(super) fn message(lab: &LabName, plan: &Plan) -> proto::Plan {
         description: op.to_string(),
         command: command(lab, op),
     };
-    proto::Plan { changes: plan.ops().map(change).collect() }
+    proto::Plan {
+        changes: plan.ops().map(change).collect(),
+        fields: Vec::new(),
+        interruptions: interruptions(plan),
+    }
+}
+
+/// The same with the fields that differ, a line each.
+pub(super) fn with_fields(lab: &LabName, plan: &Plan, lines: Vec<String>) -> proto::Plan {
+    let mut plan = message(lab, plan);
+    let field = |line: String| {
+        let path = line.trim_start_matches(['+', '-', ' ']).split(": ").next().unwrap_or_default().to_owned();
+        let concerned = plan.interruptions.iter().find(|one| is_at(&path, &one.object));
+        let interrupts = concerned.map(|one| {
+            // The path says where it is.
+            let name = one.object.rsplit(':').next().unwrap_or_default();
+            format!("{name} {}", one.description)
+        });
+        proto::FieldChange { path, description: line, interrupts: interrupts.unwrap_or_default() }
+    };
+    plan.fields = lines.into_iter().map(field).collect();
+    plan
+}
+
+/// Whether the field of a path is one of an object's.
+fn is_at(path: &str, object: &str) -> bool {
+    let place = |name: &str| if name == "host" { name.to_owned() } else { format!("nodes.{name}") };
+    let whole = match object.split_once(':') {
+        Some((node, interface)) => format!("{}.interfaces.{interface}", place(node)),
+        None => place(object),
+    };
+    path.strip_prefix(&whole).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What stops working while a plan is carried out, or for good, an object each.
+fn interruptions(plan: &Plan) -> Vec<proto::Interruption> {
+    const ANEW: &str = "is made anew: its traffic stops for a moment";
+    let mut deleted: BTreeSet<String> = BTreeSet::new();
+    let mut all: BTreeMap<String, &str> = BTreeMap::new();
+    for op in plan.ops() {
+        match op {
+            Op::DeleteNode(node) => {
+                all.insert(node.to_string(), "goes away, with all that runs in it");
+            }
+            Op::DeleteLink(spot) => drop(deleted.insert(spot.to_string())),
+            Op::SetLink { at, change: LinkChange::Up(false) } => {
+                all.insert(at.to_string(), "is set down: its traffic stops");
+            }
+            Op::SetLink { at, change: LinkChange::Master(_) } => {
+                all.insert(at.to_string(), "changes its bridge: its traffic stops for a moment");
+            }
+            _ => {}
+        }
+    }
+    for op in plan.ops() {
+        let ends = match op {
+            Op::AddVeth { a, b } => vec![a.at.to_string(), b.at.to_string()],
+            Op::AddLink { at, .. } => vec![at.to_string()],
+            _ => continue,
+        };
+        // The other end of a pair goes with it.
+        if ends.iter().any(|end| deleted.contains(end)) {
+            for end in ends {
+                deleted.remove(&end);
+                all.insert(end, ANEW);
+            }
+        } else {
+            // What is only made interrupts nothing.
+            for end in &ends {
+                all.remove(end);
+            }
+        }
+    }
+    all.extend(deleted.into_iter().map(|object| (object, "goes away")));
+    all.into_iter()
+        .map(|(object, description)| proto::Interruption { object, description: description.to_owned() })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Endpoint, Place},
+        plan::{Spot, Stage, VethEnd},
+    };
+
+    fn plan(ops: Vec<Op>) -> Plan {
+        Plan { stages: vec![Stage { name: "links", ops }], ..Plan::default() }
+    }
+
+    fn spot(end: &str) -> Spot {
+        let (node, name) = end.split_once(':').unwrap();
+        Spot { place: Place::Node(node.parse().unwrap()), name: name.to_owned() }
+    }
+
+    fn at(text: &str) -> Endpoint {
+        let (node, name) = text.split_once(':').unwrap();
+        Endpoint { place: Place::Node(node.parse().unwrap()), interface: name.parse().unwrap() }
+    }
+
+    fn end(text: &str) -> VethEnd {
+        VethEnd { at: at(text), mac: None, mtu: None }
+    }
+
+    #[test]
+    fn both_ends_of_a_pair_are_interrupted_and_what_is_new_is_not() {
+        let ops = vec![
+            Op::DeleteLink(spot("a:eth0")),
+            Op::DeleteLink(spot("a:old")),
+            Op::AddVeth { a: end("a:eth0"), b: end("b:eth0") },
+            Op::AddVeth { a: end("a:new"), b: end("b:new") },
+            Op::SetLink { at: at("a:new"), change: LinkChange::Up(true) },
+            Op::SetLink { at: at("c:eth0"), change: LinkChange::Up(false) },
+            Op::DeleteNode("gone".parse().unwrap()),
+        ];
+        let told: Vec<String> = interruptions(&plan(ops))
+            .into_iter()
+            .map(|one| format!("{} {}", one.object, one.description))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "a:eth0 is made anew: its traffic stops for a moment",
+                "a:old goes away",
+                "b:eth0 is made anew: its traffic stops for a moment",
+                "c:eth0 is set down: its traffic stops",
+                "gone goes away, with all that runs in it",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_field_tells_what_changing_it_interrupts() {
+        let ops = vec![Op::DeleteLink(spot("a:vx0")), Op::AddVeth { a: end("a:vx0"), b: end("b:x") }];
+        let lines = [
+            "nodes.a.interfaces.vx0.vxlan.port: 1 -> 2",
+            "+ nodes.a.interfaces.vx0.10",
+            "- nodes.a.interfaces.vx01: x",
+        ];
+        let lines = lines.map(str::to_owned).to_vec();
+        let told = with_fields(&"l".parse().unwrap(), &plan(ops), lines);
+        let paths: Vec<&str> = told.fields.iter().map(|field| field.path.as_str()).collect();
+        assert_eq!(
+            paths,
+            ["nodes.a.interfaces.vx0.vxlan.port", "nodes.a.interfaces.vx0.10", "nodes.a.interfaces.vx01"]
+        );
+        let anew = "vx0 is made anew: its traffic stops for a moment";
+        assert_eq!(told.fields[0].interrupts, anew);
+        assert_eq!(told.fields[2].interrupts, "");
+        assert!(is_at("nodes.gone", "gone") && is_at("host.interfaces.lab0.mtu", "host:lab0"));
+    }
 }

@@ -38,6 +38,19 @@ pub(super) fn status(code: Code, reason: &str, message: impl std::fmt::Display) 
     told(code, &message.to_string(), details)
 }
 
+/// The same with what the message names, for programs.
+pub(super) fn with_metadata<const N: usize>(
+    code: Code,
+    reason: &str,
+    metadata: [(&str, String); N],
+    message: impl std::fmt::Display,
+) -> Status {
+    let metadata: HashMap<String, String> =
+        metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    told(code, &message.to_string(), details)
+}
+
 /// An argument that is wrong.
 pub(super) fn invalid(path: &str, message: impl std::fmt::Display) -> Status {
     let message = cut(&format!("{path}: {message}"));
@@ -81,14 +94,16 @@ impl From<Faults> for Status {
 
 impl From<Error> for Status {
     fn from(error: Error) -> Self {
+        let metadata = metadata(&error);
         let (code, reason) = match &error {
             Error::Refused(refusals) => return refused(refusals, &error),
             Error::Denied(denied) => return denied.into(),
             Error::NotFound(_) => (Code::NotFound, "LAB_NOT_FOUND"),
             Error::Unreadable(_) => (Code::DataLoss, "LAB_UNREADABLE"),
-            Error::Exists(_) => (Code::AlreadyExists, "LAB_EXISTS"),
+            Error::Exists { .. } => (Code::AlreadyExists, "LAB_EXISTS"),
             Error::Deleting(_) => (Code::Aborted, "LAB_DELETING"),
             Error::Stale { .. } => (Code::Aborted, "STALE_GENERATION"),
+            Error::Other { .. } => (Code::Aborted, "OTHER_LAB"),
             Error::NothingToConfirm(_) => (Code::FailedPrecondition, "NOTHING_TO_CONFIRM"),
             Error::NotReady(..) => (Code::FailedPrecondition, "LAB_NOT_READY"),
             Error::Store(store::Error::Full { .. }) => (Code::ResourceExhausted, "STORE_FULL"),
@@ -96,8 +111,48 @@ impl From<Error> for Status {
             Error::Kernel(_) => (Code::Internal, "KERNEL_REFUSED"),
             Error::Stopping => (Code::Unavailable, "STOPPING"),
         };
-        status(code, reason, error)
+        let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+        told(code, &error.to_string(), details)
     }
+}
+
+/// What an error names, for programs.
+fn metadata(error: &Error) -> HashMap<String, String> {
+    let pairs: Vec<(&str, String)> = match error {
+        Error::NotFound(lab)
+        | Error::Unreadable(lab)
+        | Error::Deleting(lab)
+        | Error::NothingToConfirm(lab)
+        | Error::NotReady(lab, _) => vec![("lab", lab.to_string())],
+        Error::Exists { lab, owner, own } => {
+            vec![("lab", lab.to_string()), ("owner", owner.clone()), ("own", own.to_string())]
+        }
+        Error::Stale { lab, expected, found } => vec![
+            ("lab", lab.to_string()),
+            ("generation", found.to_string()),
+            ("expected_generation", expected.to_string()),
+        ],
+        Error::Other { lab, found, .. } => vec![("lab", lab.to_string()), ("uid", found.clone())],
+        Error::Refused(_) | Error::Denied(_) | Error::Store(_) | Error::Kernel(_) | Error::Stopping => {
+            Vec::new()
+        }
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// What a refusal of the policy names, for programs.
+fn metadata_of(denied: &Denied) -> HashMap<String, String> {
+    let pairs: Vec<(&str, String)> = match denied {
+        Denied::NotOwner { lab, owner } => vec![("lab", lab.to_string()), ("owner", owner.clone())],
+        Denied::Quota { quota, used, asked, limit } => vec![
+            ("quota", (*quota).to_owned()),
+            ("used", used.to_string()),
+            ("asked", asked.to_string()),
+            ("limit", limit.to_string()),
+        ],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 impl From<Denied> for Status {
@@ -120,7 +175,8 @@ impl From<&Denied> for Status {
                 return told(Code::PermissionDenied, &denied.to_string(), details);
             }
         };
-        status(code, reason, denied)
+        let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata_of(denied));
+        told(code, &denied.to_string(), details)
     }
 }
 

@@ -38,6 +38,12 @@ impl Owner {
         }
     }
 
+    /// The name in a sentence: `alice`, `tls:alice`, or `uid 1000` for a user without a name.
+    pub fn in_a_word(&self) -> String {
+        let name = self.name();
+        if name.is_empty() { format!("uid {}", self.uid()) } else { name }
+    }
+
     /// The name, as the API gives it: `alice`, `tls:alice` for a remote client that is no user of this
     /// machine, nothing for a user without a name.
     pub fn name(&self) -> String {

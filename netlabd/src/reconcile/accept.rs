@@ -9,7 +9,7 @@ use std::{
 use netlab_proto::v1 as proto;
 
 use super::{
-    Error, Manager,
+    Error, Expected, Manager,
     entry::{Desired, Entry, Why},
     preflight, rollback,
 };
@@ -53,11 +53,13 @@ impl Manager {
         convert::lab(spec).map(Arc::new)
     }
 
-    /// Accepts a new lab, the caller's own; durable when this returns.
+    /// Accepts a new lab, the caller's own; durable when this returns. A `request` that made the lab that is there
+    /// is answered with it; empty: it has no name.
     pub fn create(
         &self,
         lab: impl Into<Arc<Lab>>,
         spec: proto::Lab,
+        request: &str,
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
         let lab = lab.into();
@@ -67,17 +69,24 @@ impl Manager {
             known => Some(known?),
         };
         if let Some(known) = known {
-            let state = known.state();
-            if state.record.deleting {
+            let (deleting, failed, same) = {
+                let record = &known.state().record;
+                let same = !request.is_empty() && record.request_id == request;
+                (record.deleting, record.failure.is_some(), same)
+            };
+            let owner = known.owner();
+            let own = access.owns(&owner);
+            if deleting {
                 return Err(Error::Deleting(lab.name.clone()));
             }
-            if state.record.failure.is_none() {
-                return Err(Error::Exists(lab.name.clone()));
+            if same && access.caller().owner == owner {
+                return Ok(known.resource());
             }
-            drop(state);
-            access.may_use(&lab.name, &known.owner())?;
+            if !failed || !own {
+                return Err(Error::Exists { lab: lab.name.clone(), owner: owner.in_a_word(), own });
+            }
             self.admit(&lab, Some(&known), access)?;
-            return self.replace_failed(&known, lab, spec, access);
+            return self.replace_failed(&known, lab, spec, request, access);
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
@@ -91,6 +100,7 @@ impl Manager {
             owner_remote: access.caller().owner.remote().to_owned(),
             spec: Some(store::encode(&spec)),
             first_id: self.free_ids(access.ids())?,
+            request_id: request.to_owned(),
             ..Record::default()
         };
         let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
@@ -110,6 +120,7 @@ impl Manager {
         entry: &Arc<Entry>,
         lab: Arc<Lab>,
         spec: proto::Lab,
+        request: &str,
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
         let desired = Desired::new(spec, lab, &entry.uid);
@@ -122,6 +133,7 @@ impl Manager {
             }
             record.generation += 1;
             record.failure = None;
+            request.clone_into(&mut record.request_id);
             record.created_us = clock::now_us();
             Ok(())
         })?;
@@ -130,13 +142,12 @@ impl Manager {
         Ok(accepted)
     }
 
-    /// Creates a lab or changes a running one; durable when this returns. `expected` is the
-    /// generation that it must have; 0: any.
+    /// Creates a lab or changes a running one; durable when this returns.
     pub fn apply(
         &self,
         lab: impl Into<Arc<Lab>>,
         spec: proto::Lab,
-        expected: u64,
+        expected: &Expected,
         rollback_after: Option<Duration>,
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
@@ -146,26 +157,22 @@ impl Manager {
             return Err(error);
         }
         let Ok(entry) = known else {
-            if expected != 0 {
-                return Err(Error::Stale { lab: lab.name.clone(), expected, found: 0 });
-            }
+            expected.check(&lab.name, &Record::default())?;
             let plan = self.plan(&lab, false, access)?;
-            return Ok((self.create(lab, spec, access)?, plan));
+            return Ok((self.create(lab, spec, "", access)?, plan));
         };
         access.may_use(&lab.name, &entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        let (found, deleting, unchanged) = {
+        let (fits, deleting, unchanged) = {
             let state = entry.state();
             let same = state.record.spec.as_ref() == Some(&store::encode(&spec));
             let unchanged = (same && state.record.failure.is_none()).then(|| entry.message(&state, None));
-            (state.record.generation, state.record.deleting, unchanged)
+            (expected.check(&lab.name, &state.record), state.record.deleting, unchanged)
         };
         if deleting {
             return Err(Error::Deleting(lab.name.clone()));
         }
-        if expected != 0 && expected != found {
-            return Err(Error::Stale { lab: lab.name.clone(), expected, found });
-        }
+        fits?;
         if unchanged.is_none() {
             self.admit(&lab, Some(&entry), access)?;
         }
@@ -182,9 +189,7 @@ impl Manager {
                 if record.deleting {
                     return Err(Error::Deleting(name));
                 }
-                if expected != 0 && expected != record.generation {
-                    return Err(Error::Stale { lab: name, expected, found: record.generation });
-                }
+                expected.check(&name, record)?;
                 rollback::note(record, rollback_after);
                 make_room(record);
                 Ok(())

@@ -12,13 +12,18 @@ const LENGTH: usize = 200;
 
 /// What differs, a line a field, as `Revision.changes` has it. Of a new lab nothing is told.
 pub(super) fn between(before: Option<&proto::Lab>, after: Option<&proto::Lab>) -> Vec<String> {
+    at_most(LINES, before, after)
+}
+
+/// The same in so many lines.
+pub(super) fn at_most(most: usize, before: Option<&proto::Lab>, after: Option<&proto::Lab>) -> Vec<String> {
     let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
     let value = |lab| serde_json::to_value(lab).unwrap_or_default();
     let mut lines = Vec::new();
     compare("", &value(beside(before, after)), &value(beside(after, before)), &mut lines);
-    if lines.len() > LINES {
-        let more = lines.len() - (LINES - 1);
-        lines.truncate(LINES - 1);
+    if lines.len() > most {
+        let more = lines.len() - (most - 1);
+        lines.truncate(most - 1);
         lines.push(format!("and {more} more"));
     }
     for line in lines.iter_mut().filter(|line| line.chars().count() > LENGTH) {

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::{
     changes,
-    error::Error,
+    error::{Error, Expected},
     feed::{Feed, Subject},
     history::History,
     status::Status,
@@ -137,6 +137,21 @@ impl Entry {
             change(record);
             None
         })
+    }
+
+    /// The same, unless the lab is not what is expected.
+    pub(super) fn change_if(
+        &self,
+        store: &Store,
+        expected: &Expected,
+        change: impl FnOnce(&mut Record),
+    ) -> Result<(), Error> {
+        let mut refused = Ok(());
+        self.change(store, |record| match expected.check(&self.name, record) {
+            Ok(()) => change(record),
+            Err(error) => refused = Err(error),
+        })?;
+        refused
     }
 
     /// The same, and tells the watchers what `change` returns: whoever has heard of it can rely on both.

@@ -10,12 +10,19 @@ pub enum Error {
     NotFound(LabName),
     /// What is kept of it cannot be read.
     #[error(
-        "what is kept of lab {0} cannot be read (netlabd's log says why): it runs on but is not looked after; delete-lab {0}, by an administrator, takes away what is left of it"
+        "what is kept of lab {0} cannot be read (netlabd's log says why): it runs on but is not looked after; an administrator can delete it, which takes away what is left of it"
     )]
     Unreadable(LabName),
     /// There is one already.
-    #[error("there is a lab {0} already; change it with apply-lab, or delete it first")]
-    Exists(LabName),
+    #[error("{}", exists(lab, owner, *own))]
+    Exists {
+        /// The lab.
+        lab: LabName,
+        /// Its owner in a word.
+        owner: String,
+        /// Whether the caller may use it.
+        own: bool,
+    },
     /// It is on its way out.
     #[error("lab {0} is being deleted; try again when it is gone")]
     Deleting(LabName),
@@ -31,8 +38,18 @@ pub enum Error {
         /// What is.
         found: u64,
     },
+    /// It is another one than the request is about.
+    #[error("lab {lab} is {found}, not {expected}: it was made again under its name; look at it first")]
+    Other {
+        /// The lab.
+        lab: LabName,
+        /// The uid that the request expected.
+        expected: String,
+        /// What is.
+        found: String,
+    },
     /// No change of it waits to be confirmed.
-    #[error("no change of lab {0} waits to be confirmed; it may have been put back already: see get-lab")]
+    #[error("no change of lab {0} waits to be confirmed; it may have been put back already")]
     NothingToConfirm(LabName),
     /// It is not there to be used (yet).
     #[error("lab {0} is not ready: {1}")]
@@ -52,6 +69,49 @@ pub enum Error {
     /// netlabd is stopping.
     #[error("netlabd is stopping; try again when it is back")]
     Stopping,
+}
+
+fn exists(lab: &LabName, owner: &str, own: bool) -> String {
+    if own {
+        format!("there is a lab {lab} already; change it, or delete it first")
+    } else {
+        format!("lab {lab} is {owner}'s; give yours another name")
+    }
+}
+
+/// What a lab must be for a request to be done to it; the default is any lab.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// Its generation; 0: any.
+    pub generation: u64,
+    /// Its uid; empty: any.
+    pub uid: String,
+}
+
+impl Expected {
+    /// Only a generation.
+    pub fn generation(generation: u64) -> Self {
+        Self { generation, uid: String::new() }
+    }
+
+    /// Whether a lab is what is expected.
+    ///
+    /// # Errors
+    /// It was changed, or made again.
+    pub(super) fn check(&self, lab: &LabName, record: &store::Record) -> Result<(), Error> {
+        if !self.uid.is_empty() && self.uid != record.uid {
+            return Err(Error::Other {
+                lab: lab.clone(),
+                expected: self.uid.clone(),
+                found: record.uid.clone(),
+            });
+        }
+        if self.generation != 0 && self.generation != record.generation {
+            let (expected, found) = (self.generation, record.generation);
+            return Err(Error::Stale { lab: lab.clone(), expected, found });
+        }
+        Ok(())
+    }
 }
 
 /// One thing that keeps the host from having a lab.

@@ -45,7 +45,7 @@ use crate::{
 };
 
 use entry::Entry;
-pub use error::{Error, Reason, Refusal};
+pub use error::{Error, Expected, Reason, Refusal};
 pub use feed::{Feed, Item, NoToken, Subject};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
@@ -146,7 +146,9 @@ impl Manager {
             }
         }
         manager.0.labs().extend(entries.iter().map(|entry| (entry.name.clone(), entry.clone())));
-        entries.iter().for_each(|entry| entry.join(&manager.0.feed, false));
+        for entry in &entries {
+            entry.join(&manager.0.feed, false);
+        }
         let first = entries.into_iter().map(|entry| manager.spawn(entry)).collect();
         Ok((manager, first))
     }
@@ -217,7 +219,7 @@ impl Manager {
         let state = entry.state();
         if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
             let phase = state.status.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
-            return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it with watch-lab")));
+            return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it")));
         }
         Ok(state.lab.clone())
     }
@@ -228,6 +230,19 @@ impl Manager {
         let state = entry.state();
         let gone = state.record.deleting || state.record.failure.is_some();
         Ok(if gone { Arc::default() } else { state.target.clone() })
+    }
+
+    /// Whether a lab is what a request expects of it.
+    ///
+    /// # Errors
+    /// It is not, or is not there, or may not be used.
+    pub fn is_expected(&self, name: &LabName, expected: &Expected, access: &Access) -> Result<(), Error> {
+        if *expected == Expected::default() {
+            return Ok(());
+        }
+        let entry = self.permitted(name, access)?;
+        let record = &entry.state().record;
+        expected.check(name, record)
     }
 
     /// What else is known to stand in a lab's way, each a sentence. Does not block.
@@ -244,6 +259,17 @@ impl Manager {
     /// A lab's events. Does not block.
     pub fn history(&self, name: &LabName, access: &Access) -> Result<HistoryOf, Error> {
         Ok(HistoryOf(self.permitted(name, access)?))
+    }
+
+    /// The fields in which a lab would differ from what is wanted of it now, a line each, at most 100; none for
+    /// a new lab, or one that the caller may not use.
+    pub fn differences(&self, spec: &proto::Lab, access: &Access) -> Vec<String> {
+        const MOST: usize = 100;
+        let name = spec.name.parse().ok();
+        let entry = name.and_then(|name: LabName| self.permitted(&name, access).ok());
+        let kept = entry.and_then(|entry| entry.state().record.spec.clone());
+        let before = kept.and_then(|kept| store::decode(&kept).ok());
+        changes::at_most(MOST, before.as_ref(), Some(spec))
     }
 
     /// The desired states that a lab has had, newest first; `generation`: only that one, 0: all.
@@ -267,26 +293,45 @@ impl Manager {
     }
 
     /// Marks a lab for deletion; durable when this returns.
-    pub fn delete(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+    pub fn delete(
+        &self,
+        name: &LabName,
+        expected: &Expected,
+        access: &Access,
+    ) -> Result<proto::LabResource, Error> {
         let entry = match self.permitted(name, access) {
-            Err(Error::Unreadable(_)) => return self.delete_unreadable(name, access),
+            // Nothing is known of it that could be expected.
+            Err(Error::Unreadable(_)) if *expected == Expected::default() => {
+                return self.delete_unreadable(name, access);
+            }
             entry => entry?,
         };
-        entry.change(&self.0.store, |record| record.deleting = true)?;
+        entry.change_if(&self.0.store, expected, |record| record.deleting = true)?;
         entry.report(&self.0.store, Status::deleting);
         entry.command.notify_one();
         Ok(entry.resource())
     }
 
     /// Keeps a change that waits to be confirmed; durable when this returns.
-    pub fn confirm(&self, name: &LabName, access: &Access) -> Result<proto::LabResource, Error> {
+    pub fn confirm(
+        &self,
+        name: &LabName,
+        expected: &Expected,
+        access: &Access,
+    ) -> Result<proto::LabResource, Error> {
         let entry = self.permitted(name, access)?;
         let mut waited = false;
-        entry.change(&self.0.store, |record| {
+        entry.change_if(&self.0.store, expected, |record| {
             waited = record.rollback_us != 0;
             rollback::confirm(record);
         })?;
-        if waited { Ok(entry.resource()) } else { Err(Error::NothingToConfirm(name.clone())) }
+        if waited {
+            // Who watches hears that it stays.
+            entry.report(&self.0.store, |_| ());
+            Ok(entry.resource())
+        } else {
+            Err(Error::NothingToConfirm(name.clone()))
+        }
     }
 
     /// Wakes the lab's actor when its last change is to be put back.
@@ -301,9 +346,15 @@ impl Manager {
 
     /// Stops or starts drift repair; durable when this returns. What is told of the lab from then on was seen
     /// after a start.
-    pub fn pause(&self, name: &LabName, paused: bool, access: &Access) -> Result<proto::LabResource, Error> {
+    pub fn pause(
+        &self,
+        name: &LabName,
+        paused: bool,
+        expected: &Expected,
+        access: &Access,
+    ) -> Result<proto::LabResource, Error> {
         let entry = self.permitted(name, access)?;
-        entry.change(&self.0.store, |record| record.paused = paused)?;
+        entry.change_if(&self.0.store, expected, |record| record.paused = paused)?;
         let told = if paused { |status: &mut Status| status.paused(true) } else { Status::resumed };
         entry.report(&self.0.store, told);
         entry.command.notify_one();

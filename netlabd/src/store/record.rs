@@ -68,6 +68,9 @@ pub struct Record {
     /// What sysctls of nodes were before the lab first set them.
     #[prost(message, repeated, tag = "19")]
     pub sysctls_before: Vec<SysctlBefore>,
+    /// What its maker called the request that made it; empty where that has no name.
+    #[prost(string, tag = "30")]
+    pub request_id: String,
 }
 
 /// A sysctl of a node before the lab first set it.

@@ -1,9 +1,11 @@
 //! The reconciler on the fake kernel: failures at every step, and requests that race.
 
 mod faults;
+mod preconditions;
 mod races;
 mod standing;
 mod unreadable;
+mod watching;
 
 use std::{
     sync::Arc,
@@ -60,16 +62,18 @@ impl Bed {
     }
 
     fn create(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
-        self.manager.create(convert::lab(spec).unwrap(), spec.clone(), &self.access)
+        self.manager.create(convert::lab(spec).unwrap(), spec.clone(), "", &self.access)
     }
 
     fn apply(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
         let lab = convert::lab(spec).unwrap();
-        self.manager.apply(lab, spec.clone(), 0, None, &self.access).map(|(resource, _)| resource)
+        self.manager
+            .apply(lab, spec.clone(), &Expected::default(), None, &self.access)
+            .map(|(resource, _)| resource)
     }
 
     fn delete(&self, name: &LabName) -> Result<proto::LabResource, Error> {
-        self.manager.delete(name, &self.access)
+        self.manager.delete(name, &Expected::default(), &self.access)
     }
 
     fn get(&self, name: &LabName) -> Option<proto::LabResource> {

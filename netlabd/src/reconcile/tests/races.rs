@@ -17,7 +17,7 @@ impl Chance {
 
 /// What may be answered when others do other things at the same time.
 fn is_fair(error: &Error) -> bool {
-    matches!(error, Error::NotFound(_) | Error::Exists(_) | Error::Deleting(_) | Error::Refused(_))
+    matches!(error, Error::NotFound(_) | Error::Exists { .. } | Error::Deleting(_) | Error::Refused(_))
 }
 
 /// One client that does this and that to all labs.
@@ -31,7 +31,7 @@ fn client(bed: &Bed, seed: u64, labs: &[(proto::Lab, proto::Lab)]) {
             2 | 3 => bed.apply(a).map(drop),
             4 => bed.apply(b).map(drop),
             5 | 6 => bed.delete(&name).map(drop),
-            _ => bed.manager.pause(&name, chance.below(2) == 0, &bed.access).map(drop),
+            _ => bed.manager.pause(&name, chance.below(2) == 0, &Expected::default(), &bed.access).map(drop),
         };
         assert!(done.as_ref().err().is_none_or(is_fair), "{done:?}");
         std::thread::sleep(Duration::from_micros(chance.below(4_000) as u64));
@@ -67,8 +67,8 @@ fn settle(bed: &Bed, labs: &[(proto::Lab, proto::Lab)]) {
         let ready = |lab: &proto::LabResource| phase_of(lab) == Phase::Ready && is_current(lab);
         bed.wait(&name_of(spec), |lab| lab.is_none_or(ready));
     }
-    let told =
-        bed.manager.list(&bed.access).into_iter().map(|lab| (lab.name, (lab.uid, lab.generation, lab.spec)));
+    let told = bed.manager.list(&bed.access).into_iter().filter_map(|lab| bed.get(&lab.name.parse().ok()?));
+    let told = told.map(|lab| (lab.name, (lab.uid, lab.generation, lab.spec)));
     let kept = bed.manager.0.store.labs().unwrap();
     let kept = kept.into_iter().map(|(name, record)| {
         (name, (record.uid, record.generation, record.spec.map(|spec| decode(&spec).unwrap())))
@@ -115,7 +115,7 @@ fn a_request_about_a_lab_that_is_just_gone_keeps_nothing_of_it() {
                 let (bed, name) = (&bed, &name);
                 scope.spawn(move || {
                     let mut paused = number == 0;
-                    while let Ok(lab) = bed.manager.pause(name, paused, &bed.access) {
+                    while let Ok(lab) = bed.manager.pause(name, paused, &Expected::default(), &bed.access) {
                         paused = !status(&lab).paused;
                     }
                 });

@@ -53,7 +53,7 @@ impl Bed {
 fn what_differs_in_a_paused_lab_is_told_and_left() {
     let bed = Bed::new();
     let name = bed.ready();
-    bed.manager.pause(&name, true, &bed.access).unwrap();
+    bed.manager.pause(&name, true, &Expected::default(), &bed.access).unwrap();
     bed.break_it(&name);
     bed.wait_for_phase(&name, Phase::Degraded);
     let lab = bed.get(&name).unwrap();
@@ -78,18 +78,18 @@ fn what_differs_in_a_paused_lab_is_told_and_left() {
 fn after_a_resume_ready_is_what_was_seen_since() {
     let bed = Bed::new();
     let name = bed.ready();
-    bed.manager.pause(&name, true, &bed.access).unwrap();
+    bed.manager.pause(&name, true, &Expected::default(), &bed.access).unwrap();
     bed.break_it(&name);
     bed.wait_for_phase(&name, Phase::Degraded);
-    let answer = bed.manager.pause(&name, false, &bed.access).unwrap();
+    let answer = bed.manager.pause(&name, false, &Expected::default(), &bed.access).unwrap();
     assert_ne!(phase_of(&answer), Phase::Ready);
     bed.wait_for_phase(&name, Phase::Ready);
     bed.check(&name);
     assert_eq!(status(&bed.get(&name).unwrap()).drift_repaired, 1);
     // Damage that nobody has told of yet.
-    bed.manager.pause(&name, true, &bed.access).unwrap();
+    bed.manager.pause(&name, true, &Expected::default(), &bed.access).unwrap();
     bed.kernel.damage(&name, "unaddress ns1:eth0");
-    let answer = bed.manager.pause(&name, false, &bed.access).unwrap();
+    let answer = bed.manager.pause(&name, false, &Expected::default(), &bed.access).unwrap();
     assert_ne!(phase_of(&answer), Phase::Ready);
     bed.wait_for_phase(&name, Phase::Ready);
     bed.check(&name);
@@ -126,7 +126,7 @@ fn drift_that_cannot_be_repaired_is_told_for_as_long_as_it_is_there() {
 fn a_change_of_a_paused_lab_is_made_and_its_damage_with_it() {
     let bed = Bed::new();
     let name = bed.ready();
-    bed.manager.pause(&name, true, &bed.access).unwrap();
+    bed.manager.pause(&name, true, &Expected::default(), &bed.access).unwrap();
     bed.break_it(&name);
     bed.wait_for_phase(&name, Phase::Degraded);
     let [(_, after), ..] = changes();

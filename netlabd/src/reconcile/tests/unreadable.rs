@@ -31,7 +31,7 @@ fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
         assert!(refused(bed.manager.get(&name, &bed.access)));
         assert!(refused(bed.create(&a)));
         assert!(refused(bed.apply(&a)));
-        assert!(refused(bed.manager.pause(&name, true, &bed.access)));
+        assert!(refused(bed.manager.pause(&name, true, &Expected::default(), &bed.access)));
         let other = bed
             .policy
             .access(Caller {
@@ -42,7 +42,7 @@ fn a_lab_whose_record_cannot_be_read_is_left_alone_until_it_is_deleted() {
                 remote: None,
             })
             .unwrap();
-        assert!(matches!(bed.manager.delete(&name, &other), Err(Error::Denied(_))));
+        assert!(matches!(bed.manager.delete(&name, &Expected::default(), &other), Err(Error::Denied(_))));
         bed.create(&c).unwrap();
         assert_ne!(bed.manager.first_id(&name_of(&c)).unwrap(), ids, "what runs has its user ids to itself");
         bed.wait_for_phase(&name_of(&c), Phase::Ready);
