@@ -21,13 +21,11 @@ const VITAL: CapabilitySet =
 
 /// Without these something does not work, and says so then:
 /// - `NET_RAW`: captures and ICMP echo on the host;
-/// - `SETUID`, `SETGID`: the id maps of new labs;
-/// - `CHOWN`: the socket's group, terminals and temporary folders of labs' roots;
+/// - `SETUID`, `SETGID`: the id maps of new labs; the group of sockets;
 /// - `DAC_OVERRIDE`: cgroups of labs; the root of cgroup v2 lets not even its owner write.
 const NEEDED: CapabilitySet = CapabilitySet::NET_RAW
     .union(CapabilitySet::SETUID)
     .union(CapabilitySet::SETGID)
-    .union(CapabilitySet::CHOWN)
     .union(CapabilitySet::DAC_OVERRIDE);
 
 /// What netlabd keeps where it has it; `NET_BIND_SERVICE` is for `--listen` below port 1024.

@@ -74,7 +74,7 @@ fn capabilities_filters_and_privileges_are_exactly_these() {
         ("CapAmb", "0000000000000000"),
         ("NoNewPrivs", "1"),
         ("Seccomp", "2"),
-        ("Seccomp_filters", "4"),
+        ("Seccomp_filters", "5"),
     ] {
         assert_eq!(field(&status, name), value, "{name} of a command");
     }

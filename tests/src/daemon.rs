@@ -144,9 +144,9 @@ impl Daemon {
     }
 }
 
-/// What netlabd keeps of root's power, bits of `linux/capability.h`: chown, `dac_override`, setgid, setuid,
+/// What netlabd keeps of root's power, bits of `linux/capability.h`: `dac_override`, setgid, setuid,
 /// `net_bind_service`, `net_broadcast`, `net_admin`, `net_raw`, `sys_admin`.
-pub const KEPT: u64 = 1 | 1 << 1 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 21;
+pub const KEPT: u64 = 1 << 1 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 21;
 
 /// The effective capabilities and the bounding set of a process (`proc_pid_status(5)`).
 pub fn capabilities(pid: u32) -> (u64, u64) {

@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeMap,
-    os::fd::BorrowedFd,
+    fs::File,
+    os::fd::{AsFd, BorrowedFd},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -85,6 +86,9 @@ impl Commands {
             *init = Some(LabInit::ensure(&self.pin(lab), user, cgroup.as_ref()).map_err(failed)?);
         }
         let Some(init) = init.as_ref() else { return Err(Failure::new(lab, "it has no init")) };
+        let rings = self.rings(lab).map_err(|error| {
+            Failure::new(lab, format!("cannot open the budget of its packet rings: {error}"))
+        })?;
         let context = LabContext {
             user,
             ids,
@@ -93,9 +97,18 @@ impl Commands {
             cgroup: cgroup.as_ref(),
             processes: limits.processes,
             tun: limits.tun,
+            rings: rings.as_fd(),
+            ring_limit: limits.rings(),
             pins: &[&self.netns_dir, &self.labs_dir],
         };
         sandbox::spawn(&context, command).map_err(failed)
+    }
+
+    /// Opens a lab's budget of packet rings, anew for each command: its locks are an open file's.
+    fn rings(&self, lab: &LabName) -> std::io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        let directory = self.labs_dir.join(lab.as_str());
+        File::options().write(true).create(true).truncate(false).mode(0o600).open(directory.join("rings"))
     }
 
     fn slot(&self, lab: &LabName) -> Arc<Mutex<Option<LabInit>>> {

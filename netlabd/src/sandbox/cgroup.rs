@@ -26,6 +26,14 @@ pub struct Limits {
     pub tun: bool,
 }
 
+impl Limits {
+    /// MiB of packet rings of all its commands: an eighth of its memory, which does not count them. At least four of
+    /// what libpcap asks for.
+    pub fn rings(self) -> u32 {
+        u32::try_from((self.memory / 8) >> 20).unwrap_or(u32::MAX).max(8)
+    }
+}
+
 /// A lab's cgroup.
 #[derive(Debug)]
 pub struct Cgroup {

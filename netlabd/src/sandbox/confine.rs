@@ -64,9 +64,9 @@ pub(super) fn drop_capabilities() -> Result<(), Failure> {
     keep(KEPT)
 }
 
-/// Drops all capabilities but that to send signals to the lab's processes.
-pub(super) fn keep_kill() -> Result<(), Failure> {
-    keep(CapabilitySet::KILL)
+/// Drops all capabilities but those to send signals to the lab's processes, and to read their memory and descriptors.
+pub(super) fn keep_care() -> Result<(), Failure> {
+    keep(CapabilitySet::KILL.union(CapabilitySet::SYS_PTRACE))
 }
 
 /// Drops all capabilities.

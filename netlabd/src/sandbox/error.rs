@@ -117,6 +117,7 @@ steps! {
     Streams = 36 "make the command's streams",
     Kill = 37 "send a signal to the command",
     Terminal = 38 "open a terminal",
+    Rings = 39 "bound the lab's packet rings",
     EndProcesses = 60 "end the node's processes",
 }
 
@@ -174,7 +175,7 @@ fn advice(step: Step, errno: Errno) -> &'static str {
         (Step::Unshare, Errno::NOSPC | Errno::USERS) => {
             ": a limit user.max_{mnt,ipc,uts}_namespaces is reached, raise it with sysctl"
         }
-        (Step::Terminal, Errno::NOSPC) => {
+        (Step::Terminal, Errno::NOSPC | Errno::AGAIN) => {
             ": all terminals of the kernel are in use; end shells, raise kernel.pty.max, or run the command without one (-T)"
         }
         (Step::ReadOnly | Step::Mount, Errno::NOSYS) => ": the kernel lacks mount_setattr(2), Linux 5.12",
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_step_survives_the_wire() {
-        for code in 1..=38 {
+        for code in 1..=39 {
             assert_eq!(Step::from_code(code).map(|step| step as i32), Some(code));
         }
         assert_eq!(Step::from_code(0), None);

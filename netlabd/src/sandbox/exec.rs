@@ -61,6 +61,10 @@ pub struct LabContext<'a> {
     pub processes: u32,
     /// Whether the command may make tun and tap interfaces, by the host's /dev/net/tun.
     pub tun: bool,
+    /// The file whose locks are the lab's budget of packet rings, opened for this command alone.
+    pub rings: BorrowedFd<'a>,
+    /// That budget in MiB.
+    pub ring_limit: u32,
     /// Mount points that hold pins (`--netns-dir`, `<runtime-dir>/labs`): the command's mount namespace
     /// lets go of them, or a shell in one lab would keep the nodes of another alive.
     pub pins: &'a [&'a Path],
@@ -97,18 +101,19 @@ pub struct Child {
 
 /// Runs a command in a node. Blocks until it is about to be executed, a few milliseconds.
 pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
-    let (theirs, ours) =
-        streams::make(command.streams, lab.ids).map_err(|errno| Step::Streams.errno(errno))?;
+    let kind = command.streams;
     let spec = spec(lab, command).store().map_err(|errno| Step::StartHelper.errno(errno))?;
     let procs = lab.cgroup.map(Cgroup::procs).transpose()?;
     let mut helper = fork_helper()?;
-    let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network];
-    fds.extend(theirs.iter().map(AsFd::as_fd));
+    let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network, lab.rings];
     fds.extend(procs.as_ref().map(AsFd::as_fd));
     helper.send(b"run", &fds)?;
     let (pid, fds) = helper.done()?;
-    let [stdin, stdout, stderr] = ours;
-    let terminal = fds.into_iter().next();
+    let mut fds = fds.into_iter();
+    let (terminal, [stdin, stdout, stderr]) = match kind {
+        Streams::Terminal(_) => (fds.next(), [None, None, None]),
+        Streams::Pipes | Streams::Detached => (None, [fds.next(), fds.next(), fds.next()]),
+    };
     let window = terminal.as_ref().map(OwnedFd::try_clone).transpose();
     let window = window.map_err(|_| Step::Streams.errno(Errno::MFILE))?;
     let pid = pid.unsigned_abs();
@@ -145,6 +150,7 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
         root: lab.ids.base,
         processes: lab.processes,
         tun: lab.tun,
+        rings: lab.ring_limit,
         unmount: lab.pins.iter().map(|path| path.display().to_string()).collect(),
     }
 }
@@ -162,7 +168,7 @@ impl Child {
         self.pid
     }
 
-    /// The process that watches over it, as the daemon's process namespace numbers it. It ends with the command.
+    /// The process that watches over it, as the daemon's process namespace numbers it. It ends with the last process of the command.
     pub fn monitor(&self) -> u32 {
         self.helper.pid()
     }

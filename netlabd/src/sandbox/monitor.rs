@@ -4,7 +4,7 @@
 //! The order of [`become_command`] is what keeps the host safe; see each step's comment.
 
 use std::os::{
-    fd::{AsFd, OwnedFd},
+    fd::{AsFd, BorrowedFd, OwnedFd},
     unix::process::CommandExt,
 };
 
@@ -25,9 +25,10 @@ use super::{
     error::Step,
     mounts,
     namespace::{enter, unshare},
+    rings::{self, Rings},
     seccomp,
     spec::Spec,
-    streams::{self, WindowSize},
+    streams::{self, Ends, Streams, WindowSize},
 };
 
 /// How long a command whose user has gone may take to end by itself, in ms: after SIGHUP, after SIGTERM.
@@ -37,15 +38,13 @@ const GRACE: [(Signal, i64); 2] = [(Signal::HUP, 500), (Signal::TERM, 1500)];
 struct Request {
     spec: Spec,
     user: OwnedFd,
-    /// None where they are a terminal.
-    streams: Option<[OwnedFd; 3]>,
     procs: Option<OwnedFd>,
 }
 
 /// Helper's task: run a command and watch over it.
 pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
     let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
-    let (request, [network, processes]) = unpack(packet)?;
+    let (request, [network, processes, rings]) = unpack(packet)?;
     let detached = request.spec.detached;
     // One that stays counts like the command, and where the lab is full there is no room for either. One that has
     // a client joins after the fork: into a lab that is full an exec must lead, to make room.
@@ -56,18 +55,24 @@ pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
     // wherever a process id leads, and the child has one from its first moment.
     enter(&network, LinkNameSpaceType::Network).at(Step::EnterNetworkNamespace)?;
     enter(&processes, LinkNameSpaceType::ProcessID).at(Step::EnterProcessNamespace)?;
+    let (mut rings, theirs) = Rings::new(rings, request.spec.rings)?;
     let Some(child) = fork().at(Step::Fork)? else {
-        let Err(failure) = become_command(channel, request);
+        let Err(failure) = become_command(channel, request, theirs);
         finish(channel, Err(failure));
         std::process::exit(exit_code(failure));
     };
-    drop((network, processes));
+    drop((network, processes, theirs));
     if let Err(failure) = become_monitor(&request) {
         kill_process(child, Signal::KILL).ok();
         return Err(failure);
     }
     drop(request);
-    watch(channel, child, detached)
+    watch(channel, child, detached, &mut rings)?;
+    // Who waits for the command's end knows it by now. Processes that it left behind may have rings.
+    while rings.source().is_some() {
+        wait(&[], &mut rings)?;
+    }
+    Ok(())
 }
 
 /// Joins the lab's cgroup, where there is one.
@@ -75,23 +80,22 @@ fn join(procs: Option<&OwnedFd>) -> Result<(), Failure> {
     procs.map_or(Ok(()), |procs| rustix::io::write(procs, b"0").at(Step::JoinCgroup).map(drop))
 }
 
-/// Gives up all power but that over the lab's processes, for whom this one counts from now on: however many
+/// Gives up all power but that over the lab's processes, to signal them and to read what they ask for, for whom this one counts from now on: however many
 /// commands run, they cost the lab and not the service. No process of the lab sees it: it is in the host's process
 /// namespace, and not dumpable.
 fn become_monitor(request: &Request) -> Result<(), Failure> {
     join(request.procs.as_ref())?;
     enter(&request.user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
     confine::become_lab_root()?;
-    confine::keep_kill()
+    confine::keep_care()
 }
 
-fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 2]), Failure> {
+fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 3]), Failure> {
     let mut fds = packet.fds.into_iter();
     let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
     let spec = Spec::load(next()?).at(Step::Talk)?;
-    let (user, processes, network) = (next()?, next()?, next()?);
-    let streams = if spec.terminal { None } else { Some([next()?, next()?, next()?]) };
-    Ok((Request { spec, user, streams, procs: fds.next() }, [network, processes]))
+    let (user, processes, network, rings) = (next()?, next()?, next()?, next()?);
+    Ok((Request { spec, user, procs: fds.next() }, [network, processes, rings]))
 }
 
 /// What a shell answers for the same failure.
@@ -104,9 +108,13 @@ fn exit_code((step, errno): Failure) -> i32 {
 }
 
 /// Turns the forked child into the command. Returns only on failure.
-fn become_command(channel: &Channel, request: Request) -> Result<std::convert::Infallible, Failure> {
-    let Request { spec, user, streams, procs } = request;
-    prepare_process(streams.as_ref(), procs.as_ref())?;
+fn become_command(
+    channel: &Channel,
+    request: Request,
+    monitor: OwnedFd,
+) -> Result<std::convert::Infallible, Failure> {
+    let Request { spec, user, procs } = request;
+    prepare_process(procs.as_ref())?;
     // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
@@ -118,14 +126,15 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
         // The change of identity has cleared it.
         set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Identity)?;
     }
-    // By now it is the lab's root who opens it, and whose it is.
-    let master = spec.terminal.then(|| open_terminal(&spec)).transpose()?;
+    // By now it is the lab's root who makes them, and whose they are.
+    let ours = open_streams(&spec)?;
     confine::limit_resources(spec.processes)?;
     confine::drop_capabilities()?;
+    rings::hand_over(monitor)?;
     seccomp::install()?;
     rustix::process::chdir(spec.working_directory.as_str()).at(Step::WorkingDirectory)?;
-    let master: Vec<_> = master.iter().map(AsFd::as_fd).collect();
-    done(channel, rustix::process::getpid().as_raw_nonzero().get(), &master)?;
+    let ends: Vec<_> = ours.iter().map(AsFd::as_fd).collect();
+    done(channel, rustix::process::getpid().as_raw_nonzero().get(), &ends)?;
     // At exec, so that a failing exec can still be reported.
     close_range(3, libc::CLOSE_RANGE_CLOEXEC).at(Step::Execute)?;
     let program = spec.args.first().ok_or((Step::Execute, Errno::INVAL))?;
@@ -135,46 +144,49 @@ fn become_command(channel: &Channel, request: Request) -> Result<std::convert::I
     Err(command.exec()).at(Step::Execute)
 }
 
-/// Signals, session, streams, cgroup: what needs no namespace.
-fn prepare_process(streams: Option<&[OwnedFd; 3]>, procs: Option<&OwnedFd>) -> Result<(), Failure> {
+/// Signals, session, cgroup: what needs no namespace.
+fn prepare_process(procs: Option<&OwnedFd>) -> Result<(), Failure> {
     default_signals();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Lab processes go first when memory is short. Not vital. They cannot lower it: their /proc is read-only.
     std::fs::write("/proc/self/oom_score_adj", "500").ok();
     join(procs)?;
-    rustix::process::setsid().at(Step::Session)?;
-    streams.map_or(Ok(()), |[stdin, stdout, stderr]| use_streams([stdin, stdout, stderr]))
+    rustix::process::setsid().at(Step::Session).map(drop)
 }
 
-/// Makes three descriptors standard input, output and error.
-fn use_streams([stdin, stdout, stderr]: [&OwnedFd; 3]) -> Result<(), Failure> {
-    rustix::stdio::dup2_stdin(stdin).at(Step::Streams)?;
-    rustix::stdio::dup2_stdout(stdout).at(Step::Streams)?;
-    rustix::stdio::dup2_stderr(stderr).at(Step::Streams)
-}
-
-/// Opens the command's terminal, which becomes its streams and controls its session; answers the daemon's side.
-fn open_terminal(spec: &Spec) -> Result<OwnedFd, Failure> {
+/// Makes the command's streams, of which a terminal controls its session too; answers the daemon's ends.
+fn open_streams(spec: &Spec) -> Result<Vec<OwnedFd>, Failure> {
     let characters = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
-    let size = WindowSize { rows: characters(spec.rows), columns: characters(spec.columns) };
-    let (master, slave) = streams::terminal(size).at(Step::Terminal)?;
-    use_streams([&slave, &slave, &slave])?;
-    rustix::process::ioctl_tiocsctty(&slave).at(Step::Session)?;
-    Ok(master)
+    let (kind, step) = match spec {
+        Spec { terminal: true, rows, columns, .. } => {
+            let size = WindowSize { rows: characters(*rows), columns: characters(*columns) };
+            (Streams::Terminal(size), Step::Terminal)
+        }
+        Spec { detached: true, .. } => (Streams::Detached, Step::Streams),
+        _ => (Streams::Pipes, Step::Streams),
+    };
+    let Ends { theirs: [stdin, stdout, stderr], ours } = streams::make(kind).at(step)?;
+    rustix::stdio::dup2_stdin(&stdin).at(step)?;
+    rustix::stdio::dup2_stdout(&stdout).at(step)?;
+    rustix::stdio::dup2_stderr(&stderr).at(step)?;
+    if spec.terminal {
+        rustix::process::ioctl_tiocsctty(&stdin).at(Step::Session)?;
+    }
+    Ok(ours)
 }
 
 /// Passes signals on until the command ends, and reports how. Once the daemon has closed the channel,
 /// the command has to end, unless it is detached. Even then the monitor stays to reap it: orphans of
 /// another process namespace go to the host's init, and in a container that may be one that does not reap.
-fn watch(channel: &Channel, child: Pid, detached: bool) -> Result<(), Failure> {
+fn watch(channel: &Channel, child: Pid, detached: bool, rings: &mut Rings) -> Result<(), Failure> {
     let process = pidfd_open(child, PidfdFlags::empty()).at(Step::Wait)?;
     let mut listening = true;
     loop {
-        let mut ready = [PollFd::new(&process, PollFlags::IN), PollFd::new(channel, PollFlags::IN)];
-        let watched = if listening { 2 } else { 1 };
-        rustix::io::retry_on_intr(|| poll(&mut ready[..watched], None)).at(Step::Wait)?;
-        if !ready[0].revents().is_empty() {
-            break;
+        let both = [process.as_fd(), channel.as_fd()];
+        match wait(if listening { &both } else { &both[..1] }, rings)?[..] {
+            [true, ..] => break,
+            [_, true] => {}
+            _ => continue,
         }
         match channel.receive() {
             Ok(Some(packet)) => {
@@ -202,6 +214,23 @@ fn watch(channel: &Channel, child: Pid, detached: bool) -> Result<(), Failure> {
     // Fails when the daemon has closed the channel.
     channel.report(report, &[]).ok();
     Ok(())
+}
+
+/// Waits until one of these is ready, and answers which; or there is something to do about rings, which is done.
+fn wait(fds: &[BorrowedFd<'_>], rings: &mut Rings) -> Result<Vec<bool>, Failure> {
+    const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let limit = rings.are_there().then_some(LOOK);
+    let all = fds.iter().copied().chain(rings.source());
+    let mut all: Vec<_> = all.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)).collect();
+    rustix::io::retry_on_intr(|| poll(&mut all, limit.as_ref())).at(Step::Wait)?;
+    let mut events: Vec<_> = all.iter().map(PollFd::revents).collect();
+    let asked = events.split_off(fds.len()).pop();
+    let idle = events.iter().all(PollFlags::is_empty);
+    match asked {
+        Some(asked) if idle || !asked.is_empty() => rings.work(asked),
+        _ => {}
+    }
+    Ok(events.iter().map(|events| !events.is_empty()).collect())
 }
 
 /// Ends the command's process group: politely first, then for sure.

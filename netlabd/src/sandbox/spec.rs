@@ -57,6 +57,9 @@ pub(super) struct Spec {
     /// Whether it may open /dev/net/tun.
     #[prost(bool, tag = "14")]
     pub(super) tun: bool,
+    /// MiB of packet rings in all of the lab.
+    #[prost(uint32, tag = "15")]
+    pub(super) rings: u32,
 }
 
 impl Spec {

@@ -1,16 +1,14 @@
-//! A command's standard streams: pipes or a terminal that the daemon makes, never the caller's own.
+//! A command's standard streams: pipes or a terminal that netlabd makes, never the caller's own.
 
 use std::os::fd::OwnedFd;
 
 use rustix::{
-    fs::{Gid, Mode, OFlags, Uid, fchown, open},
+    fs::{Mode, OFlags, open},
     io::Errno,
     pipe::{PipeFlags, pipe_with},
     pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt},
     termios::{Winsize, tcsetwinsize},
 };
-
-use super::namespace::IdRange;
 
 /// Size of a terminal in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,37 +30,36 @@ pub enum Streams {
     Detached,
 }
 
-/// The daemon's ends: standard input, output, error.
-pub(super) type Ours = [Option<OwnedFd>; 3];
+/// Both ends of a command's streams.
+pub(super) struct Ends {
+    /// Standard input, output and error.
+    pub(super) theirs: [OwnedFd; 3],
+    /// What the daemon gets: the other ends of three pipes, a terminal's other side, or nothing.
+    pub(super) ours: Vec<OwnedFd>,
+}
 
-/// Makes both ends of the command's streams. The lab's root owns them, so that the command can open
-/// them again as /dev/stdout. A terminal is not made here, but where the command is; see [`terminal`].
-pub(super) fn make(kind: Streams, ids: IdRange) -> Result<(Vec<OwnedFd>, Ours), Errno> {
-    let give = |fd: &OwnedFd| fchown(fd, Some(Uid::from_raw(ids.base)), Some(Gid::from_raw(ids.base)));
+/// Makes the streams, by the lab's root in the command's own view: they are his, so that the command can open them again as
+/// /dev/stdout or /dev/tty, and count for the lab.
+pub(super) fn make(kind: Streams) -> Result<Ends, Errno> {
     match kind {
         Streams::Pipes => {
             let pipe = || pipe_with(PipeFlags::CLOEXEC);
             let ((stdin, write), (out, stdout), (err, stderr)) = (pipe()?, pipe()?, pipe()?);
-            let theirs = vec![stdin, stdout, stderr];
-            theirs.iter().try_for_each(give)?;
-            Ok((theirs, [Some(write), Some(out), Some(err)]))
+            Ok(Ends { theirs: [stdin, stdout, stderr], ours: vec![write, out, err] })
         }
-        Streams::Terminal(_) => Ok((Vec::new(), [None, None, None])),
+        Streams::Terminal(size) => {
+            let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+            let master = openpt(flags)?;
+            unlockpt(&master)?;
+            resize(&master, size)?;
+            let slave = || ioctl_tiocgptpeer(&master, flags);
+            Ok(Ends { theirs: [slave()?, slave()?, slave()?], ours: vec![master] })
+        }
         Streams::Detached => {
             let null = || open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
-            Ok((vec![null()?, null()?, null()?], [None, None, None]))
+            Ok(Ends { theirs: [null()?, null()?, null()?], ours: Vec::new() })
         }
     }
-}
-
-/// Opens a terminal of the command's own `/dev/pts`: the daemon's side and the command's, which belongs to who calls.
-pub(super) fn terminal(size: WindowSize) -> Result<(OwnedFd, OwnedFd), Errno> {
-    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let master = openpt(flags)?;
-    unlockpt(&master)?;
-    resize(&master, size)?;
-    let slave = ioctl_tiocgptpeer(&master, flags)?;
-    Ok((master, slave))
 }
 
 /// Sets a terminal's size; its foreground process group gets SIGWINCH.

@@ -118,6 +118,7 @@ impl TestLab {
     }
 
     pub(crate) fn context<T>(&self, f: impl FnOnce(&LabContext<'_>) -> T) -> T {
+        let budget = std::fs::File::create(scratch().join("rings")).unwrap();
         f(&LabContext {
             user: &self.user,
             ids: IDS,
@@ -126,6 +127,8 @@ impl TestLab {
             cgroup: self.cgroup.as_ref(),
             processes: 512,
             tun: self.tun,
+            rings: budget.as_fd(),
+            ring_limit: 8,
             pins: &[Path::new("/run/netns")],
         })
     }

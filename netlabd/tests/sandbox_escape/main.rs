@@ -65,6 +65,7 @@ fn attempt(name: &str) -> i32 {
     let probe = match name {
         "nothing" => Some((|| Ok(())) as fn() -> io::Result<()>),
         "refused" => Some((|| Err(io::ErrorKind::PermissionDenied.into())) as fn() -> io::Result<()>),
+        "ring" => Some(sockets::some_ring as fn() -> io::Result<()>),
         "terminals" => Some(sockets::some_terminals as fn() -> io::Result<()>),
         _ => probes().into_iter().find(|probe| probe.0 == name).map(|probe| probe.1),
     };
@@ -82,6 +83,7 @@ fn suite() {
     let decoys = Decoys::new();
     assert_eq!(decoys.in_lab("nothing").0, 0, "the lab can run a probe");
     assert_eq!(decoys.in_lab("refused").0, 1, "the lab can report a refusal");
+    assert_eq!(decoys.in_lab("ring").0, 0, "the lab can make a packet ring");
     assert_eq!(decoys.in_lab("terminals").0, 0, "the lab can open a few terminals");
     assert_eq!(decoys.in_lab("unknown").0, 2);
     println!("{:<44} {:<12} {:<12}", "probe", "host root", "lab root");

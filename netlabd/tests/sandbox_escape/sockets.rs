@@ -4,7 +4,7 @@ use std::{
     fs::{File, OpenOptions},
     io,
     os::{
-        fd::AsRawFd,
+        fd::{AsRawFd, FromRawFd, OwnedFd},
         linux::net::SocketAddrExt,
         unix::{
             fs::OpenOptionsExt,
@@ -43,6 +43,13 @@ pub(crate) const PROBES: &[Probe] = &[
         })
         .map(drop)
     }),
+    // Memory of the kernel that no cgroup counts.
+    ("make a packet ring of 64 MiB", || ring(libc::PACKET_RX_RING, 64).map(drop)),
+    ("make a packet ring of 64 MiB to send", || ring(libc::PACKET_TX_RING, 64).map(drop)),
+    ("make packet rings of 32 MiB together", || {
+        let rings: io::Result<Vec<_>> = (0..16).map(|_| ring(libc::PACKET_RX_RING, 2)).collect();
+        rings.map(drop)
+    }),
     ("take a terminal of the host's", || {
         if terminals(1)?.contains(&std::env::var("DECOY_TERMINALS").unwrap()) {
             return Ok(());
@@ -73,6 +80,34 @@ fn reach(namespace: &str) -> io::Result<()> {
 fn family(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<()> {
     // SAFETY: no pointers.
     check(unsafe { libc::syscall(libc::SYS_socket, family, kind, protocol) }).map(drop)
+}
+
+/// A packet ring as libpcap makes it.
+pub(crate) fn some_ring() -> io::Result<()> {
+    ring(libc::PACKET_RX_RING, 2).map(drop)
+}
+
+/// Makes a packet socket with a ring of so many MiB.
+fn ring(name: libc::c_int, mib: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers, and a new descriptor that nobody else owns.
+    let socket = unsafe {
+        let fd = check(libc::syscall(libc::SYS_socket, libc::AF_PACKET, libc::SOCK_RAW, 0))?;
+        OwnedFd::from_raw_fd(fd.try_into().map_err(io::Error::other)?)
+    };
+    // `struct tpacket_req`: size of a block, blocks, size of a frame, frames.
+    let request = [1 << 20, mib, 2048, mib * 512];
+    // SAFETY: a request of the size that is stated.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_setsockopt,
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            name,
+            request.as_ptr(),
+            size_of_val(&request),
+        )
+    })?;
+    Ok(socket)
 }
 
 /// As many as each command may have.
