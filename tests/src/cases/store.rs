@@ -59,7 +59,7 @@ fn full_disk() {
     let changed = named(&host, "kept", "changed");
     let _ = host.ctl(&["apply-lab", &changed]).code(1).complains("is full");
     let lab = host.lab("kept");
-    assert_eq!((lab["generation"].as_str(), lab["spec"]["description"].as_str()), (Some("1"), None));
+    assert_eq!((lab["generation"].as_str(), lab["spec"]["description"].as_str()), (Some("1"), Some("")));
 
     // What is there is looked after, and can be deleted.
     for _ in 0..3 {

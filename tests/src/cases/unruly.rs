@@ -29,11 +29,11 @@ name: up
 nodes:
   n:
     interfaces:
-      eth0: { addresses: [10.9.0.2/24] }
+      eth0: { addresses: [198.51.100.2/24] }
       eth1: { addresses: [10.8.0.1/24] }
-    routes: [ { to: default, via: 10.9.0.1 } ]
+    routes: [ { to: default, via: 198.51.100.1 } ]
   m: { interfaces: { eth0: { addresses: [10.8.0.2/24] } } }
-host: { interfaces: { lab0: { addresses: [10.9.0.1/24] } } }
+host: { interfaces: { lab0: { addresses: [198.51.100.1/24] } } }
 links:
   - endpoints: [\"n:eth0\", \"host:lab0\"]
   - endpoints: [\"n:eth1\", \"m:eth0\"]
@@ -64,8 +64,8 @@ fn holds(host: &TestHost, script: &str) -> bool {
 /// What the lab file says is there again.
 fn whole_again(host: &TestHost) {
     wait_until("the lab is whole again", LIMIT, || {
-        holds(host, "ip -n up.n route | grep -q '^default via 10.9.0.1 dev eth0'")
-            && holds(host, "ip -br addr show up dev lab0 | grep -q 10.9.0.1/24")
+        holds(host, "ip -n up.n route | grep -q '^default via 198.51.100.1 dev eth0'")
+            && holds(host, "ip -br addr show up dev lab0 | grep -q 198.51.100.1/24")
             && holds(host, "ip -n up.n -br addr show up dev eth1 | grep -q 10.8.0.1/24")
             && ALICE
                 .ctl(host, &["apply-lab", "--dry-run", &host.scratch("up.yaml").display().to_string()])

@@ -134,7 +134,7 @@ fn sysctl_texts() {
         ),
         (
             r#""net/ipv6/ip6frag_low_thresh":"-1""#,
-            r#"nodes.n.sysctls["net/ipv6/ip6frag_low_thresh"]: the key "net/ipv6/ip6frag_low_thresh" is not a sysctl of a network namespace; only net.* can be set"#,
+            r#"nodes.n.sysctls["net/ipv6/ip6frag_low_thresh"]: "net/ipv6/ip6frag_low_thresh" is not a sysctl of a network namespace; only net.* can be set"#,
         ),
         (
             r#""net.ipv6.ip6frag_low_thresh":"-1""#,
