@@ -7,6 +7,7 @@
 # make faults  the tests of faults, each kind of damage REPEAT=8 times, and random work for SOAK_SECONDS=300; writes the
 #              run into docs/faults.md (about 20 minutes)
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
+# make classroom 20 members' labs try all at once while others work, under User-mode Linux; the figures of docs/abuse.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
 #              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
@@ -21,7 +22,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak outcome faults abuse test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak outcome faults abuse classroom test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -64,6 +65,11 @@ abuse: build
 		abuse:: unruly:: bounds::a_fork_bomb nodes::processes_end_with_the_lab >$(TARGET)/abuse.log || \
 		{ cat $(TARGET)/abuse.log; false; }
 	grep '^| ' $(TARGET)/abuse.log
+
+classroom: build
+	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground uml classroom:: >$(TARGET)/classroom.log || \
+		{ cat $(TARGET)/classroom.log; false; }
+	grep '^| \|^[0-9]* labs: ' $(TARGET)/classroom.log
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

@@ -70,7 +70,7 @@ impl Cgroups {
         let service = own.strip_suffix("/netlabd").map(|service| root.join(service));
         let given = service.into_iter().chain([root.join(GIVEN)]).find(|cgroup| delegated(cgroup));
         if let Some(parent) = given {
-            return enable(&parent).map(|()| Self { parent, own: false });
+            return vacate(&parent).and_then(|()| enable(&parent)).map(|()| Self { parent, own: false });
         }
         if Path::new(SYSTEMD).is_dir() {
             return Err("the tree of cgroups is systemd's, which has given none to labs (systemctl start netlab-labs.service)".into());
@@ -216,7 +216,21 @@ fn delegated(cgroup: &Path) -> bool {
     })
 }
 
-/// Hands the two controllers down to a cgroup's children.
+/// Puts the process that keeps a given cgroup alive (systemd takes an empty one away) into one below it: a cgroup that
+/// hands controllers down has no processes of its own (cgroups(7), "no internal processes").
+fn vacate(cgroup: &Path) -> Result<(), String> {
+    let failed = |e: io::Error| format!("cannot move what keeps {}: {e}", cgroup.display());
+    let keepers = fs::read_to_string(cgroup.join("cgroup.procs")).map_err(failed)?;
+    let below = cgroup.join("keeper");
+    for keeper in keepers.lines() {
+        make(&below).map_err(failed)?;
+        fs::write(below.join("cgroup.procs"), keeper).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Hands the two controllers down to a cgroup's children, and `cpu` where it is there: then labs share the processors
+/// evenly, and all of them together weigh no more than the host's other groups do.
 fn enable(cgroup: &Path) -> Result<(), String> {
     let read = |file: &str| fs::read_to_string(cgroup.join(file)).unwrap_or_default();
     let has = |list: &str, name| list.split_whitespace().any(|word| word == name);
@@ -229,6 +243,10 @@ fn enable(cgroup: &Path) -> Result<(), String> {
             fs::write(cgroup.join("cgroup.subtree_control"), format!("+{name}"))
                 .map_err(|e| format!("cannot enable {name} in {}: {e}", cgroup.display()))?;
         }
+    }
+    if has(&there, "cpu") && !has(&enabled, "cpu") {
+        // Refused where realtime processes run (admin-guide/cgroup-v2, "CPU"); labs do without.
+        fs::write(cgroup.join("cgroup.subtree_control"), "+cpu").unwrap_or_default();
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod bounds;
 mod by_hand;
 mod captures;
+mod classroom;
 mod client;
 mod concurrency;
 mod drift;
@@ -92,6 +93,7 @@ pub fn all() -> Vec<Test> {
         nodes::TESTS,
         exec::TESTS,
         captures::TESTS,
+        classroom::TESTS,
         history::TESTS,
         host_ranges::TESTS,
         inside::TESTS,
