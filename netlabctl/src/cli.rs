@@ -1,5 +1,6 @@
 //! The command line.
 
+mod examples;
 mod extcap;
 mod remote;
 
@@ -9,12 +10,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use self::{
+    examples::{command, parse},
     extcap::Extcap,
     remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where},
 };
 use crate::duration;
 
-/// Thin client for netlabd: make, check, change and delete network labs.
+/// Network labs out of plain Linux: make, check, change and delete them. Client of netlabd.
 ///
 /// Exit codes: 0 done; 1 the daemon refused or failed; 2 usage or an invalid lab file; 3 no daemon
 /// reached; 4 not found; 5 exists or conflicts; 6 not permitted; 7 a check failed; 8 --dry-run found
@@ -22,9 +24,6 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) place: Where,
-
     /// How results are written. json and yaml are stable; junit is for check-lab.
     #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Table)]
     pub(crate) output: Output,
@@ -32,6 +31,9 @@ pub(crate) struct Cli {
     /// When states and changes have colours.
     #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Color::Auto)]
     pub(crate) color: Color,
+
+    #[command(flatten)]
+    pub(crate) place: Where,
 
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -171,7 +173,7 @@ pub(crate) struct GetLab {
     /// Name of the lab.
     pub(crate) name: String,
     /// Print the lab file of this generation instead, as apply-lab takes it.
-    #[arg(long, value_name = "GENERATION", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "GENERATION", value_parser = generation)]
     pub(crate) revision: Option<u64>,
 }
 
@@ -262,7 +264,7 @@ pub(crate) struct ApplyLab {
     #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
     pub(crate) rollback_after: Option<std::time::Duration>,
     /// Refuse unless the lab is of this generation.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "GENERATION", value_parser = generation)]
     pub(crate) expected_generation: Option<u64>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
@@ -421,6 +423,11 @@ pub(crate) enum GraphFormat {
     Svg,
     /// A page with the picture.
     Html,
+}
+
+fn generation(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected the number of a generation, as get-lab shows it".to_owned())
 }
 
 fn environment(text: &str) -> Result<(String, String), String> {

@@ -6,6 +6,7 @@ use tonic::{Code, Status};
 use crate::{
     client::Client,
     error::{Failure, exit_code, reason},
+    labfile::LabFile,
     suggest::nearest,
 };
 
@@ -15,6 +16,12 @@ const PAGE: u32 = 1000;
 /// Turns a status into a failure. Where it says that `lab` or one of `nodes` does not exist, the
 /// daemon is asked for the names that do.
 pub(crate) async fn explain(client: &Client, status: Status, lab: &str, nodes: &[&str]) -> Failure {
+    if status.code() == Code::InvalidArgument && std::path::Path::new(lab).is_file() {
+        let of = LabFile::read(lab).map(|file| file.lab.name);
+        let name =
+            of.map_or_else(|_| "a lab's name is wanted".to_owned(), |name| format!("its lab is {name}"));
+        return Failure::new(exit_code(&status), format!("{lab} is a file; {name}"));
+    }
     if status.code() != Code::NotFound || status.message().contains("did you mean") {
         return status.into();
     }

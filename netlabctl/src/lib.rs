@@ -27,8 +27,6 @@ mod watch;
 
 use std::{env, ffi::OsString, io::Write as _, path::Path, process::ExitCode};
 
-use clap::Parser as _;
-
 use cli::{Cli, Command, Where};
 use error::{EXEC_FAILED, FAILED, Failure};
 
@@ -38,7 +36,7 @@ const EXTCAP: &str = "netlab-extcap";
 /// The program: reads the command line, and answers with its exit code.
 pub fn main() -> ExitCode {
     complete::answer();
-    let cli = match Cli::try_parse_from(command_line()) {
+    let cli = match cli::parse(command_line()) {
         Ok(cli) => cli,
         Err(error) => {
             let error = usage::corrected(error);

@@ -20,6 +20,8 @@ fn schema() -> Value {
     define(&lab, &mut definitions);
     let mut root = Map::new();
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    // A name, not a place: nothing has to be fetched.
+    root.insert("$id".to_owned(), json!("urn:netlab:v1:lab-file"));
     root.insert("title".to_owned(), json!("netlab lab file"));
     root.insert("$ref".to_owned(), json!("#/$defs/Lab"));
     root.insert("$defs".to_owned(), Value::Object(definitions));

@@ -125,7 +125,11 @@ impl Wait {
             event = self.watch.next() => event,
             () = sleep_until(self.deadline) => return Err(self.late(goes_on)),
             _ = interrupted => {
-                let message = format!("lab {}: stopped waiting; {goes_on}", self.name);
+                let name = &self.name;
+                let message = format!(
+                    "interrupted: lab {name}: {goes_on}; follow it by netlabctl watch-lab {name}, or end it by \
+                     netlabctl delete-lab {name}"
+                );
                 return Err(Failure::new(INTERRUPTED, message));
             }
         };

@@ -13,20 +13,21 @@ pub(crate) struct Where {
         long,
         help = "unix:///path, https://host[:port] or ssh://[user@]host[:port]; also NETLAB_HOST",
         global = true,
+        hide = true,
         value_name = "URL"
     )]
     pub(crate) host: Option<String>,
     /// A context of ~/.config/netlab/config.toml, see `netlabctl context`; also `NETLAB_CONTEXT`.
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// For https: the certificate that says who you are (PEM); also `NETLAB_CERT`.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
     /// For https: its key (PEM); also `NETLAB_KEY`.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) tls_key: Option<PathBuf>,
     /// For https: certificates of the authority that says who the daemon is (PEM); also `NETLAB_CA`.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, hide = true, value_name = "FILE")]
     pub(crate) tls_ca: Option<PathBuf>,
 }
 

@@ -22,17 +22,25 @@ pub(super) fn run(options: &Where, format: Output, verb: Verb) -> Result<u8, Fai
     let config = Config::read()?;
     match verb {
         Verb::List => list(&config, format)?,
-        Verb::Use(args) if args.name == DEFAULT => config.change(|document| {
-            document.remove("current");
-        })?,
+        Verb::Use(args) if args.name == DEFAULT => {
+            config.change(|document| {
+                document.remove("current");
+            })?;
+            output::line("this machine's daemon is the current one")?;
+        }
         Verb::Use(args) => {
             known(&config, &args.name)?;
             config.change(|document| document["current"] = value(&args.name))?;
+            output::line(&format!("context {} is the current one", args.name))?;
         }
-        Verb::Set(args) => set(&config, options, &args.name)?,
+        Verb::Set(args) => {
+            set(&config, options, &args.name)?;
+            output::line(&format!("context {0} is set; use it: netlabctl context use {0}", args.name))?;
+        }
         Verb::Remove(args) => {
             known(&config, &args.name)?;
             config.change(|document| file::remove(document, &args.name))?;
+            output::line(&format!("context {} is removed", args.name))?;
         }
     }
     Ok(DONE)

@@ -1,10 +1,8 @@
 //! `help`: what `--help` says.
 
-use clap::CommandFactory as _;
-
 use super::DONE;
 use crate::{
-    cli::Cli,
+    cli,
     error::{Failure, USAGE},
     output,
     suggest::nearest,
@@ -12,7 +10,7 @@ use crate::{
 
 /// Prints the help of a command, of the program without one.
 pub(super) fn run(words: &[String]) -> Result<u8, Failure> {
-    let mut root = Cli::command();
+    let mut root = cli::command();
     root.build();
     let mut command = &mut root;
     for word in words {

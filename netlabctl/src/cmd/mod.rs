@@ -37,6 +37,20 @@ use crate::{
     version::VERSION,
 };
 
+/// What a command writes that has no other form: `-o` would be ignored.
+fn without_formats(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Exec(_) | Command::Shell(_) => Some("what is printed is the command's own"),
+        Command::Capture(_) => Some("capture writes lines, or packets to a file by -w"),
+        Command::Graph(_) => Some("graph has formats of its own, see its -f"),
+        Command::Schema => Some("the schema is JSON"),
+        Command::Completions { .. } | Command::Extcap(_) | Command::Man { .. } | Command::DialStdio => {
+            Some("it is written for another program")
+        }
+        _ => None,
+    }
+}
+
 /// The exit code of a command that did what it was asked.
 pub(crate) const DONE: u8 = 0;
 
@@ -45,6 +59,9 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
     let (place, format) = (cli.place, cli.output);
     if format == Output::Junit && !matches!(cli.command, Command::CheckLab(_)) {
         return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
+    }
+    if let Some(instead) = without_formats(&cli.command).filter(|_| format != Output::Table) {
+        return Err(Failure::new(USAGE, format!("-o says nothing here: {instead}")));
     }
     let connect = || async { Client::connect(resolve(&place)?).await };
     match cli.command {

@@ -76,7 +76,7 @@ fn ctrl_c_stops_the_waiting_only() {
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ran = Ran::from(child.wait_with_output().unwrap());
-    ran.failed(130, "netlabctl: lab slow: stopped waiting; it goes on converging");
+    ran.failed(130, "netlabctl: interrupted: lab slow: it goes on converging; follow it by netlabctl watch-lab slow, or end it by netlabctl delete-lab slow");
 }
 
 #[test]

@@ -387,7 +387,7 @@ fn gone() -> Status {
     status::status(
         Code::OutOfRange,
         "HISTORY_GONE",
-        "the events after that position are no longer kept; watch anew",
+        "no events are kept after that position: they are too long ago, or have yet to come; watch anew",
     )
 }
 

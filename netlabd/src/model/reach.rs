@@ -23,12 +23,11 @@ impl Lab {
     /// # Errors
     /// In words, where there is no such place or interface or it has no address.
     pub fn address_for(&self, from: &Place, to: &Target) -> Result<IpAddr, String> {
-        let own = self.addresses(from).ok_or_else(|| format!("there is no node {from}"))?;
+        let unknown = |place: &Place| format!("there is no node {place} in lab {}", self.name);
+        let own = self.addresses(from).ok_or_else(|| unknown(from))?;
         let theirs = match to {
             Target::Address(address) => return Ok(*address),
-            Target::Place(place) => {
-                self.addresses(place).ok_or_else(|| format!("there is no node {place}"))?
-            }
+            Target::Place(place) => self.addresses(place).ok_or_else(|| unknown(place))?,
             Target::Endpoint(at) => self.addresses_at(at)?,
         };
         let kin = theirs.iter().filter(|net| own.iter().any(|own| is_ipv4(own) == is_ipv4(net)));
@@ -99,8 +98,9 @@ impl Lab {
     }
 
     fn addresses_at(&self, at: &Endpoint) -> Result<Vec<IpNet>, String> {
-        let interfaces =
-            self.interfaces(&at.place).ok_or_else(|| format!("there is no node {}", at.place))?;
+        let interfaces = self
+            .interfaces(&at.place)
+            .ok_or_else(|| format!("there is no node {} in lab {}", at.place, self.name))?;
         let interface = interfaces.get(&at.interface).ok_or_else(|| {
             let known: Vec<_> = interfaces.keys().map(super::IfName::as_str).collect();
             format!("{} has no interface {}; it has: {}", at.place, at.interface, known.join(", "))
