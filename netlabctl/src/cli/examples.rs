@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _, Error, FromArgMatches as _};
 use super::Cli;
 
 /// Examples by command.
-const EXAMPLES: [(&str, &[&str]); 23] = [
+const EXAMPLES: [(&str, &[&str]); 24] = [
     (
         "create-lab",
         &["netlabctl create-lab labs/vxlan.yaml", "generate-lab | netlabctl create-lab - --timeout 5m"],
@@ -32,6 +32,7 @@ const EXAMPLES: [(&str, &[&str]); 23] = [
         "exec",
         &["netlabctl exec vxlan ns1 -- ip -d addr", "netlabctl exec vxlan ns2 --detach -- nc -lk 54321"],
     ),
+    ("wait-lab", &["netlabctl wait-lab vxlan --timeout 5m"]),
     ("shell", &["netlabctl shell vxlan ns1"]),
     (
         "ping",
@@ -132,7 +133,7 @@ mod tests {
             let help = verb.render_help().to_string();
             assert!(help.lines().count() < 24 && !help.contains("tls-"), "{help}");
             let help = verb.render_long_help().to_string();
-            assert!(help.lines().count() < 32 && !help.contains("tls-"), "{help}");
+            assert!(help.lines().count() < 60 && !help.contains("tls-"), "{help}");
         }
         let help = command.render_help().to_string();
         assert!(help.contains("--tls-ca") && help.starts_with("Network labs"), "{help}");
