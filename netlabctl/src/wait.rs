@@ -3,7 +3,8 @@
 use std::{future::pending, io::Write as _, time::Duration};
 
 use netlab_proto::v1::{
-    Condition, Failure as LabFailure, LabEvent, LabStatus, LabWarning, Phase, lab_event::Body,
+    ChangeCause, Condition, Failure as LabFailure, LabEvent, LabStatus, LabWarning, Phase, SpecChanged,
+    lab_event::Body,
 };
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -67,9 +68,7 @@ impl Wait {
                 return Err(self.failed("was deleted meanwhile"));
             };
             match event.body {
-                Some(Body::SpecChanged(change))
-                    if change.generation > generation && change.reason.starts_with("put back") =>
-                {
+                Some(Body::SpecChanged(change)) if change.generation > generation && is_put_back(&change) => {
                     let fallback =
                         if self.failure.is_none() { " and was put back to what it was" } else { "" };
                     return Err(self.failed(&format!("could not be changed{fallback}")));
@@ -188,6 +187,16 @@ impl Wait {
         let failure = self.failure.as_ref().map(failure_text);
         let drift = (!self.status.differences.is_empty()).then(|| not_ready(&self.status));
         drift.or(failure).map(|why| format!(": {why}")).unwrap_or_default()
+    }
+}
+
+/// Whether an earlier state came back by itself.
+fn is_put_back(change: &SpecChanged) -> bool {
+    match change.cause() {
+        ChangeCause::PutBackFailed | ChangeCause::PutBackUnconfirmed => true,
+        // A netlabd of before does not tell; nobody else puts back.
+        ChangeCause::Unspecified => change.who == "netlabd",
+        ChangeCause::Created | ChangeCause::Applied => false,
     }
 }
 

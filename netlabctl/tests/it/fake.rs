@@ -230,6 +230,7 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
     let put_back = SpecChanged {
         generation: 3,
         reason: "put back after a failure".to_owned(),
+        cause: ChangeCause::PutBackFailed.into(),
         ..SpecChanged::default()
     };
     let deleted = event(9, Body::Deleted(LabDeleted {}));

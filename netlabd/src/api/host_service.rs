@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{caller::access, neighbours};
 use crate::{
-    exec::{Feature, Kernel, is_shortage},
+    exec::{Feature, Kernel},
     firewall::{self, Standing},
     kernel::Linux,
     model::is_fallback_device,
@@ -96,23 +96,26 @@ fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
     let vital = matches!(feature, Feature::UserNamespaces | Feature::Veth);
     match kernel.probe(feature) {
         Ok(()) => finding("feature", feature.config(), Severity::Ok, "works"),
-        Err(reason) if is_shortage(&reason) => finding(
+        Err(failure) if failure.tells_nothing() => finding(
             "feature",
             feature.config(),
             if vital { Severity::Error } else { Severity::Warning },
-            format!("it cannot be tried whether the kernel has it: {reason}"),
+            format!("it cannot be tried whether the kernel has it: {}", failure.message),
         ),
-        Err(reason) if vital => finding(
+        Err(failure) if vital => finding(
             "feature",
             feature.config(),
             Severity::Error,
-            format!("{reason}; no lab works without it: boot a kernel that has it"),
+            format!("{}; no lab works without it: boot a kernel that has it", failure.message),
         ),
-        Err(reason) => finding(
+        Err(failure) => finding(
             "feature",
             feature.config(),
             Severity::Warning,
-            format!("{reason}; labs that need it are refused: load its module or boot a kernel that has it"),
+            format!(
+                "{}; labs that need it are refused: load its module or boot a kernel that has it",
+                failure.message
+            ),
         ),
     }
 }

@@ -108,6 +108,7 @@ impl From<Error> for Status {
             Error::NotReady(..) => (Code::FailedPrecondition, "LAB_NOT_READY"),
             Error::Store(store::Error::Full { .. }) => (Code::ResourceExhausted, "STORE_FULL"),
             Error::Store(_) => (Code::Internal, "STORE_FAILED"),
+            Error::Kernel(failure) if failure.is_shortage() => (Code::ResourceExhausted, "HOST_EXHAUSTED"),
             Error::Kernel(_) => (Code::Internal, "KERNEL_REFUSED"),
             Error::Stopping => (Code::Unavailable, "STOPPING"),
         };
@@ -185,6 +186,7 @@ fn refused(refusals: &[Refusal], error: &Error) -> Status {
     let first = refusals.first().map(|refusal| refusal.reason);
     let code = match first {
         Some(Reason::NamespaceTaken) => Code::AlreadyExists,
+        Some(Reason::Exhausted) => Code::ResourceExhausted,
         _ => Code::FailedPrecondition,
     };
     let all = refusals.iter().map(|refusal| (refusal.path.as_str(), refusal.message.as_str()));
@@ -209,5 +211,25 @@ mod tests {
         let kept = violations(all.into_iter());
         let bytes: usize = kept.iter().map(|one| one.field.len() + one.description.len()).sum();
         assert!(bytes < ROOM + 64 && kept.last().unwrap().description.ends_with("more faults"), "{kept:?}");
+    }
+
+    #[test]
+    fn a_shortage_is_told_from_a_refusal_by_its_number() {
+        let code = |errno| {
+            let failure = crate::exec::Failure {
+                errno,
+                ..crate::exec::Failure::new("host", "No space left on device")
+            };
+            Status::from(Error::Kernel(failure)).code()
+        };
+        for errno in [libc::ENOSPC, libc::EMFILE, libc::EAGAIN, libc::ENOMEM] {
+            assert_eq!(code(Some(errno)), Code::ResourceExhausted, "{errno}");
+        }
+        // Words alone tell nothing.
+        assert_eq!((code(None), code(Some(libc::EINVAL))), (Code::Internal, Code::Internal));
+        let refusal = |reason| Refusal { reason, path: String::new(), message: String::new() };
+        let status = |reason| Status::from(Error::Refused(vec![refusal(reason)])).code();
+        assert_eq!(status(Reason::Exhausted), Code::ResourceExhausted);
+        assert_eq!(status(Reason::FeatureMissing), Code::FailedPrecondition);
     }
 }

@@ -53,7 +53,7 @@ pub trait Kernel: Send + Sync + 'static {
     fn firewall(&self) -> Result<Firewall, Failure>;
 
     /// Tries whether the kernel has a feature; `Err` tells in its own words why not.
-    fn probe(&self, feature: Feature) -> Result<(), String>;
+    fn probe(&self, feature: Feature) -> Result<(), Failure>;
 
     /// Reads sysctls of the host; one that does not exist is left out.
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
@@ -118,6 +118,26 @@ impl Failure {
         Self { starved, errno: starved.then_some(libc::EAGAIN), ..Self::new(object, error) }
     }
 
+    /// Whether the host ran out of something: memory, descriptors, processes, or what a limit bounds.
+    pub fn is_shortage(&self) -> bool {
+        let shortages = [
+            libc::EAGAIN,
+            libc::EMFILE,
+            libc::ENFILE,
+            libc::ENOBUFS,
+            libc::ENOMEM,
+            libc::ENOSPC,
+            libc::EUSERS,
+        ];
+        self.errno.is_some_and(|errno| shortages.contains(&errno))
+    }
+
+    /// Whether a feature that failed so may be there all the same: room or rights were wanting, or a file system is
+    /// read-only.
+    pub fn tells_nothing(&self) -> bool {
+        self.is_shortage() || matches!(self.errno, Some(libc::EPERM | libc::EROFS))
+    }
+
     /// Whether the same again may work: shortages and races, not refusals.
     pub fn is_transient(&self) -> bool {
         let transient = [
@@ -146,15 +166,6 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
-
-/// Whether the kernel's words for why a feature does not work speak of want of room or rights, or of a file
-/// system that is read-only, and not of a missing feature.
-pub fn is_shortage(reason: &str) -> bool {
-    let numbers =
-        [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOSPC, libc::EPERM, libc::EROFS];
-    let words = numbers.map(|number| os_text(&std::io::Error::from_raw_os_error(number)));
-    words.iter().any(|words| reason.contains(words))
-}
 
 /// An error of the operating system in its own words, without the number that Rust adds.
 pub fn os_text(error: &std::io::Error) -> String {

@@ -232,7 +232,7 @@ impl Kernel for Linux {
         self.firewall.look()
     }
 
-    fn probe(&self, feature: Feature) -> Result<(), String> {
+    fn probe(&self, feature: Feature) -> Result<(), Failure> {
         let mut known = self.features.lock().unwrap_or_else(PoisonError::into_inner);
         if known.contains(&feature) {
             return Ok(());

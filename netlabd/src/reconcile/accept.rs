@@ -104,7 +104,7 @@ impl Manager {
             ..Record::default()
         };
         let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
-        entry.keep_first(&self.0.store, Why::asked(access, "created"))?;
+        entry.keep_first(&self.0.store, Why::asked(access, proto::ChangeCause::Created))?;
         self.0.labs().insert(entry.name.clone(), entry.clone());
         // Only now: who hears of it finds it.
         entry.join(&self.0.feed, true);
@@ -125,7 +125,7 @@ impl Manager {
     ) -> Result<proto::LabResource, Error> {
         let desired = Desired::new(spec, lab, &entry.uid);
         self.preflight(&desired.lab, &desired.target, access)?;
-        let why = Why::asked(access, "created");
+        let why = Why::asked(access, proto::ChangeCause::Created);
         let name = entry.name.clone();
         let accepted = entry.respecify(&self.0.store, desired, why, |record| {
             if record.deleting {
@@ -183,7 +183,7 @@ impl Manager {
         } else {
             let name = lab.name.clone();
             let desired = Desired { spec, lab, target };
-            let why = Why::asked(access, "applied");
+            let why = Why::asked(access, proto::ChangeCause::Applied);
             let accepted = entry.respecify(&self.0.store, desired, why, |record| {
                 // Both may have changed since they were looked at above.
                 if record.deleting {

@@ -39,8 +39,8 @@ pub(super) struct Entry {
 pub(super) struct Why {
     /// Who changes it.
     pub(super) who: String,
-    /// For example `applied`.
-    pub(super) reason: &'static str,
+    /// For programs.
+    cause: proto::ChangeCause,
     /// Whether an earlier state comes back: that hardly fails where the disk is full.
     by_itself: bool,
     /// What had gone wrong before.
@@ -49,13 +49,24 @@ pub(super) struct Why {
 
 impl Why {
     /// Somebody has asked for it.
-    pub(super) fn asked(access: &Access, reason: &'static str) -> Self {
-        Self { who: access.caller().shown(), reason, by_itself: false, failure: None }
+    pub(super) fn asked(access: &Access, cause: proto::ChangeCause) -> Self {
+        Self { who: access.caller().shown(), cause, by_itself: false, failure: None }
     }
 
     /// netlabd puts it back by itself.
-    pub(super) fn put_back(reason: &'static str, failure: Option<proto::Failure>) -> Self {
-        Self { who: "netlabd".to_owned(), reason, by_itself: true, failure }
+    pub(super) fn put_back(cause: proto::ChangeCause, failure: Option<proto::Failure>) -> Self {
+        Self { who: "netlabd".to_owned(), cause, by_itself: true, failure }
+    }
+
+    /// For people.
+    fn reason(&self) -> &'static str {
+        match self.cause {
+            proto::ChangeCause::Unspecified => "changed",
+            proto::ChangeCause::Created => "created",
+            proto::ChangeCause::Applied => "applied",
+            proto::ChangeCause::PutBackFailed => "put back after a failure",
+            proto::ChangeCause::PutBackUnconfirmed => "put back: nobody confirmed the change in time",
+        }
     }
 }
 
@@ -189,8 +200,9 @@ impl Entry {
         let revision = Revision {
             generation: record.generation,
             time: Some(clock::now()),
+            reason: why.reason().to_owned(),
+            cause: why.cause.into(),
             who: why.who,
-            reason: why.reason.to_owned(),
             changes: differences,
             spec: record.spec.clone(),
         };
@@ -199,6 +211,7 @@ impl Entry {
             reason: revision.reason.clone(),
             who: revision.who.clone(),
             changes: revision.changes.clone(),
+            cause: revision.cause,
         };
         let news = why.failure.map(Body::Failed).into_iter().chain([Body::SpecChanged(changed)]);
         Ok(self.history.add_kept(news.collect(), |events| {

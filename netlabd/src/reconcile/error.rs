@@ -142,6 +142,8 @@ pub enum Reason {
     ParentTaken,
     /// A macvlan's parent has too small an MTU.
     ParentMtu,
+    /// The host ran out of something that finding out takes.
+    Exhausted,
     /// The kernel lacks a feature.
     FeatureMissing,
     /// Forwarding IPv6 would cut the host off.
@@ -159,6 +161,7 @@ impl Reason {
             Self::ParentNotFound => "PARENT_NOT_FOUND",
             Self::ParentTaken => "PARENT_TAKEN",
             Self::ParentMtu => "PARENT_MTU",
+            Self::Exhausted => "HOST_EXHAUSTED",
             Self::FeatureMissing => "FEATURE_MISSING",
             Self::Ipv6Advertised => "HOST_IPV6_ADVERTISED",
         }

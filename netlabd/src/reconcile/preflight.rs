@@ -7,7 +7,7 @@ use super::{
     parents, ports, ranges,
 };
 use crate::{
-    exec::{Feature, HostState, Kernel, is_shortage},
+    exec::{Feature, HostState, Kernel},
     model::{Kind, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
 };
@@ -115,16 +115,22 @@ fn ipv6(wanted: &PlaceTarget, host: &HostState, refusals: &mut Vec<Refusal>) {
 
 fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
     for (feature, path) in needs(target) {
-        if let Err(reason) = kernel.probe(feature) {
-            let config = feature.config();
-            let message = if is_shortage(&reason) {
-                format!("it cannot be tried whether this kernel has {config}, which the lab needs: {reason}")
-            } else {
-                format!(
-                    "this kernel lacks {config}, which the lab needs ({reason}); boot a kernel that has it, or load its module"
-                )
+        if let Err(failure) = kernel.probe(feature) {
+            let (config, words) = (feature.config(), &failure.message);
+            let untried =
+                format!("it cannot be tried whether this kernel has {config}, which the lab needs: {words}");
+            let (reason, message) = match &failure {
+                failure if failure.is_shortage() => (Reason::Exhausted, untried),
+                failure if failure.tells_nothing() => (Reason::FeatureMissing, untried),
+                _ => {
+                    let message = format!(
+                        "this kernel lacks {config}, which the lab needs ({words}); boot a kernel that has it, or load its \
+                         module"
+                    );
+                    (Reason::FeatureMissing, message)
+                }
             };
-            refusals.push(Refusal { reason: Reason::FeatureMissing, path, message });
+            refusals.push(Refusal { reason, path, message });
         }
     }
 }

@@ -130,6 +130,9 @@ pub struct Revision {
     /// The desired state.
     #[prost(bytes = "bytes", optional, tag = "6")]
     pub spec: Option<Bytes>,
+    /// Why, for programs.
+    #[prost(enumeration = "proto::ChangeCause", tag = "7")]
+    pub cause: i32,
 }
 
 /// A sysctl of the host before any lab changed it.

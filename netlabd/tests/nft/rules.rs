@@ -222,7 +222,7 @@ fn this_kernel_has_all_that_is_needed() {
         let features = probe_features();
         assert_eq!(features.len(), 4);
         for (name, result) in features {
-            assert_eq!(result, Ok(()), "{name}");
+            assert_eq!(result.map_err(|error| error.to_string()), Ok(()), "{name}");
         }
         assert_eq!(sh("nft list ruleset"), "");
     });

@@ -170,7 +170,7 @@ impl Kernel for FakeKernel {
         Ok(Firewall::default())
     }
 
-    fn probe(&self, _: Feature) -> Result<(), String> {
+    fn probe(&self, _: Feature) -> Result<(), Failure> {
         Ok(())
     }
 

@@ -92,7 +92,7 @@ impl Actor {
         let store = &self.shared.store;
         let mut message = message(failure, false);
         message.message += "; the lab is put back to what it was before the change";
-        let why = Why::put_back("put back after a failure", Some(message.clone()));
+        let why = Why::put_back(proto::ChangeCause::PutBackFailed, Some(message.clone()));
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
             // An apply or delete that was accepted meanwhile counts.
@@ -120,7 +120,7 @@ impl Actor {
         let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
         let store = &self.shared.store;
         let Some(desired) = self.desired(&spec) else { return Next::Retry };
-        let why = Why::put_back("put back: nobody confirmed the change in time", None);
+        let why = Why::put_back(proto::ChangeCause::PutBackUnconfirmed, None);
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             // A confirmation, or another change, may have come meanwhile.
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
@@ -148,7 +148,11 @@ impl Actor {
 
 /// A failure as the API has it.
 pub(super) fn message(failure: &Failure, retrying: bool) -> proto::Failure {
-    let reason = if failure.errno.is_some() { "KernelRefused" } else { "Failed" };
+    let reason = match failure.errno {
+        Some(_) if failure.is_shortage() => "HostExhausted",
+        Some(_) => "KernelRefused",
+        None => "Failed",
+    };
     proto::Failure {
         reason: reason.to_owned(),
         object: failure.object.clone(),
