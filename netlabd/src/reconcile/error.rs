@@ -28,7 +28,7 @@ pub enum Error {
     Deleting(LabName),
     /// It was changed meanwhile.
     #[error(
-        "lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; look at it and apply again"
+        "lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; look at it and ask again"
     )]
     Stale {
         /// The lab.

@@ -17,6 +17,7 @@ mod exec;
 mod failure;
 mod faults;
 mod firewall;
+mod following;
 mod harness;
 mod history;
 mod host_ranges;
@@ -97,6 +98,7 @@ pub fn all() -> Vec<Test> {
         history::TESTS,
         host_ranges::TESTS,
         inside::TESTS,
+        following::TESTS,
         host_values::TESTS,
         outcome::TESTS,
         restart::TESTS,

@@ -19,6 +19,7 @@ use crate::{
 pub(super) const TESTS: &[Test] = &[
     Test::new("programs::python_as_documented", documented).needs(PYTHON),
     Test::new("programs::grpcurl_lines_by_reflection", grpcurl).needs(PYTHON),
+    Test::new("programs::following_from_python", following).needs(PYTHON),
     Test::new("programs::abuse_from_python", abuse).needs(PYTHON),
     Test::new("programs::health_tells_the_truth", health).needs(PYTHON),
 ];
@@ -118,6 +119,14 @@ fn grpcurl() {
     ] {
         assert!(said.contains(text), "expected {text:?} in:\n{said}");
     }
+}
+
+fn following() {
+    let host = started();
+    let python = Python::set_up(&host);
+    let script = repository().join("tests/python/following.py").display().to_string();
+    let socket = host.folders().socket().display().to_string();
+    let _ = python.run(&script, &[&socket]).code(0).says("all as documented");
 }
 
 fn abuse() {
