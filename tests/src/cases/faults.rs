@@ -209,7 +209,7 @@ fn pausing() {
     let work = |host: &TestHost, _: &mut Daemon| {
         host.ctl(&["pause-lab", "rest"]).code == 0 && {
             host.sh("ip -n rest.a link set e mtu 1400");
-            host.ctl(&["resume-lab", "rest"]).code == 0
+            host.ctl(&["resume-lab", "rest", "--timeout", "2s"]).code == 0
         }
     };
     let deaths = at_every_step_of(&mut host, 1, work, |host| {
