@@ -41,6 +41,8 @@ pub struct HostLink {
     pub master: Option<String>,
     /// Its other names (`IFLA_ALT_IFNAME`).
     pub other_names: Vec<String>,
+    /// Whether it is a bridge.
+    pub is_bridge: bool,
 }
 
 /// A route of the host, of whatever table. Default routes, and those to the host's own single addresses, are left

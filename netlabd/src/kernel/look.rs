@@ -201,6 +201,8 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());
     (state.nat, state.tables) = rules(nft::Scope::Host(scope.lab))?;
+    let guard = wanted.and_then(|host| host.guard.as_ref());
+    state.guard = nft::look_at_guard(scope.lab, guard).map_err(io::Error::other)?;
     let id = rtnl::namespace_id(&mut socket, host)?;
     Ok((Look { place: Place::Host, links, state }, names, id))
 }

@@ -37,7 +37,10 @@ use netlab_proto::v1::{DetachedCommand, NodeStatus};
 
 use crate::{
     exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
-    model::{LabName, NodeName, Place, SysctlKey, observed::Observed},
+    model::{
+        LabName, NodeName, Place, SysctlKey,
+        observed::{LinkKind, Observed},
+    },
     plan::{Op, Plan, Target},
     policy::EACH,
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
@@ -303,6 +306,7 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
                 mtu: link.state.mtu,
                 master: link.master.and_then(|index| names.get(&index).cloned()),
                 other_names: link.other_names.clone(),
+                is_bridge: matches!(link.state.kind, LinkKind::Bridge { .. }),
             };
             (link.name.clone(), seen)
         })

@@ -77,7 +77,10 @@ impl Sysctls {
         let written = self.open(key, OFlags::WRONLY).and_then(|mut file| file.write_all(text.as_bytes()));
         match written {
             Err(error) if error.kind() == io::ErrorKind::NotFound && value == "0" => {
-                if fs::exists("/proc/sys/net/ipv6")? || !key.as_str().starts_with("net.ipv6.") {
+                // What has no IPv6 has nothing of it to turn off.
+                let folder =
+                    key.interface().map_or("net/ipv6".to_owned(), |name| format!("net/ipv6/conf/{name}"));
+                if fs::exists(format!("/proc/sys/{folder}"))? || !key.as_str().starts_with("net.ipv6.") {
                     return Err(error);
                 }
                 Ok(())

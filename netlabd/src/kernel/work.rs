@@ -246,6 +246,13 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
                 }
             }
+            Op::SetGuard(guard) => {
+                self.flush();
+                if let Err(error) = nft::replace_guard(self.lab, guard.as_ref()) {
+                    let errno = error.errno();
+                    self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
+                }
+            }
             Op::MakeLinkLocal { at, .. } => {
                 self.flush();
                 if let Err(error) = self.sysctls.make_link_local(&at.interface) {

@@ -64,6 +64,10 @@ pub struct Host {
     pub forwarding: bool,
     /// Translations on the host.
     pub nat: Nat,
+    /// Sysctls of its interfaces there.
+    pub sysctls: BTreeMap<SysctlKey, String>,
+    /// Interfaces of other labs there that it is joined with.
+    pub joins: Vec<IfName>,
 }
 
 /// Where something is: the host's own network namespace, or a node's.

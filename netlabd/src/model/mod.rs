@@ -5,6 +5,7 @@
 
 pub mod address;
 mod address_list;
+mod guard;
 mod interface;
 mod lab;
 mod name;
@@ -16,6 +17,7 @@ pub mod ruleset;
 mod sysctl;
 
 pub use address_list::AddressList;
+pub use guard::{Apart, Guard, GuardChain, GuardRule, Match, Then};
 pub use interface::{BridgePort, Interface, Kind, LINK_GROUP, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
 pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target, Warning};
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey, is_fallback_device};

@@ -114,6 +114,11 @@ impl SysctlKey {
         self.as_str().chars().map(swap_separator).collect()
     }
 
+    /// The interface of which it is a setting: `eth0` in `net.ipv4.conf.eth0.rp_filter`.
+    pub fn interface(&self) -> Option<IfName> {
+        super::PerInterface::of(self)?.interface()
+    }
+
     /// Makes the key of a file below `/proc/sys`, the inverse of [`SysctlKey::path`].
     pub fn from_path(path: &str) -> Result<Self, NameError> {
         path.chars().map(swap_separator).collect::<String>().parse()
@@ -234,6 +239,17 @@ mod tests {
         let key: SysctlKey = "net.ipv4.conf.br0/100.rp_filter".parse().unwrap();
         assert_eq!(key.path(), "net/ipv4/conf/br0.100/rp_filter");
         assert_eq!(SysctlKey::from_path(&key.path()).unwrap(), key);
+        for (key, name) in [
+            ("net.ipv4.conf.br0/100.rp_filter", Some("br0.100")),
+            ("net.ipv6.conf.lab0.accept_ra", Some("lab0")),
+            ("net.ipv4.conf.all.rp_filter", None),
+            ("net.ipv4.conf.default.rp_filter", None),
+            ("net.ipv4.ip_forward", None),
+            ("net.ipv4.conf.lab0", None),
+        ] {
+            let found = key.parse::<SysctlKey>().unwrap().interface();
+            assert_eq!(found.as_ref().map(IfName::as_str), name, "{key}");
+        }
         for bad in ["kernel.core_pattern", "net", "net.", "net..x", "net.../../kernel/x", "net.a b"] {
             assert!(bad.parse::<SysctlKey>().is_err(), "{bad}");
         }

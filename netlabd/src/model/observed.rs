@@ -33,8 +33,24 @@ pub struct PlaceState {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Our nftables chains.
     pub nat: NatState,
+    /// On the host: what keeps the lab apart from all else.
+    pub guard: GuardState,
     /// The nftables tables of others; not looked for on the host, where they are none of the lab's business.
     pub tables: Vec<TableState>,
+}
+
+/// What there is of a lab's [`Guard`](super::Guard).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GuardState {
+    /// Nothing.
+    #[default]
+    Absent,
+    /// All as wanted.
+    AsWanted,
+    /// Something else than is wanted.
+    Other,
+    /// The kernel has no nftables.
+    Unsupported,
 }
 
 /// An nftables table with what others put into it.

@@ -9,7 +9,7 @@ use crate::{
     shell::{is_no_keyword, word},
 };
 
-use super::{LinkChange, Op, VethEnd, rules};
+use super::{LinkChange, Op, VethEnd, guard, rules};
 
 /// `rtm_protocol` of every route that netlabd adds.
 const ROUTE_PROTOCOL: u8 = 78;
@@ -75,6 +75,9 @@ impl Hand<'_> {
                 format!("{}sysctl -w {}", self.exec(place), word(&format!("{key}={value}")))
             }
             Op::SetNat { place, rules } => self.nat(place, rules),
+            Op::SetGuard(guard) => {
+                format!("nft {}", word(&guard::statements(guard.as_ref(), lab).join("; ")))
+            }
         }
     }
 

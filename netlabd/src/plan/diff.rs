@@ -16,10 +16,10 @@ use super::{
     sysctls::{self, Writes},
 };
 use crate::model::{
-    Endpoint, IfName, Kind, Place, Route, SysctlKey, VlanId, is_fallback_device,
+    Endpoint, Guard, IfName, Kind, Place, Route, SysctlKey, VlanId, is_fallback_device,
     observed::{
-        AddressState, LinkKind, LinkLocalMode, LinkState, Observed, PlaceState, RouteState, VlanFlags,
-        link_local_of,
+        AddressState, GuardState, LinkKind, LinkLocalMode, LinkState, Observed, PlaceState, RouteState,
+        VlanFlags, link_local_of,
     },
 };
 
@@ -62,7 +62,7 @@ fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Obs
         let mut names = BTreeMap::new();
         for (name, link) in strays {
             let own = wanted.links.iter().find(|(own, want)| {
-                (want.mac == link.mac || link.kind == LinkKind::Loopback)
+                (want.mac.is_none() || want.mac == link.mac)
                     && same_kind(&want.kind, &link.kind)
                     && !state.links.contains_key(own.as_str())
                     && !names.values().any(|taken| taken == *own)
@@ -129,6 +129,9 @@ fn removal(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
         ops.push(Op::SetNat { place: Place::Host, rules: Vec::new() });
     }
     ops.extend(doom.ops(observed));
+    if !target.places.contains_key(&Place::Host) {
+        ops.extend(guard(None, observed));
+    }
     for place in unwanted {
         if let Place::Node(node) = place {
             ops.push(Op::DeleteNode(node.clone()));
@@ -142,7 +145,22 @@ fn namespaces(target: &Target, observed: &Observed) -> Vec<Op> {
     let nodes = target.nodes();
     let made = nodes.iter().filter(|node| missing(**node)).map(|node| Op::AddNode((*node).clone()));
     let pinned = observed.unpinned.iter().filter(|node| nodes.contains(node)).cloned().map(Op::PinNode);
-    made.chain(pinned).collect()
+    // Nothing is to pass before it is there.
+    let host = target.places.get(&Place::Host);
+    let guarded = host.and_then(|host| guard(host.guard.as_ref(), observed));
+    guarded.into_iter().chain(made).chain(pinned).collect()
+}
+
+/// What is to be done about what keeps the lab apart on the host.
+fn guard(wanted: Option<&Guard>, observed: &Observed) -> Option<Op> {
+    let seen = observed.places.get(&Place::Host).map(|host| host.guard).unwrap_or_default();
+    let is = match seen {
+        GuardState::Unsupported => true,
+        GuardState::Absent => wanted.is_none(),
+        GuardState::AsWanted => wanted.is_some(),
+        GuardState::Other => false,
+    };
+    (!is).then(|| Op::SetGuard(wanted.cloned()))
 }
 
 /// An interface of the host gets a larger MTU early: macvlans made on it may not have more.

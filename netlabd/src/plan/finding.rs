@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Op, Plan, Spot};
-use crate::model::{Endpoint, NodeName, PerInterface, Place};
+use crate::model::{Endpoint, NodeName, Place};
 
 impl Plan {
     /// What differs from what is wanted, in words. What is missing with a node or an interface that is missing
@@ -59,11 +59,11 @@ impl<'a> Missing<'a> {
                 self.has(place) || self.links.contains(&through)
             }
             Op::SetSysctl { place, key, .. } => {
-                let interface = PerInterface::of(key).and_then(|per| per.interface());
-                let own = interface.map(|interface| Endpoint { place: place.clone(), interface });
-                self.has(place) || own.is_some_and(|at| self.links.contains(&at))
+                let of = key.interface().map(|interface| Endpoint { place: place.clone(), interface });
+                self.has(place) || of.is_some_and(|at| self.links.contains(&at))
             }
             Op::SetNat { place, .. } => self.has(place),
+            Op::SetGuard(_) => false,
         }
     }
 

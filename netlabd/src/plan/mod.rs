@@ -9,6 +9,7 @@ mod command;
 mod diff;
 mod doom;
 mod finding;
+mod guard;
 mod hand;
 mod op;
 mod rules;

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fmt, net::Ipv6Addr};
 use ipnet::IpNet;
 
 use crate::model::{
-    Endpoint, IfName, Kind, Mac, NatRule, NodeName, Place, Route, SysctlKey, VlanId, observed::VlanFlags,
+    Endpoint, Guard, IfName, Kind, Mac, NatRule, NodeName, Place, Route, SysctlKey, VlanId,
+    observed::VlanFlags,
 };
 
 /// One change to the kernel's state.
@@ -130,6 +131,8 @@ pub enum Op {
         /// The rules.
         rules: Vec<NatRule>,
     },
+    /// Makes what keeps the lab's interfaces on the host apart; `None` takes it away.
+    SetGuard(Option<Guard>),
 }
 
 /// One end of a veth pair to be made.
@@ -192,6 +195,7 @@ impl Op {
             | Self::DeleteRoute { place, .. }
             | Self::SetSysctl { place, .. }
             | Self::SetNat { place, .. } => place.clone(),
+            Self::SetGuard(_) => Place::Host,
         }
     }
 
@@ -229,12 +233,14 @@ impl Op {
             | Self::AddAddress { .. }
             | Self::AddRoute { .. } => Action::Create,
             Self::SetNat { rules, .. } if rules.is_empty() => Action::Delete,
+            Self::SetGuard(None) => Action::Delete,
             Self::PinNode(_)
             | Self::Rename { .. }
             | Self::SetLink { .. }
             | Self::RenewAddress { .. }
             | Self::MakeLinkLocal { .. }
             | Self::SetSysctl { .. }
+            | Self::SetGuard(Some(_))
             | Self::SetNat { .. } => Action::Update,
             Self::DeleteNode(_)
             | Self::DeleteLink(_)
@@ -271,6 +277,8 @@ impl Op {
             Self::SetSysctl { place, key, value } => format!("{place}: {key} is not {value}"),
             Self::SetNat { place, rules } if rules.is_empty() => format!("{place}: NAT is not wanted"),
             Self::SetNat { place, .. } => format!("{place}: the NAT rules are not as they should be"),
+            Self::SetGuard(None) => "host: what kept the lab apart is not wanted".to_owned(),
+            Self::SetGuard(Some(_)) => "host: the lab is not kept apart as it should be".to_owned(),
         }
     }
 }
@@ -311,6 +319,8 @@ impl fmt::Display for Op {
                 let texts: Vec<_> = rules.iter().map(ToString::to_string).collect();
                 write!(f, "set NAT in {place}: {}", texts.join("; "))
             }
+            Self::SetGuard(None) => f.write_str("no longer keep the lab apart on host"),
+            Self::SetGuard(Some(_)) => f.write_str("keep the lab apart on host"),
         }
     }
 }

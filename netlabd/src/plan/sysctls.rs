@@ -103,7 +103,10 @@ impl Work<'_> {
             (None, None) => true,
             // What cannot be read cannot be put back. A kernel without IPv6 forwards none.
             (Some(_), None) => {
-                let moot = value == "0" && key.as_str() == "net.ipv6.conf.all.forwarding";
+                // Nor has every interface IPv6, and so nothing of it to turn off.
+                let of_ipv6 = PerInterface::of(key).filter(|per| per.folder == "net/ipv6/conf");
+                let without = of_ipv6.is_some_and(|per| self.is_there(&per.of));
+                let moot = value == "0" && (key.as_str() == "net.ipv6.conf.all.forwarding" || without);
                 self.wanted.sysctls.contains_key(key) && !moot
             }
         }

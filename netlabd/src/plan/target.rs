@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::Before;
 use crate::model::{
-    Endpoint, IfName, Interface, Kind, Lab, Mac, NatRule, NodeName, Place, PortVlans, Route, SysctlKey,
-    VlanId, observed::VlanFlags,
+    Endpoint, Guard, IfName, Interface, Kind, Lab, Mac, MacvlanMode, NatRule, NodeName, Place, PortVlans, Route,
+    SysctlKey, VlanId, observed::VlanFlags,
 };
 
 /// MTU of an Ethernet interface where nobody asks for another (`ETH_DATA_LEN`).
@@ -35,6 +35,8 @@ pub struct PlaceTarget {
     pub before: BTreeMap<SysctlKey, Option<String>>,
     /// Rules of our nftables chains.
     pub nat: Vec<NatRule>,
+    /// On the host: what keeps the lab's interfaces there apart from all else.
+    pub guard: Option<Guard>,
 }
 
 /// What one interface must be.
@@ -42,7 +44,7 @@ pub struct PlaceTarget {
 pub struct LinkTarget {
     /// Its kind.
     pub kind: Kind,
-    /// Its MAC address; `None` for `lo`.
+    /// Its MAC address; `None` for `lo`, and for what has its parent's.
     pub mac: Option<Mac>,
     /// Whether the file says its MAC address.
     pub mac_is_said: bool,
@@ -111,6 +113,12 @@ impl Target {
 }
 
 impl PlaceTarget {
+    /// The sysctls that are not of the lab's own interfaces here: on the host, others may want them too.
+    pub fn shared_sysctls(&self) -> impl Iterator<Item = &SysctlKey> {
+        let own = |key: &&SysctlKey| key.interface().is_some_and(|name| self.links.contains_key(&name));
+        self.sysctls.keys().filter(move |key| !own(key))
+    }
+
     /// The names of the interfaces, each after those that it stands on.
     pub fn bottom_up(&self) -> Vec<&IfName> {
         let mut names: Vec<_> = self.links.keys().collect();
@@ -133,6 +141,7 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
         nat: node.nat.rules(),
+        guard: None,
     };
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
@@ -156,13 +165,57 @@ fn host(lab: &Lab, uid: &str) -> PlaceTarget {
             sysctls.retain(|key, _| key.as_str().starts_with("net.ipv4."));
         }
     }
+    for name in lab.host.interfaces.keys() {
+        sysctls.extend(deaf(name));
+    }
+    sysctls.extend(lab.host.sysctls.clone());
+    let guard = guard(lab, &sysctls);
     PlaceTarget {
         links: links(lab, &Place::Host, &lab.host.interfaces, uid),
         routes: Vec::new(),
         sysctls,
         before: BTreeMap::new(),
         nat: lab.host.nat.rules(),
+        guard,
     }
+}
+
+/// By what a neighbour could steer the host, all off on an interface to a lab: router advertisements (RFC 4861) and
+/// the addresses (RFC 4862) and routes that come with them, redirects (RFC 792, RFC 4861), routes that the sender chooses
+/// (RFC 791, RFC 8200, RFC 8754, RFC 6554). All of `ip-sysctl`; new interfaces have the host's defaults.
+fn deaf(name: &IfName) -> impl Iterator<Item = (SysctlKey, String)> {
+    const IPV4: [&str; 4] = ["accept_redirects", "secure_redirects", "send_redirects", "accept_source_route"];
+    const IPV6: [&str; 6] = [
+        "accept_ra",
+        "autoconf",
+        "accept_redirects",
+        "accept_source_route",
+        "seg6_enabled",
+        "rpl_seg_enabled",
+    ];
+    let of = |family: &str, setting: &str| format!("net/{family}/conf/{name}/{setting}");
+    let ipv4 = IPV4.map(|setting| of("ipv4", setting));
+    let ipv6 = IPV6.map(|setting| of("ipv6", setting));
+    let key = |path: String| Some((SysctlKey::from_path(&path).ok()?, "0".to_owned()));
+    ipv4.into_iter().chain(ipv6).filter_map(key)
+}
+
+fn guard(lab: &Lab, sysctls: &BTreeMap<SysctlKey, String>) -> Option<Guard> {
+    let ends: Vec<IfName> = lab.host.interfaces.keys().cloned().collect();
+    let is_bridge = |name: &&IfName| matches!(lab.host.interfaces[*name].kind, Kind::Bridge { .. });
+    let hears = |name: &&IfName| {
+        let key = SysctlKey::from_path(&format!("net/ipv4/conf/{name}/accept_redirects"));
+        key.is_ok_and(|key| sysctls.get(&key).is_some_and(|value| value != "0"))
+    };
+    let guard = Guard {
+        bridges: ends.iter().filter(is_bridge).cloned().collect(),
+        heard: ends.iter().filter(hears).cloned().collect(),
+        forwards: lab.host.forwarding,
+        joins: lab.host.joins.clone(),
+        apart: None,
+        ends,
+    };
+    (!guard.ends.is_empty() || guard.forwards).then_some(guard)
 }
 
 /// Whether the lab gives the host an IPv6 address or translates one.
@@ -224,6 +277,8 @@ fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, u
         (Kind::Loopback, _) => None,
         (_, Some(mac)) => Some(mac),
         (Kind::Vlan { parent, .. }, None) => mac(place, parent, interfaces, uid),
+        // It has its parent's, and would give the parent another (`macvlan_common_newlink`).
+        (Kind::Macvlan { mode: MacvlanMode::Passthru, .. }, None) => None,
         (_, None) => {
             let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
             let mut octets = [0; 6];

@@ -85,6 +85,10 @@ pub struct HostPolicy {
     pub host_prefix_ipv6: Prefix<128>,
     /// Whether they may forward ports of the host. Default: no.
     pub host_port_forwards: bool,
+    /// Whether they may change sysctls of their interfaces on the host. Default: no.
+    pub host_sysctls: bool,
+    /// Whether they may be joined with other labs on the host. Default: no.
+    pub host_joins: bool,
 }
 
 impl Default for HostPolicy {
@@ -102,6 +106,8 @@ impl Default for HostPolicy {
             host_prefix_ipv4: Prefix::at_least(24),
             host_prefix_ipv6: Prefix::at_least(64),
             host_port_forwards: false,
+            host_sysctls: false,
+            host_joins: false,
         }
     }
 }
@@ -311,7 +317,7 @@ mod tests {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 40, "every setting is in the example");
+        assert_eq!(settings, 42, "every setting is in the example");
     }
 
     #[test]
@@ -339,6 +345,8 @@ mod tests {
             "{}",
             error("[policy]\nhost_prefix_ipv4 = 33\n")
         );
+        assert!(error("[policy]\nhost_joins = 1\n").starts_with("c.toml:2:14: invalid type"));
+        assert!(error("[policy]\nhost_sysctls = \"no\"\n").starts_with("c.toml:2:16: invalid type"));
         assert!(error("[policy]\nhost_prefix_ipv6 = 0\n").starts_with("c.toml:2:20: 0 is no prefix length"));
         assert!(
             error("[policy]\nhost_interface_names = [\"lab 0\"]\n")

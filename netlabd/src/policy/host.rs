@@ -11,6 +11,7 @@ pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
     names(lab, policy, &mut violations);
     addresses(lab, policy, &mut violations);
     translations(lab, policy, &mut violations);
+    settings(lab, policy, &mut violations);
     violations
 }
 
@@ -117,6 +118,25 @@ fn translations(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>)
     }
 }
 
+fn settings(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
+    for key in lab.host.sysctls.keys().filter(|_| !policy.host_sysctls) {
+        violations.push(Violation {
+            path: format!("host.sysctls[\"{key}\"]"),
+            message: format!(
+                "setting {key} on the host needs an administrator, or host_sysctls in netlabd's configuration"
+            ),
+        });
+    }
+    for (number, name) in lab.host.joins.iter().enumerate().filter(|_| !policy.host_joins) {
+        violations.push(Violation {
+            path: format!("host.joins[{number}]"),
+            message: format!(
+                "joining the lab with {name} on the host needs an administrator, or host_joins in netlabd's configuration"
+            ),
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -177,6 +197,16 @@ mod tests {
         }
         assert!(paths(&named("nl-up"), "").is_empty() && paths(&named("lab7"), "").is_empty());
         assert!(paths(&named("wg0"), "[policy]\nhost_interface_names = [\"wg?\"]").is_empty());
+    }
+
+    #[test]
+    fn settings_and_joins() {
+        let host =
+            r#", "forwarding": true, "sysctls": {"net.ipv6.conf.lab0.accept_ra": "2"}, "joins": ["lab9"]"#;
+        let lab = cabled("192.0.2.1/24", "", host);
+        assert_eq!(paths(&lab, ""), ["host.sysctls[\"net.ipv6.conf.lab0.accept_ra\"]", "host.joins[0]"]);
+        assert_eq!(paths(&lab, "[policy]\nhost_sysctls = true"), ["host.joins[0]"]);
+        assert!(paths(&lab, "[policy]\nhost_sysctls = true\nhost_joins = true").is_empty());
     }
 
     #[test]

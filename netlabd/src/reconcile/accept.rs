@@ -11,7 +11,7 @@ use netlab_proto::v1 as proto;
 use super::{
     Error, Expected, Manager,
     entry::{Desired, Entry, Why},
-    preflight, rollback,
+    host, preflight, rollback,
 };
 use crate::{
     api::convert::{self, Faults},
@@ -223,11 +223,14 @@ impl Manager {
 
     fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry, access: &Access) -> Result<Plan, Error> {
         let before = self.0.kernel.host()?.pins;
+        let held = entry.state().target.clone();
+        // What is known of the host stays known.
+        let known = host::with_apart(target, || host::apart_of(&held).cloned());
+        let target = known.as_deref().unwrap_or(target);
         let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
         let mut host = self.0.kernel.host()?;
         // The lab's actor may be at work: what came or went during the look is no stranger's.
         host.pins.retain(|pin| before.contains(pin));
-        let held = entry.state().target.clone();
         let own = preflight::Own { nodes: own_nodes(&observed), held: Some(&held) };
         self.refuse(lab, target, &host, &own, access)?;
         Ok(diff(target, &observed))

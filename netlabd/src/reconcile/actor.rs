@@ -26,6 +26,7 @@ use crate::{
     clock,
     exec::{Failure, Scope},
     metrics::{FailureKind, Outcome, meters},
+    model::Apart,
     plan::{Plan, Target, diff},
     store,
 };
@@ -155,13 +156,34 @@ impl Actor {
     }
 
     fn wanted(&self) -> Wanted {
-        let state = self.entry.state();
-        Wanted {
-            target: state.target.clone(),
-            first_id: state.record.first_id,
-            generation: state.record.generation,
-            verified: state.record.verified_generation == state.record.generation,
+        let mut wanted = {
+            let state = self.entry.state();
+            Wanted {
+                target: state.target.clone(),
+                first_id: state.record.first_id,
+                generation: state.record.generation,
+                verified: state.record.verified_generation == state.record.generation,
+            }
+        };
+        if let Some(target) = host::with_apart(&wanted.target, || self.apart(&wanted.target)) {
+            let mut state = self.entry.state();
+            if Arc::ptr_eq(&state.target, &wanted.target) {
+                state.target = target.clone();
+            }
+            wanted.target = target;
         }
+        wanted
+    }
+
+    /// What was apart on the host before labs; `None` if that cannot be kept or told now.
+    fn apart(&self, target: &Target) -> Option<Apart> {
+        let claimed = self.claim_host(target).map_err(Error::from);
+        let apart = claimed.and_then(|()| host::apart(&self.shared.store, &*self.shared.kernel, target));
+        apart
+            .inspect_err(
+                |error| tracing::warn!(lab = %self.entry.name, %error, "the host cannot be looked at"),
+            )
+            .ok()
     }
 
     fn scope<'a>(&'a self, target: &'a Target, first_id: u32) -> Scope<'a> {
@@ -337,6 +359,8 @@ impl Actor {
     fn take_away(&self) -> Result<(), Failure> {
         let nothing = Target::default();
         let scope = self.scope(&nothing, 0);
+        // First the host is as it was, then what kept it apart meanwhile may go.
+        self.settle_host(&nothing).map_err(|error| Failure::new("host", error))?;
         let mut last = Failure::new(&self.entry.name, "it does not go away");
         for round in 0..ROUNDS {
             let plan = diff(&nothing, &self.shared.kernel.observe(scope)?);

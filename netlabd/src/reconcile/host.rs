@@ -1,20 +1,62 @@
 //! Sysctls of the host that labs share: what they were before is kept until the last lab that
 //! changed them is gone, across restarts and crashes.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     clock::boot_id,
     exec::{Failure, Kernel},
     fault,
-    model::{Place, SysctlKey},
-    plan::Target,
+    model::{Apart, Place, SysctlKey},
+    plan::{PlaceTarget, Target},
     store::{self, HostValue, Store},
 };
 
-/// The sysctls of the host that a lab sets.
+/// The sysctls of the host that a lab sets and others may want too; those of its own interfaces go with them.
 pub(super) fn wanted(target: &Target) -> impl Iterator<Item = &SysctlKey> {
-    target.places.get(&Place::Host).into_iter().flat_map(|host| host.sysctls.keys())
+    target.places.get(&Place::Host).into_iter().flat_map(PlaceTarget::shared_sysctls)
+}
+
+/// What was apart on the host before labs, as far as it is known, for a lab that makes it forward.
+pub(super) fn apart(store: &Store, kernel: &dyn Kernel, target: &Target) -> Result<Apart, super::Error> {
+    let boot_id = boot_id();
+    let mut values = store.host_values()?;
+    values.retain(|_, value| value.boot_id == boot_id);
+    let wants = |key: &str| wanted(target).any(|wanted| wanted.as_str() == key);
+    let was_off = |key: &str| wants(key) && values.get(key).is_some_and(|before| before.value == "0");
+    let (ipv4, ipv6) = (was_off("net.ipv4.ip_forward"), was_off("net.ipv6.conf.all.forwarding"));
+    if !ipv4 && !ipv6 {
+        return Ok(Apart::default());
+    }
+    let on = values.iter().filter(|(_, before)| before.value == "1");
+    let exceptions = on.filter_map(|(name, _)| name.parse::<SysctlKey>().ok());
+    let exceptions =
+        exceptions.filter(|key| key.as_str().starts_with("net.ipv4.conf.")).filter_map(|key| key.interface());
+    let bridges = kernel.host()?.links.into_iter().filter(|(_, link)| link.is_bridge && link.lab.is_none());
+    Ok(Apart {
+        ipv4,
+        ipv6,
+        exceptions: exceptions.collect(),
+        bridges: bridges.filter_map(|(name, _)| name.parse().ok()).collect(),
+    })
+}
+
+/// The same target with what was apart on the host; `None` where it has no guard to which that matters.
+pub(super) fn with_apart(target: &Target, apart: impl FnOnce() -> Option<Apart>) -> Option<Arc<Target>> {
+    let guard = target.places.get(&Place::Host)?.guard.as_ref()?;
+    if !guard.forwards || guard.apart.is_some() {
+        return None;
+    }
+    let apart = apart()?;
+    let mut target = target.clone();
+    let guard = target.places.get_mut(&Place::Host)?.guard.as_mut()?;
+    guard.apart = Some(apart);
+    Some(Arc::new(target))
+}
+
+/// What of the host is kept apart by a target.
+pub(super) fn apart_of(target: &Target) -> Option<&Apart> {
+    target.places.get(&Place::Host)?.guard.as_ref()?.apart.as_ref()
 }
 
 /// What the kernel changes along with a sysctl: the same of every interface.

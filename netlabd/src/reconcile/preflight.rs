@@ -169,6 +169,10 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
         if !wanted.nat.is_empty() {
             need(Feature::Nat, format!("{base}.nat"));
         }
+        // What forwards for labs only does so by rules.
+        if wanted.guard.as_ref().is_some_and(|guard| guard.forwards) {
+            need(Feature::Nat, format!("{base}.forwarding"));
+        }
     }
     needs
 }

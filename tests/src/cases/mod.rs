@@ -20,6 +20,7 @@ mod firewall;
 mod following;
 mod harness;
 mod history;
+mod host_apart;
 mod host_ranges;
 mod host_values;
 mod inside;
@@ -96,6 +97,7 @@ pub fn all() -> Vec<Test> {
         captures::TESTS,
         classroom::TESTS,
         history::TESTS,
+        host_apart::TESTS,
         host_ranges::TESTS,
         inside::TESTS,
         following::TESTS,

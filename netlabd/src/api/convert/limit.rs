@@ -46,6 +46,11 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
         most(&path.field("routes"), node.routes.len(), ROUTES, "routes", sink);
         most(&path.field("sysctls"), node.sysctls.len(), SYSCTLS, "sysctls", sink);
     }
+    if let Some(host) = &lab.host {
+        let path = root.field("host");
+        most(&path.field("sysctls"), host.sysctls.len(), SYSCTLS, "sysctls", sink);
+        most(&path.field("joins"), host.joins.len(), INTERFACES, "interfaces", sink);
+    }
     most(&root.field("nodes"), addresses, ADDRESSES, "addresses in all", sink);
 }
 

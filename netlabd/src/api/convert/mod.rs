@@ -31,7 +31,7 @@ use std::collections::BTreeMap;
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{Host, Lab, LabName, Node, Place};
+use crate::model::{Host, IfName, Lab, LabName, Node, Place};
 
 use draft::Sites;
 use fault::{Path, Sink};
@@ -67,6 +67,8 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
             Place::Host => {
                 host.nat = nat::read(site, host_message.nat.as_ref(), host_message.forwarding, &mut sink);
                 host.forwarding = host_message.forwarding;
+                host.sysctls = sysctl::read_of_host(site, &host_message.sysctls, &mut sink);
+                host.joins = joins(site, &host_message, &mut sink);
             }
             Place::Node(name) => {
                 if let Some(message) = message.nodes.get(name.as_str()) {
@@ -86,6 +88,32 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     }
     let name = lab_name.ok_or_else(Faults::default)?;
     Ok(Lab { name, nodes, host, links, checks, warnings })
+}
+
+/// The interfaces of other labs that the lab is joined with on the host.
+fn joins(site: &draft::Site, message: &proto::Host, sink: &mut Sink) -> Vec<IfName> {
+    let path = site.path.field("joins");
+    let mut read = Vec::new();
+    for (number, text) in message.joins.iter().enumerate() {
+        let path = path.index(number);
+        let Some(name) = sink.parse::<IfName>(&path, text) else { continue };
+        if let Some(wrong) = name::unfit_for_host(&site.place, &name) {
+            sink.add(&path, format!("{} {wrong}", fault::shown(text)));
+        } else if site.interfaces.contains_key(&name) {
+            sink.add(
+                &path,
+                format!("{name} is this lab's own; name an interface of the other lab on the host"),
+            );
+        } else if read.contains(&name) {
+            sink.add(&path, format!("{name} stands here already"));
+        } else {
+            read.push(name);
+        }
+    }
+    if !read.is_empty() && !message.forwarding {
+        sink.add(&site.path.field("forwarding"), format!("{path} needs the host to forward; set it to true"));
+    }
+    read
 }
 
 /// What a node has beside its interfaces.

@@ -41,6 +41,32 @@ pub(super) fn read(
     read
 }
 
+/// Reads the sysctls of the host: of the lab's own interfaces there alone.
+pub(super) fn read_of_host(
+    site: &Site,
+    sysctls: &BTreeMap<String, String>,
+    sink: &mut Sink,
+) -> BTreeMap<SysctlKey, String> {
+    let mut of_interfaces = sysctls.clone();
+    of_interfaces.retain(|text, _| {
+        let key = text.parse::<SysctlKey>();
+        let own = key.is_err() || key.is_ok_and(|key| key.interface().is_some_and(|name| name != IfName::loopback()));
+        if !own {
+            let path = site.path.field("sysctls").key(text);
+            let example = site.interfaces.keys().next().map_or("lab0", IfName::as_str).replace('.', "/");
+            sink.add(
+                &path,
+                format!(
+                    "\"{text}\" is not of an interface that the lab has on the host; only those can be set there: \
+                     net.ipv4.conf.{example}.KEY"
+                ),
+            );
+        }
+        own
+    });
+    read(site, &of_interfaces, sink)
+}
+
 fn check_value(value: &str, path: &Path, sink: &mut Sink) {
     if value.trim().is_empty() {
         sink.add(path, "the value is empty; write it as a text such as \"0\"");

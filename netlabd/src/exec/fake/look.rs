@@ -9,9 +9,10 @@ use super::world::{FakeKind, HOST, Link, SpaceId, World};
 use crate::{
     exec::Scope,
     model::{
-        LabName, Place, SysctlKey,
+        Guard, LabName, Place, SysctlKey,
         observed::{
-            LinkKind, LinkLocalMode, LinkState, NatState, Observed, ObservedRule, ObservedVxlan, PlaceState,
+            GuardState, LinkKind, LinkLocalMode, LinkState, NatState, Observed, ObservedRule, ObservedVxlan,
+            PlaceState,
         },
     },
 };
@@ -63,7 +64,19 @@ impl World {
             routes: if id == HOST { Vec::new() } else { space.routes.clone() },
             sysctls,
             nat: nat(space.nat.get(scope.lab)),
+            guard: self.guard(id, scope),
             tables: if id == HOST { Vec::new() } else { space.tables.clone() },
+        }
+    }
+
+    /// What was of the host before labs is not compared: who looks may not know it yet.
+    fn guard(&self, id: SpaceId, scope: Scope<'_>) -> GuardState {
+        let known = |guard: &Guard| Guard { apart: None, ..guard.clone() };
+        let wanted = scope.target.places.get(&Place::Host).and_then(|host| host.guard.as_ref()).map(known);
+        match self.spaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known) {
+            None => GuardState::Absent,
+            seen if seen == wanted => GuardState::AsWanted,
+            Some(_) => GuardState::Other,
         }
     }
 
@@ -126,7 +139,7 @@ impl World {
     pub(super) fn marked(&self) -> impl Iterator<Item = &LabName> {
         let host = &self.spaces[&HOST];
         let links = host.links.values().filter_map(|link| link.mark.as_ref());
-        self.labs.keys().chain(links).chain(host.nat.keys())
+        self.labs.keys().chain(links).chain(host.nat.keys()).chain(host.guards.keys())
     }
 }
 

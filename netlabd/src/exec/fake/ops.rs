@@ -99,6 +99,14 @@ impl Lab<'_> {
                 let space = self.space(place)?;
                 self.world.set_sysctl(space, key, value)
             }
+            Op::SetGuard(guard) => {
+                let guards = &mut self.world.space(HOST).guards;
+                match guard {
+                    Some(guard) => guards.insert(self.name.clone(), guard.clone()),
+                    None => guards.remove(self.name),
+                };
+                Ok(())
+            }
             Op::SetNat { place, rules } => {
                 let space = self.space(place)?;
                 let nat = &mut self.world.space(space).nat;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use crate::model::{
-    AddressList, LabName, Mac, MacvlanMode, NatRule, NodeName, PerInterface, SysctlKey, VlanId, Vxlan,
+    AddressList, Guard, LabName, Mac, MacvlanMode, NatRule, NodeName, PerInterface, SysctlKey, VlanId, Vxlan,
     observed::{AddressState, RouteState, TableState, VlanFlags},
 };
 
@@ -35,6 +35,8 @@ pub(super) struct Space {
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
     /// Chains by lab; those of a node are under the lab's own name too.
     pub(super) nat: BTreeMap<LabName, Vec<NatRule>>,
+    /// On the host, what keeps labs apart.
+    pub(super) guards: BTreeMap<LabName, Guard>,
     /// Tables of others.
     pub(super) tables: Vec<TableState>,
 }

@@ -55,6 +55,17 @@ impl FoundChain {
         self.base.as_ref().is_some_and(|(name, hook, priority, _)| name == "nat" && fits(*hook, *priority))
     }
 
+    /// Whether it is a base chain that filters at this hook, and lets pass what no rule drops.
+    pub(super) fn is_filter(&self, hook: Hook, priority: i32) -> bool {
+        let accept = Policy::Accept as u32;
+        self.base.as_ref().is_some_and(|base| *base == ("filter".to_owned(), hook as u32, priority, accept))
+    }
+
+    /// Whether it is no base chain.
+    pub(super) fn is_regular(&self) -> bool {
+        self.base.is_none()
+    }
+
     /// Whether it is as we make it.
     pub(super) fn is(&self, kind: Kind) -> bool {
         let accepts = self.base.as_ref().is_some_and(|(.., policy)| *policy == Policy::Accept as u32);

@@ -40,7 +40,7 @@ pub(super) fn rule<'a>(chain: &'a Chain<'a>, wanted: &NatRule) -> Rule<'a> {
 
 fn add_masquerade(rule: &mut Rule<'_>, masquerade: &model::Masquerade) {
     if let Some(source) = masquerade.source {
-        match_family(rule, source.addr());
+        match_family(rule, family(source.addr()));
         match_source(rule, source);
     }
     rule.add_expr(&Meta::OifName);
@@ -61,7 +61,7 @@ fn add_forward(rule: &mut Rule<'_>, forward: &PortForward) {
         rule.add_expr(&DestinationType);
         rule.add_expr(&Cmp::new(CmpOp::Eq, u32::from(libc::RTN_LOCAL)));
     }
-    match_family(rule, forward.to.ip());
+    match_family(rule, family(forward.to.ip()));
     rule.add_expr(&Meta::L4Proto);
     rule.add_expr(&Cmp::new(CmpOp::Eq, forward.protocol.number()));
     // TCP and UDP have their destination port at the same place.
@@ -76,15 +76,14 @@ fn add_forward(rule: &mut Rule<'_>, forward: &PortForward) {
     rule.add_expr(&DestinationNat(forward.to));
 }
 
-/// In an inet table both families pass.
-fn match_family(rule: &mut Rule<'_>, address: IpAddr) {
+/// In an inet table both families pass; `family` is `NFPROTO_*`.
+pub(super) fn match_family(rule: &mut Rule<'_>, family: i32) {
     rule.add_expr(&Meta::NfProto);
-    rule.add_expr(&Cmp::new(CmpOp::Eq, family(address)));
+    rule.add_expr(&Cmp::new(CmpOp::Eq, u8::try_from(family).expect("a family is one byte")));
 }
 
-fn family(address: IpAddr) -> u8 {
-    let number = if address.is_ipv4() { libc::NFPROTO_IPV4 } else { libc::NFPROTO_IPV6 };
-    u8::try_from(number).expect("a family is one byte")
+fn family(address: IpAddr) -> i32 {
+    if address.is_ipv4() { libc::NFPROTO_IPV4 } else { libc::NFPROTO_IPV6 }
 }
 
 /// Compares whole bytes where the range ends at one, as nft(8) does, so that a rule which nft reloads from
@@ -111,7 +110,7 @@ fn match_source(rule: &mut Rule<'_>, source: IpNet) {
 }
 
 /// A name as the kernel compares it: all of `IFNAMSIZ` bytes.
-fn padded(name: &IfName) -> [u8; libc::IFNAMSIZ] {
+pub(super) fn padded(name: &IfName) -> [u8; libc::IFNAMSIZ] {
     let mut bytes = [0; libc::IFNAMSIZ];
     bytes[..name.as_str().len()].copy_from_slice(name.as_str().as_bytes());
     bytes
@@ -144,7 +143,7 @@ impl Expression for DestinationNat {
             c"nat",
             &[
                 (sys::NFTNL_EXPR_NAT_TYPE, libc::NFT_NAT_DNAT.unsigned_abs()),
-                (sys::NFTNL_EXPR_NAT_FAMILY, family(self.0.ip()).into()),
+                (sys::NFTNL_EXPR_NAT_FAMILY, family(self.0.ip()).unsigned_abs()),
                 (sys::NFTNL_EXPR_NAT_REG_ADDR_MIN, address),
                 (sys::NFTNL_EXPR_NAT_REG_ADDR_MAX, address),
                 (sys::NFTNL_EXPR_NAT_REG_PROTO_MIN, port),
@@ -155,7 +154,7 @@ impl Expression for DestinationNat {
     }
 }
 
-fn build(name: &CStr, operands: &[(u32, u32)]) -> NonNull<sys::nftnl_expr> {
+pub(super) fn build(name: &CStr, operands: &[(u32, u32)]) -> NonNull<sys::nftnl_expr> {
     // SAFETY: `name` is a C string that outlives the call.
     let expr =
         NonNull::new(unsafe { sys::nftnl_expr_alloc(name.as_ptr()) }).expect("libnftnl knows fib and nat");

@@ -12,6 +12,7 @@ mod comment;
 mod decode;
 mod error;
 mod expr;
+mod guard;
 pub(super) mod message;
 mod observe;
 mod others;
@@ -25,6 +26,7 @@ use std::ffi::CString;
 use nftnl::{Batch, MsgType, ProtoFamily, Table};
 
 pub use error::Error;
+pub use guard::{look_at_guard, replace_guard};
 pub(super) use observe::lab_of_chain;
 pub use observe::{list_labs_on_host, look, read};
 pub use probe::probe_features;

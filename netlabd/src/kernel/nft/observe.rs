@@ -10,7 +10,7 @@ use super::{
     others, table, text,
 };
 use crate::model::{
-    NatRule,
+    GuardChain, NatRule,
     observed::{NatState, ObservedRule, TableState},
 };
 
@@ -59,8 +59,8 @@ fn chains(socket: &Socket, scope: Scope<'_>, dormant: bool) -> Result<NatState, 
     Ok(state)
 }
 
-/// The names that stand before `-prerouting` and `-postrouting` in the host's table, sorted, each once: the
-/// labs that have chains there.
+/// The names that stand before `-prerouting`, `-postrouting` and the ends of guards' chains in the host's table, sorted,
+/// each once: the labs that have chains there.
 pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
     let found = match Socket::open().and_then(|socket| chain::all(&socket)) {
         Err(error) if error.is_no_nf_tables() => Vec::new(),
@@ -75,7 +75,9 @@ pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
 
 /// The lab that a chain of the host's table is of, by its name.
 pub(in crate::kernel) fn lab_of_chain(chain: &str) -> Option<&str> {
-    KINDS.into_iter().find_map(|kind| chain.strip_suffix(kind.suffix)?.strip_suffix('-'))
+    let guards = GuardChain::ALL.map(GuardChain::suffix);
+    let suffixes = KINDS.map(|kind| kind.suffix).into_iter().chain(guards);
+    suffixes.into_iter().find_map(|suffix| chain.strip_suffix(suffix)?.strip_suffix('-'))
 }
 
 /// The rules of a chain. Each that has a comment of ours is compared with what we would make of it.

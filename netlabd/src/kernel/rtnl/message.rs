@@ -113,6 +113,7 @@ pub(in crate::kernel) fn messages<'a>(
         | Op::PinNode(_)
         | Op::SetSysctl { .. }
         | Op::SetNat { .. }
+        | Op::SetGuard(_)
         | Op::MakeLinkLocal { .. } => Vec::new(),
     })
 }

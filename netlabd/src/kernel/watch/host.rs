@@ -55,7 +55,7 @@ impl Wants {
             );
         Self {
             names: own.chain(parents).map(ToString::to_string).collect(),
-            sysctls: host.is_some_and(|host| !host.sysctls.is_empty()),
+            sysctls: host.is_some_and(|host| host.shared_sysctls().next().is_some()),
             firewall: host.is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty()),
             ranges: host
                 .into_iter()

@@ -67,7 +67,8 @@ fn a_pair_with_both_ends_on_the_host_is_made_once_and_as_a_pair() {
     let (kernel, target) = (FakeKernel::new(), Target::new(&lab, "uid"));
     let plan = diff(&target, &observe(&kernel, &lab.name, &target));
     let lines: Vec<_> = plan.ops().map(|op| command(&lab.name, op)).collect();
-    let made: Vec<_> = lines.iter().filter(|line| line.contains("s0") && line.contains("s1")).collect();
+    let pair = |line: &&String| line.contains("s0") && line.contains("s1") && line.starts_with("ip ");
+    let made: Vec<_> = lines.iter().filter(pair).collect();
     assert!(made.len() == 1 && made[0].contains("type veth peer name s1"), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("dummy")), "{lines:#?}");
     for damage in ["delete host:s0", "delete host:s1"] {

@@ -131,11 +131,16 @@ fn node() -> impl Strategy<Value = proto::Node> {
 }
 
 fn message() -> impl Strategy<Value = proto::Lab> {
-    let host = (interfaces(), any::<bool>(), nat()).prop_map(|(interfaces, forwarding, nat)| proto::Host {
-        interfaces,
-        forwarding,
-        nat,
-    });
+    let sysctls = proptest::collection::btree_map(text(), text(), 0..2);
+    let host = (interfaces(), any::<bool>(), nat(), sysctls, vec(text(), 0..2)).prop_map(
+        |(interfaces, forwarding, nat, sysctls, joins)| proto::Host {
+            interfaces,
+            forwarding,
+            nat,
+            sysctls,
+            joins,
+        },
+    );
     let link = vec(text(), 0..4).prop_map(|endpoints| proto::Link { endpoints });
     let check = (text(), text()).prop_map(|(from, to)| proto::Check { from, to, reachable: None });
     let nodes = proptest::collection::btree_map(text(), node(), 0..4);
