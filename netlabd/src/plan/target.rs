@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 
 use super::Before;
 use crate::model::{
-    Endpoint, Guard, IfName, Interface, Kind, Lab, Mac, MacvlanMode, NatRule, NodeName, Place, PortVlans, Route,
-    SysctlKey, VlanId, observed::VlanFlags,
+    Endpoint, Guard, IfName, Interface, Kind, Lab, Mac, MacvlanMode, NatRule, NodeName, Place, PortVlans,
+    Route, SysctlKey, VlanId, observed::VlanFlags,
 };
 
 /// MTU of an Ethernet interface where nobody asks for another (`ETH_DATA_LEN`).

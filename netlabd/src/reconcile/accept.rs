@@ -206,7 +206,8 @@ impl Manager {
         if from_scratch {
             // It touches nothing, but costs as much as the lab.
             access.room(Usage::default(), Usage::default(), lab)?;
-            return Ok(from_nothing(lab));
+            let target = Target::new(lab, lab.name.as_str());
+            return Ok(from_nothing(lab, self.with_apart(&target).as_deref().unwrap_or(&target)));
         }
         if let Ok(entry) = self.entry(&lab.name) {
             access.may_use(&lab.name, &entry.owner())?;
@@ -216,9 +217,15 @@ impl Manager {
             self.admit(lab, None, access)?;
             let target = Target::new(lab, lab.name.as_str());
             self.preflight(lab, &target, access)?;
+            let target = self.with_apart(&target).map_or(target, |target| (*target).clone());
             let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
             Ok(diff(&target, &observed))
         }
+    }
+
+    /// The same target with what is apart on the host, where that matters and is known.
+    fn with_apart(&self, target: &Target) -> Option<Arc<Target>> {
+        host::with_apart(target, || host::apart(&self.0.store, &*self.0.kernel, target).ok())
     }
 
     fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry, access: &Access) -> Result<Plan, Error> {

@@ -7,7 +7,7 @@ use crate::{
     clock::boot_id,
     exec::{Failure, Kernel},
     fault,
-    model::{Apart, Place, SysctlKey},
+    model::{Apart, IfName, Place, SysctlKey},
     plan::{PlaceTarget, Target},
     store::{self, HostValue, Store},
 };
@@ -17,26 +17,37 @@ pub(super) fn wanted(target: &Target) -> impl Iterator<Item = &SysctlKey> {
     target.places.get(&Place::Host).into_iter().flat_map(PlaceTarget::shared_sysctls)
 }
 
-/// What was apart on the host before labs, as far as it is known, for a lab that makes it forward.
+/// What was apart on the host before labs, for a lab that makes it forward; what no lab has changed yet is as it is.
 pub(super) fn apart(store: &Store, kernel: &dyn Kernel, target: &Target) -> Result<Apart, super::Error> {
     let boot_id = boot_id();
     let mut values = store.host_values()?;
     values.retain(|_, value| value.boot_id == boot_id);
-    let wants = |key: &str| wanted(target).any(|wanted| wanted.as_str() == key);
-    let was_off = |key: &str| wants(key) && values.get(key).is_some_and(|before| before.value == "0");
-    let (ipv4, ipv6) = (was_off("net.ipv4.ip_forward"), was_off("net.ipv6.conf.all.forwarding"));
-    if !ipv4 && !ipv6 {
+    let was_off = |key: &&SysctlKey| match values.get(key.as_str()) {
+        Some(before) => before.value == "0",
+        None => kernel.host_sysctl(key).as_deref() == Some("0"),
+    };
+    let off: Vec<&SysctlKey> = wanted(target).filter(was_off).collect();
+    let is_off = |name: &str| off.iter().find(|key| key.as_str() == name);
+    let (ipv4, ipv6) = (is_off("net.ipv4.ip_forward"), is_off("net.ipv6.conf.all.forwarding"));
+    if ipv4.is_none() && ipv6.is_none() {
         return Ok(Apart::default());
     }
-    let on = values.iter().filter(|(_, before)| before.value == "1");
-    let exceptions = on.filter_map(|(name, _)| name.parse::<SysctlKey>().ok());
-    let exceptions =
-        exceptions.filter(|key| key.as_str().starts_with("net.ipv4.conf.")).filter_map(|key| key.interface());
+    let on = |key: &SysctlKey| match values.get(key.as_str()) {
+        Some(before) => before.value == "1",
+        // Once a lab has changed them, those that are not kept were as the rest.
+        None => {
+            !ipv4.is_some_and(|all| values.contains_key(all.as_str()))
+                && kernel.host_sysctl(key).as_deref() == Some("1")
+        }
+    };
+    let exceptions = ipv4.map_or_else(Vec::new, |all| along_with(kernel, all));
+    let exceptions: BTreeSet<IfName> =
+        exceptions.iter().filter(|key| on(key)).filter_map(SysctlKey::interface).collect();
     let bridges = kernel.host()?.links.into_iter().filter(|(_, link)| link.is_bridge && link.lab.is_none());
     Ok(Apart {
-        ipv4,
-        ipv6,
-        exceptions: exceptions.collect(),
+        ipv4: ipv4.is_some(),
+        ipv6: ipv6.is_some(),
+        exceptions: exceptions.into_iter().collect(),
         bridges: bridges.filter_map(|(name, _)| name.parse().ok()).collect(),
     })
 }
