@@ -48,7 +48,7 @@ fn create(host: &TestHost, lab: &str) {
     host.ctl(&["create-lab", &file]).ok();
 }
 
-/// A raw message from a node to the host: ICMPv6 or ICMP, given as a Python expression.
+/// A raw message from a node to the host: `ICMPv6` or ICMP, given as a Python expression.
 const SEND: &str = "import socket, struct, sys
 def ra(dev):
     s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6); i = socket.if_nametoindex(dev)
