@@ -13,7 +13,7 @@ use super::{IfName, LINK_GROUP, LabName};
 /// - It forwards nothing between labs, save to interfaces that both files name in `host.joins`.
 /// - Where it forwards only because a lab asked for it, it forwards nothing between interfaces that are no lab's.
 ///
-/// What bridges carry and br_netfilter hands through the same hooks is nobody's business here.
+/// What bridges carry and `br_netfilter` hands through the same hooks is nobody's business here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Guard {
     /// The lab's interfaces on the host.

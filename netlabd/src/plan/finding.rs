@@ -40,9 +40,12 @@ impl<'a> Missing<'a> {
 
     fn explains(&self, op: &Op) -> bool {
         match op {
-            Op::AddNode(_) | Op::DeleteNode(_) | Op::PinNode(_) | Op::DeleteLink(_) | Op::Rename { .. } => {
-                false
-            }
+            Op::AddNode(_)
+            | Op::DeleteNode(_)
+            | Op::PinNode(_)
+            | Op::DeleteLink(_)
+            | Op::Rename { .. }
+            | Op::SetGuard(_) => false,
             Op::AddVeth { a, b } => {
                 [a, b].into_iter().any(|end| self.has(&end.at.place) || self.is_wrong(&end.at))
             }
@@ -63,7 +66,6 @@ impl<'a> Missing<'a> {
                 self.has(place) || of.is_some_and(|at| self.links.contains(&at))
             }
             Op::SetNat { place, .. } => self.has(place),
-            Op::SetGuard(_) => false,
         }
     }
 

@@ -233,7 +233,6 @@ impl Op {
             | Self::AddAddress { .. }
             | Self::AddRoute { .. } => Action::Create,
             Self::SetNat { rules, .. } if rules.is_empty() => Action::Delete,
-            Self::SetGuard(None) => Action::Delete,
             Self::PinNode(_)
             | Self::Rename { .. }
             | Self::SetLink { .. }
@@ -246,7 +245,8 @@ impl Op {
             | Self::DeleteLink(_)
             | Self::DeleteVlan { .. }
             | Self::DeleteAddress { .. }
-            | Self::DeleteRoute { .. } => Action::Delete,
+            | Self::DeleteRoute { .. }
+            | Self::SetGuard(None) => Action::Delete,
         }
     }
 

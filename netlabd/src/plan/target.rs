@@ -274,11 +274,10 @@ fn is_up(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
 fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, uid: &str) -> Option<Mac> {
     let interface = interfaces.get(name)?;
     match (&interface.kind, interface.mac) {
-        (Kind::Loopback, _) => None,
+        // In mode passthru it has its parent's, and would give the parent another (`macvlan_common_newlink`).
+        (Kind::Loopback, _) | (Kind::Macvlan { mode: MacvlanMode::Passthru, .. }, None) => None,
         (_, Some(mac)) => Some(mac),
         (Kind::Vlan { parent, .. }, None) => mac(place, parent, interfaces, uid),
-        // It has its parent's, and would give the parent another (`macvlan_common_newlink`).
-        (Kind::Macvlan { mode: MacvlanMode::Passthru, .. }, None) => None,
         (_, None) => {
             let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
             let mut octets = [0; 6];

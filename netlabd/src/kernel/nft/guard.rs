@@ -208,7 +208,7 @@ fn add_match(rule: &mut Rule<'_>, condition: &Match) {
     }
 }
 
-/// `enum nft_meta_keys` (linux/netfilter/nf_tables.h), which libc lacks; since Linux 5.6.
+/// `enum nft_meta_keys` (`linux/netfilter/nf_tables.h`), which libc lacks; since Linux 5.6.
 const NFT_META_IIFKIND: libc::c_int = 26;
 const NFT_META_OIFKIND: libc::c_int = 27;
 
