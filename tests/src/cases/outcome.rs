@@ -154,7 +154,9 @@ impl Pair<'_> {
             if lines.is_empty() {
                 return;
             }
-            if start.elapsed() > SETTLES {
+            // What differs once differs again.
+            let limit = if faults.is_empty() { SETTLES } else { PAUSE };
+            if start.elapsed() > limit {
                 faults.push(format!("{way}:"));
                 faults.extend(lines.into_iter().take(20).map(|line| format!("  {line}")));
                 return;
