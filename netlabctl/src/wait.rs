@@ -63,16 +63,25 @@ impl Wait {
 
     /// The same of a lab that was made from `file`: warnings are told by its lines.
     pub(crate) async fn ready_of(mut self, generation: u64, file: Option<&LabFile>) -> Result<(), Failure> {
+        // The generation by which it is put back, where it is: that is told once it is over.
+        let mut back = None;
         loop {
             let Some(event) = self.next("it goes on converging").await? else {
                 return Err(self.failed("was deleted meanwhile"));
             };
             match event.body {
                 Some(Body::SpecChanged(change)) if change.generation > generation && is_put_back(&change) => {
+                    back = Some(change.generation);
+                }
+                Some(Body::StatusChanged(_))
+                    if back.is_some_and(|back| self.status.observed_generation >= back)
+                        && self.status.phase() == Phase::Ready =>
+                {
                     let fallback =
                         if self.failure.is_none() { " and was put back to what it was" } else { "" };
                     return Err(self.failed(&format!("could not be changed{fallback}")));
                 }
+                Some(Body::StatusChanged(_)) if back.is_some() => {}
                 Some(Body::StatusChanged(_)) if self.status.observed_generation >= generation => {
                     match self.status.phase() {
                         // It was put back before we began to watch.

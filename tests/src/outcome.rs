@@ -8,7 +8,8 @@ use crate::{chance::Chance, feature::Feature, host::TestHost};
 
 /// What the kernel shows in one namespace, in lines. Left out is what no file decides: numbers of interfaces, ports and
 /// queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is still under way;
-/// and the order of routes, which the kernel lists by when an interface was made.
+/// and the order of routes, which the kernel lists by when an interface was made. And a second route to ::1 that Linux
+/// 6.12 makes where `addr_gen_mode` of all is written before `lo` is up.
 const SHOW: &str = r"
 sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
     sed 's/^/sysctl: /'
@@ -18,7 +19,7 @@ ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(
 ip -o -4 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/^/address: /' | sort -s -k2,2
 ip -o -6 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/ tentative//; s/^/address: /' | sort -s -k2,2
 ip route show table all | sed 's/ linkdown//; s/^/route: /' | sort
-ip -6 route show table all | sed -E 's/ linkdown//; s/ expires [^ ]+//; s/^/route: /' | sort
+ip -6 route show table all | grep -v '^::1 dev lo' | sed -E 's/ linkdown//; s/ expires [^ ]+//; s/^/route: /' | sort
 ip rule | sed 's/^/rule: /'
 ip -6 rule | sed 's/^/rule: /'
 ip neigh show nud permanent | sed 's/^/neighbour: /' | sort
@@ -158,7 +159,7 @@ const OFF: &[&str] = &[
 
 /// Gives a random lab more that may be left out of the next: sysctls, several addresses of one subnet in any order, MAC
 /// addresses, interfaces that are down, STP, small MTUs.
-pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool) -> Value {
+pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool, lacks: &BTreeSet<String>) -> Value {
     let mut lab: Value = serde_json::from_str(lab).expect("a lab of ours");
     let nodes: Vec<String> = lab["nodes"].as_object().expect("nodes").keys().cloned().collect();
     for node in nodes {
@@ -200,9 +201,17 @@ pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool) -> Value {
         if sysctls.get("net.ipv4.ip_local_port_range") == Some(&json!("100 200")) && !start {
             sysctls.insert("net.ipv4.ip_unprivileged_port_start".to_owned(), json!("0"));
         }
+        sysctls.retain(|key, _| !lacks.contains(key));
         node["sysctls"] = Value::Object(sysctls);
     }
     lab
+}
+
+/// The sysctls of a namespace that this kernel is built without.
+pub fn lacking(host: &TestHost) -> BTreeSet<String> {
+    let known = host.sh("sysctl -aN 2>/dev/null | grep '^net' || true");
+    let known: BTreeSet<&str> = known.lines().collect();
+    SYSCTLS.iter().map(|(key, _)| *key).filter(|key| !known.contains(key)).map(ToOwned::to_owned).collect()
 }
 
 /// Some addresses of few subnets, in any order.

@@ -233,6 +233,7 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
         cause: ChangeCause::PutBackFailed.into(),
         ..SpecChanged::default()
     };
+    let restored = LabStatus { observed_generation: 3, ..status(Phase::Ready) };
     let deleted = event(9, Body::Deleted(LabDeleted {}));
     let deleting = event(8, Body::StatusChanged(status(Phase::Deleting)));
     match (name, after) {
@@ -244,7 +245,7 @@ fn history(name: &str, after: u64) -> Vec<Result<WatchLabResponse, Status>> {
                 working,
                 event(3, Body::Failed(failure)),
                 event(4, Body::SpecChanged(put_back)),
-                ready,
+                event(5, Body::StatusChanged(restored)),
             ]
         }
         ("vanishes", _) => vec![first, Err(Status::unavailable("connection lost"))],

@@ -308,5 +308,6 @@ fn make_room(record: &mut Record) {
         record.verified_generation = 0;
         record.previous_spec = None;
     }
+    record.undoing = None;
     record.generation += 1;
 }

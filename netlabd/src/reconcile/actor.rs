@@ -289,30 +289,39 @@ impl Actor {
             done,
             duration_us: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
+        // What a change that is undone has left of the host's sysctls goes before anybody hears that it is undone.
+        let settled = self.settle_host(&wanted.target);
+        let mut undone = None;
         let kept = self.entry.change_and_tell(&self.shared.store, |record| {
             if record.generation == wanted.generation {
                 record.verified_generation = wanted.generation;
                 record.previous_spec = None;
+                let over = record.undoing.take_if(|_| settled.is_ok());
+                undone = over.map(back::undone);
             }
             if let Some(repair) = &repair {
                 record.drift_repaired += 1;
                 record.repairs.insert(0, repair.clone());
                 record.repairs.truncate(REPAIRS_KEPT);
             }
-            repair.clone().map(Body::DriftRepaired)
+            undone.clone().map(Body::Failed).or_else(|| repair.clone().map(Body::DriftRepaired))
         });
         if let Err(error) = kept {
             // It works, but that is not kept: look again later.
             tracing::error!(lab = %self.entry.name, %error, "the lab's state is not kept");
             return Next::Retry;
         }
-        let settled = self.settle_host(&wanted.target);
-        let news = !self.entry.state().status.is_verified(wanted.generation, sight);
+        let news = undone.is_some() || !self.entry.state().status.is_verified(wanted.generation, sight);
         if repair.is_some() {
             meters().repaired(started.elapsed());
         }
         if news {
-            self.entry.report(&self.shared.store, |status| status.verified(wanted.generation, sight));
+            self.entry.report(&self.shared.store, |status| {
+                status.verified(wanted.generation, sight);
+                if let Some(undone) = undone {
+                    status.undone(undone);
+                }
+            });
         }
         match settled {
             Err(_) => Next::Retry,

@@ -30,6 +30,7 @@ pub(super) fn confirm(record: &mut Record) {
 pub(super) fn put_back(record: &mut Record) {
     record.generation += 1;
     record.previous_spec = None;
+    record.undoing = None;
     confirm(record);
 }
 

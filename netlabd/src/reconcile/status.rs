@@ -162,6 +162,11 @@ impl Status {
         }
     }
 
+    /// The last change failed, and is undone.
+    pub(super) fn undone(&mut self, failure: proto::Failure) {
+        self.last_error = Some(failure);
+    }
+
     /// What else has a say in whether packets pass: the host's firewall, ports that do not forward yet.
     pub(super) fn surroundings(&mut self, sight: &Sight) {
         match &sight.standing {

@@ -71,6 +71,9 @@ pub struct Record {
     /// What its maker called the request that made it; empty where that has no name.
     #[prost(string, tag = "30")]
     pub request_id: String,
+    /// What made the last change fail, until the lab is what it was before.
+    #[prost(message, optional, tag = "20")]
+    pub undoing: Option<proto::Failure>,
 }
 
 /// A sysctl of a node before the lab first set it.

@@ -12,7 +12,8 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 /// A sysctl of an interface that the kernel refuses is found out halfway, when interfaces are there already.
-const REFUSED: &str = "    sysctls: { net.ipv4.conf.eth0.rp_filter: many }\n";
+const REFUSED: &str =
+    "    sysctls: { net.ipv4.ip_default_ttl: \"33\", net.ipv4.conf.eth0.rp_filter: many }\n";
 
 fn create() {
     let mut host = TestHost::here();
@@ -48,8 +49,17 @@ fn change() {
         "bad.yaml",
         SMALL.replace("    forwarding: true\n", &format!("    forwarding: true\n{REFUSED}")),
     );
-    let _ = host.ctl(&["apply-lab", "--timeout", "5s", &bad]).code(1).complains("Invalid argument");
+    let ttl = || host.exec("small.router", "sysctl -n net.ipv4.ip_default_ttl").ok();
+    let wanted = ttl();
+    let _ = host
+        .ctl(&["apply-lab", "--timeout", "30s", &bad])
+        .code(1)
+        .complains("Invalid argument")
+        .complains("was put back to what it was before the change");
+    // At once: that it is put back is said when it is so.
+    assert_eq!(ttl(), wanted);
     let lab = host.lab("small");
+    assert_eq!(lab["status"]["phase"], "PHASE_READY");
     assert!(lab["status"]["last_error"]["message"].to_string().contains("eth0.rp_filter"), "{lab}");
     // What worked before works still.
     host.ctl(&["check-lab", "small"]).ok();

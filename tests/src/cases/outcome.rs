@@ -18,7 +18,7 @@ use crate::{
     damage,
     design::{self, Designer},
     host::TestHost,
-    outcome::{difference, enrich, has_dummies, show},
+    outcome::{difference, enrich, has_dummies, lacking, show},
 };
 
 /// The tests of this subject.
@@ -41,7 +41,7 @@ fn pairs() {
     println!("NETLAB_SEED={seed} NETLAB_PAIRS={count}");
     let mut host = TestHost::here();
     let designer = Designer::new(&host);
-    let dummies = has_dummies(&host);
+    let (dummies, lacks) = (has_dummies(&host), lacking(&host));
     design::prepare(&host);
     host.start();
     let (mut wrong, mut done, begin) = (Vec::new(), 0, Instant::now());
@@ -51,7 +51,7 @@ fn pairs() {
         }
         done += 1;
         let mut chance = Chance::new(seed.wrapping_add(number as u64));
-        let mut lab = || enrich(&designer.lab(&mut chance, "p", 0), &mut chance, dummies);
+        let mut lab = || enrich(&designer.lab(&mut chance, "p", 0), &mut chance, dummies, &lacks);
         let (first, second) = (lab(), lab());
         let start = Instant::now();
         let faults = Pair { host: &mut host, first, second }.run(&mut chance);

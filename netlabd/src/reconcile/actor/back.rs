@@ -90,8 +90,9 @@ impl Actor {
     fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &Bytes) -> Next {
         let Some(desired) = self.desired(previous) else { return Next::Retry };
         let store = &self.shared.store;
-        let mut message = message(failure, false);
-        message.message += "; the lab is put back to what it was before the change";
+        let undoing = message(failure, false);
+        let mut message = undoing.clone();
+        message.message += "; the lab is being put back to what it was before the change";
         let why = Why::put_back(proto::ChangeCause::PutBackFailed, Some(message.clone()));
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
@@ -103,6 +104,7 @@ impl Actor {
                 return Err(Error::Stale { lab: name.clone(), expected, found });
             }
             rollback::put_back(record);
+            record.undoing = Some(undoing);
             Ok(())
         });
         match kept {
@@ -144,6 +146,12 @@ impl Actor {
         let lab = convert::lab(&spec).ok()?;
         Some(Desired::new(spec, lab, &self.entry.uid))
     }
+}
+
+/// What is told once a change that failed is undone, and not before.
+pub(super) fn undone(undoing: proto::Failure) -> proto::Failure {
+    let message = format!("{}; the lab was put back to what it was before the change", undoing.message);
+    proto::Failure { message, time: Some(clock::now()), ..undoing }
 }
 
 /// A failure as the API has it.
