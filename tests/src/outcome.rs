@@ -44,6 +44,9 @@ pub fn show(host: &TestHost, lab: &Value) -> Vec<String> {
         lines.extend(text.lines().map(|line| format!("{place} {}", line.trim_end())));
         derived.extend(derived_addresses(host, lab, place, &enter));
     }
+    // The longest first: one may begin as another does.
+    let mut derived: Vec<_> = derived.into_iter().collect();
+    derived.sort_by_key(|(address, _)| std::cmp::Reverse(address.len()));
     let mut lines: Vec<String> = lines
         .into_iter()
         .map(|line| derived.iter().fold(line, |line, (address, word)| line.replace(address, word)))

@@ -52,7 +52,8 @@ fn pairs() {
         done += 1;
         let mut chance = Chance::new(seed.wrapping_add(number as u64));
         let mut lab = || enrich(&designer.lab(&mut chance, "p", 0), &mut chance, dummies, &lacks);
-        let (first, second) = (lab(), lab());
+        let (first, mut second) = (lab(), lab());
+        without_stp(&mut second);
         let start = Instant::now();
         let faults = Pair { host: &mut host, first, second }.run(&mut chance);
         let seed = seed.wrapping_add(number as u64);
@@ -162,6 +163,18 @@ impl Pair<'_> {
                 return;
             }
             thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Ports of a bridge that runs STP forward after 30 seconds only: what is waited for again and again has none.
+fn without_stp(lab: &mut Value) {
+    let nodes = lab["nodes"].as_object_mut().into_iter().flat_map(|nodes| nodes.values_mut());
+    for node in nodes {
+        for interface in node["interfaces"].as_object_mut().into_iter().flat_map(|own| own.values_mut()) {
+            if let Some(bridge) = interface["bridge"].as_object_mut() {
+                bridge.remove("stp");
+            }
         }
     }
 }
