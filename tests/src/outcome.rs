@@ -8,7 +8,7 @@ use crate::{chance::Chance, feature::Feature, host::TestHost};
 
 /// What the kernel shows in one namespace, in lines. Left out is what no file decides: numbers of interfaces, ports and
 /// queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is still under way;
-/// and the order of routes, which the kernel lists by when an interface was made. And a second route to ::1 that Linux
+/// and the order of routes, which the kernel lists by when an interface was made. And a second route to `::1` that Linux
 /// 6.12 makes where `addr_gen_mode` of all is written before `lo` is up.
 const SHOW: &str = r"
 sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
