@@ -11,7 +11,7 @@ use crate::{chance::Chance, feature::Feature, host::TestHost};
 /// and the order of routes, which the kernel lists by when an interface was made. And a second route to `::1` that Linux
 /// 6.12 makes where `addr_gen_mode` of all is written before `lo` is up.
 const SHOW: &str = r"
-sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
+sysctl -a 2>/dev/null | grep '^net\.' | grep -v '^net.ipv4.conf.lo\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
     sed 's/^/sysctl: /'
 ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(id)? [^ ]+//g
     s/(tcn|hello|topology_change|gc|hold|message_age|forward_delay)_timer +[0-9.]+//g; s/fdb_n_learned [0-9]+//
@@ -25,7 +25,8 @@ ip -6 rule | sed 's/^/rule: /'
 ip neigh show nud permanent | sed 's/^/neighbour: /' | sort
 tc qdisc show | sed -E 's/qdisc ([a-z_]+) [0-9a-f]+:/qdisc \1/; s/^/qdisc: /' | sort
 bridge -o vlan show 2>/dev/null | sed 's/^/vlan: /' | sort
-bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' | sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
+bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' |
+    grep -vE '^33:33:00:00:00:(01|6a) ' | sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
 nft -s list ruleset 2>/dev/null | sed 's/^/nft: /'
 ";
 

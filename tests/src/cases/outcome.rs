@@ -25,7 +25,7 @@ use crate::{
 pub(super) const TESTS: &[Test] = &[Test::new("outcome::of_random_pairs", pairs)];
 
 /// Pairs where nobody asks for another number, or fewer where they take longer than [`ENOUGH`].
-const PAIRS: usize = 10;
+const PAIRS: usize = 3;
 /// See [`PAIRS`].
 const ENOUGH: Duration = Duration::from_secs(100);
 /// How long the kernel may take until it shows what it comes to: link-local addresses and ports of bridges take their
@@ -37,7 +37,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 fn pairs() {
     let asked: Option<usize> = std::env::var("NETLAB_PAIRS").ok().and_then(|text| text.parse().ok());
     let count = asked.unwrap_or(PAIRS);
-    let seed = chance::seed();
+    // The tests' own are the same ones every time.
+    let seed = if std::env::var_os("NETLAB_SEED").is_some() || asked.is_some() { chance::seed() } else { 1 };
     println!("NETLAB_SEED={seed} NETLAB_PAIRS={count}");
     let mut host = TestHost::here();
     let designer = Designer::new(&host);
