@@ -214,7 +214,11 @@ fn bridge() {
     host.exec("switched.ns1", ping).ok();
     let (code, told) = all.ended();
     assert!(code == 0 && all.text().matches("echo reply").count() == 2, "{}{told}", all.text());
-    // By now the bridge knows where both are, and nothing of it is for the bridge's own node.
+    // By now the bridge knows where both are, and nothing of it is for the bridge's own node, once the capture
+    // that ended has let go of it.
+    wait_until("nobody listens to all on the bridge", LIMIT, || {
+        host.exec("switched.sw", "ip -d link show br0").ok().contains("promiscuity 0")
+    });
     let port = Running::start(&host, &["switched", "sw:p1", "-f", "icmp"]);
     let mut own = Running::start(&host, &["switched", "sw:br0", "-p", "-f", "icmp"]);
     host.exec("switched.ns1", ping).ok();

@@ -56,7 +56,7 @@ fn revisions() {
     wait_until("the change is put back", SOON, || host.lab("h")["generation"] == "4");
     let text = host.ctl(&["get-lab", "h"]).ok();
     assert!(
-        text.contains("generation 4: put back: nobody confirmed the change in time by netlabd"),
+        text.contains("generation 4: put back by netlabd: nobody confirmed the change in time"),
         "{text}"
     );
     assert!(text.contains("nodes.ns1.interfaces.eth0.mtu: 1300 -> 1400"), "{text}");

@@ -173,7 +173,7 @@ fn without_stp(lab: &mut Value) {
     let nodes = lab["nodes"].as_object_mut().into_iter().flat_map(|nodes| nodes.values_mut());
     for node in nodes {
         for interface in node["interfaces"].as_object_mut().into_iter().flat_map(|own| own.values_mut()) {
-            if let Some(bridge) = interface["bridge"].as_object_mut() {
+            if let Some(bridge) = interface.get_mut("bridge").and_then(Value::as_object_mut) {
                 bridge.remove("stp");
             }
         }
