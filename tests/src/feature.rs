@@ -19,6 +19,8 @@ pub enum Feature {
     Macvlan,
     /// NAT by nftables.
     Nat,
+    /// Bridged packets in the hooks of IP.
+    BridgeNetfilter,
     /// Bounds on memory and processes by cgroup v2.
     Cgroup,
     /// A kernel that runs for the tests alone: its limits may be changed.
@@ -36,6 +38,7 @@ impl Feature {
         Self::Vxlan,
         Self::Macvlan,
         Self::Nat,
+        Self::BridgeNetfilter,
         Self::Cgroup,
         Self::OwnKernel,
         Self::Python,
@@ -50,6 +53,7 @@ impl Feature {
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Nat => "CONFIG_NFT_NAT",
+            Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
             Self::OwnKernel => "CONFIG_UML",
             Self::Python => "tests/python/environment",
@@ -82,6 +86,7 @@ impl Feature {
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
             }
+            Self::BridgeNetfilter => "grep -q 1 /proc/sys/net/bridge/bridge-nf-call-ip*tables",
             Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo",
             Self::Python => &python,
         };

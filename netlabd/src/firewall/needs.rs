@@ -80,7 +80,7 @@ impl Needs<'_> {
     fn uplinks(&self, ipv6: bool) -> Vec<Option<Interface>> {
         let masquerading = self.host.nat.iter().filter_map(|rule| match rule {
             NatRule::Masquerade(masquerade) => masquerade.out_interface.as_ref().map(IfName::as_str),
-            NatRule::PortForward(_) => None,
+            NatRule::LeaveBridged | NatRule::PortForward(_) => None,
         });
         let mut names: Vec<&str> = masquerading.collect();
         if names.is_empty() {

@@ -21,10 +21,13 @@ impl Nat {
         self.masquerade.is_empty() && self.port_forwards.is_empty()
     }
 
-    /// All rules in the order in which they stand in their chains: port forwards, then masquerades.
+    /// All rules in the order in which they stand in their chains: port forwards, then masquerades, before which
+    /// stands what these leave alone.
     pub fn rules(&self) -> Vec<NatRule> {
         let forwards = self.port_forwards.iter().cloned().map(NatRule::PortForward);
-        forwards.chain(self.masquerade.iter().cloned().map(NatRule::Masquerade)).collect()
+        let bridged = (!self.masquerade.is_empty()).then_some(NatRule::LeaveBridged);
+        let masquerades = self.masquerade.iter().cloned().map(NatRule::Masquerade);
+        forwards.chain(bridged).chain(masquerades).collect()
     }
 }
 
@@ -33,6 +36,14 @@ impl Nat {
 pub enum NatRule {
     /// In the prerouting chain.
     PortForward(PortForward),
+    /// In the postrouting chain, before all masquerades: what only crosses a bridge keeps its source, also where
+    /// `br_netfilter` hands it to the same hook.
+    ///
+    /// In that hook a bridged packet leaves by the bridge and has no input interface
+    /// (`br_nf_post_routing` in `net/bridge/br_netfilter_hooks.c`), while a routed one has one since Linux 5.7
+    /// (`ip_output`, `ip6_output`). What this node sends itself has none either, but has its address. What a port
+    /// forward sends back by the bridge that it came from is bridged too, and is masqueraded as anywhere else.
+    LeaveBridged,
     /// In the postrouting chain.
     Masquerade(Masquerade),
 }
@@ -41,6 +52,7 @@ impl fmt::Display for NatRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PortForward(rule) => rule.fmt(f),
+            Self::LeaveBridged => f.write_str("leave what only crosses a bridge"),
             Self::Masquerade(rule) => rule.fmt(f),
         }
     }

@@ -26,17 +26,22 @@ pub(super) fn statements(rules: &[NatRule], lab: Option<&LabName>, exact: bool) 
     let rule = |wanted: &NatRule| {
         let hook = match wanted {
             NatRule::PortForward(_) => "prerouting",
-            NatRule::Masquerade(_) => "postrouting",
+            NatRule::LeaveBridged | NatRule::Masquerade(_) => "postrouting",
         };
         format!("add rule inet netlab {} {}", name(hook), rule(wanted, exact))
     };
+    let rules = rules.iter().filter(|rule| exact || **rule != NatRule::LeaveBridged);
     let table = "add table inet netlab".to_owned();
-    std::iter::once(table).chain(chains.iter().map(chain)).chain(rules.iter().map(rule)).collect()
+    std::iter::once(table).chain(chains.iter().map(chain)).chain(rules.map(rule)).collect()
 }
 
 /// One rule, without table and chain.
 pub(super) fn rule(rule: &NatRule, exact: bool) -> String {
     let text = match rule {
+        NatRule::LeaveBridged => {
+            "meta oifkind \"bridge\" meta iif 0 ct status & dnat == 0 fib saddr type != local return"
+                .to_owned()
+        }
         NatRule::Masquerade(rule) => masquerade(rule, exact),
         NatRule::PortForward(rule) => forward(rule, exact),
     };

@@ -24,6 +24,7 @@ fn every_rule() -> Vec<NatRule> {
             }
         }
     }
+    rules.push(NatRule::LeaveBridged);
     for source in [
         "",
         "192.0.2.0/24",
@@ -76,6 +77,7 @@ fn the_rules_read_as_nft_would_write_them() {
         let rules = [
             forward(Protocol::Tcp, 8080, "192.0.2.1:80", ""),
             forward(Protocol::Udp, 53, "[2001:db8::1]:5353", "eth1"),
+            NatRule::LeaveBridged,
             masquerade("192.0.2.0/24", "eth1"),
             masquerade("2001:db8::/32", ""),
             masquerade("", ""),
@@ -90,6 +92,7 @@ fn the_rules_read_as_nft_would_write_them() {
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
+		meta oifkind "bridge" iif 0 ct status ! dnat fib saddr type != local return comment "leave what only crosses a bridge"
 		ip saddr 192.0.2.0/24 oifname "eth1" counter packets 0 bytes 0 masquerade comment "masquerade source 192.0.2.0/24 out eth1"
 		ip6 saddr 2001:db8::/32 oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade source 2001:db8::/32"
 		oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade"
@@ -220,7 +223,7 @@ fn a_refusal_names_the_object_and_changes_nothing() {
 fn this_kernel_has_all_that_is_needed() {
     isolated(|| {
         let features = probe_features();
-        assert_eq!(features.len(), 4);
+        assert_eq!(features.len(), 5);
         for (name, result) in features {
             assert_eq!(result.map_err(|error| error.to_string()), Ok(()), "{name}");
         }

@@ -1,7 +1,7 @@
 //! What a lab file can say beyond the example labs.
 
 use super::Test;
-use crate::{feature::Feature, host::TestHost, internet::Internet};
+use crate::{capture::Capture, feature::Feature, host::TestHost, internet::Internet};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -11,6 +11,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("kinds::vlan_interfaces", vlan_interfaces).needs(&[Feature::Vlan]),
     Test::new("kinds::routing_between_vlans", between_vlans).needs(&[Feature::BridgeVlan, Feature::Vlan]),
     Test::new("kinds::port_forwards", port_forwards).needs(&[Feature::Nat]),
+    Test::new("kinds::masquerade_beside_a_bridge", beside_a_bridge)
+        .needs(&[Feature::Nat, Feature::BridgeNetfilter]),
     Test::new("kinds::host_interfaces", host_interfaces),
     Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Macvlan]),
 ];
@@ -233,6 +235,76 @@ checks:
     proven_on(&host, text, |host| {
         let server = host.serve("k.web", 80, "it works");
         assert_eq!(host.fetch("internet", "198.18.0.1:8000"), "it works", "through the host and the router");
+        server.stop();
+    });
+}
+
+/// What only crosses a bridge of a place that masquerades keeps its source; all else is masqueraded.
+fn beside_a_bridge() {
+    let text = "\
+name: k
+nodes:
+  a:
+    interfaces: { eth0: { addresses: [192.0.2.1/24, \"2001:db8:1::1/64\"] } }
+    routes: [ { to: default, via: 192.0.2.254 } ]
+  b:
+    interfaces: { eth0: { addresses: [192.0.2.2/24, \"2001:db8:1::2/64\"] } }
+    routes: [ { to: default, via: 192.0.2.254 } ]
+  c:
+    interfaces: { eth0: { addresses: [198.51.100.1/24] } }
+    routes: [ { to: default, via: 198.51.100.254 } ]
+  d:
+    interfaces: { eth0: { addresses: [198.51.100.2/24] } }
+    routes: [ { to: default, via: 198.51.100.254 } ]
+  r:
+    forwarding: true
+    interfaces:
+      br0: { bridge: {}, addresses: [198.51.100.254/24] }
+      p1: { port: { bridge: br0 } }
+      p2: { port: { bridge: br0 } }
+      wan: { addresses: [203.0.113.1/24] }
+    nat:
+      masquerade: [ {} ]
+      port_forwards: [ { protocol: tcp, port: 8080, to: \"198.51.100.2:80\" } ]
+  out: { interfaces: { eth0: { addresses: [203.0.113.9/24] } } }
+host:
+  forwarding: true
+  interfaces:
+    kbr0: { bridge: {}, addresses: [192.0.2.254/24, \"2001:db8:1::fe/64\"] }
+    kp1: { port: { bridge: kbr0 } }
+    kp2: { port: { bridge: kbr0 } }
+  nat: { masquerade: [ { source: 192.0.2.0/24 }, { source: \"2001:db8:1::/64\" } ] }
+links:
+  - endpoints: [\"a:eth0\", \"host:kp1\"]
+  - endpoints: [\"b:eth0\", \"host:kp2\"]
+  - endpoints: [\"c:eth0\", \"r:p1\"]
+  - endpoints: [\"d:eth0\", \"r:p2\"]
+  - endpoints: [\"r:wan\", \"out:eth0\"]
+checks:
+  - { from: a, to: b }
+  - { from: a, to: \"2001:db8:1::2\" }
+  - { from: c, to: d }
+  - { from: c, to: out }
+";
+    proven(text, |host| {
+        let pinged = |from: &str, target: &str, at: &str, seen: &str| {
+            let filter = if seen.contains(':') { "icmp6 and ip6[40] = 128" } else { "icmp" };
+            let capture = Capture::start(host, at, "eth0", filter);
+            let _ = host.exec(from, &format!("ping -n -c 1 -W 5 {target}")).code(0);
+            capture.sees(&[&format!(" {seen}: "), "echo request"]);
+        };
+        pinged("k.a", "192.0.2.2", "k.b", "192.0.2.1 > 192.0.2.2");
+        pinged("k.a", "2001:db8:1::2", "k.b", "2001:db8:1::1 > 2001:db8:1::2");
+        pinged("k.c", "198.51.100.2", "k.d", "198.51.100.1 > 198.51.100.2");
+        // What is routed, and what the router sends itself by its bridge and elsewhere.
+        pinged("k.c", "203.0.113.9", "k.out", "203.0.113.1 > 203.0.113.9");
+        pinged("k.r", "-I 198.51.100.254 203.0.113.9", "k.out", "203.0.113.1 > 203.0.113.9");
+        pinged("k.r", "-I 203.0.113.1 198.51.100.2", "k.d", "198.51.100.254 > 198.51.100.2");
+        // A forwarded port, from the service's own wire.
+        let server = host.serve("k.d", 80, "it works");
+        let capture = Capture::start(host, "k.d", "eth0", "tcp port 80");
+        assert_eq!(host.fetch("k.c", "203.0.113.1:8080"), "it works");
+        capture.sees(&[" 198.51.100.254.", " > 198.51.100.2.80: Flags [S]"]);
         server.stop();
     });
 }

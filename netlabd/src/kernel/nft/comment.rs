@@ -21,6 +21,9 @@ pub(super) fn from_userdata(mut bytes: &[u8]) -> Option<&str> {
 
 /// The rule that a comment speaks of: the inverse of `NatRule`'s `Display`.
 pub(super) fn parse(text: &str) -> Option<NatRule> {
+    if text == NatRule::LeaveBridged.to_string() {
+        return Some(NatRule::LeaveBridged);
+    }
     let mut words = text.split(' ');
     let rule = match words.next()? {
         "masquerade" => NatRule::Masquerade(parse_masquerade(words)?),
@@ -61,6 +64,7 @@ mod tests {
     #[test]
     fn what_we_write_we_can_read() {
         for text in [
+            "leave what only crosses a bridge",
             "masquerade",
             "masquerade source 192.0.2.0/24",
             "masquerade out eth0",
@@ -77,6 +81,7 @@ mod tests {
         for text in [
             "",
             "hello",
+            "leave what only crosses",
             "masquerade ",
             "masquerade source",
             "masquerade source 192.0.2.0/33",

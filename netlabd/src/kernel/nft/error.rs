@@ -57,7 +57,9 @@ fn describe(message: Message<'_>) -> (String, &'static str) {
             let chain = message.text(attr::RULE_CHAIN).unwrap_or("?");
             let rule = message.attribute(attr::RULE_USERDATA).and_then(super::comment::from_userdata);
             let rule = rule.map_or_else(|| "the rules".to_owned(), |text| format!("rule \"{text}\""));
-            let needs = if rule.contains("masquerade") {
+            let needs = if rule.starts_with("rule \"leave ") {
+                "CONFIG_NFT_CT and CONFIG_NFT_FIB_INET"
+            } else if rule.contains("masquerade") {
                 "CONFIG_NFT_MASQ"
             } else if rule.contains(" in ") {
                 "CONFIG_NFT_NAT"

@@ -12,16 +12,17 @@ use ipnet::IpNet;
 use nftnl::{
     Chain, Rule,
     expr::{
-        Bitwise, Cmp, CmpOp, Counter, Expression, Immediate, Masquerade, Meta, NetworkHeaderField, Payload,
-        Register, TcpHeaderField, TransportHeaderField,
+        Bitwise, Cmp, CmpOp, Conntrack, ConntrackStatus, Counter, Expression, Immediate, Masquerade, Meta,
+        NetworkHeaderField, Payload, Register, TcpHeaderField, TransportHeaderField, Verdict,
     },
     nftnl_sys as sys,
 };
 
 use crate::model::{self, IfName, NatRule, PortForward};
 
-/// `NFT_FIB_RESULT_ADDRTYPE`, `NFTA_FIB_F_DADDR` (`linux/netfilter/nf_tables.h`).
+/// `NFT_FIB_RESULT_ADDRTYPE`, `NFTA_FIB_F_SADDR`, `NFTA_FIB_F_DADDR` (`linux/netfilter/nf_tables.h`).
 const FIB_ADDRESS_TYPE: u32 = 3;
+const FIB_SOURCE: u32 = 1 << 0;
 const FIB_DESTINATION: u32 = 1 << 1;
 /// `NF_NAT_RANGE_MAP_IPS | NF_NAT_RANGE_PROTO_SPECIFIED` (`linux/netfilter/nf_nat.h`).
 const MAP_ADDRESS_AND_PORT: u32 = 3;
@@ -30,12 +31,26 @@ const MAP_ADDRESS_AND_PORT: u32 = 3;
 pub(super) fn rule<'a>(chain: &'a Chain<'a>, wanted: &NatRule) -> Rule<'a> {
     let mut rule = Rule::new(chain);
     match wanted {
+        NatRule::LeaveBridged => add_leave_bridged(&mut rule),
         NatRule::Masquerade(masquerade) => add_masquerade(&mut rule, masquerade),
         NatRule::PortForward(forward) => add_forward(&mut rule, forward),
     }
     let comment = CString::new(wanted.to_string()).expect("names and addresses hold no NUL");
     rule.set_comment(comment).expect("a rule in words has some 100 bytes at most; comments hold 125");
     rule
+}
+
+fn add_leave_bridged(rule: &mut Rule<'_>) {
+    rule.add_expr(&OtherMeta(NFT_META_OIFKIND));
+    rule.add_expr(&Cmp::new(CmpOp::Eq, &KIND_BRIDGE[..]));
+    rule.add_expr(&Meta::Iif);
+    rule.add_expr(&Cmp::new(CmpOp::Eq, 0_u32));
+    rule.add_expr(&Conntrack::Status);
+    rule.add_expr(&Bitwise::new(ConntrackStatus::DST_NAT.bits(), 0_u32));
+    rule.add_expr(&Cmp::new(CmpOp::Eq, 0_u32));
+    rule.add_expr(&AddressType(FIB_SOURCE));
+    rule.add_expr(&Cmp::new(CmpOp::Neq, u32::from(libc::RTN_LOCAL)));
+    rule.add_expr(&Verdict::Return);
 }
 
 fn add_masquerade(rule: &mut Rule<'_>, masquerade: &model::Masquerade) {
@@ -58,7 +73,7 @@ fn add_forward(rule: &mut Rule<'_>, forward: &PortForward) {
         rule.add_expr(&Meta::IifName);
         rule.add_expr(&Cmp::new(CmpOp::Eq, &padded(name)[..]));
     } else {
-        rule.add_expr(&DestinationType);
+        rule.add_expr(&AddressType(FIB_DESTINATION));
         rule.add_expr(&Cmp::new(CmpOp::Eq, u32::from(libc::RTN_LOCAL)));
     }
     match_family(rule, family(forward.to.ip()));
@@ -116,16 +131,16 @@ pub(super) fn padded(name: &IfName) -> [u8; libc::IFNAMSIZ] {
     bytes
 }
 
-/// `fib daddr type`: what kind of address the packet is sent to, `RTN_LOCAL` for our own.
-struct DestinationType;
+/// `fib saddr type`, `fib daddr type`: what kind of address the packet has there, `RTN_LOCAL` for our own.
+struct AddressType(u32);
 
-impl Expression for DestinationType {
+impl Expression for AddressType {
     fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
         build(
             c"fib",
             &[
                 (sys::NFTNL_EXPR_FIB_RESULT, FIB_ADDRESS_TYPE),
-                (sys::NFTNL_EXPR_FIB_FLAGS, FIB_DESTINATION),
+                (sys::NFTNL_EXPR_FIB_FLAGS, self.0),
                 (sys::NFTNL_EXPR_FIB_DREG, Register::Reg1.to_raw()),
             ],
         )
@@ -151,6 +166,23 @@ impl Expression for DestinationNat {
                 (sys::NFTNL_EXPR_NAT_FLAGS, MAP_ADDRESS_AND_PORT),
             ],
         )
+    }
+}
+
+/// The kind of a bridge as the kernel compares it.
+pub(super) const KIND_BRIDGE: [u8; libc::IFNAMSIZ] = *b"bridge\0\0\0\0\0\0\0\0\0\0";
+
+/// `enum nft_meta_keys` (`linux/netfilter/nf_tables.h`), which libc lacks; since Linux 5.6.
+pub(super) const NFT_META_IIFKIND: libc::c_int = 26;
+pub(super) const NFT_META_OIFKIND: libc::c_int = 27;
+
+/// A `meta` expression for which nftnl has no name.
+pub(super) struct OtherMeta(pub(super) libc::c_int);
+
+impl Expression for OtherMeta {
+    fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
+        let key = (sys::NFTNL_EXPR_META_KEY, self.0.unsigned_abs());
+        build(c"meta", &[key, (sys::NFTNL_EXPR_META_DREG, Register::Reg1.to_raw())])
     }
 }
 

@@ -1,19 +1,17 @@
 //! The guard of a lab's interfaces on the host: chains of the lab's own in the host's table.
 
-#![allow(unsafe_code)] // an expression that nftnl has no safe builder for
-
-use std::{ffi::CString, ptr::NonNull};
+use std::ffi::CString;
 
 use nftnl::{
     Batch, Chain, ChainType, Hook, MsgType, Policy, Rule, Table,
-    expr::{Cmp, CmpOp, Expression, Meta, Payload, Register, TransportHeaderField, Verdict},
-    nftnl_sys as sys,
+    expr::{Cmp, CmpOp, Meta, Payload, TransportHeaderField, Verdict},
 };
 
 use super::{
     Error, Socket, TABLE, bytes,
     chain::{self, FoundChain},
-    delete_empty_table, expr,
+    delete_empty_table,
+    expr::{self, KIND_BRIDGE, NFT_META_IIFKIND, NFT_META_OIFKIND, OtherMeta},
     message::{self, attr},
     others, table, text,
 };
@@ -160,11 +158,6 @@ fn rule<'a>(chain: &'a Chain<'a>, lab: &LabName, wanted: &GuardRule) -> Rule<'a>
 
 fn add_match(rule: &mut Rule<'_>, condition: &Match) {
     let is = |yes: bool| if yes { CmpOp::Eq } else { CmpOp::Neq };
-    let bridge = || {
-        let mut name = [0; libc::IFNAMSIZ];
-        name[..6].copy_from_slice(b"bridge");
-        name
-    };
     match condition {
         Match::In(name) => {
             rule.add_expr(&Meta::IifName);
@@ -188,11 +181,11 @@ fn add_match(rule: &mut Rule<'_>, condition: &Match) {
         }
         Match::FromBridge => {
             rule.add_expr(&OtherMeta(NFT_META_IIFKIND));
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &bridge()[..]));
+            rule.add_expr(&Cmp::new(CmpOp::Eq, &KIND_BRIDGE[..]));
         }
         Match::ToBridge => {
             rule.add_expr(&OtherMeta(NFT_META_OIFKIND));
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &bridge()[..]));
+            rule.add_expr(&Cmp::new(CmpOp::Eq, &KIND_BRIDGE[..]));
         }
         Match::Ipv4 => expr::match_family(rule, libc::NFPROTO_IPV4),
         Match::Ipv6 => expr::match_family(rule, libc::NFPROTO_IPV6),
@@ -205,19 +198,5 @@ fn add_match(rule: &mut Rule<'_>, condition: &Match) {
             rule.add_expr(&Payload::Transport(field));
             rule.add_expr(&Cmp::new(CmpOp::Eq, REDIRECT));
         }
-    }
-}
-
-/// `enum nft_meta_keys` (`linux/netfilter/nf_tables.h`), which libc lacks; since Linux 5.6.
-const NFT_META_IIFKIND: libc::c_int = 26;
-const NFT_META_OIFKIND: libc::c_int = 27;
-
-/// A `meta` expression for which nftnl has no name.
-struct OtherMeta(libc::c_int);
-
-impl Expression for OtherMeta {
-    fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
-        let key = (sys::NFTNL_EXPR_META_KEY, self.0.unsigned_abs());
-        expr::build(c"meta", &[key, (sys::NFTNL_EXPR_META_DREG, Register::Reg1.to_raw())])
     }
 }

@@ -86,7 +86,7 @@ pub fn replace(scope: Scope<'_>, rules: &[NatRule]) -> Result<(), Error> {
     for rule in rules {
         let chain = match rule {
             NatRule::PortForward(_) => &prerouting,
-            NatRule::Masquerade(_) => &postrouting,
+            NatRule::LeaveBridged | NatRule::Masquerade(_) => &postrouting,
         };
         batch.add(&expr::rule(chain, rule), MsgType::Add);
     }

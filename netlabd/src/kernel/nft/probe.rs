@@ -19,6 +19,7 @@ pub fn probe_features() -> Vec<(&'static str, Result<(), Error>)> {
         ("CONFIG_NFT_NAT", attempt(forward(Some(name)))),
         ("CONFIG_NFT_MASQ", attempt(masquerade)),
         ("CONFIG_NFT_FIB_INET", attempt(forward(None))),
+        ("CONFIG_NFT_CT", attempt(NatRule::LeaveBridged)),
     ];
     // What is left behind goes with the namespace.
     let _ = remove(Scope::Node);
