@@ -1,7 +1,12 @@
 //! What a lab file can say beyond the example labs.
 
+use std::time::Duration;
+
 use super::Test;
-use crate::{capture::Capture, feature::Feature, host::TestHost, internet::Internet};
+use crate::{capture::Capture, command::wait_until, feature::Feature, host::TestHost, internet::Internet};
+
+/// How long a repair may take.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -13,6 +18,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("kinds::port_forwards", port_forwards).needs(&[Feature::Nat]),
     Test::new("kinds::masquerade_beside_a_bridge", beside_a_bridge)
         .needs(&[Feature::Nat, Feature::BridgeNetfilter]),
+    Test::new("kinds::passthru_leaves_the_parents_mac", passthru).needs(&[Feature::Macvlan]),
     Test::new("kinds::host_interfaces", host_interfaces),
     Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Macvlan]),
 ];
@@ -237,6 +243,29 @@ checks:
         assert_eq!(host.fetch("internet", "198.18.0.1:8000"), "it works", "through the host and the router");
         server.stop();
     });
+}
+
+/// A macvlan in mode passthru has its parent's MAC address, and the parent keeps it.
+fn passthru() {
+    let text = "\
+name: k
+nodes:
+  guest: { interfaces: { eth0: { macvlan: { parent: uplink, mode: passthru }, addresses: [203.0.113.7/24] } } }
+";
+    let host = TestHost::started();
+    host.sh("ip link add uplink type veth peer name far && ip link set uplink up && ip link set far up");
+    let mac = || host.sh("cat /sys/class/net/uplink/address");
+    let was = mac();
+    proven_on(&host, text, |host| {
+        assert_eq!(mac(), was, "after create-lab");
+        let _ = host.exec("k.guest", "ip -br link show eth0").says(was.trim());
+        let _ = host.exec("k.guest", "ip link delete eth0").code(0);
+        wait_until("the macvlan is back", LIMIT, || {
+            host.exec("k.guest", "ip -br addr show eth0").stdout.contains("203.0.113.7/24")
+        });
+        assert_eq!(mac(), was, "after a repair");
+    });
+    assert_eq!(mac(), was, "after delete-lab");
 }
 
 /// What only crosses a bridge of a place that masquerades keeps its source; all else is masqueraded.
