@@ -54,11 +54,16 @@ impl Sysctls {
     }
 
     fn open(&self, key: &SysctlKey, flags: OFlags) -> io::Result<File> {
+        self.open_path(&key.path(), flags)
+    }
+
+    /// Opens a file below `/proc/sys`.
+    fn open_path(&self, path: &str, flags: OFlags) -> io::Result<File> {
         let open = |path: &str| match &self.proc {
             Some(proc) => openat(proc, path, flags | OFlags::CLOEXEC, Mode::empty()),
             None => openat(CWD, format!("/proc/{path}"), flags | OFlags::CLOEXEC, Mode::empty()),
         };
-        Ok(open(&format!("sys/{}", key.path()))?.into())
+        Ok(open(&format!("sys/{path}"))?.into())
     }
 
     /// Reads a value, its final newline left out; `None` if there is no such sysctl, or none that can
@@ -94,10 +99,11 @@ impl Sysctls {
     /// Lets the kernel make an interface's link-local address: it does so when the way to make it changes to `eui64`
     /// (`addrconf_sysctl_addr_gen_mode` in net/ipv6/addrconf.c).
     pub(super) fn make_link_local(&self, interface: &IfName) -> io::Result<()> {
+        // No key: interfaces have names that sysctls cannot have in a lab file.
         let path = format!("net/ipv6/conf/{interface}/addr_gen_mode");
-        let key = SysctlKey::from_path(&path).map_err(io::Error::other)?;
-        self.write(&key, "1")?;
-        self.write(&key, "0")
+        ["1", "0"]
+            .into_iter()
+            .try_for_each(|mode| self.open_path(&path, OFlags::WRONLY)?.write_all(mode.as_bytes()))
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::extras_are_left_alone", extras),
     Test::new("drift::rules_of_others_in_nodes", rules_of_others).needs(&[Feature::Nat]),
     Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]),
+    Test::new("drift::link_local_addresses", link_locals),
     Test::new("drift::again_and_again", again_and_again),
     Test::new("drift::paused_lab_is_left_alone", paused),
 ];
@@ -27,6 +28,24 @@ pub(super) const TESTS: &[Test] = &[
 const SOON: Duration = Duration::from_secs(20);
 /// How long until something is noticed of which the kernel tells nobody.
 const LATER: Duration = Duration::from_secs(60);
+
+/// The kernel makes these; of an interface whose name no sysctl could have, too.
+fn link_locals() {
+    let host = TestHost::started();
+    let file = host.file(
+        "l.yaml",
+        "name: l\nnodes: { a: {}, b: {} }\nlinks:\n  - { endpoints: [\"a:!a\", \"b:$(x)\"] }\n",
+    );
+    host.ctl(&["create-lab", &file]).ok();
+    for (node, interface) in [("l.a", "!a"), ("l.b", "$(x)")] {
+        let shown = ["-n", node, "-6", "-o", "addr", "show", "dev", interface, "scope", "link"];
+        let there = || host.run("ip", &shown).code(0).stdout.contains("fe80::");
+        wait_until("the kernel has made it", SOON, there);
+        let _ = host.run("ip", &["-n", node, "-6", "addr", "flush", "dev", interface]).code(0);
+        wait_until("it is made again", SOON, there);
+    }
+    host.wait_ready("l");
+}
 
 /// Two nodes with a switch and a router between them.
 pub(super) const LAB: &str = "\
