@@ -113,7 +113,7 @@ pub(crate) enum Command {
     /// Draw a lab's topology.
     Graph(Graph),
     /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
-    ShowCommands(LabFileArg),
+    ShowCommands(ShowCommands),
     /// Stop a lab's drift repair.
     #[command(alias = "pause")]
     PauseLab(LabName),
@@ -226,6 +226,20 @@ pub(crate) struct LabFileArg {
     /// The lab file; - is the standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
+}
+
+/// `show-commands`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowCommands {
+    #[command(flatten)]
+    pub(crate) file: LabFileArg,
+    /// As one would type it, in groups with comments: the default.
+    #[arg(long, conflicts_with = "exact")]
+    pub(crate) plain: bool,
+    /// Exactly what netlabd makes, with the marks by which it knows what is its own. A netlabd on that host takes
+    /// away what bears them and is of no lab.
+    #[arg(long)]
+    pub(crate) exact: bool,
 }
 
 /// Whether to wait, and how long.

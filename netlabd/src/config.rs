@@ -29,6 +29,9 @@ pub struct Options {
     /// Reads the configuration, says what is wrong with it, and exits.
     #[arg(long)]
     pub check_config: bool,
+    /// Reads an encoded `PlanLabRequest` and prints the answer: for netlabctl where there is no daemon.
+    #[arg(long, hide = true)]
+    pub plan: bool,
     /// Also serve remote clients at this TCP address, by mutual TLS: [tls] of the configuration. In place
     /// of the addresses there.
     #[arg(long, value_name = "ADDR")]

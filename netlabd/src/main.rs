@@ -1,10 +1,17 @@
 //! The daemon.
 
-use std::{fs, path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Parser;
 use netlabd::{
-    api::{server, tls},
+    api::{self, server, tls},
     capabilities,
     config::Options,
     health::{self, Vitals},
@@ -32,6 +39,9 @@ fn main() -> ExitCode {
     sandbox::dispatch();
     memory::bound();
     let options = Options::parse();
+    if options.plan {
+        return plan();
+    }
     log::start();
     if !options.check_config {
         // All before there are other threads: they inherit it.
@@ -54,6 +64,24 @@ fn main() -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => failed(&error),
+    }
+}
+
+/// Plans without a daemon: from standard input to standard output.
+fn plan() -> ExitCode {
+    /// What the API takes, 8 MiB, and a little.
+    const MOST: u64 = 9 << 20;
+    let mut request = Vec::new();
+    if let Err(error) = std::io::stdin().lock().take(MOST).read_to_end(&mut request) {
+        return failed(&error.into());
+    }
+    let (answer, code) = match api::plan::offline(&request) {
+        Ok(answer) => (answer, ExitCode::SUCCESS),
+        Err(status) => (status, ExitCode::FAILURE),
+    };
+    match std::io::stdout().lock().write_all(&answer) {
+        Ok(()) => code,
+        Err(error) => failed(&error.into()),
     }
 }
 

@@ -48,6 +48,21 @@ impl Picture {
         Self::read(&run(Command::new("sh").args(["-c", LOOK, "look", lab])).ok())
     }
 
+    /// Without what only tells netlabd what is its own, and what takes effect a moment later.
+    #[must_use]
+    pub fn plain(&self) -> Self {
+        let links = |line: &String| line.starts_with("{\"");
+        let own = |line: &String| {
+            let rule = line.trim();
+            // The braces of tables and chains; addresses of IPv6 are tried first (RFC 4862).
+            let left_out = ["table ", "chain ", "type nat ", "local ", "anycast "];
+            !(rule.is_empty() || rule == "}" || left_out.iter().any(|begin| rule.starts_with(begin)))
+        };
+        let texts = self.0.iter().filter(|line| !links(line) && own(line)).map(|line| plain_text(line));
+        let json = self.0.iter().filter(|line| links(line)).map(|line| plain_links(line));
+        Self(texts.chain(json).collect())
+    }
+
     fn read(text: &str) -> Self {
         Self(text.lines().map(plain).collect())
     }
@@ -87,6 +102,35 @@ fn plain(line: &str) -> String {
     let mut texts: Vec<String> = links.iter().map(ToString::to_string).collect();
     texts.sort();
     texts.join("\n")
+}
+
+/// A route or rule without marks.
+fn plain_text(line: &str) -> String {
+    let line = line.split(" comment ").next().unwrap_or_default();
+    let line = line.replace(" counter", "").replace("oifname != \"lo\" ", "");
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    if let Some(at) = words.iter().position(|word| *word == "proto").filter(|at| at + 1 < words.len()) {
+        // What netlabd and what ip(8) says that it was; the kernel's own stays.
+        if words[at + 1] != "kernel" {
+            words.drain(at..at + 2);
+        }
+    }
+    words.join(" ")
+}
+
+/// Interfaces without marks, one a line.
+fn plain_links(lines: &str) -> String {
+    let plain = |line: &str| {
+        let mut link: Value = serde_json::from_str(line).expect("a link is JSON");
+        let fields = link.as_object_mut().expect("a link is an object");
+        fields.retain(|name, _| !["group", "ifalias"].contains(&name.as_str()));
+        for address in fields.get_mut("addr_info").and_then(Value::as_array_mut).into_iter().flatten() {
+            let address = address.as_object_mut().expect("an address is an object");
+            address.retain(|name, _| !["nodad", "tentative"].contains(&name.as_str()));
+        }
+        link.to_string()
+    };
+    lines.lines().map(plain).collect::<Vec<_>>().join("\n")
 }
 
 fn strip(value: &mut Value) {

@@ -287,7 +287,7 @@ impl LabService for Labs {
         if !request.from_scratch {
             return Err(Status::internal("not asked for the whole"));
         }
-        Ok(Response::new(PlanLabResponse { plan: Some(plan(&lab.name)) }))
+        Ok(Response::new(PlanLabResponse { plan: Some(plan(&lab.name)), by_hand: Vec::new() }))
     }
 
     async fn get_lab(&self, request: Request<GetLabRequest>) -> Answer<GetLabResponse> {

@@ -181,6 +181,7 @@ impl LabService for Labs {
         let request = request.into_inner();
         let (lab, spec) = self.read(request.lab)?;
         let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
+        let by_hand = if from_scratch { plan::groups(&lab) } else { Vec::new() };
         // The semaphore is never closed.
         let _room = self.plans.acquire().await.ok();
         let (plan, fields) = self
@@ -190,7 +191,8 @@ impl LabService for Labs {
                 Ok((plan, fields))
             })
             .await?;
-        Ok(Response::new(proto::PlanLabResponse { plan: Some(plan::with_fields(&name, &plan, fields)) }))
+        let plan = Some(plan::with_fields(&name, &plan, fields));
+        Ok(Response::new(proto::PlanLabResponse { plan, by_hand }))
     }
 
     async fn get_lab(

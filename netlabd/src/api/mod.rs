@@ -16,7 +16,7 @@ mod neighbours;
 mod node_service;
 mod page;
 mod ping;
-mod plan;
+pub mod plan;
 pub mod server;
 mod stamp;
 mod status;

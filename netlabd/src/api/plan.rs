@@ -3,11 +3,42 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use netlab_proto::v1 as proto;
+use prost::Message as _;
+use tonic::Status;
 
+use super::{convert, status};
 use crate::{
-    model::LabName,
-    plan::{Action, LinkChange, Op, Plan, command},
+    model::{Lab, LabName},
+    plan::{Action, LinkChange, Op, Plan, Target, by_hand, command, from_nothing},
 };
+
+/// Answers an encoded `PlanLabRequest` as if nothing of its lab were there: the encoded `PlanLabResponse`. For
+/// netlabctl where there is no daemon: it needs no privilege, and looks at nothing.
+///
+/// # Errors
+/// The encoded `google.rpc.Status`.
+pub fn offline(request: &[u8]) -> Result<Vec<u8>, Vec<u8>> {
+    let read = || {
+        let request = proto::PlanLabRequest::decode(request)
+            .map_err(|error| status::invalid("request", format!("is not one: {error}")))?;
+        let lab = request.lab.ok_or_else(|| status::invalid("lab", "is missing"))?;
+        let lab = convert::lab(&lab).map_err(Status::from)?;
+        let plan = Some(with_fields(
+            &lab.name,
+            &from_nothing(&lab, &Target::new(&lab, lab.name.as_str())),
+            Vec::new(),
+        ));
+        Ok(proto::PlanLabResponse { plan, by_hand: groups(&lab) })
+    };
+    let answer: Result<_, Status> = read();
+    answer.map(|answer| answer.encode_to_vec()).map_err(|status| status.details().to_vec())
+}
+
+/// The lines that build a lab by hand, as the API has them.
+pub(super) fn groups(lab: &Lab) -> Vec<proto::CommandGroup> {
+    let groups = by_hand(lab).into_iter();
+    groups.map(|group| proto::CommandGroup { comment: group.comment, commands: group.commands }).collect()
+}
 
 /// A plan as the API has it.
 pub(super) fn message(lab: &LabName, plan: &Plan) -> proto::Plan {

@@ -20,6 +20,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::internet_router", || example("internet-router")).needs(&[Feature::Nat]),
     Test::new("by_hand::internet_bridge", || example("internet-bridge")).needs(&[Feature::Nat]),
     Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Macvlan]),
+    Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", goldens).needs(&[Feature::Nat, Feature::Vxlan, Feature::Macvlan]),
     Test::new("by_hand::random_labs", random),
     Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Vxlan]),
@@ -35,9 +36,38 @@ fn same(host: &TestHost, prepare: &str, file: &str, lab: &str) {
     host.ctl(&["create-lab", file]).ok();
     let netlabd = Picture::here(lab);
     host.ctl(&["delete-lab", lab]).ok();
-    let commands = host.ctl(&["show-commands", file]).ok();
+    let commands = host.ctl(&["show-commands", "--exact", file]).ok();
     let by_hand = built(host, prepare, &commands, lab);
     by_hand.assert_same(&netlabd, &commands);
+    let commands = host.ctl(&["show-commands", file]).ok();
+    let by_hand = built(host, prepare, &commands, lab);
+    by_hand.plain().assert_same(&netlabd.plain(), &commands);
+}
+
+/// Without a daemon the same is said, by the program netlabd run as who asks; so are faults.
+fn without_a_daemon() {
+    let mut host = TestHost::started();
+    let bad = host.file("bad.yaml", "name: bad\nnodes:\n  a: { interfaces: { e: {} } }\n");
+    let said = |host: &TestHost| {
+        let lines = ["vxlan", "internet-router", "vlan"]
+            .map(|lab| host.ctl(&["show-commands", &format!("labs/{lab}.yaml")]).ok());
+        let exact = host.ctl(&["show-commands", "--exact", "labs/internet.yaml"]).ok();
+        let json = host.ctl(&["-o", "json", "show-commands", "labs/vxlan.yaml"]).ok();
+        let fault = host.ctl(&["show-commands", &bad]).code(2).stderr;
+        (lines, exact, json, fault)
+    };
+    let with = said(&host);
+    host.stop();
+    assert_eq!(said(&host), with, "left: without a daemon, right: with one");
+    let (lines, exact, _, fault) = with;
+    assert!(
+        lines[0].starts_with("# A network namespace for each node\nip netns add vxlan.ns1\n"),
+        "{lines:?}"
+    );
+    let noise = ["mtu 1500", " address 0", "route replace", "=0", "proto ", "group "];
+    assert_eq!(noise.iter().find(|noise| lines.concat().contains(**noise)), None, "{lines:?}");
+    assert!(exact.contains("oifname != \"lo\" counter masquerade comment"), "{exact}");
+    assert!(fault.contains("bad.yaml:3:22: a:e has no kind"), "{fault}");
 }
 
 /// What the labs of the planner's tests are changed to.

@@ -1,0 +1,160 @@
+//! The lines that build a lab by hand, as one would type and note them.
+
+use super::{LinkChange, Op, Target, command::Hand, hand::from_nothing, rules};
+use crate::model::{Endpoint, Kind, Lab, NatRule, Place};
+
+/// MTU that the kernel gives an Ethernet interface by itself.
+const USUAL_MTU: u32 = 1500;
+
+/// Lines that belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// What they do, in words, on one line.
+    pub comment: String,
+    /// The lines; one may be several where nft(8) reads the rules from them.
+    pub commands: Vec<String>,
+}
+
+/// What builds a lab where nothing of it is there, without what the kernel does by itself and without the marks
+/// by which netlabd knows what is its own.
+pub fn by_hand(lab: &Lab) -> Vec<Group> {
+    let hand = Hand { lab: &lab.name, exact: false };
+    let mut groups: Vec<Group> = Vec::new();
+    for op in from_nothing(lab, &Target::new(lab, lab.name.as_str())).ops().filter_map(|op| plain(lab, op)) {
+        let (comment, line) = (comment(&op), line(hand, &op));
+        match groups.last_mut().filter(|group| group.comment == comment) {
+            Some(group) => group.commands.push(line),
+            None => groups.push(Group { comment, commands: vec![line] }),
+        }
+    }
+    groups
+}
+
+/// An operation without what goes without saying; `None` if all of it does.
+fn plain(lab: &Lab, op: &Op) -> Option<Op> {
+    let said = |at: &Endpoint| {
+        lab.interfaces(&at.place).and_then(|all| all.get(&at.interface)).is_some_and(|it| it.mtu.is_some())
+    };
+    let mut op = op.clone();
+    match &mut op {
+        Op::AddVeth { a, b } => {
+            for end in [a, b] {
+                end.mtu = end.mtu.filter(|mtu| said(&end.at) || *mtu != USUAL_MTU);
+            }
+        }
+        Op::AddLink { at, kind, mtu, .. } => {
+            // The others take over that of what they stand on.
+            let own = matches!(kind, Kind::Bridge { .. } | Kind::Dummy);
+            *mtu = mtu.filter(|mtu| said(at) || own && *mtu != USUAL_MTU);
+        }
+        // A new namespace forwards nothing.
+        Op::SetSysctl { place: Place::Node(_), key, value }
+            if value == "0" && is_forwarding(key.as_str()) =>
+        {
+            return None;
+        }
+        _ => {}
+    }
+    Some(op)
+}
+
+fn is_forwarding(key: &str) -> bool {
+    matches!(key, "net.ipv4.ip_forward" | "net.ipv6.conf.all.forwarding")
+}
+
+fn comment(op: &Op) -> String {
+    let what = match op {
+        Op::AddNode(_) => return "A network namespace for each node".into(),
+        Op::AddVeth { .. } => return "Links: a pair of veth interfaces each, with both ends in place".into(),
+        Op::AddLink { kind, .. } => match kind {
+            Kind::Bridge { .. } => "a bridge",
+            Kind::Vlan { .. } => "802.1Q VLANs on top of other interfaces",
+            Kind::Vxlan(_) => "a VXLAN tunnel end point",
+            Kind::Macvlan { .. } => "a macvlan on an interface of the host",
+            _ => "a dummy interface",
+        },
+        Op::SetLink { change, .. } => match change {
+            LinkChange::Up(_) => "interfaces up",
+            LinkChange::Mtu(_) => "MTU",
+            LinkChange::Master(_) => "ports of the bridge",
+            _ => "settings of interfaces",
+        },
+        Op::AddVlan { .. } | Op::DeleteVlan { .. } => {
+            "VLANs of the bridge's ports; VLAN 1 is there by default"
+        }
+        Op::AddAddress { .. } => "addresses",
+        Op::AddRoute { .. } => "routes",
+        Op::SetSysctl { key, .. } if is_forwarding(key.as_str()) => "forward packets between interfaces",
+        Op::SetSysctl { .. } => "kernel settings",
+        Op::SetNat { .. } => "translate addresses (NAT)",
+        _ => "other changes",
+    };
+    format!("{}: {what}", op.place())
+}
+
+fn line(hand: Hand<'_>, op: &Op) -> String {
+    let Op::SetNat { place, rules } = op else { return hand.line(op) };
+    let chain = |(hook, priority): (&str, &str)| {
+        let here = |rule: &&NatRule| matches!(rule, NatRule::PortForward(_)) == (hook == "prerouting");
+        let rules: Vec<_> = rules.iter().filter(here).map(|rule| rules::rule(rule, false)).collect();
+        let rules = (!rules.is_empty()).then(|| rules.join("\n    "))?;
+        Some(format!("  chain {hook} {{\n    type nat hook {hook} priority {priority};\n    {rules}\n  }}\n"))
+    };
+    let chains: Vec<_> =
+        [("prerouting", "dstnat"), ("postrouting", "srcnat")].into_iter().filter_map(chain).collect();
+    format!("{}nft -f - <<'EOF'\ntable inet netlab {{\n{}}}\nEOF", hand.exec(place), chains.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::convert;
+
+    #[test]
+    fn nothing_is_typed_that_goes_without_saying() {
+        let text = r#"{"name":"l","nodes":{
+            "a":{"interfaces":{"e":{"addresses":["192.0.2.1/24","2001:db8::1/64"]}},
+                 "routes":[{"to":"default","via":"192.0.2.2"}]},
+            "r":{"forwarding":true,"interfaces":{"e":{"addresses":["192.0.2.2/24"]}},
+                 "nat":{"masquerade":[{"source":"192.0.2.0/24"}]}}},
+            "links":[{"endpoints":["a:e","r:e"]}]}"#;
+        let lab = convert::lab(&serde_json::from_str(text).unwrap()).unwrap();
+        let text: String = by_hand(&lab)
+            .iter()
+            .map(|group| format!("# {}\n{}\n", group.comment, group.commands.join("\n")))
+            .collect();
+        let expected = "\
+# A network namespace for each node
+ip netns add l.a
+ip netns add l.r
+# Links: a pair of veth interfaces each, with both ends in place
+ip link add name e netns l.a type veth peer name e netns l.r
+# a: interfaces up
+ip -n l.a link set dev e up
+ip -n l.a link set lo up
+# a: addresses
+ip -n l.a address add 192.0.2.1/24 dev e
+ip -n l.a address add 2001:db8::1/64 dev e
+# a: routes
+ip -n l.a route add default via 192.0.2.2 dev e
+# r: forward packets between interfaces
+ip netns exec l.r sysctl -w net.ipv4.ip_forward=1
+ip netns exec l.r sysctl -w net.ipv6.conf.all.forwarding=1
+# r: interfaces up
+ip -n l.r link set dev e up
+ip -n l.r link set lo up
+# r: addresses
+ip -n l.r address add 192.0.2.2/24 dev e
+# r: translate addresses (NAT)
+ip netns exec l.r nft -f - <<'EOF'
+table inet netlab {
+  chain postrouting {
+    type nat hook postrouting priority srcnat;
+    ip saddr 192.0.2.0/24 masquerade
+  }
+}
+EOF
+";
+        assert_eq!(text, expected);
+    }
+}
