@@ -236,8 +236,8 @@ pub(crate) struct ShowCommands {
     /// As one would type it, in groups with comments: the default.
     #[arg(long, conflicts_with = "exact")]
     pub(crate) plain: bool,
-    /// Exactly what netlabd makes, with the marks by which it knows what is its own. A netlabd on that host takes
-    /// away what bears them and is of no lab.
+    /// Exactly what netlabd makes, with the marks by which it knows what is its own and what keeps the host apart
+    /// from the lab; JSON always is. A netlabd on that host takes away what bears the marks and is of no lab.
     #[arg(long)]
     pub(crate) exact: bool,
 }

@@ -48,7 +48,7 @@ impl Picture {
         Self::read(&run(Command::new("sh").args(["-c", LOOK, "look", lab])).ok())
     }
 
-    /// Without what only tells netlabd what is its own, and what takes effect a moment later.
+    /// Without what only tells netlabd what is its own, what keeps the host apart, and what takes effect a moment later.
     #[must_use]
     pub fn plain(&self) -> Self {
         let links = |line: &String| line.starts_with("{\"");
@@ -58,8 +58,19 @@ impl Picture {
             let left_out = ["table ", "chain ", "type nat ", "local ", "anycast "];
             !(rule.is_empty() || rule == "}" || left_out.iter().any(|begin| rule.starts_with(begin)))
         };
-        let texts = self.0.iter().filter(|line| !links(line) && own(line)).map(|line| plain_text(line));
-        let json = self.0.iter().filter(|line| links(line)).map(|line| plain_links(line));
+        let (mut on_host, mut in_guard) = (false, false);
+        let typed = |line: &&String| {
+            let line = line.trim();
+            if let Some(place) = line.strip_prefix("--- ") {
+                on_host = place == "host";
+            } else if line.starts_with("chain ") || line == "}" {
+                in_guard = on_host && line.contains("-guard-");
+            }
+            !(in_guard || on_host && is_deafness(line))
+        };
+        let all: Vec<&String> = self.0.iter().filter(typed).collect();
+        let texts = all.iter().filter(|line| !links(line) && own(line)).map(|line| plain_text(line));
+        let json = all.iter().filter(|line| links(line)).map(|line| plain_links(line));
         Self(texts.chain(json).collect())
     }
 
@@ -102,6 +113,22 @@ fn plain(line: &str) -> String {
     let mut texts: Vec<String> = links.iter().map(ToString::to_string).collect();
     texts.sort();
     texts.join("\n")
+}
+
+/// Whether it is a sysctl that netlabd turns off on a lab's interfaces on the host.
+fn is_deafness(line: &str) -> bool {
+    let off = [
+        "accept_redirects",
+        "secure_redirects",
+        "send_redirects",
+        "accept_source_route",
+        "accept_ra",
+        "autoconf",
+        "seg6_enabled",
+        "rpl_seg_enabled",
+    ];
+    let name = line.split_once(" = ").and_then(|(key, _)| key.rsplit('.').next());
+    line.starts_with("net.ipv") && name.is_some_and(|name| off.contains(&name))
 }
 
 /// A route or rule without marks.

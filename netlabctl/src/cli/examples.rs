@@ -56,7 +56,10 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
         ],
     ),
     ("graph", &["netlabctl graph vxlan", "netlabctl graph labs/vxlan.yaml -f svg >vxlan.svg"]),
-    ("show-commands", &["netlabctl show-commands labs/vxlan.yaml"]),
+    (
+        "show-commands",
+        &["netlabctl show-commands labs/vxlan.yaml", "netlabctl show-commands --exact labs/internet.yaml"],
+    ),
     ("pause-lab", &["netlabctl pause-lab vxlan"]),
     ("resume-lab", &["netlabctl resume-lab vxlan"]),
     ("doctor", &["netlabctl doctor", "netlabctl --host ssh://me@lab1 doctor"]),

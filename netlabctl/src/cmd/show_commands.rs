@@ -24,6 +24,12 @@ use crate::{
 /// Where netlabd is installed, beside the folders of `PATH`.
 const FOLDERS: [&str; 2] = ["/usr/sbin", "/usr/local/sbin"];
 
+/// What is not known without a daemon, which keeps what the host was before labs.
+const LESS: &str = "\
+# No netlabd told what this host forwards by itself. Where that is nothing, a running netlabd also keeps the
+# host's other networks apart, by more rules in the chain LAB-guard-forward; they are not below.
+";
+
 /// Prints the lines that build the lab by hand. Without a daemon the installed program plans.
 pub(super) async fn run(
     connect: impl AsyncFnOnce() -> Result<Client, Failure>,
@@ -32,6 +38,7 @@ pub(super) async fn run(
 ) -> Result<u8, Failure> {
     let file = LabFile::read(&args.file.file)?;
     let request = PlanLabRequest { lab: Some(file.lab.clone()), from_scratch: true };
+    let mut offline = false;
     let answer = match connect().await {
         Ok(client) => {
             if let Some(unknown) = client.unknown("netlab.v1.PlanLabRequest", &request).await {
@@ -44,13 +51,19 @@ pub(super) async fn run(
                 let text = format!("{}; without a daemon this needs the program netlabd", failure.text());
                 return Err(Failure::new(NO_DAEMON, text));
             };
+            offline = true;
             ask(&program, &request)?
         }
         Err(failure) => return Err(failure),
     };
     let answer = answer.map_err(|status| file.explain(&status).unwrap_or_else(|| status.into()))?;
     let plan = answer.plan.clone().unwrap_or_default();
-    output::result(format, &plan, || if args.exact { exact(&answer) } else { plain(&answer) })?;
+    let less = offline && file.lab.host.as_ref().is_some_and(|host| host.forwarding);
+    output::result(format, &plan, || match (args.exact, less) {
+        (true, true) => format!("{LESS}{}", exact(&answer)),
+        (true, false) => exact(&answer),
+        (false, _) => plain(&answer),
+    })?;
     Ok(DONE)
 }
 
@@ -67,7 +80,8 @@ fn plain(answer: &PlanLabResponse) -> String {
     }
     let group = |group: &CommandGroup| {
         let comment = group.comment.split_whitespace().collect::<Vec<_>>().join(" ");
-        format!("# {comment}\n{}\n", group.commands.join("\n"))
+        let lines = group.commands.iter().map(|line| format!("{line}\n"));
+        format!("# {comment}\n{}", lines.collect::<String>())
     };
     answer.by_hand.iter().map(group).collect::<Vec<_>>().join("\n")
 }

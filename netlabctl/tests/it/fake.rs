@@ -287,7 +287,18 @@ impl LabService for Labs {
         if !request.from_scratch {
             return Err(Status::internal("not asked for the whole"));
         }
-        Ok(Response::new(PlanLabResponse { plan: Some(plan(&lab.name)), by_hand: Vec::new() }))
+        let group = |comment: &str, commands: &[&str]| CommandGroup {
+            comment: comment.to_owned(),
+            commands: commands.iter().map(ToString::to_string).collect(),
+        };
+        let by_hand = match lab.name.as_str() {
+            "typed" => vec![
+                group("Namespaces\nfor nodes", &["ip netns add typed.ns1", "ip netns add typed.ns2"]),
+                group("host: more", &[]),
+            ],
+            _ => Vec::new(),
+        };
+        Ok(Response::new(PlanLabResponse { plan: Some(plan(&lab.name)), by_hand }))
     }
 
     async fn get_lab(&self, request: Request<GetLabRequest>) -> Answer<GetLabResponse> {

@@ -255,6 +255,13 @@ fn show_commands_prints_lines_for_a_shell() {
     ground
         .run_with(&["show-commands", "-"], &lab("x"))
         .wrote("ip netns add lab.ns1\nip -n lab.ns1 link delete eth9\n");
+    let typed = "# Namespaces for nodes\nip netns add typed.ns1\nip netns add typed.ns2\n\n# host: more\n";
+    ground.run_with(&["show-commands", "-"], &lab("typed")).wrote(typed);
+    ground.run_with(&["show-commands", "-", "--plain"], &lab("typed")).wrote(typed);
+    ground
+        .run_with(&["show-commands", "-", "--exact"], &lab("typed"))
+        .wrote("ip netns add lab.ns1\nip -n lab.ns1 link delete eth9\n");
+    assert_eq!(ground.run(&["show-commands", "--exact", "--plain", "-"]).code, 2);
 }
 
 #[test]

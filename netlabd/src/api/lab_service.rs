@@ -181,14 +181,15 @@ impl LabService for Labs {
         let request = request.into_inner();
         let (lab, spec) = self.read(request.lab)?;
         let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
-        let by_hand = if from_scratch { plan::groups(&lab) } else { Vec::new() };
         // The semaphore is never closed.
         let _room = self.plans.acquire().await.ok();
-        let (plan, fields) = self
+        let (plan, fields, by_hand) = self
             .run("plan", &name, access, move |manager, access| {
                 let plan = manager.plan(&lab, from_scratch, access)?;
-                let fields = if from_scratch { Vec::new() } else { manager.differences(&spec, access) };
-                Ok((plan, fields))
+                if from_scratch {
+                    return Ok((plan, Vec::new(), plan::groups(&lab)));
+                }
+                Ok((plan, manager.differences(&spec, access), Vec::new()))
             })
             .await?;
         let plan = Some(plan::with_fields(&name, &plan, fields));

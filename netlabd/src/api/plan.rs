@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Answers an encoded `PlanLabRequest` as if nothing of its lab were there: the encoded `PlanLabResponse`. For
-/// netlabctl where there is no daemon: it needs no privilege, and looks at nothing.
+/// netlabctl where there is no daemon: it needs no privilege, and looks at nothing. What the host itself forwards it does
+/// not know: of a lab that asks it to forward, the rules that keep its other networks apart are missing.
 ///
 /// # Errors
 /// The encoded `google.rpc.Status`.

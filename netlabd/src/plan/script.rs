@@ -1,31 +1,39 @@
 //! The lines that build a lab by hand, as one would type and note them.
 
-use super::{LinkChange, Op, Target, command::Hand, hand::from_nothing, rules};
+use super::{LinkChange, Op, Target, command::Hand, hand::from_nothing, rules, sysctls::is_forwarding};
 use crate::model::{Endpoint, Kind, Lab, NatRule, Place};
 
 /// MTU that the kernel gives an Ethernet interface by itself.
 const USUAL_MTU: u32 = 1500;
+
+/// What is done on a host with an end of the lab, and nobody types.
+const APART: &str =
+    "host: netlabd also keeps it and other labs apart from this lab; show-commands --exact prints how";
 
 /// Lines that belong together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// What they do, in words, on one line.
     pub comment: String,
-    /// The lines; one may be several where nft(8) reads the rules from them.
+    /// The lines, none where the comment is all; one may be several where nft(8) reads the rules from them.
     pub commands: Vec<String>,
 }
 
-/// What builds a lab where nothing of it is there, without what the kernel does by itself and without the marks
-/// by which netlabd knows what is its own.
+/// What builds a lab where nothing of it is there, without what the kernel does by itself, without the marks
+/// by which netlabd knows what is its own, and without what it protects the host by: a last comment names that.
 pub fn by_hand(lab: &Lab) -> Vec<Group> {
     let hand = Hand { lab: &lab.name, exact: false };
     let mut groups: Vec<Group> = Vec::new();
-    for op in from_nothing(lab, &Target::new(lab, lab.name.as_str())).ops().filter_map(|op| plain(lab, op)) {
+    let plan = from_nothing(lab, &Target::new(lab, lab.name.as_str()));
+    for op in plan.ops().filter_map(|op| plain(lab, op)) {
         let (comment, line) = (comment(&op), line(hand, &op));
         match groups.last_mut().filter(|group| group.comment == comment) {
             Some(group) => group.commands.push(line),
             None => groups.push(Group { comment, commands: vec![line] }),
         }
+    }
+    if plan.ops().any(|op| matches!(op, Op::SetGuard(_))) {
+        groups.push(Group { comment: APART.to_owned(), commands: Vec::new() });
     }
     groups
 }
@@ -48,18 +56,19 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
             *mtu = mtu.filter(|mtu| said(at) || own && *mtu != USUAL_MTU);
         }
         // A new namespace forwards nothing.
-        Op::SetSysctl { place: Place::Node(_), key, value }
-            if value == "0" && is_forwarding(key.as_str()) =>
+        Op::SetSysctl { place: Place::Node(_), key, value } if value == "0" && is_forwarding(key) => {
+            return None;
+        }
+        Op::SetGuard(_) => return None,
+        // What the file does not say keeps the host apart.
+        Op::SetSysctl { place: Place::Host, key, .. }
+            if !is_forwarding(key) && !lab.host.sysctls.contains_key(key) =>
         {
             return None;
         }
         _ => {}
     }
     Some(op)
-}
-
-fn is_forwarding(key: &str) -> bool {
-    matches!(key, "net.ipv4.ip_forward" | "net.ipv6.conf.all.forwarding")
 }
 
 fn comment(op: &Op) -> String {
@@ -84,7 +93,7 @@ fn comment(op: &Op) -> String {
         }
         Op::AddAddress { .. } => "addresses",
         Op::AddRoute { .. } => "routes",
-        Op::SetSysctl { key, .. } if is_forwarding(key.as_str()) => "forward packets between interfaces",
+        Op::SetSysctl { key, .. } if is_forwarding(key) => "forward packets between interfaces",
         Op::SetSysctl { .. } => "kernel settings",
         Op::SetNat { .. } => "translate addresses (NAT)",
         _ => "other changes",
@@ -110,19 +119,57 @@ mod tests {
     use super::*;
     use crate::api::convert;
 
+    fn text_of(lab: &str) -> String {
+        let lab = convert::lab(&serde_json::from_str(lab).unwrap()).unwrap();
+        let text = |group: &Group| {
+            let lines = group.commands.iter().map(|line| format!("{line}\n"));
+            format!("# {}\n{}", group.comment, lines.collect::<String>())
+        };
+        by_hand(&lab).iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_keeps_the_host_apart_is_named_and_not_typed() {
+        let text = text_of(
+            r#"{"name":"l","nodes":{"a":{"interfaces":{"e":{}}}},
+            "host":{"forwarding":true,"interfaces":{"lab0":{"addresses":["192.0.2.254/24"]}},
+                "sysctls":{"net.ipv4.conf.lab0.accept_redirects":"0","net.ipv4.conf.lab0.rp_filter":"1"}},
+            "links":[{"endpoints":["a:e","host:lab0"]}]}"#,
+        );
+        let expected = format!(
+            "\
+# A network namespace for each node
+ip netns add l.a
+# host: forward packets between interfaces
+sysctl -w net.ipv4.ip_forward=1
+# Links: a pair of veth interfaces each, with both ends in place
+ip link add lab0 type veth peer name e netns l.a
+# host: kernel settings
+sysctl -w net.ipv4.conf.lab0.accept_redirects=0
+sysctl -w net.ipv4.conf.lab0.rp_filter=1
+# host: interfaces up
+ip link set lab0 up
+# host: addresses
+ip address add 192.0.2.254/24 dev lab0
+# a: interfaces up
+ip -n l.a link set dev e up
+ip -n l.a link set lo up
+# {APART}
+"
+        );
+        assert_eq!(text, expected);
+    }
+
     #[test]
     fn nothing_is_typed_that_goes_without_saying() {
-        let text = r#"{"name":"l","nodes":{
+        let text = text_of(
+            r#"{"name":"l","nodes":{
             "a":{"interfaces":{"e":{"addresses":["192.0.2.1/24","2001:db8::1/64"]}},
                  "routes":[{"to":"default","via":"192.0.2.2"}]},
             "r":{"forwarding":true,"interfaces":{"e":{"addresses":["192.0.2.2/24"]}},
                  "nat":{"masquerade":[{"source":"192.0.2.0/24"}]}}},
-            "links":[{"endpoints":["a:e","r:e"]}]}"#;
-        let lab = convert::lab(&serde_json::from_str(text).unwrap()).unwrap();
-        let text: String = by_hand(&lab)
-            .iter()
-            .map(|group| format!("# {}\n{}\n", group.comment, group.commands.join("\n")))
-            .collect();
+            "links":[{"endpoints":["a:e","r:e"]}]}"#,
+        );
         let expected = "\
 # A network namespace for each node
 ip netns add l.a

@@ -51,14 +51,26 @@ fn without_a_daemon() {
     let said = |host: &TestHost| {
         let lines = ["vxlan", "internet-router", "vlan"]
             .map(|lab| host.ctl(&["show-commands", &format!("labs/{lab}.yaml")]).ok());
-        let exact = host.ctl(&["show-commands", "--exact", "labs/internet.yaml"]).ok();
+        let exact = host.ctl(&["show-commands", "--exact", "labs/macvlan.yaml"]).ok();
         let json = host.ctl(&["-o", "json", "show-commands", "labs/vxlan.yaml"]).ok();
         let fault = host.ctl(&["show-commands", &bad]).code(2).stderr;
         (lines, exact, json, fault)
     };
-    let with = said(&host);
+    let forwards = |host: &TestHost| host.ctl(&["show-commands", "--exact", "labs/internet.yaml"]).ok();
+    let (with, apart) = (said(&host), forwards(&host));
     host.stop();
     assert_eq!(said(&host), with, "left: without a daemon, right: with one");
+    // What the host forwards by itself only a daemon tells.
+    let not_apart = forwards(&host);
+    let others = |text: &str| -> Vec<String> {
+        let typed = |line: &&str| !line.starts_with('#') && !line.contains("guard-forward");
+        text.lines().filter(typed).map(ToOwned::to_owned).collect()
+    };
+    assert_eq!(others(&not_apart), others(&apart));
+    let strangers = "iifgroup != ";
+    assert!(apart.contains(strangers) && !apart.contains('#'), "{apart}");
+    assert!(not_apart.starts_with("# No netlabd told") && !not_apart.contains(strangers), "{not_apart}");
+    assert!(not_apart.contains("icmp type redirect drop"), "{not_apart}");
     let (lines, exact, _, fault) = with;
     assert!(
         lines[0].starts_with("# A network namespace for each node\nip netns add vxlan.ns1\n"),
@@ -66,7 +78,11 @@ fn without_a_daemon() {
     );
     let noise = ["mtu 1500", " address 0", "route replace", "=0", "proto ", "group "];
     assert_eq!(noise.iter().find(|noise| lines.concat().contains(**noise)), None, "{lines:?}");
-    assert!(exact.contains("oifname != \"lo\" counter masquerade comment"), "{exact}");
+    let note = "# host: netlabd also keeps it and other labs apart";
+    assert!(!lines[0].contains(note) && lines[1].contains(note) && !lines[1].contains("guard"), "{lines:?}");
+    let guarded = exact.contains("macvlan-guard-input") && exact.contains("net.ipv6.conf.lab3.accept_ra=0");
+    assert!(guarded, "{exact}");
+    assert!(apart.contains("oifname != \"lo\" counter masquerade comment"), "{apart}");
     assert!(fault.contains("bad.yaml:3:22: a:e has no kind"), "{fault}");
 }
 
