@@ -55,7 +55,8 @@ impl Picture {
         let own = |line: &String| {
             let rule = line.trim();
             // The braces of tables and chains; addresses of IPv6 are tried first (RFC 4862).
-            let left_out = ["table ", "chain ", "type nat ", "local ", "anycast "];
+            let left_out =
+                ["table ", "chain ", "type nat ", "local ", "anycast ", "meta oifkind \"bridge\" "];
             !(rule.is_empty() || rule == "}" || left_out.iter().any(|begin| rule.starts_with(begin)))
         };
         let (mut on_host, mut in_guard) = (false, false);

@@ -104,7 +104,12 @@ fn comment(op: &Op) -> String {
 fn line(hand: Hand<'_>, op: &Op) -> String {
     let Op::SetNat { place, rules } = op else { return hand.line(op) };
     let chain = |(hook, priority): (&str, &str)| {
-        let here = |rule: &&NatRule| matches!(rule, NatRule::PortForward(_)) == (hook == "prerouting");
+        let here = |rule: &&NatRule| match rule {
+            NatRule::PortForward(_) => hook == "prerouting",
+            NatRule::Masquerade(_) => hook == "postrouting",
+            // What nobody types, and what matters only beside a bridge.
+            NatRule::LeaveBridged => false,
+        };
         let rules: Vec<_> = rules.iter().filter(here).map(|rule| rules::rule(rule, false)).collect();
         let rules = (!rules.is_empty()).then(|| rules.join("\n    "))?;
         Some(format!("  chain {hook} {{\n    type nat hook {hook} priority {priority};\n    {rules}\n  }}\n"))
