@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|bytes: &[u8]| {
     match netlabctl::read_lab("file", bytes) {
         Ok(lab) => {
-            let _ = netlabd::api::convert::lab(&lab);
+            let _ = netlabd::convert::lab(&lab);
         }
         Err(lines) => {
             assert!(!lines.is_empty(), "a file that is refused has a fault");

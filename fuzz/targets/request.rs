@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use libfuzzer_sys::fuzz_target;
 use netlab_proto::v1 as proto;
 use netlabd::{
-    api::convert,
+    convert,
     model::{Place, observed::Observed},
     plan::{Target, diff},
 };

@@ -4,10 +4,11 @@
 //! Data flows one way:
 //!
 //! ```text
-//! request -> api::convert -> model::Lab -> store -> reconcile: observe -> plan -> execute -> verify
+//! request -> convert -> model::Lab -> store -> reconcile: observe -> plan -> execute -> verify
 //! ```
 //!
-//! - [`api`]: the gRPC services, and the conversion of requests into the model.
+//! - [`api`]: the gRPC services.
+//! - [`convert`]: lab files' messages into the model, with every fault found.
 //! - [`model`]: what a lab is, validated; what was observed.
 //! - [`store`]: the durable desired state.
 //! - [`reconcile`]: one actor a lab: observe, plan, execute, verify.
@@ -37,6 +38,7 @@ pub mod capabilities;
 pub mod capture;
 pub mod clock;
 pub mod config;
+pub mod convert;
 pub mod exec;
 pub mod fault;
 pub mod firewall;

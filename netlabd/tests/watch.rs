@@ -13,7 +13,7 @@ use std::{
 
 use netlab_proto::v1 as proto;
 use netlabd::{
-    api::convert,
+    convert,
     exec::{Kernel, Scope},
     kernel::{Linux, Wake},
     model::{LabName, observed::Observed},

@@ -1,11 +1,10 @@
-//! The gRPC side of the daemon: one service a file, requests converted into the model, errors into
-//! statuses.
+//! The gRPC side of the daemon: one service a file, errors into statuses. [`crate::convert`] makes the
+//! model of what they are sent.
 
 mod activation;
 mod caller;
 mod check;
 mod connection;
-pub mod convert;
 mod exec;
 mod exec_input;
 mod gate;

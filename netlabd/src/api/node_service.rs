@@ -14,12 +14,12 @@ use tonic::{Code, Request, Response, Status};
 
 use super::{
     caller::{Act, access, audit, command_line},
-    convert, exec,
+    exec,
     lab_service::lab_name,
     ping, status,
 };
 use crate::{
-    capture, clock,
+    capture, clock, convert,
     kernel::Linux,
     metrics::meters,
     model::{Lab, LabName, NodeName, Place},

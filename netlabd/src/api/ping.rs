@@ -4,8 +4,11 @@ use std::{io, net::IpAddr};
 
 use tonic::{Code, Status};
 
-use super::{convert, status};
-use crate::model::{Endpoint, IfName, Lab, Place, Target};
+use super::status;
+use crate::{
+    convert,
+    model::{Endpoint, IfName, Lab, Place, Target},
+};
 
 /// The address to send from that a request names, by itself or by an interface of the sender.
 ///

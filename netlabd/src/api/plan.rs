@@ -6,8 +6,9 @@ use netlab_proto::v1 as proto;
 use prost::Message as _;
 use tonic::Status;
 
-use super::{convert, status};
+use super::status;
 use crate::{
+    convert,
     model::{Lab, LabName},
     plan::{Action, LinkChange, Op, Plan, Target, by_hand, command, from_nothing},
 };

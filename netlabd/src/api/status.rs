@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
-use super::convert::Faults;
+use crate::convert::Faults;
 use crate::{
     policy::Denied,
     reconcile::{Error, Reason, Refusal},

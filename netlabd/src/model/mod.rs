@@ -1,6 +1,6 @@
 //! What a lab is, in types that cannot hold nonsense. One noun a file.
 //!
-//! A [`Lab`] is made by `api::convert` from the wire format; whoever holds one may rely on every
+//! A [`Lab`] is made by `convert` from the wire format; whoever holds one may rely on every
 //! name, range and reference in it. What the kernel shows is [`observed`]; what others let pass is a [`ruleset`].
 
 pub mod address;

@@ -122,7 +122,7 @@ fn line(hand: Hand<'_>, op: &Op) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::convert;
+    use crate::convert;
 
     fn text_of(lab: &str) -> String {
         let lab = convert::lab(&serde_json::from_str(lab).unwrap()).unwrap();

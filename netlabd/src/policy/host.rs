@@ -140,7 +140,7 @@ fn settings(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::convert, policy::Config};
+    use crate::{convert, policy::Config};
     use netlab_proto::v1 as proto;
 
     fn lab(json: &str) -> Lab {

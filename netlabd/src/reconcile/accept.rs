@@ -14,8 +14,8 @@ use super::{
     host, preflight, rollback,
 };
 use crate::{
-    api::convert::{self, Faults},
     clock,
+    convert::{self, Faults},
     exec::{Failure, HostState, Scope},
     metrics::meters,
     model::{Lab, NodeName, Place, observed::Observed},

@@ -35,7 +35,7 @@ use proto::Phase;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
-    api::convert,
+    convert,
     exec::Kernel,
     metrics::meters,
     model::{Lab, LabName, SysctlKey},

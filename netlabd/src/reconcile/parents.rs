@@ -99,7 +99,7 @@ fn shared(at: &Endpoint, parent: &IfName, mode: MacvlanMode, others: &[Other<'_>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::convert, plan::Target};
+    use crate::{convert, plan::Target};
 
     #[allow(clippy::needless_pass_by_value)] // literals
     fn target(name: &str, macvlan: serde_json::Value) -> Target {

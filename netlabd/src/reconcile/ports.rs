@@ -74,7 +74,7 @@ fn hides(forward: &PortForward, socket: &HostSocket, wanted: &PlaceTarget) -> bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{api::convert, model::Protocol};
+    use crate::{convert, model::Protocol};
 
     fn target(forward: &str) -> Target {
         let json = format!(

@@ -137,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        api::convert,
+        convert,
         exec::{HostLink, HostSocket},
         model::Protocol,
     };

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{converge, observe};
 use crate::{
-    api::convert,
+    convert,
     exec::fake::FakeKernel,
     plan::{Target, command, diff},
 };

@@ -12,7 +12,7 @@ use std::{
 
 use super::{converge, observe};
 use crate::{
-    api::convert,
+    convert,
     exec::fake::FakeKernel,
     model::{Lab, LabName},
     plan::{Plan, Target, command, diff},

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{Before, alike, converge, converge_keeping, design, observe};
 use crate::{
-    api::convert,
+    convert,
     exec::{Kernel, fake::FakeKernel},
     model::{Lab, LabName},
     plan::{Target, diff},

@@ -13,8 +13,7 @@ use super::{
     Actor, Next, Wanted,
 };
 use crate::{
-    api::convert,
-    clock,
+    clock, convert,
     exec::Failure,
     metrics::{FailureKind, meters},
     store::{self, Record},
