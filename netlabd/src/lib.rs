@@ -23,6 +23,7 @@
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`service`]: what systemd is told, and when the configuration is read again.
+//! - `listen`: unix sockets that a group may connect to.
 //! - [`log`]: where what is logged goes.
 //! - [`memory`]: how the allocator uses memory.
 //! - `shell`: words of commands that are printed to be run.
@@ -44,6 +45,7 @@ pub mod fault;
 pub mod firewall;
 pub mod health;
 pub mod kernel;
+mod listen;
 pub mod lock;
 pub mod log;
 pub mod memory;

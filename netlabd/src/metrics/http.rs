@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::exporter::{Exporter, Format};
-use crate::{api::server, policy::Address};
+use crate::{listen::listen, policy::Address};
 
 /// Connections served at once; those beyond wait in the listener's queue.
 const CONNECTIONS: usize = 128;
@@ -53,7 +53,7 @@ impl Listener {
             Address::Unix(path) => {
                 let dir = path.parent().unwrap_or(Path::new("/"));
                 std::fs::create_dir_all(dir).map_err(named)?;
-                server::listen(path, group).map(Self::Unix).map_err(named)
+                listen(path, group).map(Self::Unix).map_err(named)
             }
         }
     }
