@@ -20,6 +20,7 @@
 //! - [`firewall`]: which rules of others drop what a lab sends through the host.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
+//! - [`meters`]: what is counted as it happens.
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
 //! - [`health`]: what systemd's watchdog is told.
 //! - [`service`]: what systemd is told, and when the configuration is read again.
@@ -49,6 +50,7 @@ mod listen;
 pub mod lock;
 pub mod log;
 pub mod memory;
+pub mod meters;
 pub mod metrics;
 pub mod model;
 pub mod plan;

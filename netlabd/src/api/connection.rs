@@ -19,7 +19,7 @@ use tonic::transport::server::Connected;
 
 use super::tls::{self, Doors, Guest, Listed, Remote};
 use crate::{
-    metrics::meters,
+    meters::meters,
     policy::{Caller, Counters, Held, Owner, Role, config::Limits},
 };
 

@@ -17,7 +17,7 @@ use tonic::{
     codegen::{Body as HttpBody, BoxFuture, Service, http},
 };
 
-use crate::metrics::{Rpc, meters};
+use crate::meters::{Rpc, meters};
 
 /// Whatever is not a method of ours: labels are not for clients to choose.
 const OTHER: Rpc = Rpc { service: "other", method: "other" };

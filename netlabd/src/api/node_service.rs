@@ -21,7 +21,7 @@ use super::{
 use crate::{
     capture, clock, convert,
     kernel::Linux,
-    metrics::meters,
+    meters::meters,
     model::{Lab, LabName, NodeName, Place},
     policy::{Access, Held, Owner, Policy, Session, Share},
     probe,

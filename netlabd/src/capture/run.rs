@@ -9,7 +9,7 @@ use super::{
     ring::RETIRE_MS,
     tap::{File, Tap},
 };
-use crate::metrics::meters;
+use crate::meters::meters;
 
 /// Bytes of pcapng gathered before they are handed on.
 const CHUNK: usize = 256 << 10;

@@ -8,8 +8,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{labs::Labs, meters, process::Process};
-use crate::{policy::Policy, reconcile::Manager};
+use super::{labs::Labs, process::Process};
+use crate::{meters::meters, policy::Policy, reconcile::Manager};
 
 /// How metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

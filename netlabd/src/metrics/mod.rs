@@ -1,8 +1,8 @@
 //! Metrics for Prometheus: what netlabd has done, and how its labs stand.
 //!
 //! ```text
-//! whoever does something -> meters() (counted as it happens) \
-//! labs, sessions, process (looked at when asked)              -> Exporter -> http: GET /metrics
+//! whoever does something -> crate::meters (counted as it happens) \
+//! labs, sessions, process (looked at when asked)                  -> Exporter -> http: GET /metrics
 //! ```
 //!
 //! Off unless `[metrics]` in the configuration names an address, which must be a unix socket or on the
@@ -12,13 +12,11 @@
 mod exporter;
 mod http;
 mod labs;
-mod meters;
 mod process;
 
 use std::{io, path::PathBuf, sync::Arc};
 
 pub use exporter::Exporter;
-pub use meters::{FailureKind, Meters, Outcome, Rpc, meters};
 
 use crate::{
     policy::{Address, Policy, config::MetricsConfig},

@@ -17,7 +17,7 @@ use crate::{
     clock,
     convert::{self, Faults},
     exec::{Failure, HostState, Scope},
-    metrics::meters,
+    meters::meters,
     model::{Lab, NodeName, Place, observed::Observed},
     plan::{Plan, Target, diff, from_nothing},
     policy::{Access, Ids, Known, Owner, Usage, overlap},

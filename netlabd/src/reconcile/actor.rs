@@ -25,7 +25,7 @@ use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep, status::S
 use crate::{
     clock,
     exec::{Failure, Scope},
-    metrics::{FailureKind, Outcome, meters},
+    meters::{FailureKind, Outcome, meters},
     model::Apart,
     plan::{Plan, Target, diff},
     store,

@@ -37,7 +37,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     convert,
     exec::Kernel,
-    metrics::meters,
+    meters::meters,
     model::{Lab, LabName, SysctlKey},
     plan::Target,
     policy::{Access, Owner},

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock, convert,
     exec::Failure,
-    metrics::{FailureKind, meters},
+    meters::{FailureKind, meters},
     store::{self, Record},
 };
 

@@ -201,7 +201,7 @@ impl Meters {
     }
 
     /// Puts all counters into a registry, which adds the prefix.
-    pub(super) fn register(&self, registry: &mut Registry) {
+    pub(crate) fn register(&self, registry: &mut Registry) {
         for (name, help, counter) in [
             ("labs_created", "Labs accepted", &self.labs_created),
             ("labs_deleted", "Labs of which nothing is left", &self.labs_deleted),
