@@ -9,7 +9,7 @@ use rustix::{
     mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
 };
 
-use super::dispatch::last_errno;
+use super::task::last_errno;
 
 /// `MOUNT_ATTR_RDONLY`: read-only by this mount. The file system may be written to by another.
 pub(super) const RDONLY: u64 = 0x1;

@@ -13,9 +13,9 @@ use rustix::{
 };
 
 use super::{
-    dispatch::{At, Failure},
     error::Step,
     namespace::write_once,
+    task::{At, Failure},
 };
 
 /// What a lab as a whole may take. Applies to user namespaces that are made from then on.

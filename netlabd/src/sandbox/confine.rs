@@ -12,8 +12,8 @@ use rustix::{
 };
 
 use super::{
-    dispatch::{At, Failure},
     error::Step,
+    task::{At, Failure},
 };
 use crate::capabilities;
 

@@ -12,10 +12,10 @@ use std::{
 
 use super::{
     channel::{Channel, Report},
-    dispatch::{Failure, Reaping, Task, done, fork, reap_children, request},
     error::{Error, Result, Step},
     helper::{Helper, SILENCE},
     monitor,
+    task::{Failure, Reaping, Task, done, fork, reap_children, request},
 };
 
 /// Longest silence of the server, which only has to fork. One that hangs or was stopped is replaced then.

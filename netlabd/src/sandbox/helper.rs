@@ -15,8 +15,8 @@ use rustix::io::Errno;
 
 use super::{
     channel::{Channel, Packet, Report},
-    dispatch::{NAME, Task},
     error::{Error, Result, Step, errno},
+    task::{NAME, Task},
 };
 
 /// Longest silence of a helper before it is ended. Making 200 namespaces takes it less than a second.

@@ -24,12 +24,12 @@ use super::{
     cgroup::Cgroup,
     channel::Channel,
     confine,
-    dispatch::{At, Failure, Reaping, Task, close_range, done, finish, fork, reap_children, request},
     error::{Error, Result, Step},
     helper::Helper,
     namespace::{UserNamespace, enter, open_own, unshare},
     owner::as_owner,
     pin, seccomp,
+    task::{At, Failure, Reaping, Task, close_range, done, finish, fork, reap_children, request},
 };
 
 /// A lab's init and its process namespace.

@@ -33,6 +33,7 @@ mod rings;
 mod seccomp;
 mod spec;
 mod streams;
+mod task;
 mod terminal;
 
 pub use ceilings::Ceilings;

@@ -21,7 +21,6 @@ use rustix::{
 use super::{
     channel::{Channel, Packet, Report},
     confine,
-    dispatch::{At, Failure, close_range, default_signals, done, finish, fork},
     error::Step,
     mounts,
     namespace::{enter, unshare},
@@ -29,6 +28,7 @@ use super::{
     seccomp,
     spec::Spec,
     streams::{self, Ends, Streams, WindowSize},
+    task::{At, Failure, close_range, default_signals, done, finish, fork},
 };
 
 /// How long a command whose user has gone may take to end by itself, in ms: after SIGHUP, after SIGTERM.

@@ -20,10 +20,10 @@ use rustix::{
 use super::{
     attributes::{self, NODEV, NOSUID, RDONLY},
     devices,
-    dispatch::{At, Failure},
     error::Step,
     proc,
     spec::Spec,
+    task::{At, Failure},
 };
 
 /// Directories that are the command's own, with their modes and sizes.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{Mode, OFlags, fstat, open},
+    fs::{Mode, OFlags, open},
     io::Errno,
     ioctl,
     thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe},
@@ -24,10 +24,10 @@ use super::{
     ceilings::Ceilings,
     channel::{Channel, MAX_FDS},
     confine,
-    dispatch::{At, Failure, Task, done, request},
     error::{Error, Result, Step, errno},
     helper::Helper,
-    pin,
+    pin::{self, same_namespace},
+    task::{At, Failure, Task, done, request},
 };
 use crate::threads::{join, spawn_scoped};
 
@@ -118,12 +118,6 @@ impl AsFd for UserNamespace {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
-}
-
-/// Whether two descriptors stand for one namespace: same device and inode (`namespaces(7)`).
-pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let (a, b) = (fstat(a)?, fstat(b)?);
-    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
 /// Opens the user namespace that owns `namespace` (`NS_GET_USERNS` of `ioctl_nsfs(2)`).

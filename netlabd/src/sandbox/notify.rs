@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::Errno;
 
-use super::dispatch::last_errno;
+use super::task::last_errno;
 
 /// `PACKET_RX_RING` and `PACKET_TX_RING` of `linux/if_packet.h`.
 const RINGS: [u32; 2] = [5, 13];

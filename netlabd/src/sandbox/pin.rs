@@ -10,15 +10,12 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, open, statx},
+    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstat, fstatfs, open, statx},
     io::Errno,
     mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change, unmount},
 };
 
-use super::{
-    error::{Error, Result, Step, errno},
-    namespace::same_namespace,
-};
+use super::error::{Error, Result, Step, errno};
 use crate::fault;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system that namespaces are files of.
@@ -122,6 +119,12 @@ pub fn open_pin(path: &Path) -> Result<Option<OwnedFd>> {
 pub fn is_pin_of(path: &Path, fd: BorrowedFd<'_>) -> Result<bool> {
     let failed = |errno| Step::OpenPin.path(path, errno);
     open_pin(path)?.map_or(Ok(false), |pinned| same_namespace(pinned.as_fd(), fd).map_err(failed))
+}
+
+/// Whether two descriptors stand for one namespace: same device and inode (`namespaces(7)`).
+pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
+    let (a, b) = (fstat(a)?, fstat(b)?);
+    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
 /// Whether something is mounted at `path` itself (`STATX_ATTR_MOUNT_ROOT`, Linux 5.8).

@@ -26,9 +26,9 @@ use rustix::{
 
 use super::{
     channel::Channel,
-    dispatch::{At, Failure, last_errno},
     error::{Step, errno},
     notify::{self, Listener, Request},
+    task::{At, Failure, last_errno},
 };
 
 /// A byte of the budget.

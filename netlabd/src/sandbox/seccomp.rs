@@ -12,8 +12,8 @@ use seccompiler::{
 };
 
 use super::{
-    dispatch::{At, Failure},
     error::Step,
+    task::{At, Failure},
 };
 
 /// Answered with EPERM: namespaces, mounts, and doors to much kernel code that no network tool needs.
