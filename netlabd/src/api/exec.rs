@@ -6,23 +6,20 @@ use std::{sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
 use proto::exec_response::Message as Out;
-use tokio::{io::AsyncReadExt, net::unix::pipe, sync::mpsc};
+use tokio::{net::unix::pipe, sync::mpsc};
 use tonic::{Code, Status, Streaming};
 
 use super::{
-    exec_input::{AHEAD, Control, Input, feed},
+    exec_input::{AHEAD, Control, Input, feed, window},
+    exec_output::{Sender, answer, copy, copy_terminal},
     status,
 };
-use crate::sandbox::{Child, Command, Exit, Streams, Terminal, WindowSize};
+use crate::sandbox::{Child, Command, Exit, Streams, Terminal};
 
-/// Most bytes of one message.
-const CHUNK: usize = 32 << 10;
 /// After the command has ended, how long its children may keep its output open.
 const LINGER: Duration = Duration::from_millis(200);
 /// Most arguments, and most bytes of arguments and environment together (`execve(2)` allows 2 MiB).
 const MAX_ARGS: (usize, usize) = (10_000, 1 << 20);
-
-pub(super) type Sender = mpsc::Sender<Result<proto::ExecResponse, Status>>;
 
 /// The command of a request. `node` names it, `hosts` is its `/etc/hosts`.
 pub(super) fn command(start: proto::ExecStart, hosts: String) -> Result<Command, Status> {
@@ -56,11 +53,6 @@ pub(super) fn command(start: proto::ExecStart, hosts: String) -> Result<Command,
         hosts,
         resolv_conf: resolv_conf(),
     })
-}
-
-pub(super) fn window(size: proto::WindowSize) -> WindowSize {
-    let count = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
-    WindowSize { rows: count(size.rows), columns: count(size.columns) }
 }
 
 /// The host's resolvers that a node may reach: one on the host's loopback is out of reach.
@@ -128,27 +120,4 @@ async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Se
     }
     let Exit { code, message } = exit;
     answer(sender, Out::Exited(proto::ExecExited { code, message })).await
-}
-
-pub(super) async fn answer(sender: &Sender, message: Out) -> Result<(), Status> {
-    let sent = sender.send(Ok(proto::ExecResponse { message: Some(message) })).await;
-    sent.map_err(|_| Status::cancelled("the client is gone"))
-}
-
-async fn copy(mut from: pipe::Receiver, sender: Sender, wrap: fn(Vec<u8>) -> Out) {
-    let mut buffer = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if answer(&sender, wrap(buffer[..length].to_vec())).await.is_err() {
-            return;
-        }
-    }
-}
-
-async fn copy_terminal(from: Arc<Terminal>, sender: Sender) {
-    let mut buffer = vec![0; CHUNK];
-    while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        if answer(&sender, Out::Stdout(buffer[..length].to_vec())).await.is_err() {
-            return;
-        }
-    }
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tonic::Streaming;
 
-use super::exec::{Sender, answer, window};
+use super::exec_output::{Sender, answer};
 use crate::sandbox::{Terminal, WindowSize};
 
 /// Bytes of input that a client may send ahead of what the command has read.
@@ -126,4 +126,10 @@ async fn pour(mut waiting: mpsc::UnboundedReceiver<Waiting>, mut to: Input, answ
             (Waiting::Closed, to) => *to = Input::Nowhere,
         }
     }
+}
+
+/// A terminal's size, as the kernel counts it.
+pub(super) fn window(size: proto::WindowSize) -> WindowSize {
+    let count = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    WindowSize { rows: count(size.rows), columns: count(size.columns) }
 }

@@ -7,6 +7,7 @@ mod check;
 mod connection;
 mod exec;
 mod exec_input;
+mod exec_output;
 mod gate;
 mod host_service;
 mod lab_service;

@@ -3,14 +3,10 @@
 use std::collections::BTreeMap;
 
 use ipnet::IpNet;
-use netlab_proto::v1 as proto;
 
-use crate::model::{BridgePort, Endpoint, IfName, Interface, Kind, Mac, NodeName, Place};
+use crate::model::{BridgePort, Endpoint, IfName, Interface, Kind, Mac, Place};
 
-use super::{
-    fault::{Path, Sink, shown},
-    interface, name,
-};
+use super::fault::{Path, Sink, shown};
 
 /// One interface.
 #[derive(Debug, Clone)]
@@ -72,26 +68,6 @@ pub(super) struct Site {
 }
 
 impl Site {
-    fn read(
-        place: Place,
-        path: Path,
-        interfaces: &BTreeMap<String, proto::Interface>,
-        sink: &mut Sink,
-    ) -> Self {
-        let mut site = Self { place, path, interfaces: BTreeMap::new() };
-        for (name, message) in interfaces {
-            let path = site.path.field("interfaces").key(name);
-            let Some(name) = sink.parse::<IfName>(&path, name) else { continue };
-            if let Some(wrong) = name::unfit_for_host(&site.place, &name) {
-                sink.add(&path, format!("{} {wrong}", shown(name.as_str())));
-                continue;
-            }
-            let draft = interface::read(&site.place, &name, message, &path, sink);
-            site.interfaces.insert(name, draft);
-        }
-        site
-    }
-
     /// Where an interface is in the message.
     pub(super) fn interface_path(&self, name: &IfName) -> Path {
         self.path.field("interfaces").key(name.as_str())
@@ -150,19 +126,8 @@ impl Draft {
 pub(super) struct Sites(BTreeMap<Place, Site>);
 
 impl Sites {
-    /// Reads the interfaces of all places.
-    pub(super) fn read(lab: &proto::Lab, sink: &mut Sink) -> Self {
-        let root = Path::root();
-        let none = BTreeMap::new();
-        let interfaces = lab.host.as_ref().map_or(&none, |host| &host.interfaces);
-        let host = Site::read(Place::Host, root.field("host"), interfaces, sink);
-        let mut sites = BTreeMap::from([(Place::Host, host)]);
-        for (name, node) in &lab.nodes {
-            let path = root.field("nodes").key(name);
-            let Some(name) = sink.parse::<NodeName>(&path, name) else { continue };
-            let place = Place::Node(name);
-            sites.insert(place.clone(), Site::read(place, path, &node.interfaces, sink));
-        }
+    /// Of these places, the host among them.
+    pub(super) fn new(sites: BTreeMap<Place, Site>) -> Self {
         Self(sites)
     }
 

@@ -18,6 +18,7 @@ mod lower;
 mod mtu;
 mod name;
 mod nat;
+mod places;
 mod port;
 mod route;
 mod segment;
@@ -33,7 +34,6 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{Host, IfName, Lab, LabName, Node, Place};
 
-use draft::Sites;
 use fault::{Path, Sink};
 
 pub use check::{place, target};
@@ -51,7 +51,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     sink.finish()?;
     let root = Path::root();
     let lab_name: Option<LabName> = sink.parse(&root.field("name"), &message.name);
-    let mut sites = Sites::read(message, &mut sink);
+    let mut sites = places::read(message, &mut sink);
     let links = link::read(&message.links, &mut sites, &mut sink);
     let stacks = stack::check(&sites, &mut sink);
     port::check(&sites, &mut sink);
