@@ -11,7 +11,9 @@ use netlab_proto::v1 as proto;
 use super::{
     Error, Expected, Manager,
     entry::{Desired, Entry, Why},
-    host, preflight, rollback,
+    host,
+    others::Other,
+    preflight, rollback,
 };
 use crate::{
     clock,
@@ -262,7 +264,7 @@ impl Manager {
         let whose = |owner: Owner| {
             if owner == access.caller().owner { "yours".to_owned() } else { format!("of {owner}") }
         };
-        let other = |(other, target)| preflight::Other {
+        let other = |(other, target)| Other {
             name: &Arc::<Entry>::as_ref(other).name,
             target,
             whose: whose(other.owner()),

@@ -13,6 +13,7 @@ mod feed;
 mod history;
 mod history_of;
 mod host;
+mod others;
 mod parents;
 mod ports;
 mod preflight;

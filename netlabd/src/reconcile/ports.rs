@@ -2,7 +2,7 @@
 
 use super::{
     error::{Reason, Refusal},
-    preflight::Other,
+    others::Other,
 };
 use crate::{
     exec::{HostSocket, HostState},

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     error::{Reason, Refusal},
+    others::Other,
     parents, ports, ranges,
 };
 use crate::{
@@ -11,14 +12,6 @@ use crate::{
     model::{Kind, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
 };
-
-/// Another lab and what it wants.
-pub(super) struct Other<'a> {
-    pub(super) name: &'a LabName,
-    pub(super) target: &'a Target,
-    /// Whose it is, for the caller: `yours`, `of alice`.
-    pub(super) whose: String,
-}
 
 /// What there is of a lab already.
 #[derive(Default)]

@@ -5,7 +5,7 @@ use ipnet::IpNet;
 
 use super::{
     error::{Reason, Refusal},
-    preflight::Other,
+    others::Other,
 };
 use crate::{
     exec::{HostRoute, HostState},
