@@ -29,6 +29,7 @@
 //! - [`memory`]: how the allocator uses memory.
 //! - `shell`: words of commands that are printed to be run.
 //! - `suggest`: the name that was meant by a misspelt one.
+//! - `sys`: system calls that several parts need.
 //! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - `threads`: threads, also where the kernel has none to give just now.
 //! - [`probe`]: ICMP echo from inside a node.
@@ -63,5 +64,6 @@ pub mod service;
 mod shell;
 pub mod store;
 mod suggest;
+mod sys;
 pub mod takedown;
 mod threads;

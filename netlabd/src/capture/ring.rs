@@ -12,7 +12,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::socket::set;
+use crate::sys::sockopt::set;
 
 /// Bytes of a block, which is also the longest packet kept whole; receive offload glues many into one.
 const BLOCK: usize = 256 << 10;
@@ -62,7 +62,7 @@ unsafe impl Sync for Ring {}
 impl Ring {
     /// Gives a socket a ring of about `size` bytes.
     pub(super) fn new(fd: &OwnedFd, size: usize) -> io::Result<Self> {
-        set(fd, libc::SOL_PACKET, libc::PACKET_VERSION, &VERSION_3)?;
+        set(fd, (libc::SOL_PACKET, libc::PACKET_VERSION), &VERSION_3)?;
         let blocks = (size / BLOCK).max(4);
         let number = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         let request = libc::tpacket_req3 {
@@ -75,7 +75,7 @@ impl Ring {
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
         };
-        set(fd, libc::SOL_PACKET, libc::PACKET_RX_RING, &request)?;
+        set(fd, (libc::SOL_PACKET, libc::PACKET_RX_RING), &request)?;
         // SAFETY: a new mapping wherever the kernel likes, of the ring just made.
         let base = unsafe {
             libc::mmap(

@@ -4,13 +4,14 @@
 use std::{
     ffi::CStr,
     io, mem,
-    os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd},
-    thread,
+    os::fd::{AsFd, AsRawFd, OwnedFd},
 };
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{Options, Source, filter::Program, ring::Ring};
+use crate::sys::{netns, sockopt};
 
 /// The name that stands for all interfaces of a node.
 pub const ANY: &str = "any";
@@ -91,19 +92,8 @@ pub(super) struct Opened {
 
 /// Opens a socket in the source's namespace; it receives from then on. `size`: bytes of its buffer.
 pub(super) fn open(source: &Source, options: &Options, size: usize) -> Result<Opened, OpenError> {
-    // A socket belongs to the namespace in which it was opened, and a thread that went there must end.
-    thread::scope(|scope| {
-        let opening = thread::Builder::new().spawn_scoped(scope, || {
-            rustix::thread::move_into_link_name_space(
-                source.namespace.as_fd(),
-                Some(rustix::thread::LinkNameSpaceType::Network),
-            )
-            .map_err(|errno| failed(source, errno.into()))?;
-            open_here(source, options, size)
-        });
-        let opening = opening.map_err(|error| failed(source, error))?;
-        opening.join().unwrap_or_else(|_| Err(failed(source, io::Error::other("the opening thread crashed"))))
-    })
+    let opening = netns::run_in(source.namespace.as_fd(), || open_here(source, options, size));
+    opening.map_err(|error| failed(source, error))?
 }
 
 fn failed(source: &Source, error: io::Error) -> OpenError {
@@ -116,15 +106,9 @@ fn failed(source: &Source, error: io::Error) -> OpenError {
 fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, OpenError> {
     let failed = |error| failed(source, error);
     // Protocol 0: nothing is received before the filter is in place.
-    // SAFETY: a plain system call.
-    let fd = unsafe {
-        libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0)
-    };
-    if fd < 0 {
-        return Err(failed(io::Error::last_os_error()));
-    }
-    // SAFETY: the descriptor is new and nobody else's.
-    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(AddressFamily::PACKET, SocketType::RAW, flags, None)
+        .map_err(|errno| failed(errno.into()))?;
     let (index, interfaces) = listened_to(source, &fd)?;
     let ring = Ring::new(&fd, size).map_err(failed)?;
     let program = match interfaces.first() {
@@ -141,7 +125,7 @@ fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, 
             mr_alen: 0,
             mr_address: [0; 8],
         };
-        set(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &member).map_err(failed)?;
+        sockopt::set(&fd, (libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP), &member).map_err(failed)?;
     }
     bind(&fd, index).map_err(failed)?;
     Ok(Opened { fd, ring, interfaces })
@@ -213,20 +197,12 @@ pub(super) fn name(fd: &OwnedFd, index: u32) -> Option<String> {
 
 /// Packets that passed the filter since the last call, and how many of them were dropped.
 pub(super) fn statistics(fd: &OwnedFd) -> (u64, u64) {
-    // SAFETY: all-zero is valid for plain numbers; the kernel fills it in and resets its own.
-    let mut stats: libc::tpacket_stats_v3 = unsafe { mem::zeroed() };
-    let mut length = socklen::<libc::tpacket_stats_v3>();
-    // SAFETY: the pointers are to live variables of the given length.
-    let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_PACKET,
-            libc::PACKET_STATISTICS,
-            (&raw mut stats).cast(),
-            &raw mut length,
-        )
-    };
-    if result == 0 { (stats.tp_packets.into(), stats.tp_drops.into()) } else { (0, 0) }
+    // The first two of `struct tpacket_stats_v3`; the kernel resets its own.
+    let mut stats = [0_u32; 3];
+    match sockopt::get(fd, (libc::SOL_PACKET, libc::PACKET_STATISTICS), &mut stats) {
+        Ok(_) => (stats[0].into(), stats[1].into()),
+        Err(_) => (0, 0),
+    }
 }
 
 fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
@@ -235,9 +211,9 @@ fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
     address.sll_family = libc::c_ushort::try_from(libc::AF_PACKET).unwrap_or_default();
     address.sll_protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
     address.sll_ifindex = i32::try_from(index).unwrap_or_default();
+    let length = libc::socklen_t::try_from(size_of_val(&address)).unwrap_or_default();
     // SAFETY: the pointer is to a live variable of the given length.
-    let bound =
-        unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), socklen::<libc::sockaddr_ll>()) };
+    let bound = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), length) };
     if bound == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -256,20 +232,7 @@ fn attach(fd: &OwnedFd, program: &Program, snapshot_length: u32) -> io::Result<(
         len: u16::try_from(instructions.len()).unwrap_or_default(),
         filter: instructions.as_mut_ptr(),
     };
-    set(fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
-}
-
-fn socklen<T>() -> libc::socklen_t {
-    libc::socklen_t::try_from(mem::size_of::<T>()).unwrap_or_default()
-}
-
-/// Sets a socket option.
-pub(super) fn set<T>(fd: &OwnedFd, level: i32, option: i32, value: &T) -> io::Result<()> {
-    // SAFETY: the pointer is to a live value of the given length.
-    let result = unsafe {
-        libc::setsockopt(fd.as_raw_fd(), level, option, std::ptr::from_ref(value).cast(), socklen::<T>())
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    sockopt::set(fd, (libc::SOL_SOCKET, libc::SO_ATTACH_FILTER), &program)
 }
 
 #[cfg(test)]

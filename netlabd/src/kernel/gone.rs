@@ -18,13 +18,11 @@ use std::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
-use super::{
-    enter,
-    rtnl::{self, Indexes, RouteSocket},
-};
+use super::rtnl::{self, Indexes, RouteSocket};
 use crate::{
     model::{Endpoint, Place},
     plan::{Op, VethEnd},
+    sys::netns,
 };
 
 /// Longest wait for the kernel's next event.
@@ -56,9 +54,9 @@ impl Last {
 /// Makes a namespace to let go and one to watch from, joined by a veth pair; lets the first go when it is
 /// its turn, and watches it going.
 fn follow_on(turn: &mpsc::Receiver<()>) -> io::Result<()> {
-    enter::leave()?;
+    netns::leave()?;
     let last = File::open("/proc/thread-self/ns/net")?;
-    enter::leave()?;
+    netns::leave()?;
     let name = |text: &str| text.parse().map_err(io::Error::other);
     let end = |place| Ok::<_, io::Error>(Endpoint { place, interface: name("end")? });
     let here = VethEnd { at: end(Place::Host)?, mac: None, mtu: None };

@@ -10,7 +10,7 @@ use netlab_proto::v1 as proto;
 use proto::interface_status::Presence;
 
 use super::{
-    Linux, enter, look,
+    Linux, look,
     rtnl::{self, Inspected, RouteSocket},
     spaces::{LabSpaces, NodeSpace},
 };
@@ -18,6 +18,7 @@ use crate::{
     exec::Failure,
     model::{LabName, Place},
     plan::Target,
+    sys::netns,
 };
 
 /// One place as dumped; other ends still by number.
@@ -45,8 +46,8 @@ pub(super) fn inspect(
     let own_id = rtnl::namespace_id(&mut socket, host).map_err(failed)?;
     let on_host = look_at_host(&mut socket, lab).map_err(failed)?;
     let nodes: Vec<_> = spaces.nodes().iter().collect();
-    let eye = || enter::enter(host).and_then(|()| RouteSocket::open());
-    let looks = enter::for_each(&nodes, eye, |from_host, (node, space)| {
+    let eye = || netns::enter(host).and_then(|()| RouteSocket::open());
+    let looks = netns::for_each(&nodes, eye, |from_host, (node, space)| {
         let look = match from_host {
             Ok(from_host) => look_into(from_host, Place::Node((*node).clone()), space),
             Err(error) => Err(io::Error::from(error.kind())),
@@ -79,7 +80,7 @@ fn look_at_host(socket: &mut RouteSocket, lab: &LabName) -> io::Result<Seen> {
 fn look_into(from_host: &mut RouteSocket, place: Place, space: &NodeSpace) -> io::Result<Seen> {
     // Asked from the host, links name the namespaces of their other ends as the host knows them.
     let links = granted(rtnl::inspect_links(from_host, space.id)?)?;
-    enter::enter(space.fd())?;
+    netns::enter(space.fd())?;
     let addresses = granted(rtnl::inspect_addresses(&mut RouteSocket::open()?)?)?;
     Ok(Seen { names: names(&links), place, links, addresses })
 }

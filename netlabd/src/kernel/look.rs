@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 
 use super::{
-    enter, nft,
+    nft,
     rtnl::{self, LinkDump, Refusal, RouteSocket, Seen},
     spaces::{LabSpaces, NodeSpace},
     sysctl::Sysctls,
@@ -22,6 +22,7 @@ use crate::{
         observed::{LinkKind, LinkState, NatState, PlaceState, TableState},
     },
     plan::Target,
+    sys::netns,
 };
 
 /// What marks an interface of the host as a lab's (`IFLA_IFALIAS`).
@@ -75,8 +76,8 @@ pub(super) fn nodes(
     host: BorrowedFd<'_>,
     seen: &HostSeen,
 ) -> Result<Vec<PlaceState>, Failure> {
-    let eye = || (enter::enter(host).and_then(|()| RouteSocket::open()), Sysctls::of_many());
-    let looks = enter::for_each(nodes, eye, |(from_host, sysctls), node| {
+    let eye = || (netns::enter(host).and_then(|()| RouteSocket::open()), Sysctls::of_many());
+    let looks = netns::for_each(nodes, eye, |(from_host, sysctls), node| {
         let Some(space) = spaces.nodes().get(*node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
@@ -113,7 +114,7 @@ fn look(
 ) -> io::Result<Look> {
     // Asked from the host, links name the namespaces of their other ends as the host knows them.
     let links = granted(rtnl::links(from_host, space.id)?)?;
-    enter::enter(space.fd())?;
+    netns::enter(space.fd())?;
     sysctls.enter();
     let mut socket = RouteSocket::open()?;
     let mut state = settings(&mut socket, &links)?;

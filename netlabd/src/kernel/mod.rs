@@ -1,13 +1,12 @@
 //! The Linux kernel, driven by netlink, `/proc/sys` and nftables.
 //!
 //! Everything blocks. A netlink socket belongs to the namespace in which it was opened; work inside
-//! a node is done by a thread that enters it and ends afterwards ([`enter`]).
+//! a node is done by a thread that enters it and ends afterwards ([`crate::sys::netns`]).
 
 mod advice;
 mod busy;
 mod commands;
 mod detached;
-mod enter;
 mod firewall;
 mod gone;
 mod inspect;

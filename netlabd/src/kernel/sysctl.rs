@@ -19,8 +19,10 @@ use rustix::{
     mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsmount, fsopen},
 };
 
-use super::enter;
-use crate::model::{IfName, SysctlKey};
+use crate::{
+    model::{IfName, SysctlKey},
+    sys::netns,
+};
 
 /// Namespaces for which one instance of `/proc` serves: to make one costs about as much as to look
 /// through this many entries a few times.
@@ -110,7 +112,7 @@ impl Sysctls {
 /// The values in a new network namespace; what does not exist there is left out.
 pub(super) fn fresh(keys: &BTreeSet<SysctlKey>) -> io::Result<BTreeMap<SysctlKey, String>> {
     let read = || {
-        enter::leave()?;
+        netns::leave()?;
         let sysctls = Sysctls::default();
         Ok(keys.iter().filter_map(|key| Some((key.clone(), sysctls.read(key)?))).collect())
     };

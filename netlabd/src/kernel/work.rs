@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    advice, enter, gone, look, nft,
+    advice, gone, look, nft,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
     sysctl::{Followers, Sysctls},
@@ -13,6 +13,7 @@ use crate::{
     fault,
     model::{Endpoint, Kind, LabName, Place, SysctlKey},
     plan::{LinkChange, Op, Plan, Spot},
+    sys::netns,
     threads,
 };
 
@@ -131,7 +132,7 @@ fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op
     if !lost.is_empty() {
         return lost;
     }
-    let made = threads::aside(|| match enter::leave() {
+    let made = threads::aside(|| match netns::leave() {
         Ok(()) => run(&Place::Host, open, lab, &ops, &Sysctls::default()),
         Err(error) => vec![Failure::os(lab, "making a namespace to make links from", &error)],
     });
@@ -141,11 +142,11 @@ fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op
 /// Runs the operations of nodes, each node's in order.
 fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
     let groups: Vec<_> = groups.into_iter().collect();
-    let results = enter::for_each(&groups, Sysctls::of_many, |sysctls, (place, ops)| {
+    let results = netns::for_each(&groups, Sysctls::of_many, |sysctls, (place, ops)| {
         let Some(space) = open.fd(place) else {
             return vec![Failure::new(place, "its namespace is gone")];
         };
-        match enter::enter(space) {
+        match netns::enter(space) {
             Ok(()) => {
                 sysctls.enter();
                 run(place, open, lab, ops, sysctls)

@@ -1,10 +1,8 @@
 //! The supplementary groups of a unix socket's peer.
-#![allow(unsafe_code)] // No safe wrapper of getsockopt(2) knows SO_PEERGROUPS.
 
-use std::{
-    io,
-    os::fd::{AsFd, AsRawFd},
-};
+use std::{io, os::fd::AsFd};
+
+use crate::sys::sockopt;
 
 /// Groups that are tried first; who has more costs a second call.
 const FIRST: usize = 64;
@@ -23,22 +21,8 @@ pub(super) fn groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
 
 fn ask(socket: &impl AsFd, room: usize) -> io::Result<Vec<u32>> {
     let mut groups = vec![0_u32; room];
-    let mut length = libc::socklen_t::try_from(size_of_val(groups.as_slice())).unwrap_or(0);
-    // SAFETY: the kernel writes at most `length` bytes to `groups`, which has that many, and the number
-    // of bytes that it wrote to `length`; any bit pattern is a gid. The descriptor is open: it is borrowed.
-    let done = unsafe {
-        libc::getsockopt(
-            socket.as_fd().as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_PEERGROUPS,
-            groups.as_mut_ptr().cast(),
-            &raw mut length,
-        )
-    };
-    if done != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    groups.truncate(usize::try_from(length).unwrap_or(0) / size_of::<u32>());
+    let count = sockopt::get(socket, (libc::SOL_SOCKET, libc::SO_PEERGROUPS), &mut groups)?;
+    groups.truncate(count);
     Ok(groups)
 }
 

@@ -11,10 +11,7 @@ use std::{
     thread,
 };
 
-use rustix::{
-    net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, ipproto},
-    thread::{LinkNameSpaceType, move_into_link_name_space},
-};
+use rustix::net::{self, AddressFamily, SendFlags, SocketFlags, SocketType, ipproto};
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::oneshot,
@@ -24,11 +21,15 @@ use super::{
     Family,
     packet::{V4_ERRORS, V4_REPLY, V6_ERRORS, V6_REPLY},
 };
+use crate::sys::{
+    netns,
+    sockopt::{SocketOption, set},
+};
 
 /// `SOL_RAW` and its option `ICMP_FILTER` (linux/icmp.h).
-const RAW_FILTER: (i32, i32) = (255, 1);
+const RAW_FILTER: SocketOption = (255, 1);
 /// `SOL_ICMPV6` and its option `ICMPV6_FILTER` (linux/icmpv6.h).
-const V6_FILTER: (i32, i32) = (58, 1);
+const V6_FILTER: SocketOption = (58, 1);
 
 /// A raw socket that hears echo replies, and the errors that requests may meet, of one network namespace.
 #[derive(Debug)]
@@ -52,9 +53,7 @@ impl EchoSocket {
         let namespace = Arc::new(namespace.try_clone_to_owned()?);
         let (give, take) = oneshot::channel();
         thread::Builder::new().name("echo socket".into()).spawn(move || {
-            let opened = move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
-                .map_err(io::Error::from)
-                .and_then(|()| open(family));
+            let opened = netns::enter(namespace.as_fd()).and_then(|()| open(family));
             // Nobody waits any more: the socket is closed.
             drop(give.send(opened));
         })?;
@@ -78,10 +77,10 @@ impl EchoSocket {
     pub(super) fn forbid_fragments(&self) -> io::Result<()> {
         let fd = self.fd.get_ref();
         match self.family {
-            Family::V4 => set(fd, (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER), libc::IP_PMTUDISC_DO),
+            Family::V4 => set(fd, (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER), &libc::IP_PMTUDISC_DO),
             Family::V6 => {
-                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER), libc::IPV6_PMTUDISC_DO)?;
-                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG), 1)
+                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER), &libc::IPV6_PMTUDISC_DO)?;
+                set(fd, (libc::IPPROTO_IPV6, libc::IPV6_DONTFRAG), &1_i32)
             }
         }
     }
@@ -106,10 +105,10 @@ fn open(family: Family) -> io::Result<OwnedFd> {
     };
     let fd = net::socket_with(domain, SocketType::RAW, flags, Some(protocol))?;
     match family {
-        Family::V4 => set(&fd, RAW_FILTER, all_but::<1>(&V4_ERRORS, V4_REPLY)[0])?,
+        Family::V4 => set(&fd, RAW_FILTER, &all_but::<1>(&V4_ERRORS, V4_REPLY)[0])?,
         Family::V6 => {
-            set(&fd, V6_FILTER, all_but::<8>(&V6_ERRORS, V6_REPLY))?;
-            set(&fd, (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT), 1)?;
+            set(&fd, V6_FILTER, &all_but::<8>(&V6_ERRORS, V6_REPLY))?;
+            set(&fd, (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT), &1_i32)?;
         }
     }
     Ok(fd)
@@ -122,15 +121,6 @@ fn all_but<const WORDS: usize>(errors: &[u8], reply: u8) -> [u32; WORDS] {
         words[usize::from(kind / 32)] &= !(1 << (kind % 32));
     }
     words
-}
-
-/// Sets a socket option that takes plain 32-bit numbers.
-fn set<T: Copy>(fd: &OwnedFd, (level, name): (i32, i32), value: T) -> io::Result<()> {
-    let length = libc::socklen_t::try_from(mem::size_of::<T>()).expect("options are small");
-    // SAFETY: `value` lives through the call and has `length` bytes, none of them padding.
-    let result =
-        unsafe { libc::setsockopt(fd.as_raw_fd(), level, name, ptr::from_ref(&value).cast(), length) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Datagram> {

@@ -16,16 +16,14 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::{
-    enter,
-    rtnl::{self, RouteSocket},
-};
+use super::rtnl::{self, RouteSocket};
 use crate::{
     exec::Failure,
     fault,
     model::{LabName, NodeName, Place},
     policy::EACH,
     sandbox::{self, Ceilings, IdRange, UserNamespace},
+    sys::netns,
 };
 
 /// The namespaces of all labs.
@@ -274,7 +272,7 @@ impl Spaces {
             return Err(Failure::new(node, "its namespace is gone"));
         };
         let path = self.pin_path(lab, node);
-        let fresh = enter::open_anew(space.fd())
+        let fresh = netns::open_anew(space.fd())
             .map_err(|error| Failure::os(node, "opening its namespace anew", &error))?;
         sandbox::prepare_directory(&self.netns_dir)
             .and_then(|()| sandbox::unpin(&path))

@@ -3,10 +3,7 @@
 use std::io;
 
 use super::{
-    super::{
-        enter,
-        rtnl::{self, RouteSocket},
-    },
+    super::rtnl::{self, RouteSocket},
     NodeSpace, Spaces,
 };
 use crate::{
@@ -14,6 +11,7 @@ use crate::{
     fault,
     model::{LabName, NodeName},
     sandbox,
+    sys::netns,
 };
 
 /// Most pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock`
@@ -36,7 +34,7 @@ impl Spaces {
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let unpinned = enter::on_threads(
+        let unpinned = netns::on_threads(
             AT_ONCE.min(nodes.len() / EACH),
             nodes,
             || (),

@@ -30,11 +30,11 @@ use std::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::{
-    Linux, enter, nft,
+    Linux, nft,
     nft::message,
     rtnl::{self, RouteSocket},
 };
-use crate::model::LabName;
+use crate::{model::LabName, sys::netns};
 
 pub(super) use host::Wanted;
 pub(super) use pins::Pins;
@@ -116,7 +116,7 @@ impl Linux {
         // Sockets belong to the namespace in which they are opened: all are opened on the host.
         let (routes, rules, marked, host_id) = thread::scope(|scope| {
             let open = scope.spawn(|| {
-                enter::enter(self.host.as_fd())?;
+                netns::enter(self.host.as_fd())?;
                 let routes = EventSocket::new(route_socket()?)?;
                 let rules = nft::event_socket().ok().map(EventSocket::new).transpose()?;
                 let host_id = rtnl::namespace_id(&mut RouteSocket::open()?, self.host.as_fd())?;
@@ -157,7 +157,7 @@ impl Linux {
         let linux = self.clone();
         let run = move || {
             let Some(events) = linux.events.get() else { return };
-            let ended = enter::enter(linux.host.as_fd()).and_then(|()| follow(&linux, events));
+            let ended = netns::enter(linux.host.as_fd()).and_then(|()| follow(&linux, events));
             if let Err(error) = ended {
                 tracing::error!(%error, "{name} are no longer heard: changes are noticed late; restart netlabd");
             }

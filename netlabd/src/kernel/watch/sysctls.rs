@@ -11,10 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{super::sysctl::Sysctls, Linux, Wake, enter};
+use super::{super::sysctl::Sysctls, Linux, Wake};
 use crate::{
     model::{LabName, Place, SysctlKey},
     plan::Target,
+    sys::netns,
 };
 
 /// Least and longest time between two looks.
@@ -98,13 +99,13 @@ impl Linux {
         let places: Vec<_> = wanted.iter().collect();
         let read = |sysctls: &mut Sysctls, (place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
             let space = if **place == Place::Host { Some(self.host.as_fd()) } else { spaces.fd(place) };
-            enter::enter(space?).ok()?;
+            netns::enter(space?).ok()?;
             sysctls.enter();
             let values = keys.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
             Some(((*place).clone(), values.collect()))
         };
         // Without a thread nothing is seen now; the next look comes soon.
-        let seen = enter::for_each(&places, Sysctls::of_many, read).unwrap_or_default();
+        let seen = netns::for_each(&places, Sysctls::of_many, read).unwrap_or_default();
         seen.into_iter().flatten().collect()
     }
 }

@@ -13,8 +13,19 @@ use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space,
 use crate::threads;
 
 /// Moves the calling thread into a network namespace for good; its thread must end afterwards.
-pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
+pub(crate) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
     Ok(move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))?)
+}
+
+/// Does `work` in a network namespace, on a thread of its own.
+///
+/// # Errors
+/// No thread is to be had, or the namespace cannot be entered; nothing is done then.
+pub(crate) fn run_in<T: Send>(
+    namespace: BorrowedFd<'_>,
+    work: impl FnOnce() -> T + Send + Clone,
+) -> io::Result<T> {
+    threads::aside(|| enter(namespace).map(|()| work()))?
 }
 
 /// The same network namespace by a new descriptor, which owes nothing to the pin that `namespace` may have
@@ -23,16 +34,13 @@ pub(super) fn enter(namespace: BorrowedFd<'_>) -> io::Result<()> {
 /// A pin must not be made of a descriptor that was opened by an earlier pin, now unmounted: where another
 /// process has its own view of mounts (`ip netns exec`), the kernel then loses count of the namespace, which
 /// stays until a reboot (seen on Linux 6.18; `do_loopback` in `fs/namespace.c` clones the dead mount).
-pub(super) fn open_anew(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    threads::aside(|| {
-        enter(namespace)?;
-        File::open("/proc/thread-self/ns/net").map(OwnedFd::from)
-    })?
+pub(crate) fn open_anew(namespace: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    run_in(namespace, || File::open("/proc/thread-self/ns/net").map(OwnedFd::from))?
 }
 
 /// Takes the calling thread to a new network namespace; its thread must end afterwards.
-#[allow(unsafe_code)]
-pub(super) fn leave() -> io::Result<()> {
+#[expect(unsafe_code, reason = "rustix marks it unsafe for CLONE_FILES")]
+pub(crate) fn leave() -> io::Result<()> {
     // SAFETY: only CLONE_FILES would take something from other threads.
     Ok(unsafe { unshare_unsafe(UnshareFlags::NEWNET) }?)
 }
@@ -42,7 +50,7 @@ pub(super) fn leave() -> io::Result<()> {
 ///
 /// # Errors
 /// Where not even one thread is to be had; nothing is done then.
-pub(super) fn for_each<T: Sync, S, R: Send>(
+pub(crate) fn for_each<T: Sync, S, R: Send>(
     items: &[T],
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, &T) -> R + Sync,
@@ -52,7 +60,7 @@ pub(super) fn for_each<T: Sync, S, R: Send>(
 
 /// The same on so many threads, or fewer where no more are to be had, for work that waits more than it
 /// computes.
-pub(super) fn on_threads<T: Sync, S, R: Send>(
+pub(crate) fn on_threads<T: Sync, S, R: Send>(
     threads: usize,
     items: &[T],
     state: impl Fn() -> S + Sync,
