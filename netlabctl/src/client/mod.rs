@@ -19,16 +19,24 @@ pub(crate) use self::{
     credentials::{Credentials, private},
     older::Unknown,
 };
-use crate::{
-    context::Place,
-    error::{Failure, USAGE, set_place},
-};
+use crate::error::{Failure, USAGE, set_place};
 
 /// Largest answer that is read in bytes; a status with its spec is a few times a lab file.
 const LARGEST_ANSWER: usize = 64 << 20;
 
 /// How often a silent daemon on another machine is asked whether it lives, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// A daemon, and what is needed to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Daemon {
+    /// The URL.
+    pub(crate) url: String,
+    /// What https needs.
+    pub(crate) credentials: Credentials,
+    /// Whether ssh may ask for a password, where it can.
+    pub(crate) asks: bool,
+}
 
 /// A connection to a daemon. Cloning is cheap and shares it.
 #[derive(Debug, Clone)]
@@ -42,8 +50,8 @@ impl Client {
     /// # Errors
     /// Exit code 2 for a URL that is not understood, 3 where nobody answers, 6 where the socket's
     /// permissions refuse or the daemon does not like our certificate.
-    pub(crate) async fn connect(place: Place) -> Result<Self, Failure> {
-        let host = Host::parse(&place.url)?;
+    pub(crate) async fn connect(daemon: Daemon) -> Result<Self, Failure> {
+        let host = Host::parse(&daemon.url)?;
         let endpoint = Endpoint::from_static("http://localhost")
             .user_agent(concat!("netlabctl/", env!("CARGO_PKG_VERSION")))
             .map_err(|error| Failure::new(USAGE, error.to_string()))?;
@@ -52,12 +60,12 @@ impl Client {
         let channel = match host {
             Host::Unix(path) => unix::connect(&endpoint, path).await?,
             Host::Ssh(target) => {
-                set_place(place.url);
-                ssh::connect(&far, target.asking(place.asks)).await?
+                set_place(daemon.url);
+                ssh::connect(&far, target.asking(daemon.asks)).await?
             }
             Host::Https(address) => {
-                set_place(place.url);
-                tls::connect(&far, address, &place.credentials).await?
+                set_place(daemon.url);
+                tls::connect(&far, address, &daemon.credentials).await?
             }
         };
         Ok(Self { channel })

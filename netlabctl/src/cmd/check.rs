@@ -2,7 +2,7 @@
 
 use netlab_proto::v1::{CheckLabRequest, CheckLabResponse, CheckResult};
 
-use super::{DONE, junit};
+use super::{DONE, junit, reachable};
 use crate::{
     cli::{CheckLab, Output},
     client::Client,
@@ -62,9 +62,4 @@ fn seen(result: &CheckResult) -> String {
         return reachable(false).to_owned();
     }
     format!("{} in {}.{:03} ms", reachable(true), result.rtt_us / 1000, result.rtt_us % 1000)
-}
-
-/// Whether an answer came, in a word.
-pub(super) fn reachable(yes: bool) -> &'static str {
-    if yes { "reachable" } else { "unreachable" }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use netlab_proto::v1::CheckResult;
 
-use super::check::reachable;
+use super::reachable;
 
 /// Writes one test suite, a test case a check.
 pub(super) fn write(lab: &str, results: &[CheckResult]) -> String {

@@ -100,3 +100,8 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::DialStdio => client::dial_stdio(&local(&place)).await.map(|()| DONE),
     }
 }
+
+/// Whether an answer came, in a word.
+fn reachable(yes: bool) -> &'static str {
+    if yes { "reachable" } else { "unreachable" }
+}

@@ -8,8 +8,8 @@ use netlab_proto::v1::{GetLabRequest, Lab, ListRevisionsRequest};
 
 use crate::{
     cli::Where,
-    client::Client,
-    context::{self, Place, resolve},
+    client::{Client, Daemon},
+    context::{self, resolve},
     hint,
 };
 
@@ -97,7 +97,7 @@ fn ask<T>(line: &Line, question: impl AsyncFnOnce(Client) -> Option<T>) -> Optio
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
     let answer = runtime.block_on(async {
         // Nobody is there to answer for a password.
-        let asked = async { question(Client::connect(Place { asks: false, ..place }).await.ok()?).await };
+        let asked = async { question(Client::connect(Daemon { asks: false, ..place }).await.ok()?).await };
         tokio::time::timeout(LIMIT, asked).await
     });
     // What still hangs ends with the process.

@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     cli::Where,
-    client::Credentials,
+    client::{Credentials, Daemon},
     context::file::{Config, Context},
     error::{Failure, NOT_FOUND, USAGE},
     suggest::nearest,
@@ -25,26 +25,15 @@ pub(crate) const LOCAL: &str = "unix:///run/netlabd/netlabd.sock";
 /// The name that stands for it.
 pub(crate) const DEFAULT: &str = "default";
 
-/// A daemon, and what is needed to reach it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The URL.
-    pub(crate) url: String,
-    /// What https needs.
-    pub(crate) credentials: Credentials,
-    /// Whether ssh may ask for a password, where it can.
-    pub(crate) asks: bool,
-}
-
 /// Finds out which daemon is meant.
 ///
 /// # Errors
 /// Exit code 2 for a configuration that cannot be used, 4 for a context that is not in it.
-pub(crate) fn resolve(options: &Where) -> Result<Place, Failure> {
+pub(crate) fn resolve(options: &Where) -> Result<Daemon, Failure> {
     Ok(place(options, chosen(options)?))
 }
 
-fn place(options: &Where, named: Named) -> Place {
+fn place(options: &Where, named: Named) -> Daemon {
     let (url, certificate, key, ca) = match named {
         Named::Url(url) => (url, None, None, None),
         Named::Context(context) => (context.host, context.certificate, context.key, context.ca),
@@ -60,7 +49,7 @@ fn place(options: &Where, named: Named) -> Place {
         key: file(&options.tls_key, "NETLAB_KEY", key, "client.key"),
         ca: file(&options.tls_ca, "NETLAB_CA", ca, "ca.crt"),
     };
-    Place { url, credentials, asks: true }
+    Daemon { url, credentials, asks: true }
 }
 
 /// All daemons there are: the one that is meant, without a name, and those of the other contexts by theirs.
@@ -68,7 +57,7 @@ fn place(options: &Where, named: Named) -> Place {
 ///
 /// # Errors
 /// Those of [`resolve`].
-pub(crate) fn all(options: &Where) -> Result<Vec<(Option<String>, Place)>, Failure> {
+pub(crate) fn all(options: &Where) -> Result<Vec<(Option<String>, Daemon)>, Failure> {
     let mut all = vec![(None, resolve(options)?)];
     if options.host.is_some() || options.context.is_some() {
         return Ok(all);

@@ -8,8 +8,8 @@ use tokio::time::timeout;
 use super::{super::DONE, name::Name};
 use crate::{
     cli::Where,
-    client::Client,
-    context::{self, Place},
+    client::{Client, Daemon},
+    context,
     error::{Failure, NO_DAEMON},
     hint, output,
 };
@@ -48,8 +48,8 @@ pub(super) async fn run(options: &Where) -> Result<u8, Failure> {
 }
 
 /// The caller's labs at a daemon, by name. Those of others do not tell what they are.
-async fn labs(place: Place) -> Result<Vec<Lab>, Failure> {
-    let client = Client::connect(Place { asks: false, ..place }).await?;
+async fn labs(place: Daemon) -> Result<Vec<Lab>, Failure> {
+    let client = Client::connect(Daemon { asks: false, ..place }).await?;
     let ask = |name: String| {
         let mut labs = client.labs();
         tokio::spawn(async move { labs.get_lab(GetLabRequest { name, ..GetLabRequest::default() }).await })

@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     cli::{Extcap, Where},
-    client::Client,
-    context::{Place, resolve},
+    client::{Client, Daemon},
+    context::resolve,
     error::{FAILED, Failure, USAGE},
     hint, output,
 };
@@ -59,13 +59,13 @@ pub(super) async fn run(options: &Where, args: &Extcap) -> Result<u8, Failure> {
 }
 
 /// The daemon that a name means.
-fn place(options: &Where, name: &Name) -> Result<Place, Failure> {
+fn place(options: &Where, name: &Name) -> Result<Daemon, Failure> {
     let place = match &name.context {
         None => resolve(options)?,
         Some(_) => resolve(&Where { context: name.context.clone(), host: None, ..options.clone() })?,
     };
     // Nobody is there to answer.
-    Ok(Place { asks: false, ..place })
+    Ok(Daemon { asks: false, ..place })
 }
 
 async fn begin(
