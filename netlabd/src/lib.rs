@@ -13,44 +13,37 @@
 //! - [`store`]: the durable desired state.
 //! - [`reconcile`]: one actor a lab: observe, plan, execute, verify.
 //! - [`plan`]: what is to be done, as pure functions.
+//! - [`clock`]: points in time, as the API has them.
+//! - [`daemon`]: the process, from its command line to its exit code.
 //! - [`exec`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
-//! - [`capabilities`]: what the daemon keeps of root's power.
 //! - [`firewall`]: which rules of others drop what a lab sends through the host.
 //! - [`policy`]: who may do what, and how much of it.
 //! - [`fault`]: where tests kill the daemon.
 //! - [`meters`]: what is counted as it happens.
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
-//! - [`health`]: what systemd's watchdog is told.
-//! - [`service`]: what systemd is told, and when the configuration is read again.
 //! - `listen`: unix sockets that a group may connect to.
 //! - [`log`]: where what is logged goes.
-//! - [`memory`]: how the allocator uses memory.
 //! - `shell`: words of commands that are printed to be run.
 //! - `suggest`: the name that was meant by a misspelt one.
 //! - `sys`: system calls that several parts need.
-//! - [`takedown`]: all labs off this host, for who removes netlabd.
 //! - `threads`: threads, also where the kernel has none to give just now.
 //! - [`probe`]: ICMP echo from inside a node.
 //! - [`readers`]: what fuzzers read.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
-pub mod capabilities;
 pub mod capture;
 pub mod clock;
-pub mod config;
 pub mod convert;
+pub mod daemon;
 pub mod exec;
 pub mod fault;
 pub mod firewall;
-pub mod health;
 pub mod kernel;
 mod listen;
-pub mod lock;
 pub mod log;
-pub mod memory;
 pub mod meters;
 pub mod metrics;
 pub mod model;
@@ -60,10 +53,8 @@ pub mod probe;
 pub mod readers;
 pub mod reconcile;
 pub mod sandbox;
-pub mod service;
 mod shell;
 pub mod store;
 mod suggest;
 mod sys;
-pub mod takedown;
 mod threads;

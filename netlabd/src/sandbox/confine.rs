@@ -15,7 +15,7 @@ use super::{
     error::Step,
     task::{At, Failure},
 };
-use crate::capabilities;
+use crate::sys::capabilities;
 
 /// What the lab's root keeps: full power over the node's network and over its own files and processes.
 const KEPT: CapabilitySet = CapabilitySet::NET_ADMIN

@@ -9,43 +9,43 @@ use crate::policy::config::DEFAULT_FILE;
 /// Makes network labs out of namespaces, links and nftables NAT, and keeps them true.
 #[derive(Debug, Parser)]
 #[command(version, about)]
-pub struct Options {
+pub(super) struct Options {
     /// The configuration; it must exist if it is named.  [default: /etc/netlabd/config.toml]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Where the socket and what does not outlive a reboot are.
     #[arg(long, value_name = "DIR", default_value = "/run/netlabd")]
-    pub runtime_dir: PathBuf,
+    pub(super) runtime_dir: PathBuf,
     /// Where the desired state is kept.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/netlabd")]
-    pub state_dir: PathBuf,
+    pub(super) state_dir: PathBuf,
     /// Where network namespaces are pinned, as LAB.NODE.
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
-    pub netns_dir: PathBuf,
+    pub(super) netns_dir: PathBuf,
     /// Takes all labs off this host and exits. What is wanted stays in the store: the next start
     /// makes the labs again. For who removes netlabd.
     #[arg(long)]
-    pub take_down: bool,
+    pub(super) take_down: bool,
     /// Reads the configuration, says what is wrong with it, and exits.
     #[arg(long)]
-    pub check_config: bool,
+    pub(super) check_config: bool,
     /// Reads an encoded `PlanLabRequest` and prints the answer: for netlabctl where there is no daemon.
     #[arg(long, hide = true)]
-    pub plan: bool,
+    pub(super) plan: bool,
     /// Also serve remote clients at this TCP address, by mutual TLS: [tls] of the configuration. In place
     /// of the addresses there.
     #[arg(long, value_name = "ADDR")]
-    pub listen: Option<SocketAddr>,
+    pub(super) listen: Option<SocketAddr>,
 }
 
 impl Options {
     /// The configuration file, and whether it was named.
-    pub fn config_file(&self) -> (PathBuf, bool) {
+    pub(super) fn config_file(&self) -> (PathBuf, bool) {
         self.config.clone().map_or_else(|| (DEFAULT_FILE.into(), false), |file| (file, true))
     }
 
     /// The addresses for remote clients, `configured` unless one is named.
-    pub fn addresses(&self, configured: &[SocketAddr]) -> Vec<SocketAddr> {
+    pub(super) fn addresses(&self, configured: &[SocketAddr]) -> Vec<SocketAddr> {
         self.listen.map_or_else(|| configured.to_vec(), |address| vec![address])
     }
 }

@@ -5,6 +5,7 @@
 
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
+use super::Error;
 use crate::{exec::Kernel, reconcile::Manager, sandbox, store::Store};
 
 /// How long it may take.
@@ -12,11 +13,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// Between looks whether labs are left.
 const LOOK: Duration = Duration::from_millis(50);
 
-type Error = Box<dyn std::error::Error>;
-
 /// Takes all labs down. `state_dir` holds the store, `runtime_dir` takes the copy and has what labs hold
 /// in `labs`, which goes too; no other netlabd may use either.
-pub async fn run(kernel: Arc<dyn Kernel>, state_dir: &Path, runtime_dir: &Path) -> Result<(), Error> {
+pub(super) async fn run(kernel: Arc<dyn Kernel>, state_dir: &Path, runtime_dir: &Path) -> Result<(), Error> {
     let copy = runtime_dir.join("take-down");
     fs::create_dir_all(&copy)?;
     let done = delete_all(kernel, state_dir, &copy).await;

@@ -2,12 +2,10 @@
 
 use rustix::{
     io::Errno,
-    thread::{
-        CapabilitySet, CapabilitySets, capabilities, capability_is_in_bounding_set,
-        clear_ambient_capability_set, remove_capability_from_bounding_set, set_capabilities,
-        set_no_new_privs,
-    },
+    thread::{CapabilitySet, capabilities},
 };
+
+use crate::sys::capabilities::keep;
 
 /// Without these nothing works:
 /// - `SYS_ADMIN`: namespaces, mounts of pins;
@@ -29,11 +27,11 @@ const NEEDED: CapabilitySet = CapabilitySet::NET_RAW
     .union(CapabilitySet::DAC_OVERRIDE);
 
 /// What netlabd keeps where it has it; `NET_BIND_SERVICE` is for `--listen` below port 1024.
-pub const KEPT: CapabilitySet = VITAL.union(NEEDED).union(CapabilitySet::NET_BIND_SERVICE);
+pub(super) const KEPT: CapabilitySet = VITAL.union(NEEDED).union(CapabilitySet::NET_BIND_SERVICE);
 
 /// Why the capabilities cannot be dropped.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(super) enum Error {
     /// Some that are needed are not there.
     #[error("netlabd lacks {0}; start it as root, and give its service or container these capabilities")]
     Missing(String),
@@ -47,7 +45,7 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn drop_unneeded() -> Result<(), Error> {
+pub(super) fn drop_unneeded() -> Result<(), Error> {
     let have = capabilities(None)?.permitted;
     if !have.contains(VITAL) {
         return Err(Error::Missing(names(VITAL.difference(have))));
@@ -59,28 +57,6 @@ pub fn drop_unneeded() -> Result<(), Error> {
         );
     }
     Ok(keep(KEPT.intersection(have))?)
-}
-
-/// Drops all capabilities of the calling thread but some that it has, and any way to gain more.
-///
-/// # Errors
-/// The kernel's.
-pub(crate) fn keep(kept: CapabilitySet) -> Result<(), Errno> {
-    // Up to the first that the kernel does not know, so those that this program does not know go too.
-    for bit in 0..u64::BITS {
-        let capability = CapabilitySet::from_bits_retain(1 << bit);
-        match capability_is_in_bounding_set(capability) {
-            // To drop one takes CAP_SETPCAP even where it is gone already, as under systemd.
-            Ok(true) if !kept.contains(capability) => remove_capability_from_bounding_set(capability)?,
-            Ok(_) => {}
-            Err(Errno::INVAL) => break,
-            Err(errno) => return Err(errno),
-        }
-    }
-    clear_ambient_capability_set()?;
-    let sets = CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() };
-    set_capabilities(None, sets)?;
-    set_no_new_privs(true)
 }
 
 fn names(set: CapabilitySet) -> String {

@@ -22,7 +22,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Says that netlabd is up. Then reads the configuration again at each SIGHUP, as `systemctl reload`
 /// sends it, and keeps the line of `systemctl status` true. Never returns.
-pub async fn serve(
+pub(super) async fn serve(
     mut hangup: Signal,
     policy: Policy,
     remote: Option<tls::Remote>,
@@ -57,13 +57,13 @@ pub async fn serve(
 }
 
 /// Says that netlabd stops.
-pub fn stopping() {
+pub(super) fn stopping() {
     tracing::info!("stopping; labs run on");
     notify(&[NotifyState::Stopping]);
 }
 
 /// Tells systemd, if it listens.
-pub fn notify(states: &[NotifyState<'_>]) {
+pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "systemd is not told");
     }

@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(25);
 
 /// Why a folder cannot be had.
 #[derive(Debug, thiserror::Error)]
-pub enum LockError {
+pub(super) enum LockError {
     /// Another netlabd has it.
     #[error(
         "{dir} is in use by another netlabd (process {pid}); stop that one, or give this one folders of its own"
@@ -42,11 +42,11 @@ pub enum LockError {
 
 /// A folder that is this process's alone, until it ends.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "holds the lock")] File);
+pub(super) struct Lock(#[expect(dead_code, reason = "holds the lock")] File);
 
 impl Lock {
     /// Takes a folder by a lock on its file `lock`, flock(2).
-    pub fn take(dir: &Path) -> Result<Self, LockError> {
+    pub(super) fn take(dir: &Path) -> Result<Self, LockError> {
         let failed = |error| LockError::Io { dir: dir.to_owned(), error };
         let mut file = OpenOptions::new()
             .read(true)

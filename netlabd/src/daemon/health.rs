@@ -8,20 +8,21 @@ use std::{sync::Arc, time::Duration};
 
 use tonic_health::{ServingStatus, server::HealthReporter};
 
-use crate::{api::server::SERVICES, kernel::Linux, reconcile::Manager, service::notify, store::Store};
+use super::notify::notify;
+use crate::{api::server::SERVICES, kernel::Linux, reconcile::Manager, store::Store};
 
 /// Longest time that a lab's work in the kernel may make no progress.
 const STUCK: Duration = Duration::from_secs(120);
 
 /// What is asked how it is.
 #[derive(Clone)]
-pub struct Vitals {
+pub(super) struct Vitals {
     /// The labs: each must be free to be looked at.
-    pub manager: Manager,
+    pub(super) manager: Manager,
     /// The store must take a writer.
-    pub store: Store,
+    pub(super) store: Store,
     /// The kernel must get on with what it was asked.
-    pub kernel: Arc<Linux>,
+    pub(super) kernel: Arc<Linux>,
 }
 
 impl Vitals {
@@ -56,7 +57,7 @@ async fn responds(
 
 /// Tells systemd three times a period that netlabd is well, for as long as it is. Returns at once where
 /// systemd does not ask.
-pub async fn watchdog(vitals: Vitals) {
+pub(super) async fn watchdog(vitals: Vitals) {
     let Some(period) = sd_notify::watchdog_enabled() else { return };
     let mut turns = tokio::time::interval(period / 3);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -75,7 +76,7 @@ const LOOK: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Tells clients how netlabd is, for ever.
-pub async fn tell(vitals: Vitals, reporter: HealthReporter) {
+pub(super) async fn tell(vitals: Vitals, reporter: HealthReporter) {
     let mut turns = tokio::time::interval(LOOK);
     turns.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut before = Some(None);
@@ -93,7 +94,7 @@ pub async fn tell(vitals: Vitals, reporter: HealthReporter) {
 }
 
 /// Tells clients that all services serve, or, for a reason, do not.
-pub async fn say(reporter: &HealthReporter, ill: Option<&str>) {
+pub(super) async fn say(reporter: &HealthReporter, ill: Option<&str>) {
     let status = if ill.is_none() { ServingStatus::Serving } else { ServingStatus::NotServing };
     for service in SERVICES {
         reporter.set_service_status(service, status).await;
