@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// By number in `netlabd::readers::ALL`: a message of the kind.
+/// By number in `netlabd::fuzzing::ALL`: a message of the kind.
 const WIRE: [(u8, &[u8]); 6] = [
     // RTM_NEWLINK of interface 7, IFLA_IFNAME "eth0", IFLA_IFALIAS.
     (0, b"\x34\0\0\0\x10\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\0\x07\0\0\0\0\0\0\0\0\0\0\0\x09\0\x03\0eth0\0\0\0\0\x08\0\x14\0lab\0"),

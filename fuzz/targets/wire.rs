@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     let Some((kind, bytes)) = bytes.split_first() else { return };
-    let readers = netlabd::readers::ALL;
+    let readers = netlabd::fuzzing::ALL;
     let (_, read) = readers[usize::from(*kind) % readers.len()];
     read(bytes);
 });

@@ -20,9 +20,10 @@
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`firewall`]: which rules of others drop what a lab sends through the host.
 //! - [`policy`]: who may do what, and how much of it.
-//! - [`fault`]: where tests kill the daemon.
+//! - [`failpoint`]: where tests kill the daemon.
 //! - [`meters`]: what is counted as it happens.
 //! - [`metrics`]: what was done and how the labs stand, for Prometheus.
+//! - `fuzzing`: what fuzzers call.
 //! - `listen`: unix sockets that a group may connect to.
 //! - [`log`]: where what is logged goes.
 //! - `shell`: words of commands that are printed to be run.
@@ -30,7 +31,6 @@
 //! - `sys`: system calls that several parts need.
 //! - `threads`: threads, also where the kernel has none to give just now.
 //! - [`probe`]: ICMP echo from inside a node.
-//! - [`readers`]: what fuzzers read.
 //! - [`sandbox`]: namespaces of labs, and commands run inside them without power over the host.
 
 pub mod api;
@@ -39,8 +39,10 @@ pub mod clock;
 pub mod convert;
 pub mod daemon;
 pub mod exec;
-pub mod fault;
+pub mod failpoint;
 pub mod firewall;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod kernel;
 mod listen;
 pub mod log;
@@ -50,7 +52,6 @@ pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod probe;
-pub mod readers;
 pub mod reconcile;
 pub mod sandbox;
 mod shell;

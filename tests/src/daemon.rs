@@ -54,7 +54,7 @@ impl Folders {
 }
 
 impl Daemon {
-    /// Starts a netlabd that kills itself at a step of its work (`netlabd/src/fault.rs`); it may never
+    /// Starts a netlabd that kills itself at a step of its work (`netlabd/src/failpoint.rs`); it may never
     /// answer.
     pub fn start_to_die(folders: &Folders, step: u32) -> Self {
         let log = File::options().create(true).append(true).open(&folders.log).expect("opening the log");

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     exec::{Failure, Scope},
-    fault,
+    failpoint,
     model::{Endpoint, Kind, LabName, Place, SysctlKey},
     plan::{LinkChange, Op, Plan, Spot},
     sys::netns,
@@ -40,7 +40,7 @@ pub(super) fn execute(
         if !failures.is_empty() {
             return failures;
         }
-        fault::step(stage.name);
+        failpoint::step(stage.name);
         count += stage.ops.len();
         done(count);
     }
@@ -337,7 +337,7 @@ impl<'a> Runner<'a> {
         }
         let (ops, requests): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pending).into_iter().unzip();
         let sent = self.socket.batch(requests);
-        fault::step("after a batch");
+        failpoint::step("after a batch");
         match sent {
             Ok(answers) => {
                 for (op, answer) in ops.into_iter().zip(answers) {

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use crate::{
     clock::boot_id,
     exec::{Failure, Kernel},
-    fault,
+    failpoint,
     model::{Apart, IfName, Place, SysctlKey},
     plan::{PlaceTarget, Target},
     store::{self, HostValue, Store},
@@ -132,7 +132,7 @@ pub(super) fn release(
         // The interface of an exception may be gone.
         if value.boot_id == boot_id && kernel.host_sysctl(&key).is_some() {
             kernel.set_host_sysctl(&key, &value.value)?;
-            fault::step("after a sysctl of the host is put back");
+            failpoint::step("after a sysctl of the host is put back");
         }
         store.set_host_value(key.as_str(), None)?;
     }

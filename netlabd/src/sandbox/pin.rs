@@ -16,7 +16,7 @@ use rustix::{
 };
 
 use super::error::{Error, Result, Step, errno};
-use crate::fault;
+use crate::failpoint;
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system that namespaces are files of.
 const NSFS_MAGIC: u64 = 0x6e73_6673;
@@ -30,10 +30,10 @@ pub fn prepare_directory(path: &Path) -> Result<()> {
     if is_mount_point(path).map_err(failed)? {
         return Ok(());
     }
-    fault::step("after the directory of pins is made");
+    failpoint::step("after the directory of pins is made");
     // Recursive, or pins that are there already would be hidden.
     mount_bind_recursive(path, path).map_err(failed)?;
-    fault::step("before the directory of pins is shared");
+    failpoint::step("before the directory of pins is shared");
     mount_change(path, MountPropagationFlags::SHARED | MountPropagationFlags::REC).map_err(failed)
 }
 
@@ -63,7 +63,7 @@ pub fn pin(fd: BorrowedFd<'_>, path: &Path) -> Result<()> {
         Ok(_) | Err(Errno::EXIST) => {}
         Err(errno) => return Err(failed(errno)),
     }
-    fault::step("after the file of a pin is made");
+    failpoint::step("after the file of a pin is made");
     mount_bind(format!("/proc/self/fd/{}", fd.as_raw_fd()), path).map_err(failed)
 }
 
@@ -79,7 +79,7 @@ pub fn unpin(path: &Path) -> Result<()> {
             Err(Errno::NOENT) => return Ok(()),
             Err(errno) => return Err(failed(errno)),
         };
-        fault::step("after a pin is unmounted");
+        failpoint::step("after a pin is unmounted");
         match rustix::fs::unlink(path) {
             Ok(()) | Err(Errno::NOENT) => return Ok(()),
             // There were two pins, one upon the other.

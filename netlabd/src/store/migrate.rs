@@ -7,7 +7,7 @@
 use redb::{Database, ReadableDatabase, TableHandle, WriteTransaction};
 
 use super::{EVENTS, HOST, LABS, META, REVISIONS, UNREADABLE};
-use crate::fault;
+use crate::failpoint;
 
 /// Makes one format of the one before it.
 type Step = fn(&WriteTransaction) -> Result<(), redb::Error>;
@@ -77,9 +77,9 @@ fn change(
     let write = database.begin_write()?;
     step(&write)?;
     write.open_table(META)?.insert("format", format)?;
-    fault::step("before a migration is kept");
+    failpoint::step("before a migration is kept");
     write.commit()?;
-    fault::step("after a migration is kept");
+    failpoint::step("after a migration is kept");
     Ok(())
 }
 

@@ -31,7 +31,7 @@ use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinitio
 pub use open::Opened;
 pub use record::{HostValue, Record, Revision, SysctlBefore, decode, encode};
 
-use crate::{fault, model::LabName};
+use crate::{failpoint, model::LabName};
 use room::{Need, Room, is_full};
 
 /// Name to [`Record`].
@@ -175,9 +175,9 @@ impl Store {
             let mut write = database.begin_write()?;
             write.set_durability(durability)?;
             change(&write)?;
-            fault::step("before a commit");
+            failpoint::step("before a commit");
             write.commit()?;
-            fault::step("after a commit");
+            failpoint::step("after a commit");
             Ok(())
         };
         let mut done = self.run(&commit);

@@ -19,7 +19,7 @@ use std::{
 use super::rtnl::{self, RouteSocket};
 use crate::{
     exec::Failure,
-    fault,
+    failpoint,
     model::{LabName, NodeName, Place},
     policy::EACH,
     sandbox::{self, Ceilings, IdRange, UserNamespace},
@@ -218,15 +218,15 @@ impl Spaces {
         let dir = self.labs_dir.join(lab.as_str());
         fs::create_dir_all(&dir)
             .map_err(|error| Failure::os(lab, format!("making {}", dir.display()), &error))?;
-        fault::step("after a lab's folder is made");
+        failpoint::step("after a lab's folder is made");
         let file = self.ids_file(lab);
         fs::write(&file, first_id.to_string())
             .map_err(|error| Failure::os(lab, format!("writing {}", file.display()), &error))?;
         let path = self.user_pin(lab);
         sandbox::unpin(&path).map_err(failed)?;
-        fault::step("before the user namespace is pinned");
+        failpoint::step("before the user namespace is pinned");
         sandbox::pin(user.as_fd(), &path).map_err(failed)?;
-        fault::step("after the user namespace is pinned");
+        failpoint::step("after the user namespace is pinned");
         Ok(())
     }
 
@@ -241,7 +241,7 @@ impl Spaces {
         }
         sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
         sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::sandbox(node, &error))?;
-        fault::step("after a node is pinned");
+        failpoint::step("after a node is pinned");
         Ok(NodeSpace { fd: Arc::new(fd), id: None })
     }
 
@@ -283,7 +283,7 @@ impl Spaces {
     /// Gives back a lab's user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::sandbox(lab, &error))?;
-        fault::step("after the user namespace is unpinned");
+        failpoint::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
         match fs::remove_file(self.ids_file(lab)) {
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
@@ -291,7 +291,7 @@ impl Spaces {
             }
             _ => {}
         }
-        fault::step("before a lab's folder is removed");
+        failpoint::step("before a lab's folder is removed");
         match fs::remove_dir_all(&dir) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(Failure::os(lab, format!("removing {}", dir.display()), &error));

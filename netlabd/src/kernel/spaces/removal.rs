@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     exec::Failure,
-    fault,
+    failpoint,
     model::{LabName, NodeName},
     sandbox,
     sys::netns,
@@ -67,7 +67,7 @@ impl Spaces {
         let path = self.pin_path(lab, node);
         if space.is_some_and(|space| self.is_pinned(lab, node, space)) || sandbox::is_bare(&path) {
             sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
-            fault::step("after a node is unpinned");
+            failpoint::step("after a node is unpinned");
         }
         Ok(())
     }
