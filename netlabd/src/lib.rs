@@ -15,7 +15,7 @@
 //! - [`plan`]: what is to be done, as pure functions.
 //! - [`clock`]: points in time, as the API has them.
 //! - [`daemon`]: the process, from its command line to its exit code.
-//! - [`exec`]: what the reconciler asks of the kernel, as a trait.
+//! - [`platform`]: what the reconciler asks of the kernel, as a trait.
 //! - [`kernel`]: that trait on Linux.
 //! - [`capture`]: packets at interfaces of nodes, as pcapng.
 //! - [`firewall`]: which rules of others drop what a lab sends through the host.
@@ -38,7 +38,6 @@ pub mod capture;
 pub mod clock;
 pub mod convert;
 pub mod daemon;
-pub mod exec;
 pub mod failpoint;
 pub mod firewall;
 #[doc(hidden)]
@@ -50,6 +49,7 @@ pub mod meters;
 pub mod metrics;
 pub mod model;
 pub mod plan;
+pub mod platform;
 pub mod policy;
 pub mod probe;
 pub mod reconcile;

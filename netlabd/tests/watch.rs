@@ -14,10 +14,10 @@ use std::{
 use netlab_proto::v1 as proto;
 use netlabd::{
     convert,
-    exec::{Kernel, Scope},
     kernel::{Linux, Wake},
     model::{LabName, observed::Observed},
     plan::{Plan, Target, diff},
+    platform::{Kernel, Scope},
 };
 use sandbox_common::{inside, run, scratch};
 

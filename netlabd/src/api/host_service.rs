@@ -8,10 +8,10 @@ use tonic::{Request, Response, Status};
 
 use super::{caller::access, neighbours};
 use crate::{
-    exec::{Feature, Kernel},
     firewall::{self, Standing},
     kernel::Linux,
     model::is_fallback_device,
+    platform::{Feature, Kernel},
     policy::{Config, Ids, Known, Policy},
 };
 

@@ -216,9 +216,9 @@ mod tests {
     #[test]
     fn a_shortage_is_told_from_a_refusal_by_its_number() {
         let code = |errno| {
-            let failure = crate::exec::Failure {
+            let failure = crate::platform::Failure {
                 errno,
-                ..crate::exec::Failure::new("host", "No space left on device")
+                ..crate::platform::Failure::new("host", "No space left on device")
             };
             Status::from(Error::Kernel(failure)).code()
         };

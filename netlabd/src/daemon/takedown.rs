@@ -6,7 +6,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use super::Error;
-use crate::{exec::Kernel, reconcile::Manager, sandbox, store::Store};
+use crate::{platform::Kernel, reconcile::Manager, sandbox, store::Store};
 
 /// How long it may take.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -7,9 +7,9 @@ use super::{
     known::PING,
 };
 use crate::{
-    exec::Firewall,
     model::{IfName, NatRule, Place, PortForward, Protocol},
     plan::{LinkTarget, PlaceTarget, Target},
+    platform::Firewall,
 };
 
 /// Whether a firewall of the host can matter to a lab at all.

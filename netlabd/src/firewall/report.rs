@@ -7,7 +7,7 @@ use super::{
     flow::Flow,
     walk::{self, Culprit, Dropped},
 };
-use crate::exec::Firewall;
+use crate::platform::Firewall;
 
 /// Most rules that are named.
 const NAMED: usize = 4;

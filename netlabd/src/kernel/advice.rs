@@ -1,9 +1,9 @@
 //! What to do about a refusal of the kernel, where its cause is known.
 
 use crate::{
-    exec::Feature,
     model::Kind,
     plan::{LinkChange, Op},
+    platform::Feature,
 };
 
 /// What a refused operation is up against, and the way out; `None` where the kernel's own words must do.

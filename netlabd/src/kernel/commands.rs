@@ -11,8 +11,8 @@ use std::{
 
 use super::spaces::Spaces;
 use crate::{
-    exec::Failure,
     model::{LabName, NodeName},
+    platform::Failure,
     sandbox::{self, Cgroup, Cgroups, Child, Command, IdRange, LabContext, LabInit, Limits},
 };
 

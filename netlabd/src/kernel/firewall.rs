@@ -13,8 +13,8 @@ use super::{
     rtnl::{self, RouteSocket},
 };
 use crate::{
-    exec::{Failure, Firewall},
     model::ruleset::Ruleset,
+    platform::{Failure, Firewall},
 };
 
 /// The ruleset as last read: a large one is read again only when something of it has changed.

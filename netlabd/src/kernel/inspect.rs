@@ -15,9 +15,9 @@ use super::{
     spaces::{LabSpaces, NodeSpace},
 };
 use crate::{
-    exec::Failure,
     model::{LabName, Place},
     plan::Target,
+    platform::Failure,
     sys::netns,
 };
 
@@ -59,7 +59,7 @@ pub(super) fn inspect(
     for (node, look) in looks {
         match look {
             Ok(look) => seen.push(look),
-            Err(error) => drop(errors.insert(Place::Node(node), crate::exec::os_text(&error))),
+            Err(error) => drop(errors.insert(Place::Node(node), crate::platform::os_text(&error))),
         }
     }
     Ok(tell(&Whole { seen, errors, spaces: &spaces, host: own_id }, target))

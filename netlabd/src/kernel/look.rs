@@ -16,12 +16,12 @@ use super::{
     sysctl::Sysctls,
 };
 use crate::{
-    exec::{Failure, Scope},
     model::{
         LabName, NodeName, Place, SysctlKey,
         observed::{LinkKind, LinkState, NatState, PlaceState, TableState},
     },
     plan::Target,
+    platform::{Failure, Scope},
     sys::netns,
 };
 

@@ -35,12 +35,12 @@ use std::{
 use netlab_proto::v1::{DetachedCommand, NodeStatus};
 
 use crate::{
-    exec::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     model::{
         LabName, NodeName, Place, SysctlKey,
         observed::{LinkKind, Observed},
     },
     plan::{Op, Plan, Target},
+    platform::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
     policy::EACH,
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
 };

@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use crate::{exec::HostSocket, model::Protocol};
+use crate::{model::Protocol, platform::HostSocket};
 
 /// resolv.conf(5), and those behind the stub of systemd-resolved(8).
 const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];

@@ -10,9 +10,9 @@ use super::{
     rtnl::{self, Indexes, RouteSocket},
 };
 use crate::{
-    exec::{Failure, Feature, os_text},
     model::{Endpoint, IfName, Kind, MacvlanMode, Place, VlanId, Vxlan},
     plan::{Op, VethEnd},
+    platform::{Failure, Feature, os_text},
     sandbox::{IdRange, UserNamespace},
 };
 

@@ -15,12 +15,12 @@ use std::{
 
 use super::{Linux, look, marks::Taken, spaces::LabSpaces};
 use crate::{
-    exec::{Failure, Scope},
     model::{
         LabName, NodeName, Place, SysctlKey,
         observed::{LinkKind, Observed, PlaceState},
     },
     plan::{PlaceTarget, Target},
+    platform::{Failure, Scope},
 };
 
 /// A node is looked at anew when that was last done so long ago, and so are the pins.

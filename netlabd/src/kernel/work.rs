@@ -9,10 +9,10 @@ use super::{
     sysctl::{Followers, Sysctls},
 };
 use crate::{
-    exec::{Failure, Scope},
     failpoint,
     model::{Endpoint, Kind, LabName, Place, SysctlKey},
     plan::{LinkChange, Op, Plan, Spot},
+    platform::{Failure, Scope},
     sys::netns,
     threads,
 };

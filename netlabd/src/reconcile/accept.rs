@@ -18,10 +18,10 @@ use super::{
 use crate::{
     clock,
     convert::{self, Faults},
-    exec::{Failure, HostState, Scope},
     meters::meters,
     model::{Lab, NodeName, Place, observed::Observed},
     plan::{Plan, Target, diff, from_nothing},
+    platform::{Failure, HostState, Scope},
     policy::{Access, Ids, Known, Owner, Usage, overlap},
     store::{self, Record},
 };

@@ -24,10 +24,10 @@ use tokio::{sync::oneshot, time::timeout};
 use super::{Error, Shared, entry::Entry, host, rollback, sleep::Sleep, status::Sight};
 use crate::{
     clock,
-    exec::{Failure, Scope},
     meters::{FailureKind, Outcome, meters},
     model::Apart,
     plan::{Plan, Target, diff},
+    platform::{Failure, Scope},
     store,
 };
 use back::message;

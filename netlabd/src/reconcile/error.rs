@@ -1,6 +1,6 @@
 //! Why a request about a lab is refused. Nothing was changed then.
 
-use crate::{exec::Failure, model::LabName, policy::Denied, store};
+use crate::{model::LabName, platform::Failure, policy::Denied, store};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     clock::boot_id,
-    exec::{Failure, Kernel},
     failpoint,
     model::{Apart, IfName, Place, SysctlKey},
     plan::{PlaceTarget, Target},
+    platform::{Failure, Kernel},
     store::{self, HostValue, Store},
 };
 

@@ -37,10 +37,10 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     convert,
-    exec::Kernel,
     meters::meters,
     model::{Lab, LabName, SysctlKey},
     plan::Target,
+    platform::Kernel,
     policy::{Access, Owner},
     store::{self, Store},
 };

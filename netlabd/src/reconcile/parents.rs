@@ -5,9 +5,9 @@ use super::{
     others::Other,
 };
 use crate::{
-    exec::{HostLink, HostState},
     model::{Endpoint, IfName, Kind, MacvlanMode, Place},
     plan::{LinkTarget, Target},
+    platform::{HostLink, HostState},
 };
 
 /// Refuses what the kernel would: a parent that is not there, is a port of something, has too small an MTU, or is

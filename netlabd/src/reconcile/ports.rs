@@ -5,9 +5,9 @@ use super::{
     others::Other,
 };
 use crate::{
-    exec::{HostSocket, HostState},
     model::{NatRule, Place, PortForward},
     plan::{PlaceTarget, Target},
+    platform::{HostSocket, HostState},
 };
 
 /// Refuses ports on which the host or another lab listens; `held` is what the lab has already.

@@ -8,9 +8,9 @@ use super::{
     parents, ports, ranges,
 };
 use crate::{
-    exec::{Feature, HostState, Kernel},
     model::{Kind, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
+    platform::{Feature, HostState, Kernel},
 };
 
 /// What there is of a lab already.

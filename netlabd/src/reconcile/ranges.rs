@@ -8,9 +8,9 @@ use super::{
     others::Other,
 };
 use crate::{
-    exec::{HostRoute, HostState},
     model::{IfName, LabName, Place},
     plan::{PlaceTarget, Target},
+    platform::{HostRoute, HostState},
 };
 
 /// Refuses ranges that somebody else has. Of what the lab has on the host already, `held`, only addresses of
@@ -138,8 +138,8 @@ mod tests {
     use super::*;
     use crate::{
         convert,
-        exec::{HostLink, HostSocket},
         model::Protocol,
+        platform::{HostLink, HostSocket},
     };
 
     /// A host with `wan0` (198.18.0.2/24) and `lab0`, which is of lab t.

@@ -4,9 +4,9 @@ use netlab_proto::v1 as proto;
 
 use super::{Error, Manager, status::Status};
 use crate::{
-    exec::{Failure, Scope},
     model::LabName,
     plan::{Target, diff},
+    platform::{Failure, Scope},
     policy::{Access, Owner},
 };
 

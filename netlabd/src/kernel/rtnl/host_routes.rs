@@ -13,7 +13,7 @@ use netlink_packet_route::{
 };
 
 use super::RouteSocket;
-use crate::exec::HostRoute;
+use crate::platform::HostRoute;
 
 /// All routes but default ones, those to single addresses of the host itself, and what is multicast, broadcast or
 /// link-local.

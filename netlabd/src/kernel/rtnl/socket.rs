@@ -2,7 +2,7 @@
 
 use std::{fmt, io, os::fd::AsRawFd, os::fd::BorrowedFd};
 
-use crate::exec::os_text;
+use crate::platform::os_text;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NetlinkBuffer, NetlinkMessage, NetlinkPayload,
     NlasIterator,

@@ -18,9 +18,9 @@ use std::{
 
 use super::rtnl::{self, RouteSocket};
 use crate::{
-    exec::Failure,
     failpoint,
     model::{LabName, NodeName, Place},
+    platform::Failure,
     policy::EACH,
     sandbox::{self, Ceilings, IdRange, UserNamespace},
     sys::netns,

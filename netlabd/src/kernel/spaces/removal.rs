@@ -7,9 +7,9 @@ use super::{
     NodeSpace, Spaces,
 };
 use crate::{
-    exec::Failure,
     failpoint,
     model::{LabName, NodeName},
+    platform::Failure,
     sandbox,
     sys::netns,
 };

@@ -18,9 +18,9 @@ use super::super::{
     rtnl::{self, RouteSocket},
 };
 use crate::{
-    exec::HostRoute,
     model::{Kind, LabName, Place},
     plan::Target,
+    platform::HostRoute,
 };
 
 /// What labs want of the host: noted whenever a lab is looked at.

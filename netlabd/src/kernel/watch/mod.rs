@@ -110,7 +110,7 @@ impl<T> Stream<T> {
 
 impl Linux {
     /// Calls `wake` for whatever happens from now on, from threads of its own that run until the
-    /// process ends, and from [`Kernel::catch_up`](crate::exec::Kernel::catch_up). Only the first call
+    /// process ends, and from [`Kernel::catch_up`](crate::platform::Kernel::catch_up). Only the first call
     /// does something.
     pub fn watch(self: &Arc<Self>, wake: impl Fn(Wake) + Send + Sync + 'static) -> io::Result<()> {
         // Sockets belong to the namespace in which they are opened: all are opened on the host.

@@ -5,8 +5,8 @@ use serde_json::json;
 use super::{converge, observe};
 use crate::{
     convert,
-    exec::fake::FakeKernel,
     plan::{Target, command, diff},
+    platform::fake::FakeKernel,
 };
 
 /// Builds a lab, damages it, and tells what is found then.

@@ -13,9 +13,9 @@ use std::{
 use super::{converge, observe};
 use crate::{
     convert,
-    exec::fake::FakeKernel,
     model::{Lab, LabName},
     plan::{Plan, Target, command, diff},
+    platform::fake::FakeKernel,
 };
 
 #[test]

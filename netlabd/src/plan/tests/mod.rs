@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Before, Plan, Target, claim, diff, settle};
 use crate::{
-    exec::{Failure, Kernel, Scope, fake::FakeKernel},
     model::{
         LabName, Place,
         observed::{LinkKind, Observed},
     },
+    platform::{Failure, Kernel, Scope, fake::FakeKernel},
 };
 
 /// As many rounds as the reconciler allows itself.

@@ -5,9 +5,9 @@ use proptest::prelude::*;
 use super::{Before, alike, converge, converge_keeping, design, observe};
 use crate::{
     convert,
-    exec::{Kernel, fake::FakeKernel},
     model::{Lab, LabName},
     plan::{Target, diff},
+    platform::{Kernel, fake::FakeKernel},
 };
 use netlab_proto::v1 as proto;
 

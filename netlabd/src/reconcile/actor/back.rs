@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     clock, convert,
-    exec::Failure,
     meters::{FailureKind, meters},
+    platform::Failure,
     store::{self, Record},
 };
 

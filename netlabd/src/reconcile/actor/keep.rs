@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Actor, Wanted};
 use crate::{
-    exec::Failure,
     model::{SysctlKey, observed::Observed},
     plan::{Plan, claim, settle},
+    platform::Failure,
 };
 
 impl Actor {

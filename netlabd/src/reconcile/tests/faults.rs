@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proto::lab_event::Body;
 
 use super::*;
-use crate::exec::fake::Fault;
+use crate::platform::fake::Fault;
 
 /// More than any of the examples takes.
 const MANY: usize = 1_000;

@@ -17,8 +17,8 @@ use tokio::runtime::Runtime;
 
 use super::*;
 use crate::{
-    exec::{Scope, fake::FakeKernel},
     plan::diff,
+    platform::{Scope, fake::FakeKernel},
     policy::{Caller, Owner, Policy, Role},
 };
 

@@ -1,7 +1,7 @@
 //! Requests at the same time: every one is answered, and what is kept is what is there.
 
 use super::*;
-use crate::{exec::fake::Fault, store::decode};
+use crate::{platform::fake::Fault, store::decode};
 
 /// Deterministic chance (xorshift, Marsaglia 2003).
 struct Chance(u64);

@@ -3,7 +3,7 @@
 use proto::lab_event::Body;
 
 use super::*;
-use crate::exec::fake::Fault;
+use crate::platform::fake::Fault;
 
 /// The lab whose addresses are taken away.
 fn lab() -> (proto::Lab, LabName) {

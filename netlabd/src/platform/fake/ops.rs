@@ -4,13 +4,13 @@ use std::net::IpAddr;
 
 use super::world::{At, FakeKind, HOST, Link, SpaceId, World};
 use crate::{
-    exec::Failure,
     model::{
         Endpoint, Kind, LabName, Mac, NodeName, PerInterface, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
         spread_by,
     },
     plan::{LinkChange, Op, VethEnd},
+    platform::Failure,
 };
 
 /// One lab's view of the world.

@@ -7,7 +7,6 @@ use std::{
 
 use super::world::{FakeKind, HOST, Link, SpaceId, World};
 use crate::{
-    exec::Scope,
     model::{
         Guard, LabName, Place, SysctlKey,
         observed::{
@@ -15,6 +14,7 @@ use crate::{
             PlaceState,
         },
     },
+    platform::Scope,
 };
 
 impl World {
