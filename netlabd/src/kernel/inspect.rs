@@ -10,7 +10,7 @@ use netlab_proto::v1 as proto;
 use proto::interface_status::Presence;
 
 use super::{
-    Linux, look,
+    Linux, observe,
     rtnl::{self, Inspected, RouteSocket},
     spaces::{LabSpaces, NodeSpace},
 };
@@ -69,7 +69,7 @@ pub(super) fn inspect(
 fn look_at_host(socket: &mut RouteSocket, lab: &LabName) -> io::Result<Seen> {
     let links = granted(rtnl::inspect_links(socket, None)?)?;
     let names = names(&links);
-    let marked = |link: &Inspected| link.ours && look::lab_of_alias(&link.alias) == Some(lab.as_str());
+    let marked = |link: &Inspected| link.ours && observe::lab_of_alias(&link.alias) == Some(lab.as_str());
     let links: Vec<_> = links.into_iter().filter(marked).collect();
     // Addresses of others are none of the lab's business, and may be many.
     let addresses =

@@ -10,10 +10,10 @@ mod detached;
 mod firewall;
 mod gone;
 mod inspect;
-mod look;
 mod marks;
 mod mounts;
 pub mod nft;
+mod observe;
 mod occupied;
 mod probe;
 mod rtnl;
@@ -268,7 +268,7 @@ impl Kernel for Linux {
         let mut labs: BTreeSet<LabName> = self.spaces.labs().map_err(failure)?.into_iter().collect();
         let mut socket = RouteSocket::open().map_err(failure)?;
         let links = rtnl::links(&mut socket, None).map_err(failure)?.unwrap_or_default();
-        labs.extend(links.iter().filter_map(|link| look::marked_by(link)?.parse().ok()));
+        labs.extend(links.iter().filter_map(|link| observe::marked_by(link)?.parse().ok()));
         let chains = nft::list_labs_on_host().map_err(|error| Failure::new("host", error))?;
         labs.extend(chains.iter().filter_map(|name| name.parse().ok()));
         Ok(labs)
@@ -298,7 +298,7 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
     let mut links: BTreeMap<String, HostLink> = dump
         .iter()
         .map(|link| {
-            let lab = look::marked_by(link).map(ToOwned::to_owned);
+            let lab = observe::marked_by(link).map(ToOwned::to_owned);
             let seen = HostLink {
                 lab,
                 addresses: Vec::new(),

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Linux, look, marks::Taken, spaces::LabSpaces};
+use super::{Linux, marks::Taken, observe, spaces::LabSpaces};
 use crate::{
     model::{
         LabName, NodeName, Place, SysctlKey,
@@ -122,7 +122,7 @@ fn look_again(
     marked: &Taken,
     heard: bool,
 ) -> Result<Observed, Failure> {
-    let host = look::host(scope, spaces, linux.host.as_fd())?;
+    let host = observe::host(scope, spaces, linux.host.as_fd())?;
     let now = Instant::now();
     let whole = !heard || marked.all != seen.all;
     seen.all = marked.all;
@@ -141,7 +141,7 @@ fn look_again(
         spaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
     while !again.is_empty() {
         let nodes: Vec<&NodeName> = again.iter().collect();
-        let states = look::nodes(scope.target, &nodes, spaces, linux.host.as_fd(), &host)?;
+        let states = observe::nodes(scope.target, &nodes, spaces, linux.host.as_fd(), &host)?;
         let found: BTreeMap<_, _> = again
             .iter()
             .cloned()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    advice, gone, look, nft,
+    advice, gone, nft, observe,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
     sysctl::{Followers, Sysctls},
@@ -196,7 +196,7 @@ fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sy
         place,
         lab,
         open,
-        alias: look::alias(lab),
+        alias: observe::alias(lab),
         socket,
         sysctls,
         indexes: None,

@@ -13,8 +13,8 @@ use std::{
 use ipnet::IpNet;
 
 use super::super::{
-    look,
     nft::message::{self, Message},
+    observe,
     rtnl::{self, RouteSocket},
 };
 use crate::{
@@ -137,7 +137,7 @@ impl MarkedLinks {
         let links = rtnl::links(&mut RouteSocket::open()?, None)?
             .map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
         let marked =
-            links.iter().filter_map(|link| Some((link.state.index, look::marked_by(link)?.parse().ok()?)));
+            links.iter().filter_map(|link| Some((link.state.index, observe::marked_by(link)?.parse().ok()?)));
         Ok(Self(marked.collect()))
     }
 
@@ -212,7 +212,7 @@ impl MarkedLinks {
             return;
         }
         let owner = text(libc::IFLA_IFALIAS)
-            .and_then(look::lab_of_alias)
+            .and_then(observe::lab_of_alias)
             .and_then(|name| name.parse::<LabName>().ok());
         labs.extend(owner.clone());
         match owner.filter(|_| is_there) {
