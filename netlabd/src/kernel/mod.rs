@@ -5,6 +5,7 @@
 
 mod advice;
 mod busy;
+mod cache;
 mod commands;
 mod detached;
 mod firewall;
@@ -17,7 +18,6 @@ mod observe;
 mod occupied;
 mod probe;
 mod rtnl;
-mod seen;
 mod spaces;
 mod sysctl;
 mod watch;
@@ -71,7 +71,7 @@ pub struct Linux {
     events: OnceLock<watch::Events>,
     /// Where events, or our own work, have changed something.
     marks: marks::Marks,
-    memory: seen::Memory,
+    memory: cache::Memory,
 }
 
 impl Linux {
@@ -92,7 +92,7 @@ impl Linux {
             firewall: firewall::Known::default(),
             events: OnceLock::new(),
             marks: marks::Marks::default(),
-            memory: seen::Memory::default(),
+            memory: cache::Memory::default(),
         })
     }
 
@@ -182,7 +182,7 @@ impl Kernel for Linux {
             self.silent.note(scope.lab, scope.target);
             self.pins.watch(self.spaces.netns_dir());
         }
-        seen::observe(self, scope)
+        cache::observe(self, scope)
     }
 
     fn catch_up(&self) {
