@@ -8,10 +8,10 @@ mod busy;
 mod cache;
 mod commands;
 mod detached;
+mod dirty;
 mod firewall;
 mod gone;
 mod inspect;
-mod marks;
 mod mounts;
 pub mod nft;
 mod observe;
@@ -70,7 +70,7 @@ pub struct Linux {
     /// Whence events come; empty until they are asked for.
     events: OnceLock<watch::Events>,
     /// Where events, or our own work, have changed something.
-    marks: marks::Marks,
+    marks: dirty::Marks,
     memory: cache::Memory,
 }
 
@@ -91,7 +91,7 @@ impl Linux {
             mounts: mounts::Mounts::new(),
             firewall: firewall::Known::default(),
             events: OnceLock::new(),
-            marks: marks::Marks::default(),
+            marks: dirty::Marks::default(),
             memory: cache::Memory::default(),
         })
     }
