@@ -10,7 +10,6 @@ mod commands;
 mod detached;
 mod dirty;
 mod firewall;
-mod gone;
 mod inspect;
 mod mounts;
 pub mod nft;
@@ -20,6 +19,7 @@ mod probe;
 mod rtnl;
 mod spaces;
 mod sysctl;
+mod teardown;
 mod watch;
 mod work;
 

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    advice, gone, nft, observe,
+    advice, nft, observe,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
     spaces::{LabSpaces, Spaces},
     sysctl::{Followers, Sysctls},
+    teardown,
 };
 use crate::{
     failpoint,
@@ -73,12 +74,12 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     }
     let failed = |error| Failure::os(lab, "deleting its interfaces", &error);
     // Made while the pins are taken away.
-    let last = gone::Last::make();
+    let last = teardown::Last::make();
     let removed = match spaces.remove(lab, &gone) {
         Ok(removed) => removed,
         Err(failure) => return vec![failure],
     };
-    let emptied = last.and_then(gone::Last::wait).and_then(|()| spaces.empty(&removed.ids));
+    let emptied = last.and_then(teardown::Last::wait).and_then(|()| spaces.empty(&removed.ids));
     removed.failures.into_iter().chain(emptied.err().map(failed)).collect()
 }
 
