@@ -4,12 +4,12 @@
 //! a node is done by a thread that enters it and ends afterwards ([`crate::sys::netns`]).
 
 mod advice;
-mod busy;
 mod cache;
 mod commands;
 mod detached;
 mod dirty;
 mod firewall;
+mod inflight;
 mod inspect;
 mod mounts;
 pub mod nft;
@@ -45,8 +45,8 @@ use crate::{
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
 };
 
-use busy::Busy;
 use commands::Commands;
+use inflight::Busy;
 use rtnl::RouteSocket;
 use spaces::Spaces;
 pub use watch::{Wake, read_route_events};
