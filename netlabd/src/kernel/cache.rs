@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Linux, dirty::Taken, observe, spaces::LabSpaces};
+use super::{Linux, dirty::Taken, namespaces::LabSpaces, observe};
 use crate::{
     model::{
         LabName, NodeName, Place, SysctlKey,

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::spaces::Spaces;
+use super::namespaces::Spaces;
 use crate::{
     model::{LabName, NodeName},
     platform::Failure,

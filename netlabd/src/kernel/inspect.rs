@@ -10,9 +10,10 @@ use netlab_proto::v1 as proto;
 use proto::interface_status::Presence;
 
 use super::{
-    Linux, observe,
+    Linux,
+    namespaces::{LabSpaces, NodeSpace},
+    observe,
     rtnl::{self, Inspected, RouteSocket},
-    spaces::{LabSpaces, NodeSpace},
 };
 use crate::{
     model::{LabName, Place},

@@ -12,12 +12,12 @@ mod firewall;
 mod inflight;
 mod inspect;
 mod mounts;
+mod namespaces;
 pub mod nft;
 mod observe;
 mod occupied;
 mod probe;
 mod rtnl;
-mod spaces;
 mod sysctl;
 mod teardown;
 mod watch;
@@ -47,8 +47,8 @@ use crate::{
 
 use commands::Commands;
 use inflight::Busy;
+use namespaces::Spaces;
 use rtnl::RouteSocket;
-use spaces::Spaces;
 pub use watch::{Wake, read_route_events};
 
 /// The kernel that netlabd runs on.

@@ -10,9 +10,9 @@ use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 
 use super::{
+    namespaces::{LabSpaces, NodeSpace},
     nft,
     rtnl::{self, LinkDump, Refusal, RouteSocket, Seen},
-    spaces::{LabSpaces, NodeSpace},
     sysctl::Sysctls,
 };
 use crate::{

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{
-    advice, nft, observe,
+    advice,
+    namespaces::{LabSpaces, Spaces},
+    nft, observe,
     rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
-    spaces::{LabSpaces, Spaces},
     sysctl::{Followers, Sysctls},
     teardown,
 };

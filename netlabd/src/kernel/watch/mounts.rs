@@ -15,7 +15,7 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use super::{super::spaces::Spaces, Wake};
+use super::{super::namespaces::Spaces, Wake};
 
 /// Least time between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
