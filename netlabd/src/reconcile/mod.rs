@@ -3,8 +3,8 @@
 //! A request that changes what is wanted puts it into the store and wakes the lab's actor; the actor
 //! brings what is to what is wanted, level-triggered: it never asks why it was woken.
 
-mod accept;
 mod actor;
+mod admission;
 mod before;
 mod changes;
 mod entry;
