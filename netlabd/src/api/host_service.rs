@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 
 use super::{caller::access, neighbours};
 use crate::{
-    firewall::{self, Standing},
+    firewall::{self, Verdict},
     kernel::Linux,
     model::is_fallback_device,
     platform::{Feature, Kernel},
@@ -262,8 +262,8 @@ fn of_firewall(kernel: &Linux) -> proto::Finding {
         Err(failure) => return about(Severity::Warning, failure.to_string()),
     };
     match firewall::judge(&firewall, &firewall::any_lab(&firewall)) {
-        Standing::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
-        Standing::Contested(message) | Standing::Drops(message) | Standing::Unknown(message) => about(
+        Verdict::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
+        Verdict::Contested(message) | Verdict::Drops(message) | Verdict::Unknown(message) => about(
             Severity::Warning,
             format!("{message} (LAB-INTERFACE: the interface of the lab on the host)"),
         ),

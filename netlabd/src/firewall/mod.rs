@@ -15,4 +15,4 @@ mod walk;
 
 pub use flow::{Flow, Interface, Purpose};
 pub use needs::{any_lab, concerns, flows};
-pub use report::{Standing, judge};
+pub use report::{Verdict, judge};

@@ -14,7 +14,7 @@ const NAMED: usize = 4;
 
 /// How the host's firewall stands towards a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Standing {
+pub enum Verdict {
     /// Nothing of it drops what the lab needs.
     Open,
     /// It drops something: which rule, what, and how to let it through.
@@ -26,7 +26,7 @@ pub enum Standing {
 }
 
 /// Judges the flows of a lab.
-pub fn judge(firewall: &Firewall, flows: &[Flow]) -> Standing {
+pub fn judge(firewall: &Firewall, flows: &[Flow]) -> Verdict {
     let mut found: BTreeMap<Culprit, (Dropped, Vec<&Flow>)> = BTreeMap::new();
     for flow in flows {
         // What comes first decides; mending that shows the next.
@@ -48,12 +48,12 @@ pub fn judge(firewall: &Firewall, flows: &[Flow]) -> Standing {
     let mut unknown = words(&unsure);
     unknown.extend(legacy(&firewall.legacy));
     if certain.is_empty() && unknown.is_empty() {
-        return Standing::Open;
+        return Verdict::Open;
     }
     let mut all = words(&certain);
     all.extend(unknown);
     let text = all.join(". ");
-    if certain.is_empty() { Standing::Unknown(text) } else { Standing::Drops(text) }
+    if certain.is_empty() { Verdict::Unknown(text) } else { Verdict::Drops(text) }
 }
 
 fn one(firewall: &Firewall, dropped: &Dropped, flows: &[&Flow]) -> String {

@@ -11,7 +11,7 @@ use prometheus_client::{
 
 use crate::{
     policy::{Policy, Session, Usage},
-    reconcile::{Manager, Standing},
+    reconcile::{LabSummary, Manager},
 };
 
 /// All phases that a lab can have.
@@ -36,7 +36,7 @@ impl fmt::Debug for Labs {
 
 impl Collector for Labs {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let labs = self.manager.standings();
+        let labs = self.manager.summaries();
         let encoder = &mut encoder;
         phases(encoder, &labs)?;
         let mut usage = Usage::default();
@@ -70,7 +70,7 @@ fn word(phase: Phase) -> String {
     phase.as_str_name().trim_start_matches("PHASE_").to_lowercase()
 }
 
-fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[Standing]) -> fmt::Result {
+fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Result {
     let mut counts: BTreeMap<Phase, u64> = PHASES.into_iter().map(|phase| (phase, 0)).collect();
     for lab in labs {
         *counts.entry(lab.phase).or_default() += 1;
@@ -84,8 +84,8 @@ fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[Standing]) -> fmt::Result
 }
 
 /// Each lab by itself; a lab that is gone is no longer there.
-fn each(encoder: &mut DescriptorEncoder<'_>, labs: &[Standing]) -> fmt::Result {
-    type Gauge = (&'static str, &'static str, fn(&Standing) -> u64);
+fn each(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Result {
+    type Gauge = (&'static str, &'static str, fn(&LabSummary) -> u64);
     let gauges: [Gauge; 3] = [
         ("netlab_lab_ready", "Whether the lab is as wanted: 1 or 0.", |lab| {
             (lab.phase == Phase::Ready).into()

@@ -20,9 +20,9 @@ mod preflight;
 mod ranges;
 mod rollback;
 mod sleep;
-mod standing;
 mod status;
 mod strays;
+mod summary;
 #[cfg(test)]
 mod tests;
 
@@ -50,8 +50,8 @@ pub use error::{Error, Expected, Reason, Refusal};
 pub use feed::{Feed, Item, NoToken, Subject};
 pub use history::{Gone, History};
 pub use history_of::HistoryOf;
-pub use standing::Standing;
 use status::Status;
+pub use summary::LabSummary;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netlab_proto::v1 as proto;
 use proto::Phase;
 
-use crate::{clock, firewall::Standing, model::Warning};
+use crate::{clock, firewall::Verdict, model::Warning};
 
 /// Entries of [`proto::LabStatus::extras`], and of [`proto::LabStatus::differences`].
 const EXTRAS: usize = 100;
@@ -29,16 +29,16 @@ const DRIFTED: &str = "Drifted";
 const STORM: &str = "DamagedAgainAndAgain";
 
 /// Status, reason and message of [`HOST`].
-fn of_host(standing: &Standing) -> (&'static str, &'static str, &str) {
-    match standing {
-        Standing::Open => (
+fn of_host(verdict: &Verdict) -> (&'static str, &'static str, &str) {
+    match verdict {
+        Verdict::Open => (
             "True",
             "NothingInTheWay",
             "no firewall rule of others drops the lab's traffic, and no route of others leads it elsewhere",
         ),
-        Standing::Contested(message) => ("False", "RouteOverlaps", message),
-        Standing::Drops(message) => ("False", "FirewallDrops", message),
-        Standing::Unknown(message) => ("Unknown", "FirewallUnclear", message),
+        Verdict::Contested(message) => ("False", "RouteOverlaps", message),
+        Verdict::Drops(message) => ("False", "FirewallDrops", message),
+        Verdict::Unknown(message) => ("Unknown", "FirewallUnclear", message),
     }
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Sight {
     /// What others added.
     pub(super) extras: BTreeSet<String>,
     /// How the host's firewall stands towards the lab; `None`: it does not matter.
-    pub(super) standing: Option<Standing>,
+    pub(super) verdict: Option<Verdict>,
     /// Ports that listen or learn; `None` where no bridge runs the Spanning Tree Protocol.
     pub(super) learning: Option<Vec<String>>,
 }
@@ -169,10 +169,10 @@ impl Status {
 
     /// What else has a say in whether packets pass: the host's firewall, ports that do not forward yet.
     pub(super) fn surroundings(&mut self, sight: &Sight) {
-        match &sight.standing {
+        match &sight.verdict {
             None => self.conditions.retain(|condition| condition.r#type != HOST),
-            Some(standing) => {
-                let (status, reason, message) = of_host(standing);
+            Some(verdict) => {
+                let (status, reason, message) = of_host(verdict);
                 self.set(HOST, status, reason, message);
             }
         }
@@ -192,7 +192,7 @@ impl Status {
             told.map(|told| (told.status.as_str(), told.reason.as_str(), told.message.as_str()))
         };
         let ports = sight.learning.as_deref().map(of_ports);
-        told(HOST) == sight.standing.as_ref().map(of_host)
+        told(HOST) == sight.verdict.as_ref().map(of_host)
             && told(FORWARDING)
                 == ports.as_ref().map(|(status, reason, message)| (*status, *reason, message.as_str()))
     }

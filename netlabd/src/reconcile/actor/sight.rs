@@ -10,7 +10,7 @@ use super::{
     Actor, Wanted,
 };
 use crate::{
-    firewall::{self, Standing},
+    firewall::{self, Verdict},
     model::observed::Observed,
     plan::{self, Plan, Target},
 };
@@ -25,7 +25,7 @@ impl Actor {
     pub(super) fn sight(&self, wanted: &Wanted, observed: &Observed, plan: Plan) -> Sight {
         Sight {
             extras: plan.extras,
-            standing: self.standing(&wanted.target),
+            verdict: self.verdict(&wanted.target),
             learning: plan::learning(&wanted.target, observed),
         }
     }
@@ -49,13 +49,13 @@ impl Actor {
     }
 
     /// How the host's firewall and its routes stand towards the lab; `None` where it does not matter.
-    fn standing(&self, target: &Target) -> Option<Standing> {
+    fn verdict(&self, target: &Target) -> Option<Verdict> {
         firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
             Ok(seen) => match ranges::contested(target, &seen.routes) {
-                Some(route) => Standing::Contested(route),
+                Some(route) => Verdict::Contested(route),
                 None => firewall::judge(&seen, &firewall::flows(target, &seen)),
             },
-            Err(failure) => Standing::Unknown(failure.to_string()),
+            Err(failure) => Verdict::Unknown(failure.to_string()),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::{model::LabName, policy::Usage};
 
 /// How one lab stands.
 #[derive(Debug, Clone)]
-pub struct Standing {
+pub struct LabSummary {
     /// Its name.
     pub name: LabName,
     /// Its phase.
@@ -24,11 +24,11 @@ pub struct Standing {
 
 impl Manager {
     /// How all labs stand, by name. Does not wait for the kernel, but for a write to the disk under way.
-    pub fn standings(&self) -> Vec<Standing> {
+    pub fn summaries(&self) -> Vec<LabSummary> {
         let entries: Vec<_> = self.0.labs().values().cloned().collect();
-        let standing = |entry: std::sync::Arc<super::Entry>| {
+        let summary = |entry: std::sync::Arc<super::Entry>| {
             let state = entry.state();
-            Standing {
+            LabSummary {
                 name: entry.name.clone(),
                 phase: state.status.phase(),
                 paused: state.record.paused,
@@ -37,7 +37,7 @@ impl Manager {
                 drift_repaired: state.record.drift_repaired,
             }
         };
-        entries.into_iter().map(standing).collect()
+        entries.into_iter().map(summary).collect()
     }
 
     /// How many labs are looked at or worked on now, and how many can be at once.
