@@ -17,7 +17,7 @@ use crate::{
     kernel::Linux,
     model::{Lab, LabName},
     policy::{Access, Policy},
-    reconcile::{Error, Expected, HistoryOf, Manager},
+    reconcile::{Error, Expected, LabWatch, Manager},
 };
 
 /// Labs in a page of `ListLabs`: default and most.
@@ -396,7 +396,7 @@ fn gone() -> Status {
 
 /// Sends events as they happen, until the lab is gone or nobody listens.
 async fn watch(
-    history: HistoryOf,
+    history: LabWatch,
     mut position: u64,
     sender: tokio::sync::mpsc::Sender<Result<proto::WatchLabResponse, Status>>,
 ) {

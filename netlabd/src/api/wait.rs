@@ -7,7 +7,7 @@ use proto::{Phase, lab_event::Body, wait_lab_request::Goal};
 use tonic::{Code, Status};
 
 use super::status;
-use crate::{model::LabName, reconcile::HistoryOf};
+use crate::{model::LabName, reconcile::LabWatch};
 
 /// Longest wait in one call: a call must be answered within `request_timeout` of the configuration.
 const LONGEST: Duration = Duration::from_secs(100);
@@ -29,7 +29,7 @@ pub(super) fn timeout(asked: Option<pbjson_types::Duration>) -> Result<Duration,
 /// # Errors
 /// `LAB_FAILED`, `LAB_NOT_FOUND` for one that went instead, `STILL_WAITING` when time is up.
 pub(super) async fn run(
-    history: &HistoryOf,
+    history: &LabWatch,
     name: &LabName,
     goal: Goal,
     generation: u64,
@@ -61,7 +61,7 @@ pub(super) async fn run(
 }
 
 /// Whether nothing of the lab is left.
-fn is_over(history: &HistoryOf) -> bool {
+fn is_over(history: &LabWatch) -> bool {
     let last = history.after(history.position()).unwrap_or_default();
     last.last().is_some_and(|event| matches!(event.body, Some(Body::Deleted(_))))
 }

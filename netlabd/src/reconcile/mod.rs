@@ -11,7 +11,6 @@ mod entry;
 mod error;
 mod feed;
 mod history;
-mod history_of;
 mod host;
 mod others;
 mod parents;
@@ -25,6 +24,7 @@ mod strays;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -49,9 +49,9 @@ use entry::Entry;
 pub use error::{Error, Expected, Reason, Refusal};
 pub use feed::{Feed, Item, NoToken, Subject};
 pub use history::{Gone, History};
-pub use history_of::HistoryOf;
 use status::Status;
 pub use summary::LabSummary;
+pub use watch::LabWatch;
 
 /// Labs that are worked on at once.
 const WORKERS: usize = 8;
@@ -258,8 +258,8 @@ impl Manager {
     }
 
     /// A lab's events. Does not block.
-    pub fn history(&self, name: &LabName, access: &Access) -> Result<HistoryOf, Error> {
-        Ok(HistoryOf(self.permitted(name, access)?))
+    pub fn history(&self, name: &LabName, access: &Access) -> Result<LabWatch, Error> {
+        Ok(LabWatch(self.permitted(name, access)?))
     }
 
     /// The fields in which a lab would differ from what is wanted of it now, a line each, at most 100; none for

@@ -7,9 +7,9 @@ use netlab_proto::v1 as proto;
 use super::{History, entry::Entry};
 
 /// The events of one lab.
-pub struct HistoryOf(pub(super) Arc<Entry>);
+pub struct LabWatch(pub(super) Arc<Entry>);
 
-impl std::ops::Deref for HistoryOf {
+impl std::ops::Deref for LabWatch {
     type Target = History;
 
     fn deref(&self) -> &History {
@@ -17,7 +17,7 @@ impl std::ops::Deref for HistoryOf {
     }
 }
 
-impl HistoryOf {
+impl LabWatch {
     /// The lab as it is now.
     pub fn resource(&self) -> proto::LabResource {
         self.0.resource()
