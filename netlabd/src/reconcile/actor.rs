@@ -5,8 +5,8 @@
 //! - `keep`: what sysctls were before is kept.
 //! - `sight`: what else is told of a lab, and waiting until it works.
 
-mod back;
 mod drift;
+mod failure;
 mod keep;
 mod sight;
 
@@ -30,7 +30,7 @@ use crate::{
     platform::{Failure, Scope},
     store,
 };
-use back::message;
+use failure::message;
 
 /// Rounds of observing and executing before giving up for now.
 const ROUNDS: u32 = 6;
@@ -297,7 +297,7 @@ impl Actor {
                 record.verified_generation = wanted.generation;
                 record.previous_spec = None;
                 let over = record.undoing.take_if(|_| settled.is_ok());
-                undone = over.map(back::undone);
+                undone = over.map(failure::undone);
             }
             if let Some(repair) = &repair {
                 record.drift_repaired += 1;

@@ -54,7 +54,7 @@ impl Why {
     }
 
     /// netlabd puts it back by itself.
-    pub(super) fn put_back(cause: proto::ChangeCause, failure: Option<proto::Failure>) -> Self {
+    pub(super) fn reverted(cause: proto::ChangeCause, failure: Option<proto::Failure>) -> Self {
         Self { who: "netlabd".to_owned(), cause, by_itself: true, failure }
     }
 

@@ -27,7 +27,7 @@ pub(super) fn confirm(record: &mut Record) {
 }
 
 /// Notes that an earlier state is wanted again: one more generation, with nothing before it to come back.
-pub(super) fn put_back(record: &mut Record) {
+pub(super) fn revert(record: &mut Record) {
     record.generation += 1;
     record.previous_spec = None;
     record.undoing = None;

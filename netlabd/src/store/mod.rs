@@ -5,7 +5,7 @@
 //!
 //! - `open`: opening, checking, moving aside what is damaged.
 //! - `migrate`: formats.
-//! - `room`: a full disk.
+//! - `reserve`: a full disk.
 //! - `record`: what is kept of a lab.
 
 mod migrate;

@@ -34,8 +34,8 @@ impl Actor {
             (record.verified_generation == 0, record.previous_spec.clone())
         };
         match previous {
-            _ if never_up => self.take_back(wanted, failure),
-            Some(previous) => self.put_back(wanted, failure, &previous),
+            _ if never_up => self.undo_create(wanted, failure),
+            Some(previous) => self.revert(wanted, failure, &previous),
             None => {
                 meters().failed(FailureKind::Repair);
                 let message = message(failure, true);
@@ -58,7 +58,7 @@ impl Actor {
     }
 
     /// A lab that never was ready: what was made of it is taken away again.
-    fn take_back(&self, wanted: &Wanted, failure: &Failure) -> Next {
+    fn undo_create(&self, wanted: &Wanted, failure: &Failure) -> Next {
         let mut message = message(failure, false);
         message.message += "; what had been made was taken away again";
         let mut outdated = false;
@@ -86,13 +86,13 @@ impl Actor {
     }
 
     /// A change that failed: the desired state before it comes back.
-    fn put_back(&self, wanted: &Wanted, failure: &Failure, previous: &Bytes) -> Next {
+    fn revert(&self, wanted: &Wanted, failure: &Failure, previous: &Bytes) -> Next {
         let Some(desired) = self.desired(previous) else { return Next::Retry };
         let store = &self.shared.store;
         let undoing = message(failure, false);
         let mut message = undoing.clone();
         message.message += "; the lab is being put back to what it was before the change";
-        let why = Why::put_back(proto::ChangeCause::PutBackFailed, Some(message.clone()));
+        let why = Why::reverted(proto::ChangeCause::PutBackFailed, Some(message.clone()));
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
             // An apply or delete that was accepted meanwhile counts.
@@ -102,7 +102,7 @@ impl Actor {
             if found != expected {
                 return Err(Error::Stale { lab: name.clone(), expected, found });
             }
-            rollback::put_back(record);
+            rollback::revert(record);
             record.undoing = Some(undoing);
             Ok(())
         });
@@ -121,13 +121,13 @@ impl Actor {
         let spec = self.entry.state().record.rollback_spec.clone().unwrap_or_default();
         let store = &self.shared.store;
         let Some(desired) = self.desired(&spec) else { return Next::Retry };
-        let why = Why::put_back(proto::ChangeCause::PutBackUnconfirmed, None);
+        let why = Why::reverted(proto::ChangeCause::PutBackUnconfirmed, None);
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             // A confirmation, or another change, may have come meanwhile.
             if record.deleting || !rollback::is_due(record) || record.rollback_spec.as_ref() != Some(&spec) {
                 return Err(Error::NothingToConfirm(self.entry.name.clone()));
             }
-            rollback::put_back(record);
+            rollback::revert(record);
             Ok(())
         });
         match kept {
