@@ -11,7 +11,7 @@
 mod migrate;
 mod open;
 mod record;
-mod room;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -32,7 +32,7 @@ pub use open::Opened;
 pub use record::{HostValue, Record, Revision, SysctlBefore, decode, encode};
 
 use crate::{failpoint, model::LabName};
-use room::{Need, Room, is_full};
+use reserve::{Need, Room, is_full};
 
 /// Name to [`Record`].
 const LABS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("labs");

@@ -12,7 +12,7 @@ use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable};
 use super::{
     Error, LABS, Record, Store, UNREADABLE,
     migrate::{FORMAT, Found, migrate},
-    room::{RESERVE_FILE, Room, is_full},
+    reserve::{RESERVE_FILE, Room, is_full},
 };
 
 /// The database's file.
