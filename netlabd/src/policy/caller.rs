@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use tokio::net::UnixStream;
 
-use super::{owner::Owner, peer, people};
+use super::{nss, owner::Owner, peer};
 
 /// The group whose members may use netlabd.
 pub const MEMBERS: &str = "netlab";
@@ -79,7 +79,7 @@ impl Caller {
         Ok(Self {
             owner: Owner::Local(credentials.uid()),
             pid: credentials.pid(),
-            user: people::user_name(credentials.uid()).map(Into::into),
+            user: nss::user_name(credentials.uid()).map(Into::into),
             role,
             remote: None,
         })
@@ -97,7 +97,7 @@ impl std::fmt::Display for Caller {
 
 /// The role of a user in these groups.
 pub(super) fn role_of(uid: u32, groups: &[u32]) -> Role {
-    role(uid, groups, people::group_id(MEMBERS), people::group_id(ADMINS))
+    role(uid, groups, nss::group_id(MEMBERS), nss::group_id(ADMINS))
 }
 
 impl Caller {

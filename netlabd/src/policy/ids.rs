@@ -8,7 +8,7 @@ use std::{fmt, fs, ops::Range};
 
 use serde::Deserialize;
 
-use super::people;
+use super::nss;
 
 /// User and group ids of one lab; what programs expect.
 pub const EACH: u32 = 65_536;
@@ -169,7 +169,7 @@ fn asks_elsewhere(text: &str) -> bool {
 /// Who has an id of a lab, by the directories of the host. All of them would take too long to ask for.
 fn in_directory(first: u32) -> Option<String> {
     (first..=first.saturating_add(EACH - 1)).step_by(STEP).find_map(|id| {
-        let user = people::from_anywhere(id)?;
+        let user = nss::from_anywhere(id)?;
         Some(format!("{user} (id {id}, nsswitch.conf)"))
     })
 }

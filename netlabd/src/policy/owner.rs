@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::people;
+use super::nss;
 
 /// What stands for a user id where there is none: no user has it (`(uid_t) -1`, chown(2)).
 const NO_UID: u32 = u32::MAX;
@@ -48,7 +48,7 @@ impl Owner {
     /// machine, nothing for a user without a name.
     pub fn name(&self) -> String {
         match self {
-            Self::Local(uid) => people::user_name(*uid).unwrap_or_default(),
+            Self::Local(uid) => nss::user_name(*uid).unwrap_or_default(),
             Self::Remote(name) => format!("tls:{name}"),
         }
     }
@@ -57,7 +57,7 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Local(uid) => f.write_str(&people::shown(*uid)),
+            Self::Local(uid) => f.write_str(&nss::shown(*uid)),
             Self::Remote(_) => f.write_str(&self.name()),
         }
     }

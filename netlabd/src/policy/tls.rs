@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::{
     caller::{Caller, Remote, Role, role_of},
+    nss,
     owner::Owner,
-    people,
 };
 
 /// Remote clients. Without an address nothing listens at TCP, and nothing listens without certificates:
@@ -111,8 +111,8 @@ impl TryFrom<RawUser> for User {
 
 /// The user of this machine that a name stands for: id and role. `None` where there is no such user.
 fn local(user: &str) -> Option<(u32, Role)> {
-    let (uid, gid) = people::user_ids(user)?;
-    Some((uid, role_of(uid, &people::groups_of(user, gid))))
+    let (uid, gid) = nss::user_ids(user)?;
+    Some((uid, role_of(uid, &nss::groups_of(user, gid))))
 }
 
 #[cfg(test)]
