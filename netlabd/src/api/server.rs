@@ -20,8 +20,8 @@ use tonic_health::server::HealthReporter;
 use tower::{layer::layer_fn, util::MapResponseLayer};
 
 use super::{
-    activation, connection, gate::Gate, host_service::Host, lab_service::Labs, meter::Meter,
-    node_service::Nodes, stamp, tls::Remote,
+    activation, connection, host_service::Host, lab_service::Labs, limits::Gate, meter::Meter,
+    node_service::Nodes, tls::Remote, version_headers,
 };
 use crate::{
     kernel::Linux,
@@ -101,7 +101,7 @@ pub async fn serve(
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .layer(layer_fn(Meter))
-        .layer(MapResponseLayer::new(stamp::stamp))
+        .layer(MapResponseLayer::new(version_headers::stamp))
         .layer(layer_fn(move |inner| Gate::new(inner, calls.clone(), &limits)))
         .add_routes(services)
         .serve_with_incoming_shutdown(connection::accept(listener, remote, &limits), stop)
