@@ -1,8 +1,8 @@
 //! The way to the daemon.
 
 mod channel;
+mod compatibility;
 mod credentials;
-mod older;
 mod ssh;
 mod tls;
 mod unix;
@@ -16,8 +16,8 @@ use netlab_proto::v1::{
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) use self::{
+    compatibility::Unknown,
     credentials::{Credentials, private},
-    older::Unknown,
 };
 use crate::error::{Failure, USAGE, set_place};
 
