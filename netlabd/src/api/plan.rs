@@ -10,7 +10,10 @@ use super::status;
 use crate::{
     convert,
     model::{Lab, LabName},
-    plan::{Action, LinkChange, Op, Plan, Target, by_hand, command, from_nothing},
+    plan::{
+        Op, Plan, Target, Verb, by_hand, command, from_nothing,
+        item::{Item, LinkChange, Setting},
+    },
 };
 
 /// Answers an encoded `PlanLabRequest` as if nothing of its lab were there: the encoded `PlanLabResponse`. For
@@ -46,10 +49,10 @@ pub(super) fn groups(lab: &Lab) -> Vec<proto::CommandGroup> {
 pub(super) fn message(lab: &LabName, plan: &Plan) -> proto::Plan {
     use proto::planned_change::Action as Wire;
     let change = |op: &Op| proto::PlannedChange {
-        action: match op.action() {
-            Action::Create => Wire::Create,
-            Action::Update => Wire::Update,
-            Action::Delete => Wire::Delete,
+        action: match op.verb {
+            Verb::Add => Wire::Create,
+            Verb::Set => Wire::Update,
+            Verb::Delete => Wire::Delete,
         }
         .into(),
         object: op.object(),
@@ -96,26 +99,22 @@ fn interruptions(plan: &Plan) -> Vec<proto::Interruption> {
     let mut deleted: BTreeSet<String> = BTreeSet::new();
     let mut all: BTreeMap<String, &str> = BTreeMap::new();
     for op in plan.ops() {
-        match op {
-            Op::DeleteNode(node) => {
-                all.insert(node.to_string(), "goes away, with all that runs in it");
-            }
-            Op::DeleteLink(spot) => drop(deleted.insert(spot.to_string())),
-            Op::SetLink { at, change: LinkChange::Up(false) } => {
+        if let Some(node) = op.deletes_node() {
+            all.insert(node.to_string(), "goes away, with all that runs in it");
+        }
+        match &op.item {
+            Item::Spot(spot) => drop(deleted.insert(spot.to_string())),
+            Item::Setting(Setting { at, change: LinkChange::Up(false) }) => {
                 all.insert(at.to_string(), "is set down: its traffic stops");
             }
-            Op::SetLink { at, change: LinkChange::Master(_) } => {
+            Item::Setting(Setting { at, change: LinkChange::Master(_) }) => {
                 all.insert(at.to_string(), "changes its bridge: its traffic stops for a moment");
             }
             _ => {}
         }
     }
     for op in plan.ops() {
-        let ends = match op {
-            Op::AddVeth { a, b } => vec![a.at.to_string(), b.at.to_string()],
-            Op::AddLink { at, .. } => vec![at.to_string()],
-            _ => continue,
-        };
+        let ends: Vec<String> = op.makes_links().map(ToString::to_string).collect();
         // The other end of a pair goes with it.
         if ends.iter().any(|end| deleted.contains(end)) {
             for end in ends {
@@ -140,7 +139,10 @@ mod tests {
     use super::*;
     use crate::{
         model::{Endpoint, Place},
-        plan::{Spot, Stage, VethEnd},
+        plan::{
+            Stage,
+            item::{Namespace, Spot, Veth, VethEnd},
+        },
     };
 
     fn plan(ops: Vec<Op>) -> Plan {
@@ -164,13 +166,13 @@ mod tests {
     #[test]
     fn both_ends_of_a_pair_are_interrupted_and_what_is_new_is_not() {
         let ops = vec![
-            Op::DeleteLink(spot("a:eth0")),
-            Op::DeleteLink(spot("a:old")),
-            Op::AddVeth { a: end("a:eth0"), b: end("b:eth0") },
-            Op::AddVeth { a: end("a:new"), b: end("b:new") },
-            Op::SetLink { at: at("a:new"), change: LinkChange::Up(true) },
-            Op::SetLink { at: at("c:eth0"), change: LinkChange::Up(false) },
-            Op::DeleteNode("gone".parse().unwrap()),
+            Op::delete(spot("a:eth0")),
+            Op::delete(spot("a:old")),
+            Op::add(Veth { a: end("a:eth0"), b: end("b:eth0") }),
+            Op::add(Veth { a: end("a:new"), b: end("b:new") }),
+            Op::set(Setting { at: at("a:new"), change: LinkChange::Up(true) }),
+            Op::set(Setting { at: at("c:eth0"), change: LinkChange::Up(false) }),
+            Op::delete(Namespace("gone".parse().unwrap())),
         ];
         let told: Vec<String> = interruptions(&plan(ops))
             .into_iter()
@@ -190,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_field_tells_what_changing_it_interrupts() {
-        let ops = vec![Op::DeleteLink(spot("a:vx0")), Op::AddVeth { a: end("a:vx0"), b: end("b:x") }];
+        let ops = vec![Op::delete(spot("a:vx0")), Op::add(Veth { a: end("a:vx0"), b: end("b:x") })];
         let lines = [
             "nodes.a.interfaces.vx0.vxlan.port: 1 -> 2",
             "+ nodes.a.interfaces.vx0.10",

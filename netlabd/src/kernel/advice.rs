@@ -2,52 +2,59 @@
 
 use crate::{
     model::Kind,
-    plan::{LinkChange, Op},
+    plan::{
+        Op,
+        item::{Address, Item, Link, LinkChange, Setting},
+    },
     platform::Feature,
 };
 
 /// What a refused operation is up against, and the way out; `None` where the kernel's own words must do.
 pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
-    let text = match (op, errno) {
+    let text = match (&op.item, errno) {
         (_, libc::ENOSPC | libc::ENOMEM | libc::ENOBUFS) => {
             "the kernel is short of memory, or a limit is reached (netlabctl doctor shows them): free some, or raise it"
         }
         (_, libc::EPERM) => "netlabd may not do that here: see its capabilities (netlabctl doctor)",
-        (Op::AddLink { kind, .. }, libc::EOPNOTSUPP) => {
+        (Item::Link(Link { kind, .. }), libc::EOPNOTSUPP) => {
             let config = feature(kind)?.config();
             return Some(format!(
                 "this kernel lacks {config}: load its module, or boot a kernel that has it"
             ));
         }
-        (Op::AddLink { kind: Kind::Macvlan { parent, .. }, .. }, libc::EBUSY) => {
+        (Item::Link(Link { kind: Kind::Macvlan { parent, .. }, .. }), libc::EBUSY) => {
             return Some(format!(
                 "{parent} is a port of a bridge or bond, or has a passthru macvlan, which take all that arrives there: \
                  name the bridge, or another parent"
             ));
         }
-        (Op::AddLink { kind: Kind::Macvlan { parent, .. }, .. }, libc::EINVAL) => {
+        (Item::Link(Link { kind: Kind::Macvlan { parent, .. }, .. }), libc::EINVAL) => {
             return Some(format!(
                 "{parent} has a smaller MTU, or a passthru macvlan beside which there can be no other"
             ));
         }
-        (Op::AddLink { kind: Kind::Vxlan(vxlan), .. }, libc::EEXIST) => {
+        (Item::Link(Link { kind: Kind::Vxlan(vxlan), .. }), libc::EEXIST) => {
             return Some(format!(
                 "somebody has made another VXLAN with VNI {} and port {} there: delete it",
                 vxlan.vni, vxlan.port
             ));
         }
-        (Op::AddLink { .. } | Op::AddVeth { .. } | Op::Rename { .. }, libc::EEXIST) => {
+        (Item::Link(_) | Item::Veth(_) | Item::Name(_), libc::EEXIST) => {
             "somebody has made an interface of that name there: delete or rename it"
         }
-        (Op::SetLink { change, .. }, errno) => return set_link(change, errno).map(ToOwned::to_owned),
-        (Op::AddAddress { address, .. }, libc::EACCES | libc::EOPNOTSUPP) if address.addr().is_ipv6() => {
+        (Item::Setting(Setting { change, .. }), errno) => {
+            return set_link(change, errno).map(ToOwned::to_owned);
+        }
+        (Item::Address(Address { address, .. }), libc::EACCES | libc::EOPNOTSUPP)
+            if address.addr().is_ipv6() =>
+        {
             "IPv6 is off there: a sysctl net.ipv6.conf.*.disable_ipv6 is 1, or the kernel has none"
         }
-        (Op::AddRoute { .. }, libc::ENETDOWN) => "the interface that it leads through is down",
-        (Op::AddRoute { .. }, libc::ENETUNREACH | libc::EHOSTUNREACH) => {
+        (Item::Route(_), libc::ENETDOWN) => "the interface that it leads through is down",
+        (Item::Route(_), libc::ENETUNREACH | libc::EHOSTUNREACH) => {
             "the gateway is on no network of that interface: an address is missing, or its route to the network is"
         }
-        (Op::AddRoute { .. }, libc::EINVAL) => {
+        (Item::Route(_), libc::EINVAL) => {
             "the gateway is an address of the node itself, or not on that interface"
         }
         _ => return None,
@@ -101,12 +108,12 @@ mod tests {
         let at = || Endpoint { place: Place::Host, interface: "m".parse().unwrap() };
         let parent = "eth9".parse().unwrap();
         let kind = Kind::Macvlan { parent, mode: MacvlanMode::Bridge };
-        let add = Op::AddLink { at: at(), kind, mac: None, mtu: None };
+        let add = Op::add(Link { at: at(), kind, mac: None, mtu: None });
         assert!(way_out(&add, libc::EBUSY).unwrap().contains("eth9 is a port of a bridge"));
         assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));
         assert!(way_out(&add, libc::ENOMEM).unwrap().contains("limit"));
         assert_eq!(way_out(&add, libc::EIO), None);
-        let up = Op::SetLink { at: at(), change: LinkChange::Up(true) };
+        let up = Op::set(Setting { at: at(), change: LinkChange::Up(true) });
         assert!(way_out(&up, libc::ENETDOWN).unwrap().contains("carries it is down"));
         assert_eq!(way_out(&up, libc::EIO), None);
     }

@@ -132,7 +132,7 @@ impl Linux {
     /// Ends the processes in nodes that a plan takes out of a lab which stays.
     fn end_in_removed(&self, scope: Scope<'_>, plan: &Plan) -> Result<(), Failure> {
         for op in plan.ops() {
-            if let Op::DeleteNode(node) = op
+            if let Some(node) = op.deletes_node()
                 && let Some(space) = self.spaces.of(scope.lab)?.nodes().get(node)
             {
                 self.commands.end_in(scope.lab, node, space.fd())?;

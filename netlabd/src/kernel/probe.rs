@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     model::{Endpoint, IfName, Kind, MacvlanMode, Place, VlanId, Vxlan},
-    plan::{Op, VethEnd},
+    plan::{
+        Op,
+        item::{Address, Link, Veth, VethEnd},
+    },
     platform::{Failure, Feature, os_text},
     sandbox::{IdRange, UserNamespace},
 };
@@ -48,9 +51,9 @@ fn failed(error: &io::Error) -> Failure {
 fn try_here(feature: Feature) -> Result<(), Failure> {
     let name = |text: &str| text.parse::<IfName>().map_err(refused);
     let at = |text: &str| Ok::<_, Failure>(Endpoint { place: Place::Host, interface: name(text)? });
-    let link = |at: Endpoint, kind| Op::AddLink { at, kind, mac: None, mtu: None };
+    let link = |at: Endpoint, kind| Op::add(Link { at, kind, mac: None, mtu: None });
     let end = |at| VethEnd { at, mac: None, mtu: None };
-    let veth = Op::AddVeth { a: end(at("a")?), b: end(at("b")?) };
+    let veth = Op::add(Veth { a: end(at("a")?), b: end(at("b")?) });
     let bridge = |vlan_filtering| Kind::Bridge { vlan_filtering, stp: false };
     let ops = match feature {
         Feature::UserNamespaces => Vec::new(),
@@ -78,7 +81,7 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         }
         Feature::Ipv6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
-            vec![Op::AddAddress { at: at("lo")?, address }]
+            vec![Op::add(Address { at: at("lo")?, address })]
         }
     };
     run(&ops)

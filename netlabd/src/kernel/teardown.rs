@@ -21,7 +21,10 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use super::rtnl::{self, Indexes, RouteSocket};
 use crate::{
     model::{Endpoint, Place},
-    plan::{Op, VethEnd},
+    plan::{
+        Op,
+        item::{Veth, VethEnd},
+    },
     sys::netns,
 };
 
@@ -63,7 +66,7 @@ fn follow_on(turn: &mpsc::Receiver<()>) -> io::Result<()> {
     let there = Place::Node("last".parse().map_err(io::Error::other)?);
     let there = VethEnd { at: end(there)?, mac: None, mtu: None };
     let space = |place: &Place| (*place != Place::Host).then(|| last.as_fd());
-    let pair = Op::AddVeth { a: here, b: there };
+    let pair = Op::add(Veth { a: here, b: there });
     let requests = rtnl::messages(&pair, &Indexes::new(), &space, "")
         .map_err(|unknown| io::Error::new(io::ErrorKind::NotFound, unknown.0))?;
     for answer in RouteSocket::open()?.batch(requests)? {

@@ -13,7 +13,10 @@ use super::{
 use crate::{
     failpoint,
     model::{Endpoint, Kind, LabName, Place, SysctlKey},
-    plan::{LinkChange, Op, Plan, Spot},
+    plan::{
+        Op, Plan, Verb,
+        item::{Address, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl},
+    },
     platform::{Failure, Scope},
     sys::netns,
     threads,
@@ -51,14 +54,13 @@ pub(super) fn execute(
 
 /// Makes all new namespaces of a stage at once, and puts lost pins back.
 fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
-    let new: Vec<_> =
-        ops.iter().filter_map(|op| if let Op::AddNode(node) = op { Some(node) } else { None }).collect();
+    let new: Vec<_> = ops.iter().filter_map(Op::makes_node).collect();
     let mut failures = Vec::new();
     if !new.is_empty() {
         failures.extend(spaces.add(scope.lab, scope.first_id, &new).err().unwrap_or_default());
     }
     for op in ops {
-        if let Op::PinNode(node) = op {
+        if let (Verb::Set, Item::Namespace(Namespace(node))) = (op.verb, &op.item) {
             failures.extend(spaces.pin(scope.lab, node).err());
         }
     }
@@ -68,8 +70,7 @@ fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
 /// Takes namespaces away: lets all go, waits until the kernel has taken them apart, and deletes the
 /// interfaces of those that somebody else holds, such as a process inside.
 fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
-    let gone: Vec<_> =
-        ops.iter().filter_map(|op| if let Op::DeleteNode(node) = op { Some(node) } else { None }).collect();
+    let gone: Vec<_> = ops.iter().filter_map(Op::deletes_node).collect();
     if gone.is_empty() {
         return Vec::new();
     }
@@ -87,17 +88,15 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
 /// Where an operation's messages are sent from: links that leave their namespace are made from where one
 /// end is, from the host if it has one.
 fn runs_at(op: &Op) -> Place {
-    match op {
-        Op::AddVeth { b, .. } if b.at.place == Place::Host => b.at.place.clone(),
-        Op::AddVeth { a, .. } => a.at.place.clone(),
-        Op::AddLink { kind: Kind::Macvlan { .. }, .. } => Place::Host,
+    match &op.item {
+        Item::Veth(pair) if pair.b.at.place == Place::Host => Place::Host,
+        Item::Link(Link { kind: Kind::Macvlan { .. }, .. }) => Place::Host,
         _ => op.place(),
     }
 }
 
 fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
-    let ops: Vec<&Op> =
-        ops.iter().filter(|op| !matches!(op, Op::AddNode(_) | Op::PinNode(_) | Op::DeleteNode(_))).collect();
+    let ops: Vec<&Op> = ops.iter().filter(|op| !matches!(op.item, Item::Namespace(_))).collect();
     let detours = match detours(&ops) {
         Ok(detours) => detours,
         Err(error) => return vec![Failure::os("host", "listing its interfaces", &error)],
@@ -107,7 +106,7 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
         let steps = detours.get(&number).map_or_else(|| vec![op], |detour| detour.iter().collect());
         for step in steps {
             let place = runs_at(step);
-            let between = matches!(step, Op::AddVeth { .. }) && place != Place::Host;
+            let between = matches!(step.item, Item::Veth(_)) && place != Place::Host;
             if between { &mut veths } else { &mut groups }.entry(place).or_default().push(step);
         }
     }
@@ -166,14 +165,14 @@ fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) 
 /// from the host, where their parent is, and before Linux 6.15 the kernel takes the host's interface for
 /// the one to be made: they get their name in their node.
 fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
-    let is_macvlan = |op: &&Op| matches!(op, Op::AddLink { kind: Kind::Macvlan { .. }, .. });
+    let is_macvlan = |op: &&Op| matches!(op.item, Item::Link(Link { kind: Kind::Macvlan { .. }, .. }));
     if !ops.iter().any(is_macvlan) {
         return Ok(BTreeMap::new());
     }
     let links = rtnl::links(&mut RouteSocket::open()?, None)?;
     let links = links.map_err(|refusal| std::io::Error::from_raw_os_error(refusal.errno))?;
     let detour = |(number, op): (usize, &&Op)| {
-        let Op::AddLink { at, kind: kind @ Kind::Macvlan { .. }, mac, mtu } = *op else { return None };
+        let Item::Link(link @ Link { at, kind: Kind::Macvlan { .. }, .. }) = &op.item else { return None };
         let taken = |name: &str| links.iter().any(|link| link.name == name);
         if at.place == Place::Host || !taken(at.interface.as_str()) {
             return None;
@@ -182,8 +181,8 @@ fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
         let name = names.find(|name| !taken(name))?;
         let made = Endpoint { place: at.place.clone(), interface: name.parse().ok()? };
         let from = Spot { place: at.place.clone(), name };
-        let add = Op::AddLink { at: made, kind: kind.clone(), mac: *mac, mtu: *mtu };
-        Some((number, [add, Op::Rename { from, to: at.interface.clone() }]))
+        let add = Op::add(Link { at: made, ..link.clone() });
+        Some((number, [add, Op::set(Name { from, to: at.interface.clone() })]))
     };
     Ok(ops.iter().enumerate().filter_map(detour).collect())
 }
@@ -207,7 +206,7 @@ fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sy
         failures: Vec::new(),
     };
     for op in ops {
-        if !matches!(op, Op::SetSysctl { .. }) {
+        if !matches!(op.item, Item::Sysctl(_)) {
             runner.write_again();
         }
         runner.step(op);
@@ -235,12 +234,12 @@ struct Runner<'a> {
 
 impl<'a> Runner<'a> {
     fn step(&mut self, op: &'a Op) {
-        match op {
-            Op::SetSysctl { key, value, .. } => {
+        match &op.item {
+            Item::Sysctl(Sysctl { key, value, .. }) => {
                 self.flush();
                 self.write(key, value);
             }
-            Op::SetNat { rules, .. } => {
+            Item::Nat(Nat { rules, .. }) => {
                 self.flush();
                 let scope =
                     if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
@@ -249,22 +248,20 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
                 }
             }
-            Op::SetGuard(guard) => {
+            Item::Guard(Guard(guard)) => {
                 self.flush();
                 if let Err(error) = nft::replace_guard(self.lab, guard.as_ref()) {
                     let errno = error.errno();
                     self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
                 }
             }
-            Op::MakeLinkLocal { at, .. } => {
+            Item::LinkLocal(LinkLocal { at, .. }) => {
                 self.flush();
                 if let Err(error) = self.sysctls.make_link_local(&at.interface) {
                     self.failures.push(Failure::os(op.object(), op, &error));
                 }
             }
-            Op::DeleteAddress { at, address } | Op::RenewAddress { at, address }
-                if address.addr().is_ipv4() =>
-            {
+            Item::Address(Address { at, address }) if op.verb != Verb::Add && address.addr().is_ipv4() => {
                 self.flush();
                 let followers = Followers::keep(&at.interface);
                 self.queue(op);
@@ -303,7 +300,7 @@ impl<'a> Runner<'a> {
             match rtnl::messages(op, self.indexes.as_ref().unwrap_or(&none), &space, &self.alias) {
                 Ok(requests) => {
                     self.pending.extend(requests.into_iter().map(|request| (op, request)));
-                    if let (Op::Rename { from, to }, Some(indexes)) = (op, &mut self.indexes)
+                    if let (Item::Name(Name { from, to }), Some(indexes)) = (&op.item, &mut self.indexes)
                         && let Some(index) = indexes.remove(&from.name)
                     {
                         indexes.insert(to.as_str().to_owned(), index);
@@ -344,7 +341,7 @@ impl<'a> Runner<'a> {
             Ok(answers) => {
                 for (op, answer) in ops.into_iter().zip(answers) {
                     match answer {
-                        Err(refusal) if !is_gone_already(op, &refusal) => {
+                        Err(refusal) if !op.is_done_already(refusal.errno) => {
                             let mut failure = refused(&op.object(), &op.to_string(), &refusal);
                             if let Some(way_out) = advice::way_out(op, refusal.errno) {
                                 failure.message = format!("{}; {way_out}", failure.message);
@@ -368,36 +365,22 @@ fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &Refusal) -> Fai
     Failure { errno: Some(refusal.errno), ..Failure::new(object, format!("{what}: {refusal}")) }
 }
 
-/// Whether the kernel refused to take away what somebody has already taken away.
-fn is_gone_already(op: &Op, refusal: &Refusal) -> bool {
-    match op {
-        Op::DeleteLink(_) => refusal.errno == libc::ENODEV,
-        Op::DeleteAddress { .. } | Op::RenewAddress { .. } => {
-            matches!(refusal.errno, libc::EADDRNOTAVAIL | libc::ENODEV)
-        }
-        // A port that has no carrier forwards once it has one.
-        Op::SetLink { change: LinkChange::Forward, .. } => refusal.errno == libc::ENETDOWN,
-        Op::DeleteRoute { .. } => matches!(refusal.errno, libc::ESRCH | libc::ENODEV),
-        Op::DeleteVlan { .. } => matches!(refusal.errno, libc::ENOENT | libc::ENODEV),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::item::Veth;
 
     #[test]
     fn links_between_places_are_made_from_one_of_them() {
         let node: crate::model::NodeName = "ns1".parse().unwrap();
         let at = crate::model::Endpoint { place: Place::Node(node), interface: "eth0".parse().unwrap() };
-        let end = crate::plan::VethEnd { at: at.clone(), mac: None, mtu: None };
+        let end = crate::plan::item::VethEnd { at: at.clone(), mac: None, mtu: None };
         let mut host = end.clone();
         host.at.place = Place::Host;
-        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: end.clone() }), at.place);
-        assert_eq!(runs_at(&Op::AddVeth { a: end.clone(), b: host.clone() }), Place::Host);
-        assert_eq!(runs_at(&Op::AddVeth { a: host, b: end }), Place::Host);
-        let dummy = Op::AddLink { at: at.clone(), kind: Kind::Dummy, mac: None, mtu: None };
+        assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: end.clone() })), at.place);
+        assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: host.clone() })), Place::Host);
+        assert_eq!(runs_at(&Op::add(Veth { a: host, b: end })), Place::Host);
+        let dummy = Op::add(Link { at: at.clone(), kind: Kind::Dummy, mac: None, mtu: None });
         assert_eq!(runs_at(&dummy), at.place);
     }
 }

@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Op, PlaceTarget, Plan, Target, sysctls::is_forwarding};
+use super::{
+    PlaceTarget, Plan, Target,
+    item::{Item, Sysctl},
+    sysctls::is_forwarding,
+};
 use crate::model::{
     IfName, NodeName, PerInterface, Place, SysctlKey,
     observed::{Observed, PlaceState},
@@ -27,7 +31,7 @@ pub fn claim(
     let made = Made::by(plan);
     let mut set: BTreeMap<&Place, BTreeSet<&SysctlKey>> = BTreeMap::new();
     for op in plan.ops() {
-        if let Op::SetSysctl { place, key, .. } = op {
+        if let Item::Sysctl(Sysctl { place, key, .. }) = &op.item {
             set.entry(place).or_default().insert(key);
         }
     }
@@ -83,19 +87,9 @@ impl Made {
     fn by(plan: &Plan) -> Self {
         let mut made = Self { nodes: BTreeSet::new(), interfaces: BTreeSet::new() };
         for op in plan.ops() {
-            match op {
-                Op::AddNode(node) => {
-                    made.nodes.insert(node.clone());
-                }
-                Op::AddLink { at, .. } => {
-                    made.interfaces.insert((at.place.clone(), at.interface.clone()));
-                }
-                Op::AddVeth { a, b } => {
-                    let ends = [&a.at, &b.at].map(|at| (at.place.clone(), at.interface.clone()));
-                    made.interfaces.extend(ends);
-                }
-                _ => {}
-            }
+            made.nodes.extend(op.makes_node().cloned());
+            let interfaces = op.makes_links().map(|at| (at.place.clone(), at.interface.clone()));
+            made.interfaces.extend(interfaces);
         }
         made
     }

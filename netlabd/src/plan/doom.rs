@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LinkTarget, Op, Spot, Target};
+use super::{LinkTarget, Op, Target, item::Spot};
 use crate::model::{
     Endpoint, Kind, Place,
     observed::{LinkKind, LinkState, Observed},
@@ -68,7 +68,7 @@ impl Doom {
                 done.insert(spot.clone());
             }
         }
-        done.into_iter().map(Op::DeleteLink).collect()
+        done.into_iter().map(Op::delete).collect()
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Op, Plan, Target, diff};
+use super::{
+    Plan, Target, diff,
+    item::{Item, Link, Veth},
+};
 use crate::model::{Endpoint, Lab, Mac, Place, observed::Observed};
 
 /// The plan for a lab, spelt out as `target`, where nothing of it is there. MAC addresses only where its author chose them: the others
@@ -13,9 +16,9 @@ pub fn from_nothing(lab: &Lab, target: &Target) -> Plan {
     let mut plan = diff(target, &nothing);
     let chosen = |at: &Endpoint| -> Option<Mac> { lab.interfaces(&at.place)?.get(&at.interface)?.mac };
     for op in plan.stages.iter_mut().flat_map(|stage| &mut stage.ops) {
-        match op {
-            Op::AddVeth { a, b } => [a, b].into_iter().for_each(|end| end.mac = chosen(&end.at)),
-            Op::AddLink { at, mac, .. } => *mac = chosen(at),
+        match &mut op.item {
+            Item::Veth(Veth { a, b }) => [a, b].into_iter().for_each(|end| end.mac = chosen(&end.at)),
+            Item::Link(Link { at, mac, .. }) => *mac = chosen(at),
             _ => {}
         }
     }

@@ -1,7 +1,13 @@
 //! The lines that build a lab by hand, as one would type and note them.
 
-use super::{LinkChange, Op, Target, command::Hand, hand::from_nothing, rules, sysctls::is_forwarding};
-use crate::model::{Endpoint, Kind, Lab, NatRule, Place};
+use super::{
+    Op, Target,
+    command::Hand,
+    hand::from_nothing,
+    item::{Item, Link, Sysctl, Veth},
+    sysctls::is_forwarding,
+};
+use crate::model::{Endpoint, Kind, Lab, Place};
 
 /// MTU that the kernel gives an Ethernet interface by itself.
 const USUAL_MTU: u32 = 1500;
@@ -26,13 +32,13 @@ pub fn by_hand(lab: &Lab) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     let plan = from_nothing(lab, &Target::new(lab, lab.name.as_str()));
     for op in plan.ops().filter_map(|op| plain(lab, op)) {
-        let (comment, line) = (comment(&op), line(hand, &op));
+        let (comment, line) = (op.item.get().comment(), line(hand, &op));
         match groups.last_mut().filter(|group| group.comment == comment) {
             Some(group) => group.commands.push(line),
             None => groups.push(Group { comment, commands: vec![line] }),
         }
     }
-    if plan.ops().any(|op| matches!(op, Op::SetGuard(_))) {
+    if plan.ops().any(|op| matches!(op.item, Item::Guard(_))) {
         groups.push(Group { comment: APART.to_owned(), commands: Vec::new() });
     }
     groups
@@ -44,24 +50,24 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
         lab.interfaces(&at.place).and_then(|all| all.get(&at.interface)).is_some_and(|it| it.mtu.is_some())
     };
     let mut op = op.clone();
-    match &mut op {
-        Op::AddVeth { a, b } => {
+    match &mut op.item {
+        Item::Veth(Veth { a, b }) => {
             for end in [a, b] {
                 end.mtu = end.mtu.filter(|mtu| said(&end.at) || *mtu != USUAL_MTU);
             }
         }
-        Op::AddLink { at, kind, mtu, .. } => {
+        Item::Link(Link { at, kind, mtu, .. }) => {
             // The others take over that of what they stand on.
             let own = matches!(kind, Kind::Bridge { .. } | Kind::Dummy);
             *mtu = mtu.filter(|mtu| said(at) || own && *mtu != USUAL_MTU);
         }
         // A new namespace forwards nothing.
-        Op::SetSysctl { place: Place::Node(_), key, value } if value == "0" && is_forwarding(key) => {
+        Item::Sysctl(Sysctl { place: Place::Node(_), key, value }) if value == "0" && is_forwarding(key) => {
             return None;
         }
-        Op::SetGuard(_) => return None,
+        Item::Guard(_) => return None,
         // What the file does not say keeps the host apart.
-        Op::SetSysctl { place: Place::Host, key, .. }
+        Item::Sysctl(Sysctl { place: Place::Host, key, .. })
             if !is_forwarding(key) && !lab.host.sysctls.contains_key(key) =>
         {
             return None;
@@ -71,52 +77,8 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
     Some(op)
 }
 
-fn comment(op: &Op) -> String {
-    let what = match op {
-        Op::AddNode(_) => return "A network namespace for each node".into(),
-        Op::AddVeth { .. } => return "Links: a pair of veth interfaces each, with both ends in place".into(),
-        Op::AddLink { kind, .. } => match kind {
-            Kind::Bridge { .. } => "a bridge",
-            Kind::Vlan { .. } => "802.1Q VLANs on top of other interfaces",
-            Kind::Vxlan(_) => "a VXLAN tunnel end point",
-            Kind::Macvlan { .. } => "a macvlan on an interface of the host",
-            _ => "a dummy interface",
-        },
-        Op::SetLink { change, .. } => match change {
-            LinkChange::Up(_) => "interfaces up",
-            LinkChange::Mtu(_) => "MTU",
-            LinkChange::Master(_) => "ports of the bridge",
-            _ => "settings of interfaces",
-        },
-        Op::AddVlan { .. } | Op::DeleteVlan { .. } => {
-            "VLANs of the bridge's ports; VLAN 1 is there by default"
-        }
-        Op::AddAddress { .. } => "addresses",
-        Op::AddRoute { .. } => "routes",
-        Op::SetSysctl { key, .. } if is_forwarding(key) => "forward packets between interfaces",
-        Op::SetSysctl { .. } => "kernel settings",
-        Op::SetNat { .. } => "translate addresses (NAT)",
-        _ => "other changes",
-    };
-    format!("{}: {what}", op.place())
-}
-
 fn line(hand: Hand<'_>, op: &Op) -> String {
-    let Op::SetNat { place, rules } = op else { return hand.line(op) };
-    let chain = |(hook, priority): (&str, &str)| {
-        let here = |rule: &&NatRule| match rule {
-            NatRule::PortForward(_) => hook == "prerouting",
-            NatRule::Masquerade(_) => hook == "postrouting",
-            // What nobody types, and what matters only beside a bridge.
-            NatRule::LeaveBridged => false,
-        };
-        let rules: Vec<_> = rules.iter().filter(here).map(|rule| rules::rule(rule, false)).collect();
-        let rules = (!rules.is_empty()).then(|| rules.join("\n    "))?;
-        Some(format!("  chain {hook} {{\n    type nat hook {hook} priority {priority};\n    {rules}\n  }}\n"))
-    };
-    let chains: Vec<_> =
-        [("prerouting", "dstnat"), ("postrouting", "srcnat")].into_iter().filter_map(chain).collect();
-    format!("{}nft -f - <<'EOF'\ntable inet netlab {{\n{}}}\nEOF", hand.exec(place), chains.concat())
+    if let Item::Nat(nat) = &op.item { nat.noted(hand) } else { hand.line(op) }
 }
 
 #[cfg(test)]

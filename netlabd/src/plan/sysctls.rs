@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{LinkTarget, Op, PlaceTarget};
-use crate::model::{IfName, Kind, PerInterface, Place, SysctlKey, observed::PlaceState, spread_by};
+use super::{LinkTarget, PlaceTarget};
+use crate::model::{IfName, Kind, PerInterface, SysctlKey, observed::PlaceState, spread_by};
 
 /// Values by key.
 type Values = BTreeMap<SysctlKey, String>;
@@ -19,18 +19,6 @@ pub(super) struct Writes {
     pub(super) early: Vec<(SysctlKey, String)>,
     /// What belongs to interfaces, once they are there and before they are up.
     pub(super) late: Vec<(SysctlKey, String)>,
-}
-
-impl Writes {
-    /// The operations of one of the two lists.
-    pub(super) fn ops(place: &Place, writes: &[(SysctlKey, String)]) -> Vec<Op> {
-        let op = |(key, value): &(SysctlKey, String)| Op::SetSysctl {
-            place: place.clone(),
-            key: key.clone(),
-            value: value.clone(),
-        };
-        writes.iter().map(op).collect()
-    }
 }
 
 /// Compares one place. `stays` tells whether an interface that is there will be.

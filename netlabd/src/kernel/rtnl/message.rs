@@ -6,25 +6,23 @@ use std::{
     os::fd::{AsRawFd, BorrowedFd},
 };
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
+use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
-    AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope},
+    RouteNetlinkMessage,
     link::{
-        BridgePortState, BridgeStpState, BridgeVlanInfoFlags, InfoBridge, InfoBridgePort, InfoData, InfoKind,
-        InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode,
+        BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData,
+        InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode,
     },
-    route::{RouteMessage, RouteProtocol, RouteScope, RouteType},
 };
-use rtnetlink::{
-    LinkBridge, LinkBridgeVlan, LinkDummy, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan,
-    RouteMessageBuilder,
-};
+use rtnetlink::{LinkBridge, LinkDummy, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan};
 
-use super::{ADDRESS_PROTOCOL, LINK_GROUP, ROUTE_PROTOCOL, socket::Request};
+use super::{LINK_GROUP, address, route, socket::Request, vlan};
 use crate::{
-    model::{Endpoint, IfName, Kind, Mac, MacvlanMode, Place, Route, Vxlan, observed::VlanFlags},
-    plan::{LinkChange, Op, VethEnd},
+    model::{Endpoint, IfName, Kind, Mac, MacvlanMode, Place, Vxlan},
+    plan::{
+        Op,
+        item::{Item, Link, LinkChange, Name, Setting, Veth, VethEnd},
+    },
 };
 
 /// Interface indexes of the namespace whose socket the messages go to.
@@ -46,28 +44,29 @@ pub(in crate::kernel) fn messages<'a>(
 ) -> Result<Vec<Request>, Unknown> {
     let index = |name: &str| indexes.get(name).copied().ok_or_else(|| Unknown(name.to_owned()));
     let make = NLM_F_CREATE | NLM_F_EXCL;
-    Ok(match op {
-        Op::AddVeth { a, b } => {
+    Ok(match &op.item {
+        Item::Veth(Veth { a, b }) => {
             let mut requests = vec![(RouteNetlinkMessage::NewLink(veth(a, b, namespace)), make)];
             let ends = [a, b].into_iter().filter(|end| end.at.place == Place::Host);
             requests.extend(ends.map(|end| mark(&end.at, alias)));
             requests
         }
-        Op::AddLink { at, kind, mac, mtu } => {
-            let mut link = new_link(at, kind, *mac, *mtu, &index)?;
-            if let (Kind::Macvlan { .. }, Some(fd)) = (kind, namespace(&at.place)) {
+        Item::Link(wanted) => {
+            let mut link = new_link(wanted, &index)?;
+            let at = &wanted.at;
+            if let (Kind::Macvlan { .. }, Some(fd)) = (&wanted.kind, namespace(&at.place)) {
                 link.attributes.push(LinkAttribute::NetNsFd(fd.as_raw_fd()));
             }
             let mut requests = vec![(RouteNetlinkMessage::NewLink(link), make)];
             requests.extend((at.place == Place::Host).then(|| mark(at, alias)));
             requests
         }
-        Op::DeleteLink(spot) => vec![(RouteNetlinkMessage::DelLink(named(&spot.name)), 0)],
-        Op::Rename { from, to } => {
+        Item::Spot(spot) => vec![(RouteNetlinkMessage::DelLink(named(&spot.name)), 0)],
+        Item::Name(Name { from, to }) => {
             let link = LinkUnspec::new_with_index(index(&from.name)?);
             vec![(RouteNetlinkMessage::SetLink(link.name(to.as_str()).build()), 0)]
         }
-        Op::SetLink { at, change } => {
+        Item::Setting(Setting { at, change }) => {
             let link = set_link(&at.interface, change, &index)?;
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
             let of_kind =
@@ -76,45 +75,13 @@ pub(in crate::kernel) fn messages<'a>(
             let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
             std::iter::once((message(link), 0)).chain(alias).collect()
         }
-        Op::AddVlan { at, vlan, flags, on_bridge } => {
-            let link = bridge_vlan(index(at.interface.as_str())?, vlan.get(), *flags, *on_bridge);
-            vec![(RouteNetlinkMessage::SetLink(link), 0)]
+        Item::Vlan(item) => vec![vlan::encode(op.verb, item, index(item.at.interface.as_str())?)],
+        Item::Address(item) => address::encode(op.verb, item.address, index(item.at.interface.as_str())?),
+        Item::Route(item) => vec![route::encode(op.verb, &item.route, index(item.route.dev.as_str())?)],
+        // By other means.
+        Item::Namespace(_) | Item::Sysctl(_) | Item::Nat(_) | Item::Guard(_) | Item::LinkLocal(_) => {
+            Vec::new()
         }
-        Op::DeleteVlan { at, vlan, on_bridge } => {
-            let link =
-                bridge_vlan(index(at.interface.as_str())?, vlan.get(), VlanFlags::default(), *on_bridge);
-            vec![(RouteNetlinkMessage::DelLink(link), 0)]
-        }
-        Op::AddAddress { at, address } => {
-            let message = address_message(index(at.interface.as_str())?, *address);
-            vec![(RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE)]
-        }
-        Op::RenewAddress { at, address } => {
-            let message = address_message(index(at.interface.as_str())?, *address);
-            vec![
-                (RouteNetlinkMessage::DelAddress(message.clone()), 0),
-                (RouteNetlinkMessage::NewAddress(message), NLM_F_CREATE | NLM_F_REPLACE),
-            ]
-        }
-        Op::DeleteAddress { at, address } => {
-            let message = address_message(index(at.interface.as_str())?, *address);
-            vec![(RouteNetlinkMessage::DelAddress(message), 0)]
-        }
-        Op::AddRoute { route, .. } => {
-            let message = route_message(index(route.dev.as_str())?, route);
-            vec![(RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE)]
-        }
-        Op::DeleteRoute { route, .. } => {
-            let message = route_message(index(route.dev.as_str())?, route);
-            vec![(RouteNetlinkMessage::DelRoute(message), 0)]
-        }
-        Op::AddNode(_)
-        | Op::DeleteNode(_)
-        | Op::PinNode(_)
-        | Op::SetSysctl { .. }
-        | Op::SetNat { .. }
-        | Op::SetGuard(_)
-        | Op::MakeLinkLocal { .. } => Vec::new(),
     })
 }
 
@@ -160,15 +127,10 @@ fn veth<'a>(a: &VethEnd, b: &VethEnd, namespace: &dyn Fn(&Place) -> Option<Borro
     place(dress(builder, a.mac, a.mtu), a)
 }
 
-fn new_link(
-    at: &Endpoint,
-    kind: &Kind,
-    mac: Option<Mac>,
-    mtu: Option<u32>,
-    index: &dyn Fn(&str) -> Result<u32, Unknown>,
-) -> Result<LinkMessage, Unknown> {
+fn new_link(wanted: &Link, index: &dyn Fn(&str) -> Result<u32, Unknown>) -> Result<LinkMessage, Unknown> {
+    let (at, mac, mtu) = (&wanted.at, wanted.mac, wanted.mtu);
     let name = at.interface.as_str();
-    Ok(match kind {
+    Ok(match &wanted.kind {
         Kind::Bridge { vlan_filtering, stp } => {
             let mut builder = LinkBridge::new(name);
             // A kernel without VLAN filtering refuses the attribute, even 0.
@@ -255,63 +217,4 @@ fn set_link(
         LinkChange::Stp(true) => bridge(InfoBridge::StpState(BridgeStpState::KernelStp)),
         LinkChange::Stp(false) => bridge(InfoBridge::StpState(BridgeStpState::Disabled)),
     })
-}
-
-fn bridge_vlan(index: u32, vlan: u16, flags: VlanFlags, on_bridge: bool) -> LinkMessage {
-    let mut bits = BridgeVlanInfoFlags::empty();
-    bits.set(BridgeVlanInfoFlags::Pvid, flags.pvid);
-    bits.set(BridgeVlanInfoFlags::Untagged, flags.untagged);
-    let builder = LinkBridgeVlan::new(index).vlan(vlan, bits);
-    if on_bridge { builder.bridge_self().build() } else { builder.build() }
-}
-
-fn address_message(index: u32, address: ipnet::IpNet) -> AddressMessage {
-    let mut message = AddressMessage::default();
-    message.header.index = index;
-    message.header.prefix_len = address.prefix_len();
-    message.header.scope =
-        if address.addr().is_loopback() { AddressScope::Host } else { AddressScope::Universe };
-    message.attributes = vec![
-        AddressAttribute::Local(address.addr()),
-        AddressAttribute::Address(address.addr()),
-        AddressAttribute::Protocol(AddressProtocol::Other(ADDRESS_PROTOCOL)),
-    ];
-    match address.addr() {
-        IpAddr::V4(_) => message.header.family = AddressFamily::Inet,
-        IpAddr::V6(_) => {
-            message.header.family = AddressFamily::Inet6;
-            // Without waiting for duplicate address detection (RFC 4862): the address works at once.
-            message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad));
-        }
-    }
-    message
-}
-
-fn route_message(index: u32, route: &Route) -> RouteMessage {
-    let scope = if route.via.is_some() || route.to.addr().is_ipv6() {
-        RouteScope::Universe
-    } else {
-        RouteScope::Link
-    };
-    let mut message = match route.to {
-        ipnet::IpNet::V4(to) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
-            .destination_prefix(to.network(), to.prefix_len())
-            .output_interface(index)
-            .build(),
-        ipnet::IpNet::V6(to) => RouteMessageBuilder::<std::net::Ipv6Addr>::new()
-            .destination_prefix(to.network(), to.prefix_len())
-            .output_interface(index)
-            .build(),
-    };
-    message.header.scope = scope;
-    message.header.kind = RouteType::Unicast;
-    message.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
-    if let Some(via) = route.via {
-        let attribute = netlink_packet_route::route::RouteAttribute::Gateway(via.into());
-        message.attributes.push(attribute);
-    }
-    if route.metric > 0 {
-        message.attributes.push(netlink_packet_route::route::RouteAttribute::Priority(route.metric));
-    }
-    message
 }

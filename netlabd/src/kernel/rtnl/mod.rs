@@ -1,22 +1,27 @@
 //! rtnetlink(7): links, addresses, routes. Blocking, from the calling thread's network namespace.
 
+mod address;
 mod empty;
 mod host_routes;
 mod inspect;
 mod message;
 mod nsid;
 mod observe;
+mod route;
 mod socket;
+mod vlan;
 
+pub(super) use address::{Seen, addresses};
 pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
 pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, Unknown, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
-pub(super) use observe::{
-    LinkDump, Seen, addresses, has_advertised_default, hurry, links, routes, uplinks, vlans,
-};
+pub(super) use observe::{LinkDump, hurry, links};
+pub(super) use route::{has_advertised_default, routes, uplinks};
 pub(super) use socket::{Refusal, Request, RouteSocket};
+
+pub(super) use vlan::vlans;
 
 pub(super) use crate::model::LINK_GROUP;
 

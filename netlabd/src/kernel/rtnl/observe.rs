@@ -1,29 +1,20 @@
 //! Dumps as plain data.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, io, net::IpAddr};
 
-use ipnet::IpNet;
 use netlink_packet_route::{
-    AddressFamily, RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage, AddressProtocol},
+    RouteNetlinkMessage,
     link::{
-        AfSpecBridge, AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, BridgeVlanInfoFlags,
-        In6AddrGenMode, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoVlan,
-        InfoVxlan, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
+        AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, In6AddrGenMode, InfoBridge,
+        InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoVlan, InfoVxlan, LinkAttribute,
+        LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
     },
-    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType},
 };
 
-use super::{ADDRESS_PROTOCOL, LINK_GROUP, ROUTE_PROTOCOL, RouteSocket};
+use super::{LINK_GROUP, RouteSocket};
 use crate::model::{
-    IfName, Mac, MacvlanMode, Route, VlanId,
-    observed::{
-        AddressState, LinkKind, LinkLocalMode, LinkState, ObservedVxlan, PortState, RouteState, VlanFlags,
-    },
+    Mac, MacvlanMode,
+    observed::{LinkKind, LinkLocalMode, LinkState, ObservedVxlan, PortState},
 };
 
 /// One interface of a link dump; indexes of others are not yet names.
@@ -247,198 +238,4 @@ fn observed_vxlan(options: &[InfoVxlan]) -> (ObservedVxlan, Option<u32>) {
         }
     }
     (vxlan, dev)
-}
-
-/// An address of a dump.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kernel) enum Seen {
-    /// One that somebody has added.
-    Other(AddressState),
-    /// A link-local one that the kernel made (`IFAPROT_KERNEL_LL`).
-    LinkLocal(Ipv6Addr),
-}
-
-/// All addresses of the socket's namespace by interface index, in the kernel's order; of those that the kernel made by
-/// itself only the link-local ones.
-pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, Seen)>> {
-    let found = socket.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
-    Ok(found.map(|messages| {
-        let address = |message| match message {
-            RouteNetlinkMessage::NewAddress(message) => address(&message),
-            _ => None,
-        };
-        messages.into_iter().filter_map(address).collect()
-    }))
-}
-
-fn address(message: &AddressMessage) -> Option<(u32, Seen)> {
-    let (mut local, mut address, mut protocol) = (None, None, None);
-    for attribute in &message.attributes {
-        match attribute {
-            AddressAttribute::Local(seen) => local = Some(*seen),
-            AddressAttribute::Address(seen) => address = Some(*seen),
-            AddressAttribute::Protocol(seen) => protocol = Some(*seen),
-            _ => {}
-        }
-    }
-    let ours = protocol == Some(AddressProtocol::Other(ADDRESS_PROTOCOL));
-    let address = IpNet::new(local.or(address)?, message.header.prefix_len).ok()?;
-    let by_kernel = match address {
-        IpNet::V4(v4) => v4.addr().is_loopback() && v4.prefix_len() == 8,
-        IpNet::V6(v6) if protocol == Some(AddressProtocol::LinkLocal) => {
-            return Some((message.header.index, Seen::LinkLocal(v6.addr())));
-        }
-        IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
-    };
-    let state = AddressState { address, ours, cut_off: false };
-    (ours || !by_kernel).then_some((message.header.index, Seen::Other(state)))
-}
-
-/// The main table.
-#[derive(Debug, Default)]
-pub(in crate::kernel) struct RouteTable {
-    /// Its routes, save those that the kernel makes by itself and those with several hops.
-    pub(in crate::kernel) routes: Vec<RouteState>,
-    /// The networks that are reached through an interface without a gateway, whoever made the route.
-    pub(in crate::kernel) direct: BTreeSet<(u32, IpNet)>,
-}
-
-/// The routes of the main table.
-pub(in crate::kernel) fn routes(
-    socket: &mut RouteSocket,
-    family: AddressFamily,
-    names: &BTreeMap<u32, String>,
-) -> Dump<RouteTable> {
-    let mut request = RouteMessage::default();
-    request.header.address_family = family;
-    request.header.table = RouteHeader::RT_TABLE_MAIN;
-    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
-    Ok(found.map(|messages| {
-        let mut table = RouteTable::default();
-        for message in messages {
-            if let RouteNetlinkMessage::NewRoute(message) = message {
-                table.direct.extend(direct(&message));
-                table.routes.extend(route(&message, names));
-            }
-        }
-        table
-    }))
-}
-
-fn direct(message: &RouteMessage) -> Option<(u32, IpNet)> {
-    let header = &message.header;
-    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
-        return None;
-    }
-    let (mut to, mut dev) = (None, None);
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => to = ip(address),
-            RouteAttribute::Oif(index) => dev = Some(*index),
-            RouteAttribute::Gateway(_) => return None,
-            _ => {}
-        }
-    }
-    Some((dev?, IpNet::new(to?, header.destination_prefix_length).ok()?))
-}
-
-fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<RouteState> {
-    let header = &message.header;
-    let by_kernel =
-        matches!(header.protocol, RouteProtocol::Kernel | RouteProtocol::Ra | RouteProtocol::IcmpRedirect);
-    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast || by_kernel {
-        return None;
-    }
-    let ipv6 = header.address_family == AddressFamily::Inet6;
-    let any: IpAddr =
-        if ipv6 { std::net::Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
-    let (mut to, mut via, mut dev, mut metric) = (any, None, None, 0);
-    let mut plain = header.tos == 0;
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => to = ip(address)?,
-            RouteAttribute::Gateway(address) => via = ip(address),
-            RouteAttribute::Oif(index) => dev = names.get(index),
-            RouteAttribute::Priority(priority) => metric = *priority,
-            RouteAttribute::Metrics(metrics) => plain &= metrics.is_empty(),
-            RouteAttribute::PrefSource(_) => plain = false,
-            _ => {}
-        }
-    }
-    let to = IpNet::new(to, header.destination_prefix_length).ok()?;
-    let dev: IfName = dev?.parse().ok()?;
-    let ours = header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
-    Some(RouteState { route: Route { to, via, dev, metric }, plain, ours })
-}
-
-fn ip(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
-        RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
-        _ => None,
-    }
-}
-
-/// The VLANs of bridges and their ports, by interface index.
-pub(in crate::kernel) fn vlans(socket: &mut RouteSocket) -> Dump<BTreeMap<u32, BTreeMap<VlanId, VlanFlags>>> {
-    let mut request = LinkMessage::default();
-    request.header.interface_family = AddressFamily::Bridge;
-    request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::Brvlan]));
-    let found = socket.dump(&RouteNetlinkMessage::GetLink(request))?;
-    Ok(found.map(|messages| {
-        let mut all = BTreeMap::new();
-        for message in messages {
-            let RouteNetlinkMessage::NewLink(link) = message else { continue };
-            let specs = link.attributes.iter().filter_map(|attribute| match attribute {
-                LinkAttribute::AfSpecBridge(specs) => Some(specs),
-                _ => None,
-            });
-            let vlans: BTreeMap<_, _> = specs.flatten().filter_map(vlan).collect();
-            all.insert(link.header.index, vlans);
-        }
-        all
-    }))
-}
-
-fn vlan(spec: &AfSpecBridge) -> Option<(VlanId, VlanFlags)> {
-    let AfSpecBridge::VlanInfo(info) = spec else { return None };
-    let flags = VlanFlags {
-        pvid: info.flags.contains(BridgeVlanInfoFlags::Pvid),
-        untagged: info.flags.contains(BridgeVlanInfoFlags::Untagged),
-    };
-    Some((VlanId::try_from(u32::from(info.vid)).ok()?, flags))
-}
-
-/// Whether an IPv6 default route was learned from router advertisements (RFC 4861).
-pub(in crate::kernel) fn has_advertised_default(socket: &mut RouteSocket) -> io::Result<bool> {
-    let mut request = RouteMessage::default();
-    request.header.address_family = AddressFamily::Inet6;
-    request.header.table = RouteHeader::RT_TABLE_MAIN;
-    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?.unwrap_or_default();
-    Ok(found.iter().any(|message| match message {
-        RouteNetlinkMessage::NewRoute(route) => {
-            route.header.protocol == RouteProtocol::Ra && route.header.destination_prefix_length == 0
-        }
-        _ => false,
-    }))
-}
-
-/// Indices of the interfaces that the default routes of a family lead to.
-pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily) -> io::Result<Vec<u32>> {
-    let mut request = RouteMessage::default();
-    request.header.address_family = family;
-    request.header.table = RouteHeader::RT_TABLE_MAIN;
-    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?.unwrap_or_default();
-    let of = |message: RouteNetlinkMessage| match message {
-        RouteNetlinkMessage::NewRoute(route) if route.header.destination_prefix_length == 0 => {
-            let by = |attribute: RouteAttribute| match attribute {
-                RouteAttribute::Oif(index) => vec![index],
-                RouteAttribute::MultiPath(hops) => hops.iter().map(|hop| hop.interface_index).collect(),
-                _ => Vec::new(),
-            };
-            route.attributes.into_iter().flat_map(by).collect()
-        }
-        _ => Vec::new(),
-    };
-    Ok(found.into_iter().flat_map(of).collect())
 }

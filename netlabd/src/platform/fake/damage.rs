@@ -10,7 +10,7 @@ use crate::{
         LabName, Place,
         observed::{AddressState, TableState},
     },
-    plan::Op,
+    plan::{Op, item::Namespace},
 };
 
 impl FakeKernel {
@@ -33,7 +33,7 @@ impl Lab<'_> {
             ("kill", []) => {
                 let Ok(node) = what.parse() else { return Some(false) };
                 let known = self.space(&place(what)).is_ok();
-                known && self.run(&Op::DeleteNode(node)).is_ok()
+                known && self.run(&Op::delete(Namespace(node))).is_ok()
             }
             ("flush-nat", []) => {
                 let Ok(space) = self.space(&place(what)) else { return Some(false) };

@@ -13,7 +13,7 @@ use std::{
 use super::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope};
 use crate::{
     model::{LabName, Place, SysctlKey, observed::Observed},
-    plan::{Op, Plan},
+    plan::{Op, Plan, item::Item},
 };
 use ops::Lab;
 use world::{HOST, World};
@@ -128,8 +128,8 @@ impl Kernel for FakeKernel {
             self.state().ids.insert(scope.lab.clone(), scope.first_id);
         }
         for stage in &plan.stages {
-            let is_new = |op: &&Op| matches!(op, Op::AddNode(_) | Op::PinNode(_));
-            let is_gone = |op: &&Op| matches!(op, Op::DeleteNode(_));
+            let is_gone = |op: &&Op| op.deletes_node().is_some();
+            let is_new = |op: &&Op| matches!(op.item, Item::Namespace(_)) && !is_gone(op);
             let run = |op: &Op| self.state().run(scope.lab, op).err();
             let mut failures: Vec<_> = stage.ops.iter().filter(is_new).filter_map(run).collect();
             if failures.is_empty() {
@@ -137,7 +137,7 @@ impl Kernel for FakeKernel {
                 let mut settings: Vec<_> =
                     stage.ops.iter().filter(|op| !is_new(op) && !is_gone(op)).collect();
                 settings.sort_by_key(
-                    |op| if matches!(op, Op::AddVeth { .. }) { Place::Host } else { op.place() },
+                    |op| if matches!(op.item, Item::Veth(_)) { Place::Host } else { op.place() },
                 );
                 failures.extend(settings.into_iter().filter_map(run));
             }

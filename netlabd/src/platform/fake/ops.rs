@@ -2,14 +2,19 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::world::{At, FakeKind, HOST, Link, SpaceId, World};
 use crate::{
     model::{
-        Endpoint, Kind, LabName, Mac, NodeName, PerInterface, Place, Route, SysctlKey,
+        Endpoint, Kind, LabName, NodeName, PerInterface, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
         spread_by,
     },
-    plan::{LinkChange, Op, VethEnd},
+    plan::{
+        Op, Verb,
+        item::{self, Address, Item, LinkChange, Name, Namespace, Nat, Setting, Sysctl, Veth, VethEnd, Vlan},
+    },
     platform::Failure,
 };
 
@@ -27,79 +32,32 @@ impl Lab<'_> {
     }
 
     fn try_run(&mut self, op: &Op) -> Result<(), i32> {
-        match op {
-            Op::AddNode(node) => self.add_node(node),
-            Op::DeleteNode(node) => {
-                if let Some(id) = self.world.labs.get_mut(self.name).and_then(|nodes| nodes.remove(node)) {
-                    self.world.delete_space(id);
-                }
-                Ok(())
-            }
-            Op::PinNode(node) => {
-                let id = self.space(&Place::Node(node.clone()))?;
-                self.world.pins.insert(format!("{}.{node}", self.name), id);
-                Ok(())
-            }
-            Op::AddVeth { a, b } => self.add_veth(a, b),
-            Op::AddLink { at, kind, mac, mtu } => self.add_link(at, kind, *mac, *mtu),
-            Op::DeleteLink(spot) => {
+        match &op.item {
+            Item::Namespace(Namespace(node)) => self.namespace(op.verb, node),
+            Item::Veth(Veth { a, b }) => self.add_veth(a, b),
+            Item::Link(link) => self.add_link(link),
+            Item::Spot(spot) => {
                 let space = self.space(&spot.place)?;
                 if let Some(index) = self.world.find(space, &spot.name) {
                     self.world.delete((space, index));
                 }
                 Ok(())
             }
-            Op::Rename { from, to } => {
+            Item::Name(Name { from, to }) => {
                 let space = self.space(&from.place)?;
                 self.rename(space, &from.name, to.as_str())
             }
-            Op::SetLink { at, change } => self.change(at, change),
-            Op::AddVlan { at, vlan, flags, on_bridge } => {
-                let link = self.vlan_port(at, *on_bridge)?;
-                if flags.pvid {
-                    link.vlans.values_mut().for_each(|other| other.pvid = false);
-                }
-                link.vlans.insert(*vlan, *flags);
-                Ok(())
-            }
-            Op::DeleteVlan { at, vlan, on_bridge } => {
-                self.vlan_port(at, *on_bridge)?.vlans.remove(vlan);
-                Ok(())
-            }
-            Op::AddAddress { at, address } => {
-                let at = self.at(at)?;
-                let link = self.world.link(at).ok_or(libc::ENODEV)?;
-                if link.addresses.iter().any(|state| state.address == *address) {
-                    return Err(libc::EEXIST);
-                }
-                link.add_address(AddressState { address: *address, ours: true, cut_off: false });
-                Ok(())
-            }
-            Op::RenewAddress { at, address } => {
-                let at = self.at(at)?;
-                self.world.delete_address(at, *address);
-                let link = self.world.link(at).ok_or(libc::ENODEV)?;
-                link.add_address(AddressState { address: *address, ours: true, cut_off: false });
-                Ok(())
-            }
+            Item::Setting(Setting { at, change }) => self.change(at, change),
+            Item::Vlan(vlan) => self.vlan(op.verb, vlan),
+            Item::Address(Address { at, address }) => self.address(op.verb, at, *address),
             // It makes none.
-            Op::MakeLinkLocal { .. } => Ok(()),
-            Op::DeleteAddress { at, address } => {
-                let at = self.at(at)?;
-                self.world.delete_address(at, *address);
-                Ok(())
-            }
-            Op::AddRoute { place, route } => self.add_route(place, route),
-            Op::DeleteRoute { place, route } => {
-                let space = self.space(place)?;
-                self.world.space(space).routes.retain(|state| state.route != *route);
-                Ok(())
-            }
-            Op::SetSysctl { place, key, value } => {
+            Item::LinkLocal(_) => Ok(()),
+            Item::Route(item::Route { place, route }) => self.route(op.verb, place, route),
+            Item::Sysctl(Sysctl { place, key, value }) => {
                 let space = self.space(place)?;
                 self.world.set_sysctl(space, key, value)
             }
-            Op::SetGuard(guard) => {
+            Item::Guard(item::Guard(guard)) => {
                 let guards = &mut self.world.space(HOST).guards;
                 match guard {
                     Some(guard) => guards.insert(self.name.clone(), guard.clone()),
@@ -107,7 +65,7 @@ impl Lab<'_> {
                 };
                 Ok(())
             }
-            Op::SetNat { place, rules } => {
+            Item::Nat(Nat { place, rules }) => {
                 let space = self.space(place)?;
                 let nat = &mut self.world.space(space).nat;
                 if rules.is_empty() {
@@ -118,6 +76,60 @@ impl Lab<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn namespace(&mut self, verb: Verb, node: &NodeName) -> Result<(), i32> {
+        match verb {
+            Verb::Add => return self.add_node(node),
+            Verb::Set => {
+                let id = self.space(&Place::Node(node.clone()))?;
+                self.world.pins.insert(format!("{}.{node}", self.name), id);
+            }
+            Verb::Delete => {
+                if let Some(id) = self.world.labs.get_mut(self.name).and_then(|nodes| nodes.remove(node)) {
+                    self.world.delete_space(id);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn vlan(&mut self, verb: Verb, vlan: &Vlan) -> Result<(), i32> {
+        let link = self.vlan_port(&vlan.at, vlan.on_bridge)?;
+        if verb == Verb::Delete {
+            link.vlans.remove(&vlan.vlan);
+            return Ok(());
+        }
+        if vlan.flags.pvid {
+            link.vlans.values_mut().for_each(|other| other.pvid = false);
+        }
+        link.vlans.insert(vlan.vlan, vlan.flags);
+        Ok(())
+    }
+
+    fn address(&mut self, verb: Verb, at: &Endpoint, address: IpNet) -> Result<(), i32> {
+        let at = self.at(at)?;
+        if verb != Verb::Add {
+            self.world.delete_address(at, address);
+        }
+        if verb == Verb::Delete {
+            return Ok(());
+        }
+        let link = self.world.link(at).ok_or(libc::ENODEV)?;
+        if link.addresses.iter().any(|state| state.address == address) {
+            return Err(libc::EEXIST);
+        }
+        link.add_address(AddressState { address, ours: true, cut_off: false });
+        Ok(())
+    }
+
+    fn route(&mut self, verb: Verb, place: &Place, route: &Route) -> Result<(), i32> {
+        if verb != Verb::Delete {
+            return self.add_route(place, route);
+        }
+        let space = self.space(place)?;
+        self.world.space(space).routes.retain(|state| state.route != *route);
+        Ok(())
     }
 
     pub(super) fn space(&self, place: &Place) -> Result<SpaceId, i32> {
@@ -172,16 +184,11 @@ impl Lab<'_> {
         Ok(())
     }
 
-    fn add_link(
-        &mut self,
-        at: &Endpoint,
-        kind: &Kind,
-        mac: Option<Mac>,
-        mtu: Option<u32>,
-    ) -> Result<(), i32> {
+    fn add_link(&mut self, link: &item::Link) -> Result<(), i32> {
+        let item::Link { at, kind, mac, mtu } = link;
         let space = self.free(at)?;
         let lower = |name: &str, space| self.world.find(space, name).ok_or(libc::ENODEV);
-        let (mut mac, mut mtu) = (mac, mtu);
+        let (mut mac, mut mtu) = (*mac, *mtu);
         let kind = match kind {
             Kind::Bridge { vlan_filtering, stp } => {
                 FakeKind::Bridge { vlan_filtering: *vlan_filtering, stp: *stp, mtu_set: false }

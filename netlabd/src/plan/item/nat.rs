@@ -1,0 +1,89 @@
+//! NAT.
+
+use std::borrow::Cow;
+
+use super::{At, Subject};
+use crate::{
+    model::{NatRule, Place},
+    plan::{Op, Verb, command::Hand, place::PlaceDiff, rules},
+    shell::word,
+};
+
+/// What our nftables chains of a place hold, exactly; without rules, the chains go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Nat {
+    /// Where.
+    pub place: Place,
+    /// The rules.
+    pub rules: Vec<NatRule>,
+}
+
+impl Nat {
+    /// What makes the chains of a place hold these rules.
+    pub(in crate::plan) fn hold(place: &Place, rules: &[NatRule]) -> Op {
+        let item = Self { place: place.clone(), rules: rules.to_vec() };
+        if rules.is_empty() { Op::delete(item) } else { Op::set(item) }
+    }
+
+    /// The same as one would note it: a file for nft(8).
+    pub(in crate::plan) fn noted(&self, hand: Hand<'_>) -> String {
+        let chain = |(hook, priority): (&str, &str)| {
+            let here = |rule: &&NatRule| match rule {
+                NatRule::PortForward(_) => hook == "prerouting",
+                NatRule::Masquerade(_) => hook == "postrouting",
+                // What nobody types, and what matters only beside a bridge.
+                NatRule::LeaveBridged => false,
+            };
+            let rules: Vec<_> = self.rules.iter().filter(here).map(|rule| rules::rule(rule, false)).collect();
+            let rules = (!rules.is_empty()).then(|| rules.join("\n    "))?;
+            Some(format!(
+                "  chain {hook} {{\n    type nat hook {hook} priority {priority};\n    {rules}\n  }}\n"
+            ))
+        };
+        let chains: Vec<_> =
+            [("prerouting", "dstnat"), ("postrouting", "srcnat")].into_iter().filter_map(chain).collect();
+        let exec = hand.exec(&self.place);
+        format!("{exec}nft -f - <<'EOF'\ntable inet netlab {{\n{}}}\nEOF", chains.concat())
+    }
+}
+
+impl Subject for Nat {
+    fn at(&self) -> At<'_> {
+        At::Place(Cow::Borrowed(&self.place))
+    }
+
+    fn describe(&self, verb: Verb) -> String {
+        let place = &self.place;
+        match verb {
+            Verb::Add | Verb::Set => {
+                let texts: Vec<_> = self.rules.iter().map(ToString::to_string).collect();
+                format!("set NAT in {place}: {}", texts.join("; "))
+            }
+            Verb::Delete => format!("remove NAT from {place}"),
+        }
+    }
+
+    fn finding(&self, verb: Verb) -> String {
+        match verb {
+            Verb::Add | Verb::Set => format!("{}: the NAT rules are not as they should be", self.place),
+            Verb::Delete => format!("{}: NAT is not wanted", self.place),
+        }
+    }
+
+    fn command(&self, _: Verb, hand: Hand<'_>) -> String {
+        let scope = if self.place == Place::Host && hand.exact { Some(hand.lab) } else { None };
+        let statements = rules::statements(&self.rules, scope, hand.exact);
+        format!("{}nft {}", hand.exec(&self.place), word(&statements.join("; ")))
+    }
+
+    fn comment(&self) -> String {
+        self.here("translate addresses (NAT)")
+    }
+}
+
+/// NAT, once all else is there.
+pub(in crate::plan) fn nat(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    let wanted = &diff.wanted.nat;
+    let is = diff.seen.map_or(wanted.is_empty(), |seen| seen.nat.is(wanted));
+    ops.extend((!is).then(|| Nat::hold(diff.place, wanted)));
+}

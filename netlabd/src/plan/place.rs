@@ -1,0 +1,107 @@
+//! The comparison of one place, item by item.
+
+use super::{
+    LinkTarget, Op, PlaceTarget,
+    doom::Doom,
+    item::{address, link, link_local, nat, route, setting, sysctl, vlan},
+};
+use crate::model::{
+    Endpoint, IfName, Place, SysctlKey,
+    observed::{LinkState, PlaceState},
+};
+
+/// Compares one item of a place, wanted and seen, and plans what is to be done.
+type Facet = fn(&PlaceDiff<'_>, &mut Vec<Op>);
+
+/// In an order that the kernel accepts: what carries before what is carried, interfaces up before the
+/// routes through them.
+const ORDER: &[Facet] = &[
+    route::stale,
+    address::in_the_way,
+    link::inside,
+    setting::master,
+    vlan::vlans,
+    setting::stops_filtering,
+    sysctl::of_interfaces,
+    setting::up,
+    link_local::link_local,
+    address::addresses,
+    route::missing,
+    nat::nat,
+];
+
+/// One place, as wanted and as it is.
+pub(super) struct PlaceDiff<'a> {
+    /// Which.
+    pub(super) place: &'a Place,
+    /// What is wanted.
+    pub(super) wanted: &'a PlaceTarget,
+    /// What is there.
+    pub(super) seen: Option<&'a PlaceState>,
+    /// Its interfaces as wanted, each after those that it stands on, without those whose name others have.
+    pub(super) pairs: Vec<(Endpoint, &'a LinkTarget)>,
+    /// The sysctls to write once interfaces are there.
+    pub(super) sysctls: &'a [(SysctlKey, String)],
+    doom: &'a Doom,
+}
+
+impl<'a> PlaceDiff<'a> {
+    /// Of a place that stays.
+    pub(super) fn new(
+        place: &'a Place,
+        wanted: &'a PlaceTarget,
+        seen: Option<&'a PlaceState>,
+        sysctls: &'a [(SysctlKey, String)],
+        doom: &'a Doom,
+    ) -> Self {
+        let mut diff = Self { place, wanted, seen, pairs: Vec::new(), sysctls, doom };
+        let pairs = wanted.bottom_up().into_iter().map(|name| (diff.at(name), &wanted.links[name]));
+        diff.pairs = pairs.filter(|(at, want)| !doom.is_taken(at, want)).collect();
+        diff
+    }
+
+    /// What is to be done, in order.
+    pub(super) fn ops(&self) -> Vec<Op> {
+        let mut ops = Vec::new();
+        for facet in ORDER {
+            facet(self, &mut ops);
+        }
+        ops
+    }
+
+    /// An interface of the place.
+    pub(super) fn at(&self, name: &IfName) -> Endpoint {
+        Endpoint { place: self.place.clone(), interface: name.clone() }
+    }
+
+    /// The interface that is there and stays.
+    pub(super) fn link(&self, at: &Endpoint) -> Option<&'a LinkState> {
+        let seen = self.seen?.links.get(at.interface.as_str());
+        seen.filter(|_| !self.is_doomed(at.interface.as_str()))
+    }
+
+    /// Whether the interface of that name will be gone.
+    pub(super) fn is_doomed(&self, name: &str) -> bool {
+        self.doom.takes(self.place, name)
+    }
+
+    /// Whoever else has made the interface a port of something: that is left alone where the file gives it no master.
+    pub(super) fn foreign_master(&self, link: &'a LinkState, want: &LinkTarget) -> Option<&'a str> {
+        foreign_master(self.place, self.wanted, self.seen?, link, want)
+    }
+}
+
+/// The master of a node's interface to which the file gives none, unless it is one of the lab's own. What is the
+/// lab's on the host belongs to nothing else: that would join the lab to what others have there.
+pub(super) fn foreign_master<'a>(
+    place: &Place,
+    wanted: &PlaceTarget,
+    seen: &PlaceState,
+    link: &'a LinkState,
+    want: &LinkTarget,
+) -> Option<&'a str> {
+    let left_alone = *place != Place::Host && want.master.is_none();
+    let master = link.master.as_deref().filter(|_| left_alone)?;
+    let own = wanted.links.contains_key(master) || seen.links.get(master).is_some_and(|link| link.ours);
+    (!own).then_some(master)
+}

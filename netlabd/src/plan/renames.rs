@@ -1,0 +1,83 @@
+//! Interfaces that somebody renamed.
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+
+use super::{
+    Op, Target,
+    item::{Name, Spot},
+};
+use crate::model::{
+    IfName, Kind,
+    observed::{LinkKind, Observed, PlaceState},
+};
+
+/// Finds marked interfaces that somebody renamed, known by MAC address and kind, and the loopback interface, of
+/// which each namespace has one; and returns the observation as it will be once they have their names back.
+pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Observed>) {
+    let mut ops = Vec::new();
+    let mut seen = Cow::Borrowed(observed);
+    for (place, wanted) in &target.places {
+        let Some(state) = observed.places.get(place) else { continue };
+        let strays = state.links.iter().filter(|(name, link)| {
+            let known = link.ours && link.mac.is_some() || link.kind == LinkKind::Loopback;
+            known && !wanted.links.contains_key(name.as_str())
+        });
+        let mut names = BTreeMap::new();
+        for (name, link) in strays {
+            let own = wanted.links.iter().find(|(own, want)| {
+                (want.mac.is_none() || want.mac == link.mac)
+                    && same_kind(&want.kind, &link.kind)
+                    && !state.links.contains_key(own.as_str())
+                    && !names.values().any(|taken| taken == *own)
+            });
+            if let Some((own, _)) = own {
+                names.insert(name.clone(), own.clone());
+            }
+        }
+        for (from, to) in &names {
+            let from = Spot { place: place.clone(), name: from.clone() };
+            ops.push(Op::set(Name { from, to: to.clone() }));
+        }
+        if let Some(state) = (!names.is_empty()).then(|| seen.to_mut().places.get_mut(place)).flatten() {
+            rename_in(Arc::make_mut(state), &names);
+        }
+    }
+    (ops, seen)
+}
+
+fn same_kind(want: &Kind, seen: &LinkKind) -> bool {
+    matches!(
+        (want, seen),
+        (Kind::Veth { .. }, LinkKind::Veth { .. })
+            | (Kind::Bridge { .. }, LinkKind::Bridge { .. })
+            | (Kind::Vlan { .. }, LinkKind::Vlan { .. })
+            | (Kind::Vxlan(_), LinkKind::Vxlan(_))
+            | (Kind::Macvlan { .. }, LinkKind::Macvlan { .. })
+            | (Kind::Dummy, LinkKind::Dummy)
+            | (Kind::Loopback, LinkKind::Loopback)
+    )
+}
+
+fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
+    let fix = |name: &mut String| {
+        if let Some(own) = names.get(name) {
+            own.as_str().clone_into(name);
+        }
+    };
+    let links = std::mem::take(&mut state.links);
+    for (mut name, mut link) in links {
+        fix(&mut name);
+        link.master.iter_mut().for_each(fix);
+        match &mut link.kind {
+            LinkKind::Vlan { parent, .. } => parent.iter_mut().for_each(fix),
+            LinkKind::Vxlan(vxlan) => vxlan.dev.iter_mut().for_each(fix),
+            _ => {}
+        }
+        state.links.insert(name, link);
+    }
+    for route in &mut state.routes {
+        if let Some(own) = names.get(route.route.dev.as_str()) {
+            route.route.dev = own.clone();
+        }
+    }
+}
