@@ -9,7 +9,10 @@ use std::{
     time::Instant,
 };
 
-use netlabd::sandbox::{Error, IdRange, UserNamespace, is_pin_of, open_pin, pin, prepare_directory, unpin};
+use netlabd::sandbox::{
+    Error, IdRange, UserNamespace, end_preparations, is_pin_of, mount_folder, open_pin, pin, prepare_directory,
+    unmount_folder, unpin,
+};
 use sandbox_common::{IDS, inside, run, scratch, user_namespace};
 
 #[test]
@@ -87,6 +90,33 @@ fn pins_tolerate_what_a_crash_leaves() {
 }
 
 #[test]
+fn a_folder_of_pins_goes_at_once() {
+    if !inside("a_folder_of_pins_goes_at_once") {
+        return;
+    }
+    let nets = user_namespace().create_network_namespaces(3).unwrap();
+    let folder = &scratch().join("lab").join("net");
+    // Half made, made, and one upon the other.
+    fs::create_dir_all(folder).unwrap();
+    mount_folder(folder).unwrap();
+    for (net, name) in nets.iter().zip(["a", "b", "c"]) {
+        mount_folder(folder).unwrap();
+        pin(net.as_fd(), &folder.join(name)).unwrap();
+    }
+    run(&format!("mount -t tmpfs above {}", folder.display()));
+    let inside = format!(" {}", folder.display());
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").unwrap().matches(&inside).count();
+    assert_eq!(mounts(), 5);
+    unmount_folder(folder).unwrap();
+    assert_eq!(mounts(), 0);
+    assert!(!folder.exists() && folder.parent().unwrap().exists());
+    unmount_folder(folder).unwrap();
+    fs::create_dir(folder).unwrap();
+    unmount_folder(folder).unwrap();
+    assert!(!folder.exists(), "half taken away");
+}
+
+#[test]
 fn the_directory_of_pins_is_a_shared_mount_made_once() {
     if !inside("the_directory_of_pins_is_a_shared_mount_made_once") {
         return;
@@ -119,6 +149,7 @@ fn limits_and_bad_ranges_are_errors_that_say_what_to_do() {
 
     let error = UserNamespace::create(IdRange { base: u32::MAX - 1, count: 65_536 }).unwrap_err();
     assert!(error.to_string().contains("map user and group ids"), "{error}");
+    end_preparations();
     let children = rustix::process::wait(rustix::process::WaitOptions::NOHANG);
     assert!(matches!(children, Err(rustix::io::Errno::CHILD)), "a helper is left behind: {children:?}");
 }

@@ -19,7 +19,7 @@ pub(super) struct Options {
     /// Where the desired state is kept.
     #[arg(long, value_name = "DIR", default_value = "/var/lib/netlabd")]
     pub(super) state_dir: PathBuf,
-    /// Where network namespaces are pinned, as LAB.NODE.
+    /// Where network namespaces are found, as LAB.NODE.
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
     pub(super) netns_dir: PathBuf,
     /// Takes all labs off this host and exits. What is wanted stays in the store: the next start

@@ -230,6 +230,10 @@ impl Kernel for Linux {
         host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
     }
 
+    fn pins(&self) -> Result<BTreeSet<String>, Failure> {
+        self.spaces.pins().map_err(|error| Failure::os("host", "listing namespaces", &error))
+    }
+
     fn firewall(&self) -> Result<Firewall, Failure> {
         self.firewall.look()
     }
@@ -322,6 +326,6 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         nameservers: occupied::nameservers(),
         sockets: occupied::sockets()?,
         ipv6_by_advertisement: rtnl::has_advertised_default(&mut socket)?,
-        pins: spaces.pins()?.into_iter().collect(),
+        pins: spaces.pins()?,
     })
 }

@@ -46,7 +46,10 @@ pub use fork_server::{end_preparations, prepare_commands};
 pub use helper::set_helper_program;
 pub use init::{LabInit, end_all};
 pub use namespace::{IdRange, UserNamespace};
-pub use pin::{is_bare, is_left_over, is_pin_of, open_pin, pin, prepare_directory, remove_directory, unpin};
+pub use pin::{
+    is_bare, is_left_over, is_pin_of, mount_folder, open_pin, pin, prepare_directory, remove_directory,
+    unmount_folder, unpin,
+};
 pub(crate) use proc::FRAGMENTS;
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;

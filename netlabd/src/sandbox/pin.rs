@@ -12,7 +12,10 @@ use std::{
 use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstat, fstatfs, open, statx},
     io::Errno,
-    mount::{MountPropagationFlags, UnmountFlags, mount_bind, mount_bind_recursive, mount_change, unmount},
+    mount::{
+        MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, mount_change,
+        unmount,
+    },
 };
 
 use super::error::{Error, Result, Step, errno};
@@ -45,6 +48,40 @@ pub fn remove_directory(path: &Path) -> Result<()> {
         Err(errno) => return Err(failed(errno)),
     }
     match rustix::fs::rmdir(path) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+/// Makes a folder (0700) with a tmpfs of its own, for pins that go all at once, unless there is one. Shared, so that every
+/// mount namespace that follows the host's sees pins go.
+pub fn mount_folder(path: &Path) -> Result<()> {
+    let failed = |errno| Step::PinDirectory.path(path, errno);
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| failed(errno(error)))?;
+    if is_mount_point(path).map_err(failed)? {
+        return Ok(());
+    }
+    failpoint::step("after the folder of a lab's pins is made");
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount("netlab", path, "tmpfs", flags, Some(c"mode=0700")).map_err(failed)?;
+    failpoint::step("before the folder of a lab's pins is shared");
+    mount_change(path, MountPropagationFlags::SHARED).map_err(failed)
+}
+
+/// Takes a folder that [`mount_folder`] made away, with all pins in it: at one moment, however many there are.
+pub fn unmount_folder(path: &Path) -> Result<()> {
+    let failed = |errno| Step::Unpin.path(path, errno);
+    loop {
+        match unmount(path, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW) {
+            // There may be one upon the other.
+            Ok(()) => failpoint::step("after all pins of a lab are unmounted"),
+            // No mount point.
+            Err(Errno::INVAL) => break,
+            Err(Errno::NOENT | Errno::NOTDIR) => return Ok(()),
+            Err(errno) => return Err(failed(errno)),
+        }
+    }
+    match fs::remove_dir_all(path).map_err(errno) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(failed(errno)),
     }

@@ -88,6 +88,8 @@ fn half_gone() {
         "ip -n small.router link del eth0; ip -n small.router link del eth1",
         "umount /run/netns/small.ns1; rm /run/netns/small.ns2 || umount /run/netns/small.ns2",
         "ip -all netns del",
+        "umount -l /run/test/runtime/labs/small/net",
+        "rm /run/netns/*",
     ] {
         let file = host.file("small.yaml", SMALL);
         host.ctl(&["create-lab", &file]).ok();

@@ -16,6 +16,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("nodes::processes_end_with_their_node", processes_of_a_node),
     Test::new("nodes::detached_commands_are_listed", detached),
     Test::new("nodes::terminals", terminals),
+    Test::new("nodes::namespaces_are_those_of_ip_netns", by_ip_netns),
 ];
 
 fn with_small() -> TestHost {
@@ -191,4 +192,21 @@ fn terminals() {
     let line = format!("NETLAB_HOST=unix://{socket} {ctl} exec small ns1 -- sh -c 'tty && stty size'");
     let output = host.sh(&format!("script -qec \"{line}\" /dev/null < /dev/null"));
     assert!(output.contains("/dev/pts/"), "{output}");
+}
+
+/// Names of namespaces are links to pins that all go at once: ip-netns(8) does with them what it does with its own.
+fn by_ip_netns() {
+    let host = with_small();
+    let listed = host.sh("ip netns list | sort");
+    assert!(["small.ns1", "small.ns2", "small.router"].iter().all(|name| listed.contains(name)), "{listed}");
+    let inside = host.sh(
+        "ip netns exec small.ns1 sleep 4324 & sleep 0.2
+        ip netns identify $!; ip netns pids small.ns1 | grep -x $!; kill $!",
+    );
+    assert!(inside.starts_with("small.ns1\n"), "{inside}");
+    let _ = host.run("ip", &["netns", "add", "small.ns1"]).code(1).complains("File exists");
+    let links = host.sh("cd /run/netns; for name in small.*; do readlink $name; done");
+    assert_eq!(links.matches("/labs/small/net/").count(), 3, "{links}");
+    host.ctl(&["delete-lab", "small"]).ok();
+    assert_eq!(host.sh("ip netns list; ls /run/netns"), "");
 }

@@ -26,6 +26,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("restart::deletes_leave_nothing_afterwards", deletes).needs(&[Feature::Nat]),
     Test::new("restart::netlabctl_waits_through_kills", waits),
     Test::new("restart::a_pin_put_back_holds_nothing_afterwards", put_back),
+    Test::new("restart::pins_of_an_earlier_release_are_taken_over", earlier_pins),
+    Test::new("restart::names_without_pins_are_no_namespaces", names_alone),
     Test::new("restart::second_daemon_is_refused", second),
 ];
 
@@ -159,6 +161,68 @@ fn put_back() {
     host.ctl(&["delete-lab", "small"]).ok();
     traffic.lost_nothing();
     before.assert_unchanged();
+}
+
+/// Pins as earlier releases made them, at their names: the lab runs on and is looked after as ever.
+fn earlier_pins() {
+    let mut host = TestHost::started();
+    let before = host.inventory();
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["create-lab", &file]).ok();
+    let traffic = Traffic::start(&host, "small.ns1", "203.0.113.1");
+    host.stop();
+    host.sh(
+        "for name in /run/netns/small.*; do
+            pin=$(readlink $name); rm $name; touch $name; chmod 444 $name; mount --bind $pin $name
+        done
+        umount -l /run/test/runtime/labs/small/net; rmdir /run/test/runtime/labs/small/net",
+    );
+    host.start();
+    host.wait_ready("small");
+    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    assert_eq!(host.lab("small")["status"]["drift_repaired"], "0", "nothing was missing");
+    host.ctl(&["exec", "small", "ns1", "--", "true"]).ok();
+    // One that is lost comes back, beside one that is new.
+    host.sh("umount -l /run/netns/small.ns1; rm -f /run/netns/small.ns1 2>/dev/null || true");
+    wait_until("the pin is back", Duration::from_secs(30), || {
+        host.run("ip", &["-n", "small.ns1", "link"]).code == 0
+    });
+    let more = host.file("more.yaml", SMALL.replace("  ns2:\n", "  more: {}\n  ns2:\n"));
+    host.ctl(&["apply-lab", &more]).ok();
+    host.sh("ip -n small.more link; ip -n small.router link");
+    host.ctl(&["apply-lab", &file]).ok();
+    host.sh("! ls /run/netns | grep more");
+    traffic.lost_nothing();
+    host.ctl(&["delete-lab", "small"]).ok();
+    before.assert_unchanged();
+}
+
+/// What is left in the folder of names where the pins of a lab went without it, as after a crash that nobody has
+/// thought of: no namespace, in nobody's way, and gone with the lab.
+fn names_alone() {
+    let mut host = TestHost::started();
+    let before = host.inventory();
+    let file = host.file("small.yaml", SMALL);
+    let state = host.folders().state.display().to_string();
+    let lost = "umount -l /run/test/runtime/labs/small/net";
+    for rest in [lost.to_owned(), format!("{lost}; rm -r {state}/*")] {
+        host.ctl(&["create-lab", &file]).ok();
+        host.kill();
+        host.sh(&rest);
+        host.start();
+        if host.ctl(&["get-lab", "small"]).code != 0 {
+            assert_eq!(host.sh("ls /run/netns"), "", "names of a lab that is not known");
+            host.ctl(&["create-lab", &file]).ok();
+        }
+        host.wait_ready("small");
+        host.ctl(&["check-lab", "small"]).ok();
+        host.ctl(&["delete-lab", "small"]).ok();
+    }
+    before.assert_soon_unchanged();
+    // Others' names that lead nowhere are left alone.
+    host.sh("ln -s /run/test/nowhere /run/netns/small.ns1");
+    let _ = host.ctl(&["create-lab", &file]).code(5).complains("small.ns1 exists and is not netlab's");
+    host.sh("[ $(readlink /run/netns/small.ns1) = /run/test/nowhere ]");
 }
 
 /// A client that waits for a change sees the end of it, whenever netlabd was killed and started again.

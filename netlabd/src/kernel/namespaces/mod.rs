@@ -1,15 +1,17 @@
 //! The namespaces of labs: made, held open, pinned, found again, given back.
 //!
+//! - `pins`: where they are pinned.
 //! - `removal`: namespaces are let go.
 //!
 //! Every node's namespace is held open, so that a pin taken away can be put back, and gets an
 //! identifier in the host's namespace (`RTM_NEWNSID`) before it is first looked at: by those link dumps
 //! name the other end of a veth pair, and one socket hears the events of all.
 
+mod pins;
 mod removal;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::{Path, PathBuf},
@@ -25,11 +27,12 @@ use crate::{
     sandbox::{self, Ceilings, IdRange, UserNamespace},
     sys::netns,
 };
+use pins::{Inode, Pins};
 
 /// The namespaces of all labs.
 #[derive(Debug)]
 pub(super) struct Spaces {
-    netns_dir: PathBuf,
+    pins: Pins,
     labs_dir: PathBuf,
     labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
     /// What labs that are made from now on may take.
@@ -58,11 +61,16 @@ pub(super) struct LabSpaces {
 #[derive(Debug, Clone)]
 pub(super) struct NodeSpace {
     fd: Arc<OwnedFd>,
+    inode: Inode,
     /// The host's identifier of it; `None` until the first look.
     pub(super) id: Option<i32>,
 }
 
 impl NodeSpace {
+    fn new(fd: OwnedFd) -> io::Result<Self> {
+        Ok(Self { inode: Inode::of(fd.as_fd())?, fd: Arc::new(fd), id: None })
+    }
+
     /// The namespace.
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
@@ -102,10 +110,10 @@ impl LabSpaces {
 }
 
 impl Spaces {
-    /// Namespaces pinned below `netns_dir`, user namespaces below `labs_dir`.
+    /// Namespaces found below `netns_dir`, pinned below `labs_dir`.
     pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
         let (labs, ceilings, owners) = Default::default();
-        Self { netns_dir, labs_dir, labs, ceilings, owners }
+        Self { pins: Pins::new(netns_dir, &labs_dir), labs_dir, labs, ceilings, owners }
     }
 
     /// What labs that are made from now on may take.
@@ -133,20 +141,10 @@ impl Spaces {
         let Some(user) = UserNamespace::open(&self.user_pin(lab)).map_err(io::Error::other)? else {
             return Ok(spaces);
         };
-        for entry in list(&self.netns_dir)? {
-            let name = entry.strip_prefix(lab.as_str()).and_then(|rest| rest.strip_prefix('.'));
-            let Some(node) = name.and_then(|name| name.parse::<NodeName>().ok()) else { continue };
-            let path = self.netns_dir.join(&entry);
-            let Some(fd) = sandbox::open_pin(&path).map_err(io::Error::other)? else {
-                // An earlier run ended between two steps of making the pin or taking it away. Once the lab is
-                // known here, none of its pins is in the making.
-                if sandbox::is_left_over(&path) {
-                    fs::remove_file(&path)?;
-                }
-                continue;
-            };
+        // Once the lab is known here, none of its pins is in the making.
+        for (node, fd) in self.pins.find(lab)? {
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
-                spaces.insert(node, NodeSpace { fd: Arc::new(fd), id: None });
+                spaces.insert(node, NodeSpace::new(fd)?);
             }
         }
         spaces.user = Some(Arc::new(user));
@@ -188,6 +186,7 @@ impl Spaces {
     /// Makes and pins the namespaces of new nodes.
     pub(super) fn add(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<(), Vec<Failure>> {
         let made = self.make(lab, first_id, nodes).map_err(|failure| vec![failure])?;
+        self.pins.prepare(lab).map_err(|error| vec![Failure::sandbox(lab, &error)])?;
         let mut failures = Vec::new();
         for (node, fd) in nodes.iter().zip(made) {
             match self.settle(lab, node, fd) {
@@ -200,7 +199,6 @@ impl Spaces {
 
     fn make(&self, lab: &LabName, first_id: u32, nodes: &[&NodeName]) -> Result<Vec<OwnedFd>, Failure> {
         let failed = |error: sandbox::Error| Failure::sandbox(lab, &error);
-        sandbox::prepare_directory(&self.netns_dir).map_err(failed)?;
         let known = self.of(lab)?.user.clone();
         if let Some(user) = known {
             return user.create_network_namespaces(nodes.len()).map_err(failed);
@@ -231,38 +229,31 @@ impl Spaces {
     }
 
     fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
-        let path = self.pin_path(lab, node);
-        if sandbox::open_pin(&path).map_err(|error| Failure::sandbox(node, &error))?.is_some() {
-            let what = format!(
-                "{} is a namespace that is not netlab's; ip netns delete {lab}.{node}, or rename the node",
-                path.display()
-            );
-            return Err(Failure { errno: Some(libc::EADDRINUSE), ..Failure::new(node, what) });
-        }
-        sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
-        sandbox::pin(fd.as_fd(), &path).map_err(|error| Failure::sandbox(node, &error))?;
-        failpoint::step("after a node is pinned");
-        Ok(NodeSpace { fd: Arc::new(fd), id: None })
+        self.pins.put_new(lab, node, fd.as_fd())?;
+        NodeSpace::new(fd).map_err(|error| Failure::os(node, "asking for its namespace", &error))
     }
 
     /// Nodes whose pin is gone or shows something else.
     pub(super) fn unpinned(&self, lab: &LabName, spaces: &LabSpaces) -> Vec<NodeName> {
         let lost = |(node, space): (&NodeName, &NodeSpace)| {
-            let pinned = self.is_pinned(lab, node, space);
+            let pinned = self.pins.holds(lab, node, space.inode);
             (!pinned).then(|| node.clone())
         };
         spaces.nodes.iter().filter_map(lost).collect()
     }
 
-    /// The labs of which a node has lost its pin.
+    /// The labs of which a node has lost its pin. Holds no namespace meanwhile: one that is let go would live longer.
     pub(super) fn labs_unpinned(&self) -> Vec<LabName> {
-        let labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let lost = labs.into_iter().filter(|(lab, spaces)| !self.unpinned(lab, spaces).is_empty());
-        lost.map(|(lab, _)| lab).collect()
-    }
-
-    fn is_pinned(&self, lab: &LabName, node: &NodeName, space: &NodeSpace) -> bool {
-        sandbox::is_pin_of(&self.pin_path(lab, node), space.fd()).unwrap_or(false)
+        let inodes = |(lab, spaces): (&LabName, &Arc<LabSpaces>)| {
+            let nodes = spaces.nodes.iter().map(|(node, space)| (node.clone(), space.inode));
+            (lab.clone(), nodes.collect::<Vec<_>>())
+        };
+        let labs: Vec<_> =
+            self.labs.lock().unwrap_or_else(PoisonError::into_inner).iter().map(inodes).collect();
+        let is_lost = |(lab, nodes): &(LabName, Vec<(NodeName, Inode)>)| {
+            nodes.iter().any(|(node, inode)| !self.pins.holds(lab, node, *inode))
+        };
+        labs.into_iter().filter(is_lost).map(|(lab, _)| lab).collect()
     }
 
     /// Pins a node's living namespace again.
@@ -271,17 +262,15 @@ impl Spaces {
         let Some(space) = spaces.nodes.get(node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let path = self.pin_path(lab, node);
         let fresh = netns::open_anew(space.fd())
             .map_err(|error| Failure::os(node, "opening its namespace anew", &error))?;
-        sandbox::prepare_directory(&self.netns_dir)
-            .and_then(|()| sandbox::unpin(&path))
-            .and_then(|()| sandbox::pin(fresh.as_fd(), &path))
-            .map_err(|error| Failure::sandbox(node, &error))
+        self.pins.prepare(lab).map_err(|error| Failure::sandbox(node, &error))?;
+        self.pins.put(lab, node, fresh.as_fd())
     }
 
-    /// Gives back a lab's user namespace and folder.
+    /// Gives back a lab's pins, user namespace and folder.
     pub(super) fn release(&self, lab: &LabName) -> Result<(), Failure> {
+        self.pins.release(lab)?;
         sandbox::unpin(&self.user_pin(lab)).map_err(|error| Failure::sandbox(lab, &error))?;
         failpoint::step("after the user namespace is unpinned");
         let dir = self.labs_dir.join(lab.as_str());
@@ -314,18 +303,21 @@ impl Spaces {
 
     /// The folder of pins.
     pub(super) fn netns_dir(&self) -> &Path {
-        &self.netns_dir
+        self.pins.netns_dir()
     }
 
-    /// Names in the folder of network namespaces, without the plain empty files that are none any more.
-    pub(super) fn pins(&self) -> io::Result<Vec<String>> {
+    /// The names of network namespaces, ours and others'.
+    pub(super) fn pins(&self) -> io::Result<BTreeSet<String>> {
+        let ours: BTreeSet<String> = {
+            let labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
+            let names = |(lab, spaces): (&LabName, &Arc<LabSpaces>)| {
+                spaces.nodes.keys().map(|node| format!("{lab}.{node}")).collect::<Vec<_>>()
+            };
+            labs.iter().flat_map(names).collect()
+        };
         // In its own words ENOTDIR would name nothing.
-        let found = list(&self.netns_dir).map(|mut names| {
-            names.retain(|name| !sandbox::is_bare(&self.netns_dir.join(name)));
-            names
-        });
-        found.map_err(|error| {
-            let text = format!("{} cannot be read as a folder of pins: {error}", self.netns_dir.display());
+        self.pins.names(&ours).map_err(|error| {
+            let text = format!("{} cannot be read as a folder of pins: {error}", self.netns_dir().display());
             io::Error::new(error.kind(), text)
         })
     }
@@ -354,13 +346,9 @@ impl Spaces {
     fn ids_file(&self, lab: &LabName) -> PathBuf {
         self.labs_dir.join(lab.as_str()).join("first-id")
     }
-
-    fn pin_path(&self, lab: &LabName, node: &NodeName) -> PathBuf {
-        self.netns_dir.join(format!("{lab}.{node}"))
-    }
 }
 
-fn list(dir: &PathBuf) -> io::Result<Vec<String>> {
+fn list(dir: &Path) -> io::Result<Vec<String>> {
     match fs::read_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect(),

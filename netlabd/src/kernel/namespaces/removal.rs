@@ -1,24 +1,15 @@
 //! Namespaces are let go.
 
-use std::io;
+use std::{collections::BTreeSet, io};
 
 use super::{
     super::rtnl::{self, RouteSocket},
-    NodeSpace, Spaces,
+    Spaces,
 };
 use crate::{
-    failpoint,
     model::{LabName, NodeName},
     platform::Failure,
-    sandbox,
-    sys::netns,
 };
-
-/// Most pins taken away at once. The kernel waits for a grace period of RCU with each (`namespace_unlock`
-/// in `fs/namespace.c`), and those who wait together share it.
-const AT_ONCE: usize = 64;
-/// Pins for which another thread pays.
-const EACH: usize = 4;
 
 /// What was let go.
 #[derive(Debug, Default)]
@@ -34,14 +25,14 @@ impl Spaces {
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let unpinned = netns::on_threads(
-            AT_ONCE.min(nodes.len() / EACH),
-            nodes,
-            || (),
-            |(), node| self.unpin(lab, node, open.nodes.get(*node)),
-        )
-        .map_err(|error| Failure::no_thread(lab, &error))?;
+        let known: Vec<_> =
+            nodes.iter().map(|node| (*node, open.nodes.get(*node).map(|space| space.inode))).collect();
+        let going: BTreeSet<_> = nodes.iter().copied().collect();
+        let all = open.nodes.keys().all(|node| going.contains(node));
+        // Held here they would live on.
         drop(open);
+        let unpinned =
+            self.pins.remove(lab, &known, all).map_err(|error| Failure::no_thread(lab, &error))?;
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
         self.edit(lab, |spaces| {
@@ -60,16 +51,6 @@ impl Spaces {
         });
         drop(last_users);
         Ok(removed)
-    }
-
-    /// Takes a node's pin away, unless it is somebody else's.
-    fn unpin(&self, lab: &LabName, node: &NodeName, space: Option<&NodeSpace>) -> Result<(), Failure> {
-        let path = self.pin_path(lab, node);
-        if space.is_some_and(|space| self.is_pinned(lab, node, space)) || sandbox::is_bare(&path) {
-            sandbox::unpin(&path).map_err(|error| Failure::sandbox(node, &error))?;
-            failpoint::step("after a node is unpinned");
-        }
-        Ok(())
     }
 
     /// Deletes our interfaces in those namespaces without owner that somebody still holds.

@@ -38,7 +38,8 @@ impl Pins {
         if self.watched.load(Ordering::Acquire) {
             return;
         }
-        let events = WatchFlags::DELETE | WatchFlags::MOVED_FROM;
+        // A file that is renamed to a name of ours takes its place.
+        let events = WatchFlags::DELETE | WatchFlags::MOVED_FROM | WatchFlags::MOVED_TO;
         match inotify::add_watch(&self.inotify, dir, events) {
             Ok(_) => self.watched.store(true, Ordering::Release),
             Err(Errno::NOENT) => {}

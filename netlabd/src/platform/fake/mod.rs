@@ -151,6 +151,12 @@ impl Kernel for FakeKernel {
         Vec::new()
     }
 
+    fn pins(&self) -> Result<BTreeSet<String>, Failure> {
+        let mut state = self.state();
+        state.attempt("host", "listing namespaces")?;
+        Ok(state.world.pins.keys().cloned().collect())
+    }
+
     fn host(&self) -> Result<HostState, Failure> {
         let mut state = self.state();
         state.attempt("host", "looking at the host")?;
