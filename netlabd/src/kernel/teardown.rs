@@ -31,7 +31,8 @@ use crate::{
 /// Longest wait for the kernel's next event.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A namespace that is to be let go after others.
+/// A namespace that is to be let go after others. It is there once it is made: making it would wait for the kernel, which
+/// takes others apart.
 pub(super) struct Last {
     /// Dropped when its turn has come.
     held: mpsc::Sender<()>,
@@ -39,10 +40,14 @@ pub(super) struct Last {
 }
 
 impl Last {
-    /// Begins to make it, on a thread of its own.
+    /// Makes it, on a thread of its own, which holds it.
     pub(super) fn make() -> io::Result<Self> {
         let (held, turn) = mpsc::channel();
-        Ok(Self { held, end: thread::Builder::new().spawn(move || follow_on(&turn))? })
+        let (made, is_made) = mpsc::channel();
+        let end = thread::Builder::new().spawn(move || follow_on(&turn, made))?;
+        // Nothing is ever sent: it ends when the other side is dropped, made or not. What went wrong is told at the end.
+        let _ = is_made.recv();
+        Ok(Self { held, end })
     }
 
     /// Lets it go, and waits until the interfaces of all namespaces whose last user went before the call
@@ -56,7 +61,7 @@ impl Last {
 
 /// Makes a namespace to let go and one to watch from, joined by a veth pair; lets the first go when it is
 /// its turn, and watches it going.
-fn follow_on(turn: &mpsc::Receiver<()>) -> io::Result<()> {
+fn follow_on(turn: &mpsc::Receiver<()>, made: mpsc::Sender<()>) -> io::Result<()> {
     netns::leave()?;
     let last = File::open("/proc/thread-self/ns/net")?;
     netns::leave()?;
@@ -73,6 +78,7 @@ fn follow_on(turn: &mpsc::Receiver<()>) -> io::Result<()> {
         answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
     }
     let events = events()?;
+    drop(made);
     // Nothing is ever sent: it ends when the other side is dropped.
     let _ = turn.recv();
     drop(last);

@@ -75,7 +75,6 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
         return Vec::new();
     }
     let failed = |error| Failure::os(lab, "deleting its interfaces", &error);
-    // Made while the pins are taken away.
     let last = teardown::Last::make();
     let removed = match spaces.remove(lab, &gone) {
         Ok(removed) => removed,

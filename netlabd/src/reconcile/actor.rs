@@ -364,7 +364,7 @@ impl Actor {
         Next::Gone
     }
 
-    /// Takes away all there is of the lab, and makes sure of it by looking again.
+    /// Takes away all there is of the lab, and makes sure of it by looking again where the kernel has not told of it.
     fn take_away(&self) -> Result<(), Failure> {
         let nothing = Target::default();
         let scope = self.scope(&nothing, 0);
@@ -374,16 +374,27 @@ impl Actor {
         for round in 0..ROUNDS {
             let plan = diff(&nothing, &self.shared.kernel.observe(scope)?);
             if plan.is_empty() {
-                self.shared.kernel.release(&self.entry.name)?;
-                return self.settle_host(&nothing).map_err(|error| Failure::new("host", error));
+                return self.release(&nothing);
             }
-            let failures = self.shared.kernel.execute(scope, &plan, &mut |_| ());
-            if let Some(failure) = failures.into_iter().next() {
-                last = failure;
-                pause(round);
+            match self.shared.kernel.execute(scope, &plan, &mut |_| ()).into_iter().next() {
+                Some(failure) => {
+                    last = failure;
+                    pause(round);
+                }
+                // The end of nodes is waited for, and the look before has shown nothing else.
+                None if plan.ops().all(|op| op.deletes_node().is_some()) => {
+                    return self.release(&nothing);
+                }
+                None => {}
             }
         }
         Err(last)
+    }
+
+    /// Gives back what is held of a lab of which nothing is left.
+    fn release(&self, nothing: &Target) -> Result<(), Failure> {
+        self.shared.kernel.release(&self.entry.name)?;
+        self.settle_host(nothing).map_err(|error| Failure::new("host", error))
     }
 
     /// Keeps what the host's sysctls are before they are changed. From then on they are this lab's,
