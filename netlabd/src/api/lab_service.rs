@@ -15,9 +15,9 @@ use super::{
 use crate::{
     clock,
     kernel::Linux,
-    model::{Lab, LabName},
+    model::LabName,
     policy::{Access, Policy},
-    reconcile::{Error, Expected, LabWatch, Manager},
+    reconcile::{Error, Expected, LabWatch, Manager, Specification},
 };
 
 /// Labs in a page of `ListLabs`: default and most.
@@ -67,9 +67,9 @@ impl Labs {
         Ok(look.await.map_err(|_| crashed())?.map_err(Error::from)?)
     }
 
-    fn read(&self, lab: Option<proto::Lab>) -> Result<(Arc<Lab>, proto::Lab), Status> {
+    fn read(&self, lab: Option<proto::Lab>) -> Result<Specification, Status> {
         let spec = lab.ok_or_else(|| status::invalid("lab", "is missing"))?;
-        Ok((self.manager.read(&spec)?, spec))
+        Ok(self.manager.read(spec)?)
     }
 
     async fn pause(
@@ -117,10 +117,10 @@ impl LabService for Labs {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
         let id = request_id(request.request_id)?;
-        let (lab, spec) = self.read(request.lab)?;
-        let name = lab.name.clone();
+        let wanted = self.read(request.lab)?;
+        let name = wanted.lab().name.clone();
         let lab = self
-            .run("create", &name, access, move |manager, access| manager.create(lab, spec, &id, access))
+            .run("create", &name, access, move |manager, access| manager.create(wanted, &id, access))
             .await?;
         Ok(Response::new(proto::CreateLabResponse { lab: Some(lab) }))
     }
@@ -131,16 +131,16 @@ impl LabService for Labs {
     ) -> Result<Response<proto::ApplyLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let (lab, spec) = self.read(request.lab)?;
-        let name = lab.name.clone();
+        let wanted = self.read(request.lab)?;
+        let name = wanted.lab().name.clone();
         if request.dry_run {
             let planned = name.clone();
             let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
             let (plan, fields, lab) = self
                 .run("plan", &name, access, move |manager, access| {
                     manager.is_expected(&planned, &expected, access)?;
-                    let plan = manager.plan(&lab, false, access)?;
-                    Ok((plan, manager.differences(&spec, access), manager.get(&planned, access).ok()))
+                    let plan = manager.plan(wanted.lab(), false, access)?;
+                    Ok((plan, manager.differences(&wanted, access), manager.get(&planned, access).ok()))
                 })
                 .await?;
             let plan = Some(plan::with_fields(&name, &plan, fields));
@@ -150,7 +150,7 @@ impl LabService for Labs {
         let rollback_after = request.rollback_after.map(rollback_after).transpose()?;
         let (lab, plan) = self
             .run("apply", &name, access, move |manager, access| {
-                manager.apply(lab, spec, &expected, rollback_after, access)
+                manager.apply(wanted, &expected, rollback_after, access)
             })
             .await?;
         Ok(Response::new(proto::ApplyLabResponse { lab: Some(lab), plan: Some(plan::message(&name, &plan)) }))
@@ -179,17 +179,17 @@ impl LabService for Labs {
     ) -> Result<Response<proto::PlanLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let (lab, spec) = self.read(request.lab)?;
-        let (name, from_scratch) = (lab.name.clone(), request.from_scratch);
+        let wanted = self.read(request.lab)?;
+        let (name, from_scratch) = (wanted.lab().name.clone(), request.from_scratch);
         // The semaphore is never closed.
         let _room = self.plans.acquire().await.ok();
         let (plan, fields, by_hand) = self
             .run("plan", &name, access, move |manager, access| {
-                let plan = manager.plan(&lab, from_scratch, access)?;
+                let plan = manager.plan(wanted.lab(), from_scratch, access)?;
                 if from_scratch {
-                    return Ok((plan, Vec::new(), plan::groups(&lab)));
+                    return Ok((plan, Vec::new(), plan::groups(wanted.lab())));
                 }
-                Ok((plan, manager.differences(&spec, access), Vec::new()))
+                Ok((plan, manager.differences(&wanted, access), Vec::new()))
             })
             .await?;
         let plan = Some(plan::with_fields(&name, &plan, fields));

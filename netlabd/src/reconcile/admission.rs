@@ -9,7 +9,7 @@ use std::{
 use netlab_proto::v1 as proto;
 
 use super::{
-    Error, Expected, Manager,
+    Error, Expected, Manager, Specification,
     entry::{Desired, Entry, Why},
     host,
     others::Other,
@@ -44,27 +44,26 @@ impl Manager {
     ///
     /// # Errors
     /// All that is wrong with it.
-    pub fn read(&self, spec: &proto::Lab) -> Result<Arc<Lab>, Faults> {
+    pub fn read(&self, spec: proto::Lab) -> Result<Specification, Faults> {
+        let kept = store::encode(&spec);
         let known = spec.name.parse().ok().and_then(|name| self.entry(&name).ok());
-        if let Some(entry) = known {
+        let known = known.and_then(|entry| {
             let state = entry.state();
-            if state.record.spec.as_ref() == Some(&store::encode(spec)) {
-                return Ok(state.lab.clone());
-            }
-        }
-        convert::lab(spec).map(Arc::new)
+            (state.record.spec.as_ref() == Some(&kept)).then(|| state.lab.clone())
+        });
+        let lab = known.map_or_else(|| convert::lab(&spec).map(Arc::new), Ok)?;
+        Ok(Specification { spec, kept, lab })
     }
 
     /// Accepts a new lab, the caller's own; durable when this returns. A `request` that made the lab that is there
     /// is answered with it; empty: it has no name.
     pub fn create(
         &self,
-        lab: impl Into<Arc<Lab>>,
-        spec: proto::Lab,
+        specification: Specification,
         request: &str,
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
-        let lab = lab.into();
+        let lab = specification.lab.clone();
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let known = match self.entry(&lab.name) {
             Err(Error::NotFound(_)) => None,
@@ -88,7 +87,7 @@ impl Manager {
                 return Err(Error::Exists { lab: lab.name.clone(), owner: owner.in_a_word(), own });
             }
             self.admit(&lab, Some(&known), access)?;
-            return self.replace_failed(&known, lab, spec, request, access);
+            return self.replace_failed(&known, specification, request, access);
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
@@ -100,7 +99,7 @@ impl Manager {
             created_us: clock::now_us(),
             owner_uid: access.caller().owner.uid(),
             owner_remote: access.caller().owner.remote().to_owned(),
-            spec: Some(store::encode(&spec)),
+            spec: Some(specification.kept),
             first_id: self.free_ids(access.ids())?,
             request_id: request.to_owned(),
             ..Record::default()
@@ -111,7 +110,7 @@ impl Manager {
         // Only now: who hears of it finds it.
         entry.join(&self.0.feed, true);
         meters().labs_created.inc();
-        let resource = entry.message(&entry.state(), Some(spec));
+        let resource = entry.message(&entry.state(), Some(specification.spec));
         self.spawn(entry);
         Ok(resource)
     }
@@ -120,13 +119,12 @@ impl Manager {
     fn replace_failed(
         &self,
         entry: &Arc<Entry>,
-        lab: Arc<Lab>,
-        spec: proto::Lab,
+        specification: Specification,
         request: &str,
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
-        let desired = Desired::new(spec, lab, &entry.uid);
-        self.preflight(&desired.lab, &desired.target, access)?;
+        let desired = Desired::new(specification, &entry.uid);
+        self.preflight(&desired.specification.lab, &desired.target, access)?;
         let why = Why::asked(access, proto::ChangeCause::Created);
         let name = entry.name.clone();
         let accepted = entry.respecify(&self.0.store, desired, why, |record| {
@@ -147,13 +145,12 @@ impl Manager {
     /// Creates a lab or changes a running one; durable when this returns.
     pub fn apply(
         &self,
-        lab: impl Into<Arc<Lab>>,
-        spec: proto::Lab,
+        specification: Specification,
         expected: &Expected,
         rollback_after: Option<Duration>,
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
-        let lab = lab.into();
+        let lab = specification.lab.clone();
         let known = self.entry(&lab.name);
         if let Err(error @ Error::Unreadable(_)) = known {
             return Err(error);
@@ -161,13 +158,13 @@ impl Manager {
         let Ok(entry) = known else {
             expected.check(&lab.name, &Record::default())?;
             let plan = self.plan(&lab, false, access)?;
-            return Ok((self.create(lab, spec, "", access)?, plan));
+            return Ok((self.create(specification, "", access)?, plan));
         };
         access.may_use(&lab.name, &entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
         let (fits, deleting, unchanged) = {
             let state = entry.state();
-            let same = state.record.spec.as_ref() == Some(&store::encode(&spec));
+            let same = state.record.spec.as_ref() == Some(&specification.kept);
             let unchanged = (same && state.record.failure.is_none()).then(|| entry.message(&state, None));
             (expected.check(&lab.name, &state.record), state.record.deleting, unchanged)
         };
@@ -181,10 +178,10 @@ impl Manager {
         let target = entry.target(&lab);
         let plan = self.plan_for(&lab, &target, &entry, access)?;
         let accepted = if let Some(unchanged) = unchanged {
-            proto::LabResource { spec: Some(spec), ..unchanged }
+            proto::LabResource { spec: Some(specification.spec), ..unchanged }
         } else {
             let name = lab.name.clone();
-            let desired = Desired { spec, lab, target };
+            let desired = Desired { specification, target };
             let why = Why::asked(access, proto::ChangeCause::Applied);
             let accepted = entry.respecify(&self.0.store, desired, why, |record| {
                 // Both may have changed since they were looked at above.
@@ -231,7 +228,7 @@ impl Manager {
     }
 
     fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry, access: &Access) -> Result<Plan, Error> {
-        let before = self.0.kernel.host()?.pins;
+        let before = self.0.kernel.pins()?;
         let held = entry.state().target.clone();
         // What is known of the host stays known.
         let known = host::with_apart(target, || host::apart_of(&held).cloned());

@@ -1,6 +1,12 @@
 //! What differs between two desired states, in short.
 
+use std::collections::HashMap;
+
 use netlab_proto::v1 as proto;
+use prost::{
+    DecodeError, Message as _,
+    encoding::{DecodeContext, decode_key, skip_field},
+};
 use serde_json::{Map, Value};
 
 /// Most lines.
@@ -10,17 +16,17 @@ const HOLDERS: [&str; 4] = ["nodes", "interfaces", "host", "nat"];
 /// Most characters of a line.
 const LENGTH: usize = 200;
 
-/// What differs, a line a field, as `Revision.changes` has it. Of a new lab nothing is told.
-pub(super) fn between(before: Option<&proto::Lab>, after: Option<&proto::Lab>) -> Vec<String> {
+/// What differs, a line a field, as `Revision.changes` has it; both as they are kept.
+pub(super) fn between(before: &[u8], after: &[u8]) -> Vec<String> {
     at_most(LINES, before, after)
 }
 
 /// The same in so many lines.
-pub(super) fn at_most(most: usize, before: Option<&proto::Lab>, after: Option<&proto::Lab>) -> Vec<String> {
-    let (Some(before), Some(after)) = (before, after) else { return Vec::new() };
+pub(super) fn at_most(most: usize, before: &[u8], after: &[u8]) -> Vec<String> {
+    let Ok((before, after)) = apart(before, after) else { return Vec::new() };
     let value = |lab| serde_json::to_value(lab).unwrap_or_default();
     let mut lines = Vec::new();
-    compare("", &value(beside(before, after)), &value(beside(after, before)), &mut lines);
+    compare("", &value(before), &value(after), &mut lines);
     if lines.len() > most {
         let more = lines.len() - (most - 1);
         lines.truncate(most - 1);
@@ -32,17 +38,39 @@ pub(super) fn at_most(most: usize, before: Option<&proto::Lab>, after: Option<&p
     lines
 }
 
-/// A lab without the nodes, links and checks that another one has too: most of a large one, usually.
-fn beside(lab: &proto::Lab, other: &proto::Lab) -> proto::Lab {
-    let nodes = lab.nodes.iter().filter(|(name, node)| other.nodes.get(*name) != Some(*node));
-    proto::Lab {
-        name: lab.name.clone(),
-        description: lab.description.clone(),
-        nodes: nodes.map(|(name, node)| (name.clone(), node.clone())).collect(),
-        host: lab.host.clone(),
-        links: if lab.links == other.links { Vec::new() } else { lab.links.clone() },
-        checks: if lab.checks == other.checks { Vec::new() } else { lab.checks.clone() },
+/// What each of two labs has and the other has not: of a large one most is the same, usually, and is not even read.
+fn apart(before: &[u8], after: &[u8]) -> Result<(proto::Lab, proto::Lab), DecodeError> {
+    let (before, after) = (fields(before)?, fields(after)?);
+    let mut more: HashMap<&[u8], usize> = HashMap::new();
+    for field in &after {
+        *more.entry(field).or_default() += 1;
     }
+    // Takes one of a field that is there several times.
+    let take = |more: &mut HashMap<&[u8], usize>, field: &[u8]| match more.get_mut(field) {
+        Some(count @ 1..) => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    let (mut old, mut new) = (Vec::new(), Vec::new());
+    before.iter().filter(|field| !take(&mut more, field)).for_each(|field| old.extend_from_slice(field));
+    after.iter().filter(|field| take(&mut more, field)).for_each(|field| new.extend_from_slice(field));
+    Ok((proto::Lab::decode(old.as_slice())?, proto::Lab::decode(new.as_slice())?))
+}
+
+/// The fields of an encoded message, each node, link and check by itself.
+fn fields(mut message: &[u8]) -> Result<Vec<&[u8]>, DecodeError> {
+    let mut fields = Vec::new();
+    while !message.is_empty() {
+        let mut rest = message;
+        let (tag, wire) = decode_key(&mut rest)?;
+        skip_field(wire, tag, &mut rest, DecodeContext::default())?;
+        let (field, rest) = message.split_at(message.len() - rest.len());
+        fields.push(field);
+        message = rest;
+    }
+    Ok(fields)
 }
 
 fn compare(path: &str, before: &Value, after: &Value, lines: &mut Vec<String>) {
@@ -115,8 +143,8 @@ mod tests {
     use super::*;
 
     fn changes(before: &str, after: &str) -> Vec<String> {
-        let lab = |text| serde_json::from_str::<proto::Lab>(text).unwrap();
-        between(Some(&lab(before)), Some(&lab(after)))
+        let lab = |text| serde_json::from_str::<proto::Lab>(text).unwrap().encode_to_vec();
+        between(&lab(before), &lab(after))
     }
 
     #[test]
@@ -142,7 +170,10 @@ mod tests {
             ]
         );
         assert!(changes(after, after).is_empty());
-        assert!(between(None, None).is_empty(), "a new lab is new as a whole");
+        let twice = r#"{"name": "x", "checks": [{"from": "a", "to": "b"}, {"from": "a", "to": "b"}]}"#;
+        let once = r#"{"name": "x", "checks": [{"from": "a", "to": "b"}]}"#;
+        assert_eq!(changes(twice, once), ["- checks: { from: a, to: b }"]);
+        assert_eq!(changes(once, twice), ["+ checks: { from: a, to: b }"]);
     }
 
     #[test]

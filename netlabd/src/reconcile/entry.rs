@@ -11,6 +11,7 @@ use super::{
     error::{Error, Expected},
     feed::{Feed, Subject},
     history::History,
+    specification::Specification,
     status::Status,
 };
 use crate::{
@@ -73,18 +74,15 @@ impl Why {
 /// A lab as it shall be from now on.
 #[derive(Debug)]
 pub(super) struct Desired {
-    pub(super) spec: proto::Lab,
-    /// The same, validated.
-    pub(super) lab: Arc<Lab>,
+    pub(super) specification: Specification,
     /// The same, spelt out.
     pub(super) target: Arc<Target>,
 }
 
 impl Desired {
     /// Spells out a lab that is `uid`.
-    pub(super) fn new(spec: proto::Lab, lab: impl Into<Arc<Lab>>, uid: &str) -> Self {
-        let lab = lab.into();
-        Self { spec, target: Arc::new(Target::new(&lab, uid)), lab }
+    pub(super) fn new(specification: Specification, uid: &str) -> Self {
+        Self { target: Arc::new(Target::new(&specification.lab, uid)), specification }
     }
 }
 
@@ -237,18 +235,19 @@ impl Entry {
         let mut state = self.kept()?;
         let mut record = state.record.clone();
         change(&mut record)?;
-        let before = state.record.spec.as_ref().and_then(|spec| store::decode(spec).ok());
-        record.spec = Some(store::encode(&desired.spec));
-        let changes = changes::between(before.as_ref(), Some(&desired.spec));
+        let Specification { spec, kept, lab } = desired.specification;
+        let before = state.record.spec.as_ref();
+        let changes = before.map(|before| changes::between(before, &kept)).unwrap_or_default();
+        record.spec = Some(kept);
         self.tell_of_revision(store, &record, changes, why)?;
         state.target = desired.target;
         remember(&mut state.target, &record);
-        state.lab = desired.lab;
+        state.lab = lab;
         state.record = record;
         state.status.renewed();
         let warnings = state.lab.warnings.clone();
         state.status.plausible(&warnings);
-        Ok(self.message(&state, Some(desired.spec)))
+        Ok(self.message(&state, Some(spec)))
     }
 
     /// Removes the record from the disk; from then on nothing is kept of the lab.

@@ -19,6 +19,7 @@ mod preflight;
 mod ranges;
 mod rollback;
 mod sleep;
+mod specification;
 mod status;
 mod strays;
 mod summary;
@@ -49,6 +50,7 @@ use entry::Entry;
 pub use error::{Error, Expected, Reason, Refusal};
 pub use feed::{Feed, Item, NoToken, Subject};
 pub use history::{Gone, History};
+pub use specification::Specification;
 use status::Status;
 pub use summary::LabSummary;
 pub use watch::LabWatch;
@@ -264,13 +266,11 @@ impl Manager {
 
     /// The fields in which a lab would differ from what is wanted of it now, a line each, at most 100; none for
     /// a new lab, or one that the caller may not use.
-    pub fn differences(&self, spec: &proto::Lab, access: &Access) -> Vec<String> {
+    pub fn differences(&self, wanted: &Specification, access: &Access) -> Vec<String> {
         const MOST: usize = 100;
-        let name = spec.name.parse().ok();
-        let entry = name.and_then(|name: LabName| self.permitted(&name, access).ok());
+        let entry = self.permitted(&wanted.lab.name, access).ok();
         let kept = entry.and_then(|entry| entry.state().record.spec.clone());
-        let before = kept.and_then(|kept| store::decode(&kept).ok());
-        changes::at_most(MOST, before.as_ref(), Some(spec))
+        kept.map(|kept| changes::at_most(MOST, &kept, &wanted.kept)).unwrap_or_default()
     }
 
     /// The desired states that a lab has had, newest first; `generation`: only that one, 0: all.

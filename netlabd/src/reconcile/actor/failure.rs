@@ -9,6 +9,7 @@ use super::{
         Error,
         entry::{Desired, Why},
         rollback,
+        specification::Specification,
     },
     Actor, Next, Wanted,
 };
@@ -143,7 +144,8 @@ impl Actor {
     fn desired(&self, kept: &Bytes) -> Option<Desired> {
         let spec = store::decode(kept).ok()?;
         let lab = convert::lab(&spec).ok()?;
-        Some(Desired::new(spec, lab, &self.entry.uid))
+        let specification = Specification { spec, kept: kept.clone(), lab: lab.into() };
+        Some(Desired::new(specification, &self.entry.uid))
     }
 }
 

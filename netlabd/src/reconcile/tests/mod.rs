@@ -36,6 +36,11 @@ struct Bed {
     _dir: TempDir,
 }
 
+/// A lab to ask for.
+fn wanted(spec: &proto::Lab) -> Specification {
+    Specification::new(spec.clone(), convert::lab(spec).unwrap())
+}
+
 impl Bed {
     fn new() -> Self {
         Self::with(Arc::new(FakeKernel::new()), tempfile::tempdir().unwrap())
@@ -62,13 +67,12 @@ impl Bed {
     }
 
     fn create(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
-        self.manager.create(convert::lab(spec).unwrap(), spec.clone(), "", &self.access)
+        self.manager.create(wanted(spec), "", &self.access)
     }
 
     fn apply(&self, spec: &proto::Lab) -> Result<proto::LabResource, Error> {
-        let lab = convert::lab(spec).unwrap();
         self.manager
-            .apply(lab, spec.clone(), &Expected::default(), None, &self.access)
+            .apply(wanted(spec), &Expected::default(), None, &self.access)
             .map(|(resource, _)| resource)
     }
 

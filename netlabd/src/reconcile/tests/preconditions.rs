@@ -18,12 +18,11 @@ fn nothing_is_done_to_another_lab_than_is_expected() {
     let stale = Expected { generation: 7, uid: String::new() };
     let other = Expected { generation: 0, uid: "another".to_owned() };
     for (wrong, is_stale) in [(&stale, true), (&other, false)] {
-        let lab = convert::lab(&next).unwrap();
         let refused = [
             bed.manager.delete(&name, wrong, &bed.access).map(drop),
             bed.manager.pause(&name, true, wrong, &bed.access).map(drop),
             bed.manager.confirm(&name, wrong, &bed.access).map(drop),
-            bed.manager.apply(lab, next.clone(), wrong, None, &bed.access).map(drop),
+            bed.manager.apply(wanted(&next), wrong, None, &bed.access).map(drop),
             bed.manager.is_expected(&name, wrong, &bed.access),
         ];
         for error in refused.map(Result::unwrap_err) {
@@ -52,7 +51,7 @@ fn the_same_request_again_is_answered_with_the_lab_that_it_made() {
     let [(spec, next), ..] = changes();
     let name = name_of(&spec);
     let create = |spec: &proto::Lab, id: &str, access: &Access| {
-        bed.manager.create(convert::lab(spec).unwrap(), spec.clone(), id, access)
+        bed.manager.create(wanted(spec), id, access)
     };
     let made = create(&spec, "r-1", &bed.access).unwrap();
     let again = create(&spec, "r-1", &bed.access).unwrap();
