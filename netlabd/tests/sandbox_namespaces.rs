@@ -10,8 +10,8 @@ use std::{
 };
 
 use netlabd::sandbox::{
-    Error, IdRange, UserNamespace, end_preparations, is_pin_of, mount_folder, open_pin, pin, prepare_directory,
-    unmount_folder, unpin,
+    Error, IdRange, UserNamespace, end_preparations, is_pin_of, mount_folder, open_pin, pin,
+    prepare_directory, unmount_folder, unpin,
 };
 use sandbox_common::{IDS, inside, run, scratch, user_namespace};
 

@@ -14,7 +14,7 @@ from daemon import Daemon, timed
 
 # (shape, nodes): create and delete, floor and netlabd.
 SIZES = [("chain", 10), ("chain", 50), ("chain", 200), ("chain", 1000), ("chain", 2000),
-         ("star", 200), ("leaf-spine", 200), ("mesh", 40)]
+         ("chain", 4096), ("star", 200), ("leaf-spine", 200), ("mesh", 40)]
 # What the other tools make too.
 COMPARED = ("chain", 200)
 # What can be measured by itself.

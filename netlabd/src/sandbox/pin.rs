@@ -13,8 +13,8 @@ use rustix::{
     fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstat, fstatfs, open, statx},
     io::Errno,
     mount::{
-        MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive, mount_change,
-        unmount,
+        MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
+        mount_change, unmount,
     },
 };
 

@@ -345,7 +345,10 @@ fn unmounted() {
         // The name alone, which is a link to the pin.
         ("rm /run/netns/d.sw", "ip -n d.sw link show br0"),
         ("ln -sfn /etc/passwd /run/netns/d.ns1", "ip -n d.ns1 link show eth0"),
-        ("mv -T /run/netns/d.ns2 /run/netns/elsewhere; rm /run/netns/elsewhere", "ip -n d.ns2 link show eth0"),
+        (
+            "mv -T /run/netns/d.ns2 /run/netns/elsewhere; rm /run/netns/elsewhere",
+            "ip -n d.ns2 link show eth0",
+        ),
         ("umount -l /run/test/runtime/labs/d/net", "ip -n d.ns1 link show eth0 && ip -n d.sw link show br0"),
     ];
     for one in lost {

@@ -199,10 +199,8 @@ fn by_ip_netns() {
     let host = with_small();
     let listed = host.sh("ip netns list | sort");
     assert!(["small.ns1", "small.ns2", "small.router"].iter().all(|name| listed.contains(name)), "{listed}");
-    let inside = host.sh(
-        "ip netns exec small.ns1 sleep 4324 & sleep 0.2
-        ip netns identify $!; ip netns pids small.ns1 | grep -x $!; kill $!",
-    );
+    let inside = host.sh("ip netns exec small.ns1 sleep 4324 & sleep 0.2
+        ip netns identify $!; ip netns pids small.ns1 | grep -x $!; kill $!");
     assert!(inside.starts_with("small.ns1\n"), "{inside}");
     let _ = host.run("ip", &["netns", "add", "small.ns1"]).code(1).complains("File exists");
     let links = host.sh("cd /run/netns; for name in small.*; do readlink $name; done");

@@ -171,12 +171,10 @@ fn earlier_pins() {
     host.ctl(&["create-lab", &file]).ok();
     let traffic = Traffic::start(&host, "small.ns1", "203.0.113.1");
     host.stop();
-    host.sh(
-        "for name in /run/netns/small.*; do
+    host.sh("for name in /run/netns/small.*; do
             pin=$(readlink $name); rm $name; touch $name; chmod 444 $name; mount --bind $pin $name
         done
-        umount -l /run/test/runtime/labs/small/net; rmdir /run/test/runtime/labs/small/net",
-    );
+        umount -l /run/test/runtime/labs/small/net; rmdir /run/test/runtime/labs/small/net");
     host.start();
     host.wait_ready("small");
     let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);

@@ -132,7 +132,12 @@ impl Pins {
     }
 
     /// Pins a new node's namespace, unless its name is that of somebody else's.
-    pub(super) fn put_new(&self, lab: &LabName, node: &NodeName, namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+    pub(super) fn put_new(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<(), Failure> {
         let link = self.link(lab, node);
         let other = match fs::read_link(&link) {
             Ok(to) => to != self.pin(lab, node) && leads_to_namespace(&link),
@@ -150,7 +155,12 @@ impl Pins {
     }
 
     /// Pins a node's namespace, whatever has its name.
-    pub(super) fn put(&self, lab: &LabName, node: &NodeName, namespace: BorrowedFd<'_>) -> Result<(), Failure> {
+    pub(super) fn put(
+        &self,
+        lab: &LabName,
+        node: &NodeName,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<(), Failure> {
         let pin = self.pin(lab, node);
         match sandbox::pin(namespace, &pin) {
             Err(sandbox::Error::PinTaken(_)) => {
@@ -219,7 +229,10 @@ impl Pins {
             results[number] = done.map_err(|error| Failure::sandbox(nodes[number].0, &error));
         }
         if all && let Err(failure) = self.unmount(lab) {
-            results.iter_mut().filter(|result| result.is_ok()).for_each(|result| *result = Err(failure.clone()));
+            results
+                .iter_mut()
+                .filter(|result| result.is_ok())
+                .for_each(|result| *result = Err(failure.clone()));
         }
         Ok(results)
     }

@@ -31,8 +31,7 @@ impl Spaces {
         let all = open.nodes.keys().all(|node| going.contains(node));
         // Held here they would live on.
         drop(open);
-        let unpinned =
-            self.pins.remove(lab, &known, all).map_err(|error| Failure::no_thread(lab, &error))?;
+        let unpinned = self.pins.remove(lab, &known, all).map_err(|error| Failure::no_thread(lab, &error))?;
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
         self.edit(lab, |spaces| {

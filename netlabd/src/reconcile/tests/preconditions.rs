@@ -50,9 +50,7 @@ fn the_same_request_again_is_answered_with_the_lab_that_it_made() {
     let bed = Bed::new();
     let [(spec, next), ..] = changes();
     let name = name_of(&spec);
-    let create = |spec: &proto::Lab, id: &str, access: &Access| {
-        bed.manager.create(wanted(spec), id, access)
-    };
+    let create = |spec: &proto::Lab, id: &str, access: &Access| bed.manager.create(wanted(spec), id, access);
     let made = create(&spec, "r-1", &bed.access).unwrap();
     let again = create(&spec, "r-1", &bed.access).unwrap();
     assert_eq!((&again.uid, again.generation), (&made.uid, 1));
