@@ -1,5 +1,6 @@
 //! The command line.
 
+mod change;
 mod examples;
 mod extcap;
 mod remote;
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use self::{
+    change::{ApplyLab, CreateLab, DeleteLab, LabFileArg, LabFiles, ResumeLab},
     examples::{command, parse},
     extcap::Extcap,
     remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where},
@@ -24,7 +26,7 @@ use crate::duration;
 #[derive(Debug, Parser)]
 #[command(name = "netlabctl", version, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
-    /// How results are written. json and yaml are stable; junit is for check-lab.
+    /// How results are written. json, yaml and name are stable; junit is for check-lab.
     #[arg(long, short, global = true, value_enum, value_name = "FORMAT", default_value_t = Output::Table)]
     pub(crate) output: Output,
 
@@ -50,6 +52,8 @@ pub(crate) enum Output {
     Json,
     /// The same as YAML.
     Yaml,
+    /// Names alone, a line each, of commands that tell of labs: for a shell's `$(...)`.
+    Name,
     /// XML for test reports, check-lab only.
     Junit,
 }
@@ -217,17 +221,6 @@ pub(crate) struct WatchLab {
     pub(crate) after: u64,
 }
 
-/// A lab file.
-#[derive(Debug, Args)]
-pub(crate) struct LabFileArg {
-    /// As kubectl wants it.
-    #[arg(short = 'f', hide = true)]
-    pub(crate) from_file: bool,
-    /// The lab file; - is the standard input.
-    #[arg(value_name = "FILE")]
-    pub(crate) file: String,
-}
-
 /// `show-commands`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowCommands {
@@ -240,66 +233,6 @@ pub(crate) struct ShowCommands {
     /// from the lab; JSON always is. A netlabd on that host takes away what bears the marks and is of no lab.
     #[arg(long)]
     pub(crate) exact: bool,
-}
-
-/// Whether to wait, and how long.
-#[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Waiting {
-    /// Return as soon as the daemon has taken the request.
-    #[arg(long)]
-    pub(crate) no_wait: bool,
-    /// Longest wait, for example 90s, 5m or 500ms. What is waited for goes on afterwards.
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
-    pub(crate) timeout: Duration,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateLab {
-    #[command(flatten)]
-    pub(crate) file: LabFileArg,
-    /// Give the file's lab another name, for example where another user has a lab of that name.
-    #[arg(id = "rename", long = "name", value_name = "NAME")]
-    pub(crate) rename: Option<String>,
-    #[command(flatten)]
-    pub(crate) waiting: Waiting,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ApplyLab {
-    #[command(flatten)]
-    pub(crate) file: LabFileArg,
-    /// Give the file's lab another name, for example where another user has a lab of that name.
-    #[arg(id = "rename", long = "name", value_name = "NAME")]
-    pub(crate) rename: Option<String>,
-    /// Only print what would be done: exit code 0 without changes, 8 with.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    /// Put back what the lab was before unless confirm-lab comes within this time, for example 60s.
-    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
-    pub(crate) rollback_after: Option<std::time::Duration>,
-    /// Refuse unless the lab is of this generation.
-    #[arg(long, value_name = "GENERATION", value_parser = generation)]
-    pub(crate) expected_generation: Option<u64>,
-    #[command(flatten)]
-    pub(crate) waiting: Waiting,
-}
-
-/// `resume-lab`.
-#[derive(Debug, Args)]
-pub(crate) struct ResumeLab {
-    /// Name of the lab.
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) waiting: Waiting,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeleteLab {
-    /// Names of the labs.
-    #[arg(required = true, value_name = "NAME")]
-    pub(crate) names: Vec<String>,
-    #[command(flatten)]
-    pub(crate) waiting: Waiting,
 }
 
 #[derive(Debug, Args)]
@@ -325,12 +258,15 @@ pub(crate) struct Exec {
     /// As docker and kubectl want it; the standard input is always handed on.
     #[arg(long, short, hide = true)]
     pub(crate) interactive: bool,
+    /// Run it in every node of the lab, one after the other; no NODE is named then.
+    #[arg(long, short, conflicts_with = "tty")]
+    pub(crate) all: bool,
     /// Name of the lab.
     pub(crate) lab: String,
-    /// Name of the node.
+    /// Name of the node; several, separated by commas, one after the other.
     pub(crate) node: String,
     /// Program and arguments.
-    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(required_unless_present = "all", trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
     pub(crate) command: Vec<String>,
 }
 

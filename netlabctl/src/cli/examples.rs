@@ -10,7 +10,7 @@ use super::Cli;
 const EXAMPLES: [(&str, &[&str]); 24] = [
     (
         "create-lab",
-        &["netlabctl create-lab labs/vxlan.yaml", "generate-lab | netlabctl create-lab - --timeout 5m"],
+        &["netlabctl create-lab labs/vxlan.yaml", "generate-lab | netlabctl create-lab - --timeout 5m", "netlabctl create-lab labs/*.yaml"],
     ),
     (
         "apply-lab",
@@ -21,8 +21,21 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
         ],
     ),
     ("confirm-lab", &["netlabctl confirm-lab vxlan"]),
-    ("delete-lab", &["netlabctl delete-lab vxlan internet"]),
-    ("list-labs", &["netlabctl list-labs", "netlabctl list-labs -o json | jq -r '.labs[].name'"]),
+    (
+        "delete-lab",
+        &[
+            "netlabctl delete-lab vxlan internet",
+            "netlabctl delete-lab -f labs/vxlan.yaml",
+            "netlabctl list-labs -o name | xargs netlabctl delete-lab",
+        ],
+    ),
+    (
+        "list-labs",
+        &[
+            "netlabctl list-labs",
+            "netlabctl list-labs -o json | jq -r '.labs[] | select(.status.paused) | .name'",
+        ],
+    ),
     ("get-lab", &["netlabctl get-lab vxlan", "netlabctl get-lab vxlan --revision 1 >vxlan-before.yaml"]),
     (
         "watch-lab",
@@ -30,7 +43,11 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
     ),
     (
         "exec",
-        &["netlabctl exec vxlan ns1 -- ip -d addr", "netlabctl exec vxlan ns2 --detach -- nc -lk 54321"],
+        &[
+            "netlabctl exec vxlan ns1 -- ip -d addr",
+            "netlabctl exec vxlan ns2 --detach -- nc -lk 54321",
+            "netlabctl exec vxlan --all -- ip -br addr",
+        ],
     ),
     ("wait-lab", &["netlabctl wait-lab vxlan --timeout 5m"]),
     ("shell", &["netlabctl shell vxlan ns1"]),

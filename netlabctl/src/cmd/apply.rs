@@ -5,34 +5,49 @@ use tonic::{Code, Status};
 
 use super::{
     DONE,
-    create::{accepted, finish, print},
+    create::{accepted, finish, print, read},
     plan,
 };
 use crate::{
     cli::{ApplyLab, Output},
     client::Client,
-    error::{CHANGES, Failure, reason},
+    error::{CHANGES, Failure, USAGE, reason},
     hint,
     labfile::LabFile,
-    output,
+    output::{self, table::clean},
     wait::Wait,
 };
 
-/// Creates or changes the lab and waits until it is ready.
+/// Creates or changes the labs, one after the other, and waits until each is ready. Of a dry run the exit code
+/// tells whether there are changes in any.
 pub(super) async fn run(
     connect: impl AsyncFnOnce() -> Result<Client, Failure>,
     format: Output,
     args: &ApplyLab,
 ) -> Result<u8, Failure> {
-    let mut file = LabFile::read(&args.file.file)?;
-    file.rename(args.rename.as_deref());
+    let files = read(&args.files)?;
+    if args.expected_generation.is_some() && files.len() > 1 {
+        return Err(Failure::new(USAGE, "--expected-generation is that of one lab; name one file"));
+    }
     let client = connect().await?;
+    let mut code = DONE;
+    for file in &files {
+        if args.dry_run && files.len() > 1 && format.is_for_people() {
+            output::line(&format!("lab {}:", clean(&file.lab.name)))?;
+        }
+        output::one_of(format, files.len() > 1)?;
+        code = code.max(apply(&client, format, file, args).await?);
+    }
+    Ok(code)
+}
+
+async fn apply(client: &Client, format: Output, file: &LabFile, args: &ApplyLab) -> Result<u8, Failure> {
     let name = file.lab.name.clone();
     // Watch before the change: a change that is put back at once would else be missed.
     let before = if args.dry_run || args.waiting.no_wait || name.is_empty() {
         None
     } else {
-        match Wait::open(&client, &name, args.waiting.timeout).await {
+        match Wait::open(client, &name, args.waiting.timeout).await {
             Ok(wait) => Some(wait),
             Err(status) if status.code() == Code::Unavailable => return Err(status.into()),
             Err(_) => None,
@@ -62,13 +77,13 @@ pub(super) async fn run(
     }
     let wait = match before {
         Some(wait) => wait,
-        None => match Wait::open(&client, &lab.name, args.waiting.timeout).await {
+        None => match Wait::open(client, &lab.name, args.waiting.timeout).await {
             Ok(wait) => wait,
-            Err(status) => return Err(hint::explain(&client, status, &lab.name, &[]).await),
+            Err(status) => return Err(hint::explain(client, status, &lab.name, &[]).await),
         },
     };
-    wait.ready_of(lab.generation, Some(&file)).await?;
-    finish(&client, format, lab, "ready").await
+    wait.ready_of(lab.generation, Some(file)).await?;
+    finish(client, format, lab, "ready").await
 }
 
 /// A refusal; of another's lab with the way to one's own.

@@ -11,14 +11,23 @@ use crate::{
     cli::{DeleteLab, Output},
     client::Client,
     error::Failure,
-    hint, output,
+    hint,
+    labfile::LabFile,
+    output,
     wait::Wait,
 };
 
 /// Deletes the labs, all at once, and waits for each. A lab that cannot be deleted does not keep
 /// the others; the exit code is the first one's that failed.
-pub(super) async fn run(client: &Client, format: Output, args: &DeleteLab) -> Result<u8, Failure> {
-    let names: BTreeSet<&str> = args.names.iter().map(String::as_str).collect();
+pub(super) async fn run(
+    connect: impl AsyncFnOnce() -> Result<Client, Failure>,
+    format: Output,
+    args: &DeleteLab,
+) -> Result<u8, Failure> {
+    let files = args.files.iter().map(|path| LabFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let named = args.names.iter().map(String::as_str);
+    let names: BTreeSet<&str> = named.chain(files.iter().map(|file| file.lab.name.as_str())).collect();
+    let client = &connect().await?;
     let mut started = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();
     for name in names {
@@ -37,7 +46,7 @@ pub(super) async fn run(client: &Client, format: Output, args: &DeleteLab) -> Re
             Ok(()) => {
                 let what = if args.waiting.no_wait { "is being deleted" } else { "deleted" };
                 let value = json!({ "name": name, "deleted": !args.waiting.no_wait });
-                output::own_event(format, &value, || format!("lab {name} {what}\n"))?;
+                output::lab_event(format, name, &value, || format!("lab {name} {what}\n"))?;
             }
             Err(failure) => failures.push(failure),
         }

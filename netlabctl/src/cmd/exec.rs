@@ -21,7 +21,7 @@ use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::Streaming;
 
 use super::{
-    DONE,
+    DONE, exec_many,
     terminal::{Raw, interactive, size},
 };
 use crate::{
@@ -40,17 +40,26 @@ pub(crate) fn own_failure(code: u8) -> u8 {
 }
 
 /// Runs a command in a node; its exit code.
-pub(super) async fn run(client: &Client, args: Exec) -> Result<u8, Failure> {
-    let tty = !args.detach && (args.tty || (!args.no_tty && interactive()));
+pub(super) async fn run(client: &Client, mut args: Exec) -> Result<u8, Failure> {
+    if args.all {
+        // No node is named: the word in its place is the command's first.
+        args.command.insert(0, std::mem::take(&mut args.node));
+    }
+    let nodes = exec_many::nodes(client, &args.lab, &args.node, args.all).await?;
+    let one = <[String; 1]>::try_from(nodes.clone()).ok().filter(|_| !args.all);
+    let tty = one.is_some() && !args.detach && (args.tty || (!args.no_tty && interactive()));
     let start = ExecStart {
         lab: args.lab,
-        node: args.node,
+        node: one.map(|[node]| node).unwrap_or_default(),
         args: args.command,
         environment: environment(tty, args.env),
         working_directory: args.workdir,
         terminal: tty.then(size),
         detach: args.detach,
     };
+    if start.node.is_empty() {
+        return exec_many::run(client, &start, &nodes).await;
+    }
     session(client, start, !args.no_stdin && !args.detach).await
 }
 
@@ -73,7 +82,7 @@ fn environment(tty: bool, asked: Vec<(String, String)>) -> BTreeMap<String, Stri
     term.into_iter().chain(asked).collect()
 }
 
-async fn session(client: &Client, start: ExecStart, with_stdin: bool) -> Result<u8, Failure> {
+pub(super) async fn session(client: &Client, start: ExecStart, with_stdin: bool) -> Result<u8, Failure> {
     let (lab, node) = (start.lab.clone(), start.node.clone());
     let (tty, detach) = (start.terminal.is_some(), start.detach);
     // Signals have a way of their own: they must pass where nobody reads the standard input.

@@ -43,7 +43,7 @@ pub(super) async fn run(client: &Client, format: Output, args: &GetLab) -> Resul
         let answer = client.labs().list_revisions(request).await;
         history = answer.map(|answer| answer.into_inner().revisions).unwrap_or_default();
     }
-    output::result(format, &lab, || text(&lab, &history, format == Output::Wide))?;
+    output::lab(format, &lab.name, &lab, || text(&lab, &history, format == Output::Wide))?;
     Ok(DONE)
 }
 
@@ -62,8 +62,8 @@ async fn revision(client: &Client, format: Output, name: &str, generation: u64) 
     })?;
     match format {
         // For people it is a lab file, with what somebody wrote and nothing else.
-        Output::Table | Output::Junit => output::own(Output::Yaml, &spec, String::new)?,
-        format => output::result(format, &spec, String::new)?,
+        Output::Json | Output::Yaml => output::result(format, &spec, String::new)?,
+        _ => output::own(Output::Yaml, &spec, String::new)?,
     }
     Ok(DONE)
 }
@@ -81,7 +81,7 @@ fn text(lab: &LabResource, history: &[Revision], wide: bool) -> String {
         out.push_str(&inside::table(&status.nodes, wide));
     }
     conditions(&status, &mut out);
-    differences(&status, &mut out);
+    differences(&lab.name, &status, &mut out);
     story::repairs(&status.repairs, &mut out);
     story::changes(history, &mut out);
     commands(&status.commands, &mut out);
@@ -171,12 +171,25 @@ fn conditions(status: &LabStatus, out: &mut String) {
     }));
 }
 
-fn differences(status: &LabStatus, out: &mut String) {
+/// What is done about differences.
+fn what_of_it(lab: &str, status: &LabStatus) -> String {
+    let stormy = |one: &Condition| one.r#type == "Drifted" && one.reason == "DamagedAgainAndAgain";
+    if status.paused {
+        format!("left so until: netlabctl resume-lab {}", clean(lab))
+    } else if status.last_error.as_ref().is_some_and(|failure| failure.retrying) {
+        "cannot be repaired as it is (see Last error), tried again and again".to_owned()
+    } else if status.conditions.iter().any(stormy) {
+        "damaged again and again: repairs wait for some seconds".to_owned()
+    } else {
+        "being repaired".to_owned()
+    }
+}
+
+fn differences(lab: &str, status: &LabStatus, out: &mut String) {
     if status.differences.is_empty() {
         return;
     }
-    let repair = if status.paused { "left so until resume-lab" } else { "being repaired" };
-    let _ = writeln!(out, "\nDiffers from what is wanted, {repair}:");
+    let _ = writeln!(out, "\nDiffers from what is wanted, {}:", what_of_it(lab, status));
     for difference in &status.differences {
         let _ = writeln!(out, "{}", hanging("  ", &clean(difference), width()));
     }
@@ -204,4 +217,32 @@ fn commands(commands: &[DetachedCommand], out: &mut String) {
     out.push('\n');
     let rows: Vec<[String; 5]> = commands.iter().map(row).collect();
     out.push_str(&table::write(["PID", "NODE", "AGE", "BY", "DETACHED COMMAND"], &rows));
+}
+
+#[cfg(test)]
+mod tests {
+    use netlab_proto::v1::Failure as LabFailure;
+
+    use super::*;
+
+    #[test]
+    fn what_is_done_about_differences_is_told_as_it_is() {
+        let status = LabStatus::default();
+        assert_eq!(what_of_it("x", &status), "being repaired");
+        let paused = LabStatus { paused: true, ..status.clone() };
+        assert_eq!(what_of_it("x", &paused), "left so until: netlabctl resume-lab x");
+        let failure = |retrying| Some(LabFailure { retrying, ..LabFailure::default() });
+        let failing = LabStatus { last_error: failure(true), ..status.clone() };
+        assert!(what_of_it("x", &failing).starts_with("cannot be repaired as it is"));
+        // One of before says nothing about now.
+        let before = LabStatus { last_error: failure(false), ..status.clone() };
+        assert_eq!(what_of_it("x", &before), "being repaired");
+        let storm = Condition {
+            r#type: "Drifted".to_owned(),
+            reason: "DamagedAgainAndAgain".to_owned(),
+            ..Condition::default()
+        };
+        let stormy = LabStatus { conditions: vec![storm], ..status };
+        assert!(what_of_it("x", &stormy).starts_with("damaged again and again"));
+    }
 }

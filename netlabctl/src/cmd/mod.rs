@@ -8,6 +8,7 @@ mod create;
 mod delete;
 mod doctor;
 pub(crate) mod exec;
+mod exec_many;
 mod extcap;
 mod get;
 mod graph;
@@ -51,6 +52,22 @@ fn without_formats(command: &Command) -> Option<&'static str> {
     }
 }
 
+/// Whether what a command writes is about labs, whose names alone may be wanted.
+fn names_labs(command: &Command) -> bool {
+    match command {
+        Command::ApplyLab(args) => !args.dry_run,
+        Command::ListLabs(args) => !args.watch,
+        Command::GetLab(args) => args.revision.is_none(),
+        Command::CreateLab(_)
+        | Command::ConfirmLab(_)
+        | Command::DeleteLab(_)
+        | Command::WaitLab(_)
+        | Command::PauseLab(_)
+        | Command::ResumeLab(_) => true,
+        _ => false,
+    }
+}
+
 /// The exit code of a command that did what it was asked.
 pub(crate) const DONE: u8 = 0;
 
@@ -59,6 +76,9 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
     let (place, format) = (cli.place, cli.output);
     if format == Output::Junit && !matches!(cli.command, Command::CheckLab(_)) {
         return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
+    }
+    if format == Output::Name && !names_labs(&cli.command) {
+        return Err(Failure::new(USAGE, "-o name is for commands that tell of labs; use table, json or yaml"));
     }
     if let Some(instead) = without_formats(&cli.command).filter(|_| format != Output::Table) {
         return Err(Failure::new(USAGE, format!("-o says nothing here: {instead}")));
@@ -70,7 +90,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::ApplyLab(args) => apply::run(connect, format, &args).await,
         Command::ShowCommands(args) => show_commands::run(connect, format, &args).await,
         Command::Graph(args) => graph::run(connect, &args).await,
-        Command::DeleteLab(args) => delete::run(&connect().await?, format, &args).await,
+        Command::DeleteLab(args) => delete::run(connect, format, &args).await,
         Command::ListLabs(args) if args.watch => list_watch::run(&connect().await?, format).await,
         Command::ListLabs(_) => list::run(&connect().await?, format).await,
         Command::GetLab(args) => get::run(&connect().await?, format, &args).await,

@@ -37,6 +37,7 @@ pub(super) async fn run(client: &Client, format: Output, args: &WaitLab) -> Resu
 }
 
 fn gone(format: Output, name: &str) -> Result<u8, Failure> {
-    output::own_event(format, &json!({ "name": name, "deleted": true }), || format!("lab {name} deleted\n"))?;
+    let value = json!({ "name": name, "deleted": true });
+    output::lab_event(format, name, &value, || format!("lab {name} deleted\n"))?;
     Ok(DONE)
 }

@@ -72,7 +72,7 @@ fn argument(verb: &str, arg: Arg, files: Files) -> Arg {
         "interfaces" => arg.add(ArgValueCandidates::new(known::interfaces)),
         "revision" | "expected_generation" => arg.add(ArgValueCandidates::new(known::generations)),
         "source" => arg.add(ArgValueCompleter::new(move |begun: &OsStr| labs_and_files(begun, files))),
-        "file" | "write" | "tls_cert" | "tls_key" | "tls_ca" | "dir" | "fifo" => {
+        "file" | "files" | "write" | "tls_cert" | "tls_key" | "tls_ca" | "dir" | "fifo" => {
             arg.add(ArgValueCompleter::new(move |begun: &OsStr| files.begun_with(begun)))
         }
         _ => arg,

@@ -41,7 +41,7 @@ pub(crate) fn result<T: Serialize + Name>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Wide | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
         Output::Json | Output::Yaml => own(format, &message::value(message).map_err(failed)?, table),
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn own<T: Serialize>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Wide | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
         Output::Json => print(&json(&serde_json::to_string_pretty(value).map_err(failed)?)),
         Output::Yaml => print(&yaml::write(&serde_json::to_value(value).map_err(failed)?)),
     }
@@ -66,7 +66,7 @@ pub(crate) fn event<T: Serialize + Name>(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Wide | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
         Output::Json | Output::Yaml => own_event(format, &message::value(message).map_err(failed)?, table),
     }
 }
@@ -78,10 +78,35 @@ pub(crate) fn own_event(
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
     match format {
-        Output::Table | Output::Wide | Output::Junit => print(&table()),
+        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
         Output::Json => print(&json(&serde_json::to_string(value).map_err(failed)?)),
         Output::Yaml => print(&format!("---\n{}", yaml::write(value))),
     }
+}
+
+/// Writes what a command tells of a lab: the answer itself, or its name alone, or `table` for people.
+pub(crate) fn lab<T: Serialize + Name>(
+    format: Output,
+    name: &str,
+    message: &T,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if format == Output::Name { line(&table::clean(name)) } else { result(format, message, table) }
+}
+
+/// The same of something that a command tells of a lab by itself.
+pub(crate) fn lab_event(
+    format: Output,
+    name: &str,
+    value: &Value,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    if format == Output::Name { line(&table::clean(name)) } else { own_event(format, value, table) }
+}
+
+/// Sets one of several answers apart from the one before: a document of its own in YAML.
+pub(crate) fn one_of(format: Output, several: bool) -> Result<(), Failure> {
+    if several && format == Output::Yaml { line("---") } else { Ok(()) }
 }
 
 /// JSON as a line, with what cannot be seen escaped in its strings (RFC 8259, section 7): it stands nowhere else.

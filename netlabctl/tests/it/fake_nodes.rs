@@ -17,7 +17,7 @@ type Sender = mpsc::Sender<Result<ExecResponse, Status>>;
 
 fn node(name: &str) -> Result<(), Status> {
     match name {
-        "ns1" | "host" => Ok(()),
+        "ns1" | "router" | "host" => Ok(()),
         _ => Err(refuse(Code::NotFound, "NODE_NOT_FOUND", &format!("there is no node {name}"))),
     }
 }

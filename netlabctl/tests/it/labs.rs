@@ -54,6 +54,24 @@ fn list_labs_reads_every_page() {
 }
 
 #[test]
+fn names_alone_are_for_a_shell() {
+    let ground = Ground::new();
+    let names = ground.run(&["list-labs", "-o", "name"]).out;
+    let json = ground.run(&["list-labs", "-o", "json"]).json();
+    let all: Vec<_> = json["labs"].as_array().unwrap().iter().map(|lab| lab["name"].as_str().unwrap()).collect();
+    assert_eq!(names.lines().collect::<Vec<_>>(), all);
+    for verb in ["get-lab", "pause-lab", "resume-lab", "wait-lab"] {
+        ground.run(&[verb, "ready", "-o", "name"]).wrote("ready\n");
+    }
+    let refused = "netlabctl: -o name is for commands that tell of labs; use table, json or yaml";
+    for args in [&["doctor"][..], &["check-lab", "vxlan"], &["list-labs", "-w"]] {
+        ground.run(&[args, &["-o", "name"]].concat()).failed(2, refused);
+    }
+    // A lab file it is, whatever is asked for people.
+    ground.run(&["get-lab", "vxlan", "--revision", "2", "-o", "wide"]).wrote("name: vxlan\n");
+}
+
+#[test]
 fn get_lab_shows_what_is_wrong() {
     let ground = Ground::new();
     let ran = ground.run(&["get-lab", "fails"]);

@@ -43,6 +43,29 @@ fn execs_own_failures_are_125() {
 }
 
 #[test]
+fn exec_in_several_nodes_goes_on_past_one_that_fails() {
+    let ground = Ground::new();
+    ground.run(&["exec", "vxlan", "--all", "--", "exit", "0"]).wrote("==> ns1 <==\n\n==> router <==\n");
+    ground.run(&["exec", "-a", "vxlan", "exit", "0"]).wrote("==> ns1 <==\n\n==> router <==\n");
+    let ran = ground.run_with(&["exec", "vxlan", "router,ns1", "--", "cat"], "not sent");
+    ran.wrote("==> router <==\n\n==> ns1 <==\n");
+    let ran = ground.run(&["exec", "vxlan", "--all", "--", "exit", "3"]);
+    assert_eq!((ran.code, ran.out.as_str()), (3, "==> ns1 <==\n\n==> router <==\n"));
+    let ran = ground.run(&["exec", "vxlan", "ns1,roter", "--", "missing"]);
+    ran.failed(
+        127,
+        "netlabctl: missing: No such file or directory\nnetlabctl: there is no node roter; did you mean \"router\"?",
+    );
+    let detached = ground.run(&["exec", "--detach", "vxlan", "--all", "--", "signal"]);
+    detached.wrote("==> ns1 <==\n42\n\n==> router <==\n42\n");
+    ground.run(&["exec", "vxlam", "--all", "--", "exit"]).failed(
+        125,
+        "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?",
+    );
+    assert_eq!(ground.run(&["exec", "vxlan", "--all"]).code, 125);
+}
+
+#[test]
 fn exec_passes_input_and_both_outputs() {
     let ground = Ground::new();
     let text = "a line\n".repeat(100_000);
@@ -127,6 +150,32 @@ fn a_shell_has_a_terminal_and_gives_it_back_as_it_was() {
     person.write_all(b"\x04").unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert_eq!(tcgetattr(&program).unwrap().local_modes, before.local_modes);
+}
+
+#[test]
+fn a_terminal_has_colours_unless_they_are_not_wanted() {
+    let ground = Ground::new();
+    let shown = |variables: &[(&str, &str)], args: &[&str]| {
+        let (mut person, program) = terminal(24, 80);
+        let mut command = ground.command(&[args, &["list-labs"]].concat());
+        command.env("TERM", "xterm").envs(variables.iter().copied());
+        let status = command.stdout(Stdio::from(program)).status().unwrap();
+        assert!(status.success());
+        drop(command);
+        let mut seen = Vec::new();
+        // A terminal whose last user is gone ends with EIO.
+        let _ = person.read_to_end(&mut seen);
+        String::from_utf8(seen).unwrap()
+    };
+    let red = "\u{1b}[31mFailed\u{1b}[0m";
+    assert!(shown(&[], &[]).contains(red));
+    assert!(shown(&[("NO_COLOR", "")], &[]).contains(red), "empty, it does not count: no-color.org");
+    for (variable, value) in [("NO_COLOR", "1"), ("NO_COLOR", "0"), ("TERM", "dumb")] {
+        let plain = shown(&[(variable, value)], &[]);
+        assert!(plain.contains("Failed") && !plain.contains('\u{1b}'), "{variable}={value}: {plain:?}");
+    }
+    assert!(!shown(&[], &["--color", "never"]).contains('\u{1b}'));
+    assert!(shown(&[("NO_COLOR", "1")], &["--color", "always"]).contains(red), "what is asked for counts more");
 }
 
 #[test]

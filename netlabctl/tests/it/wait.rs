@@ -84,12 +84,40 @@ fn delete_waits_for_each_and_goes_on_past_errors() {
     let ground = Ground::new();
     ground.run(&["delete-lab", "vxlan", "other", "vxlan"]).wrote("lab other deleted\nlab vxlan deleted\n");
     ground.run(&["delete-lab", "gone"]).wrote("lab gone deleted\n");
+    let file = ground.file("lab.yaml", &lab("vxlan"));
+    ground.run(&["delete-lab", "-f", &file]).wrote("lab vxlan deleted\n");
+    ground.run(&["delete-lab", "other", "-f", &file, "-o", "name"]).wrote("other\nvxlan\n");
+    assert_eq!(ground.run(&["delete-lab", "-f", "nowhere.yaml"]).code, 2);
     let ran = ground.run(&["delete-lab", "vxlan", "nope", "vxlam"]);
     ran.failed(
         4,
         "netlabctl: there is no lab nope\nnetlabctl: there is no lab vxlam; did you mean \"vxlan\"?",
     );
     assert_eq!(ran.out, "lab vxlan deleted\n");
+}
+
+#[test]
+fn several_files_are_as_many_labs() {
+    let ground = Ground::new();
+    let [one, two] = ["one", "two"].map(|name| ground.file(&format!("{name}.yaml"), &lab(name)));
+    ground
+        .run(&["create-lab", &one, &two])
+        .wrote("lab one ready (generation 2)\nlab two ready (generation 2)\n");
+    ground.run(&["apply", "-f", &one, "-f", &two, "-o", "name"]).wrote("one\ntwo\n");
+    let yaml = ground.run(&["apply-lab", "--no-wait", &one, &two, "-o", "yaml"]).out;
+    assert!(yaml.starts_with("---\nname: one\n") && yaml.contains("\n---\nname: two\n"), "{yaml}");
+    let dry = ground.run(&["apply-lab", "--dry-run", &ground.file("same.yaml", &lab("same")), &one]);
+    assert_eq!(dry.code, 8, "one of them has changes");
+    assert!(dry.out.starts_with("lab same:\nno changes\nlab one:\n+ make"), "{}", dry.out);
+    // All faults of all files, and nothing is sent.
+    let [bad, worse] = ["bad", "worse"].map(|name| ground.file(&format!("{name}.yaml"), "nodez: {}\n"));
+    let ran = ground.run(&["create-lab", &one, &bad, &worse]);
+    assert!(ran.code == 2 && ran.out.is_empty(), "{ran:?}");
+    assert!(ran.err.contains("bad.yaml:1:1") && ran.err.contains("worse.yaml:1:1"), "{}", ran.err);
+    let named = ground.run(&["create-lab", "--name", "x", &one, &two]);
+    named.failed(2, "netlabctl: --name gives one lab its name; name one file");
+    let expected = ground.run(&["apply-lab", "--expected-generation", "2", &one, &two]);
+    expected.failed(2, "netlabctl: --expected-generation is that of one lab; name one file");
 }
 
 #[test]

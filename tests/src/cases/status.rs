@@ -52,7 +52,7 @@ fn paused() {
         .code(0)
         .says("Degraded (paused)")
         .says(missing)
-        .says("left so until resume-lab");
+        .says("left so until: netlabctl resume-lab d");
     let _ = host.ctl(&["list-labs"]).code(0).says(missing);
     assert_eq!(
         host.lab("d")["status"]["differences"].as_array().map(Vec::len),

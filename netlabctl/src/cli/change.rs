@@ -1,0 +1,89 @@
+//! Commands that make, change and delete labs.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::duration;
+
+/// A lab file.
+#[derive(Debug, Args)]
+pub(crate) struct LabFileArg {
+    /// As kubectl wants it.
+    #[arg(short = 'f', hide = true)]
+    pub(crate) from_file: bool,
+    /// The lab file; - is the standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) file: String,
+}
+
+/// Lab files, of as many labs.
+#[derive(Debug, Args)]
+pub(crate) struct LabFiles {
+    /// As kubectl wants it.
+    #[arg(short = 'f', hide = true, action = clap::ArgAction::Count)]
+    pub(crate) from_file: u8,
+    /// The lab files, one after the other; - is the standard input. All are read before the first is sent.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Give the file's lab another name, for example where another user has a lab of that name.
+    #[arg(id = "rename", long = "name", value_name = "NAME")]
+    pub(crate) rename: Option<String>,
+}
+
+/// Whether to wait, and how long.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Waiting {
+    /// Return as soon as the daemon has taken the request.
+    #[arg(long)]
+    pub(crate) no_wait: bool,
+    /// Longest wait, for example 90s, 5m or 500ms. What is waited for goes on afterwards.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = duration::parse)]
+    pub(crate) timeout: Duration,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateLab {
+    #[command(flatten)]
+    pub(crate) files: LabFiles,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyLab {
+    #[command(flatten)]
+    pub(crate) files: LabFiles,
+    /// Only print what would be done: exit code 0 without changes, 8 with.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Put back what the lab was before unless confirm-lab comes within this time, for example 60s.
+    #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
+    pub(crate) rollback_after: Option<std::time::Duration>,
+    /// Refuse unless the lab is of this generation.
+    #[arg(long, value_name = "GENERATION", value_parser = super::generation)]
+    pub(crate) expected_generation: Option<u64>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+/// `resume-lab`.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeLab {
+    /// Name of the lab.
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteLab {
+    /// Names of the labs.
+    #[arg(required_unless_present = "files", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Delete the lab of this file; may be repeated.
+    #[arg(long = "file", short = 'f', value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    #[command(flatten)]
+    pub(crate) waiting: Waiting,
+}
