@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use netlab_proto::v1::CheckResult;
+use netlab_proto::{
+    text::{is_hidden, visible},
+    v1::CheckResult,
+};
 
 use super::reachable;
 
@@ -29,7 +32,8 @@ pub(super) fn write(lab: &str, results: &[CheckResult]) -> String {
     out + "</testsuite>\n"
 }
 
-/// Escapes text for XML 1.0; what XML cannot hold at all becomes U+FFFD.
+/// Escapes text for XML 1.0, with what XML cannot hold and what cannot be seen written out: reports are read on
+/// pages of others.
 fn escape(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -37,8 +41,8 @@ fn escape(text: &str) -> String {
             '<' => "&lt;".to_owned(),
             '>' => "&gt;".to_owned(),
             '"' => "&quot;".to_owned(),
-            '\u{fffe}' | '\u{ffff}' => '\u{fffd}'.to_string(),
-            c if c.is_control() && !matches!(c, '\n' | '\t') => '\u{fffd}'.to_string(),
+            '\u{fffe}' | '\u{ffff}' => c.escape_unicode().to_string(),
+            c if is_hidden(c) && !matches!(c, '\n' | '\t') => visible(&c.to_string()),
             c => c.to_string(),
         })
         .collect()
@@ -61,13 +65,13 @@ mod tests {
                 rtt_us: 1500,
                 ..Default::default()
             },
-            CheckResult { check: check("<&\">"), detail: "x\u{1}<".to_owned(), ..Default::default() },
+            CheckResult { check: check("<&\">"), detail: "x\u{1}\u{202e}<".to_owned(), ..Default::default() },
         ];
         let expected = r#"<?xml version="1.0" encoding="UTF-8"?>
 <testsuite name="l" tests="2" failures="1">
   <testcase classname="l" name="a to b is reachable" time="0.001500"/>
   <testcase classname="l" name="a to &lt;&amp;&quot;&gt; is reachable" time="0.000000">
-    <failure message="expected reachable, seen unreachable">x�&lt;</failure>
+    <failure message="expected reachable, seen unreachable">x\u{1}\u{202e}&lt;</failure>
   </testcase>
 </testsuite>
 "#;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use netlab_proto::text::{is_hidden, visible};
+
 use super::Topology;
 
 /// Writes an undirected graph.
@@ -35,7 +37,9 @@ fn quote(text: &str) -> String {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\n' => out.push_str("\\n"),
-            c if c.is_control() => out.push(' '),
+            c if c.is_whitespace() => out.push(' '),
+            // Graphviz would read a single backslash as an escape of its own.
+            c if is_hidden(c) => out.push_str(&visible(&c.to_string()).replace('\\', "\\\\")),
             c => out.push(c),
         }
     }

@@ -10,7 +10,10 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netlab_proto::v1::{Interface, Lab, interface::Kind};
+use netlab_proto::{
+    text::{is_hidden, visible},
+    v1::{Interface, Lab, interface::Kind},
+};
 
 use crate::cli::GraphFormat;
 
@@ -192,7 +195,7 @@ fn macvlans(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     edges
 }
 
-/// Text that XML and Mermaid alike take for nothing but text.
+/// Text that XML and Mermaid alike take for nothing but text, with what cannot be seen written out.
 fn escape(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -200,7 +203,8 @@ fn escape(text: &str) -> String {
             '<' => "&lt;".to_owned(),
             '>' => "&gt;".to_owned(),
             '"' => "&quot;".to_owned(),
-            c if c.is_control() => ' '.to_string(),
+            c if c.is_whitespace() => ' '.to_string(),
+            c if is_hidden(c) => visible(&c.to_string()),
             c => c.to_string(),
         })
         .collect()

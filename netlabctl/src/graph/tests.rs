@@ -90,3 +90,17 @@ fn a_lab_that_makes_no_sense_is_drawn_all_the_same() {
     }
     draw(&Lab::default(), GraphFormat::Svg);
 }
+
+#[test]
+fn what_cannot_be_seen_is_written_out() {
+    let mut lab = Lab { description: "a\u{202e}b".to_owned(), ..lab() };
+    let interfaces = [("e\u{200b}0".to_owned(), Interface::default())].into();
+    lab.nodes.insert("q\u{9b}".to_owned(), Node { interfaces, ..Node::default() });
+    for format in [GraphFormat::Mermaid, GraphFormat::Dot, GraphFormat::Svg, GraphFormat::Html] {
+        let picture = draw(&lab, format);
+        let hidden = picture.chars().find(|c| *c != '\n' && netlab_proto::text::is_hidden(*c));
+        assert_eq!(hidden, None, "{picture}");
+        let slash = if format == GraphFormat::Dot { "\\\\" } else { "\\" };
+        assert!(picture.contains(&format!("e{slash}u{{200b}}0")), "{picture}");
+    }
+}
