@@ -7,7 +7,7 @@ mod ssh;
 mod tls;
 mod unix;
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use netlab_proto::v1::{
     host_service_client::HostServiceClient, lab_service_client::LabServiceClient,
@@ -98,6 +98,22 @@ enum Host {
     Https(tls::Address),
 }
 
+/// Whether a host's name has one reading: where its last part is a number it is an IPv4 address (URL Standard, 3.5),
+/// and not one of those that only `inet_aton(3)` takes, where `010` is 8 and `127.1` is 127.0.0.1.
+fn has_one_reading(host: &str) -> bool {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let hex = last.to_ascii_lowercase();
+    let hex = hex.strip_prefix("0x").is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+    let number = hex || (!last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
+    !number || host.parse::<Ipv4Addr>().is_ok()
+}
+
+/// A TCP port as everybody reads it: no sign, and no zeros before it.
+fn port(text: &str) -> Option<u16> {
+    let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
 impl Host {
     fn parse(url: &str) -> Result<Self, Failure> {
         if let Some(path) = url.strip_prefix("unix://") {
@@ -168,6 +184,33 @@ mod tests {
         for bad in ["", "unix://", "unix://x", "tcp://h:1", "ssh://", "https://", "http://h:1", "/run/x.sock"]
         {
             assert_eq!(Host::parse(bad).map_err(|failure| failure.code), Err(USAGE), "{bad}");
+        }
+    }
+
+    #[test]
+    fn addresses_and_ports_have_one_reading() {
+        for good in ["192.0.2.1", "box", "box.example.org", "8.example", "10.0.0.1.example.org", "0x.example"] {
+            for scheme in ["ssh", "https"] {
+                assert!(Host::parse(&format!("{scheme}://{good}:22")).is_ok(), "{scheme}://{good}");
+            }
+        }
+        for bad in [
+            "192.0.2.010",
+            "192.0.2.08",
+            "127.1",
+            "2130706433",
+            "0x7f.0.0.1",
+            "192.0.2.0x1",
+            "192.0.2.1.",
+            "box:022",
+            "box:+22",
+            "box:0",
+            "[2001:db8::1]:022",
+            "[::ffff:192.0.2.01]",
+        ] {
+            for scheme in ["ssh", "https"] {
+                assert!(Host::parse(&format!("{scheme}://{bad}")).is_err(), "{scheme}://{bad}");
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::{
     env, io,
+    net::Ipv6Addr,
     os::unix::process::ExitStatusExt as _,
     pin::Pin,
     process::{ExitStatus, Stdio},
@@ -44,14 +45,23 @@ impl Target {
             Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
             None => host.split_once(':').map_or((host, None), |(host, port)| (host, Some(port))),
         };
-        let port = port.map(str::parse).transpose().ok()?;
+        let port = match port {
+            Some(text) => Some(super::port(text)?),
+            None => None,
+        };
         // A word that begins with '-' would be an option of ssh.
         let good = |word: &str| {
             !word.is_empty()
                 && !word.starts_with('-')
                 && word.chars().all(|c| c.is_ascii_alphanumeric() || "._-:%".contains(c))
         };
-        if !good(host) || !user.is_none_or(good) {
+        let one_reading = if host.contains(':') {
+            // With the zone of a link-local address.
+            host.split('%').next().is_some_and(|address| address.parse::<Ipv6Addr>().is_ok())
+        } else {
+            super::has_one_reading(host)
+        };
+        if !good(host) || !user.is_none_or(good) || !one_reading {
             return None;
         }
         let destination = user.map_or_else(|| host.to_owned(), |user| format!("{user}@{host}"));

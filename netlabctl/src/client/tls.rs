@@ -35,8 +35,8 @@ impl Address {
             Some((host, port)) => (host, Some(port.strip_prefix(':')?)),
             None => text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))),
         };
-        let port = port.map_or(Some(PORT), |port| port.parse().ok().filter(|port| *port != 0))?;
-        ServerName::try_from(host).ok()?;
+        let port = port.map_or(Some(PORT), super::port)?;
+        ServerName::try_from(host).ok().filter(|_| super::has_one_reading(host))?;
         Some(Self { host: host.to_owned(), port })
     }
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::Parser;
 
-use crate::policy::config::DEFAULT_FILE;
+use crate::{model::address::to_listen_at, policy::config::DEFAULT_FILE};
 
 /// Makes network labs out of namespaces, links and nftables NAT, and keeps them true.
 #[derive(Debug, Parser)]
@@ -34,7 +34,7 @@ pub(super) struct Options {
     pub(super) plan: bool,
     /// Also serve remote clients at this TCP address, by mutual TLS: [tls] of the configuration. In place
     /// of the addresses there.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = to_listen_at)]
     pub(super) listen: Option<SocketAddr>,
 }
 
@@ -47,5 +47,26 @@ impl Options {
     /// The addresses for remote clients, `configured` unless one is named.
     pub(super) fn addresses(&self, configured: &[SocketAddr]) -> Vec<SocketAddr> {
         self.listen.map_or_else(|| configured.to_vec(), |address| vec![address])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_to_listen_at_has_one_reading() {
+        let read = |text: &str| Options::try_parse_from(["netlabd", "--listen", text]);
+        for good in ["192.0.2.1:7443", "[::]:7443"] {
+            assert_eq!(read(good).unwrap().listen.unwrap().to_string(), good);
+        }
+        for (bad, words) in [
+            ("192.0.2.1:07443", "begins with 0"),
+            ("192.0.2.01:7443", "begins with 0"),
+            ("localhost:7443", "no address and port"),
+        ] {
+            let refused = read(bad).unwrap_err().to_string();
+            assert!(refused.contains(words), "{refused}");
+        }
     }
 }

@@ -25,6 +25,20 @@ pub fn service(text: &str) -> Option<SocketAddr> {
     text.parse().ok()
 }
 
+/// Reads `IPV4:PORT` or `[IPV6]:PORT` for whoever configures netlabd.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn to_listen_at(text: &str) -> Result<SocketAddr, String> {
+    service(text).ok_or_else(|| {
+        if is_ambiguous(text) {
+            format!("{text:?} {AMBIGUOUS}")
+        } else {
+            format!("{text:?} is no address and port such as 192.0.2.1:7443 or [::]:7443")
+        }
+    })
+}
+
 /// Whether a text would be an address, a network or a service, were it not for zeros before numbers.
 pub fn is_ambiguous(text: &str) -> bool {
     let (rest, length) = text.split_once('/').map_or((text, None), |(rest, length)| (rest, Some(length)));

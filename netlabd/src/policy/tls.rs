@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::model::address::to_listen_at;
 
 use super::{
     caller::{Caller, Remote, Role, role_of},
@@ -21,6 +23,7 @@ use super::{
 #[serde(deny_unknown_fields, default)]
 pub struct Tls {
     /// Addresses to listen at. Default: none. Takes effect at the next start.
+    #[serde(deserialize_with = "addresses")]
     pub listen: Vec<SocketAddr>,
     /// The daemon's certificate and, after it, those that lead to its authority (PEM).
     pub certificate: PathBuf,
@@ -34,6 +37,11 @@ pub struct Tls {
     pub roles_in_certificates: bool,
     /// What the name in a certificate may do; goes before the role in it.
     pub users: BTreeMap<String, User>,
+}
+
+fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    texts.iter().map(|text| to_listen_at(text).map_err(D::Error::custom)).collect()
 }
 
 impl Default for Tls {
@@ -140,6 +148,16 @@ mod tests {
             "{ rol = \"admin\" }",
         ] {
             assert!(users(&format!("[users]\na = {bad}\n")).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_to_listen_at_has_one_reading() {
+        let read = |text: &str| toml::from_str::<Tls>(&format!("listen = [{text:?}]")).map(|tls| tls.listen);
+        assert_eq!(read("[2001:db8::1]:7443").unwrap(), ["[2001:db8::1]:7443".parse().unwrap()]);
+        for bad in ["192.0.2.1:07443", "192.0.2.010:7443"] {
+            let refused = read(bad).unwrap_err();
+            assert!(refused.message().contains("begins with 0"), "{refused}");
         }
     }
 
