@@ -1,6 +1,9 @@
 //! The JSON Schema of the lab file, made from the API's own descriptors and comments, so that
 //! editors complete and check what netlabctl reads.
 
+use std::ops::RangeInclusive;
+
+use netlab_proto::range;
 use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use serde_json::{Map, Value, json};
 
@@ -8,6 +11,33 @@ use crate::labfile::lab_descriptor;
 
 /// Patterns and ranges of fields that the descriptors do not carry; netlabd checks them, and more.
 const NAME: &str = "^[a-z0-9]([a-z0-9-]*[a-z0-9])?$";
+/// Of an interface; the kernel counts bytes.
+const INTERFACE: &str = "^[^/:%\\s]{1,15}$";
+/// An IPv4 address without zeros before its numbers (`inet_aton(3)` would read them as octal).
+const IPV4: &str = "OCTET(\\.OCTET){3}";
+const OCTET: &str = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+/// An IPv6 address, RFC 4291 2.2: whole, or with one `::` in each place that it can have.
+const IPV6: &str = "((H:){7}H|(H:){1,7}:|(H:){1,6}:H|(H:){1,5}(:H){1,2}|(H:){1,4}(:H){1,3}|(H:){1,3}(:H){1,4}|\
+                    (H:){1,2}(:H){1,5}|H:(:H){1,6}|:((:H){1,7}|:))";
+const HEXTET: &str = "[0-9A-Fa-f]{1,4}";
+const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+
+/// A pattern for one of two texts, in which `4`, `6` and `P` stand for an address of either kind and a port.
+fn address(text: &str) -> String {
+    let mut out = String::from("^(");
+    for c in text.chars() {
+        match c {
+            '4' => out.push_str(&IPV4.replace("OCTET", OCTET)),
+            '6' => out.push_str(&IPV6.replace('H', HEXTET)),
+            'P' => out.push_str(PORT),
+            // The length of an IPv4 and of an IPv6 prefix.
+            'm' => out.push_str("/(3[0-2]|[12]?[0-9])"),
+            'n' => out.push_str("/(12[0-8]|1[01][0-9]|[1-9]?[0-9])"),
+            c => out.push(c),
+        }
+    }
+    out + ")$"
+}
 
 /// The schema as text, with a newline at its end.
 pub(crate) fn text() -> String {
@@ -93,8 +123,8 @@ fn single(field: &FieldDescriptor, definitions: &mut Map<String, Value>) -> Valu
         }
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::Uint32 => {
-            let (least, most) = range(field.full_name());
-            json!({ "type": "integer", "minimum": least, "maximum": most })
+            let range = range(field.full_name()).unwrap_or(0..=u32::MAX);
+            json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
         // A number that is not quoted is text where text is asked for.
         _ => text_schema(field.full_name()),
@@ -111,7 +141,25 @@ fn text_schema(field: &str) -> Value {
         "netlab.v1.Macvlan.mode" => json!({ "enum": ["bridge", "private", "vepa", "passthru"] }),
         "netlab.v1.PortForward.protocol" => json!({ "enum": ["tcp", "udp"] }),
         "netlab.v1.Link.endpoints" => {
-            json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:\\s]{1,15}$" })
+            json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
+        }
+        "netlab.v1.Interface.addresses" => json!({ "type": "string", "pattern": address("4m|6n") }),
+        "netlab.v1.Vxlan.remote" | "netlab.v1.Vxlan.local" | "netlab.v1.Route.via" => {
+            json!({ "type": "string", "pattern": address("4|6") })
+        }
+        "netlab.v1.Route.to" => json!({ "type": "string", "pattern": address("default|4m|6n") }),
+        "netlab.v1.Masquerade.source" => json!({ "type": "string", "pattern": address("4m|6n") }),
+        "netlab.v1.PortForward.to" => json!({ "type": "string", "pattern": address("4:P|\\[6\\]:P") }),
+        // A name may look like a number, which needs no quotes.
+        "netlab.v1.Vlan.parent"
+        | "netlab.v1.Vxlan.dev"
+        | "netlab.v1.Macvlan.parent"
+        | "netlab.v1.Port.bridge"
+        | "netlab.v1.Route.dev"
+        | "netlab.v1.Masquerade.out_interface"
+        | "netlab.v1.PortForward.in_interface"
+        | "netlab.v1.Host.joins" => {
+            json!({ "type": ["string", "number", "boolean"], "pattern": INTERFACE })
         }
         _ => json!({ "type": ["string", "number", "boolean"] }),
     }
@@ -123,23 +171,25 @@ fn names(field: &FieldDescriptor) -> Option<Value> {
             Some(json!({ "pattern": NAME, "maxLength": 20, "not": { "const": "host" } }))
         }
         "netlab.v1.Node.interfaces" | "netlab.v1.Host.interfaces" => {
-            Some(json!({ "pattern": "^[^/:\\s]{1,15}$" }))
+            Some(json!({ "pattern": INTERFACE }))
         }
         "netlab.v1.Node.sysctls" => Some(json!({ "pattern": "^net\\." })),
         _ => None,
     }
 }
 
-fn range(field: &str) -> (u32, u32) {
-    match field {
-        "netlab.v1.Interface.mtu" => (68, 65_535),
+/// What netlabd takes of a number; `None` for a field that nobody has thought of.
+fn range(field: &str) -> Option<RangeInclusive<u32>> {
+    Some(match field {
+        "netlab.v1.Interface.mtu" => range::MTU,
         "netlab.v1.Vlan.id" | "netlab.v1.Port.access" | "netlab.v1.Port.trunk" | "netlab.v1.Port.native" => {
-            (1, 4094)
+            range::VLAN
         }
-        "netlab.v1.Vxlan.vni" => (0, 0x00ff_ffff),
-        "netlab.v1.Vxlan.port" | "netlab.v1.PortForward.port" => (1, 65_535),
-        _ => (0, u32::MAX),
-    }
+        "netlab.v1.Vxlan.vni" => range::VNI,
+        "netlab.v1.Vxlan.port" | "netlab.v1.PortForward.port" => range::PORT,
+        "netlab.v1.Route.metric" => range::METRIC,
+        _ => return None,
+    })
 }
 
 fn required(message: &str) -> &'static [&'static str] {
@@ -202,6 +252,60 @@ mod tests {
             let rows = reference.matches(&format!("\n| `{key}` |")).count();
             assert_eq!(rows, messages, "rows of {key}, which so many messages have");
         }
+    }
+
+    #[test]
+    fn every_number_has_a_range() {
+        let mut left = vec![lab_descriptor()];
+        let mut seen = Vec::new();
+        while let Some(message) = left.pop() {
+            for field in message.fields() {
+                match field.kind() {
+                    Kind::Message(other) if !seen.contains(&other) => left.push(other),
+                    Kind::Uint32 => assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name()),
+                    _ => {}
+                }
+            }
+            seen.push(message);
+        }
+    }
+
+    #[test]
+    fn addresses_are_told_from_what_is_none() {
+        let schema = schema();
+        let pattern = |message: &str, field: &str| {
+            let property = &schema["$defs"][message]["properties"][field];
+            let text = property.get("items").unwrap_or(property)["pattern"].as_str().unwrap();
+            regex::Regex::new(text).unwrap()
+        };
+        let check = |message: &str, field: &str, good: &[&str], bad: &[&str]| {
+            let pattern = pattern(message, field);
+            for text in good {
+                assert!(pattern.is_match(text), "{message}.{field}: {text}");
+            }
+            for text in bad {
+                assert!(!pattern.is_match(text), "{message}.{field}: {text}");
+            }
+        };
+        let v6 = ["::", "::1", "1::", "2001:db8::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "FE80::aB"];
+        let no_v6 = ["", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "g::", "1:", ":1"];
+        check("Route", "via", &v6, &no_v6);
+        for text in v6.iter().chain(&no_v6) {
+            let read = text.parse::<std::net::Ipv6Addr>().is_ok();
+            assert_eq!(pattern("Route", "via").is_match(text), read, "{text}");
+        }
+        check("Route", "via", &["192.0.2.1", "0.0.0.0", "255.255.255.255"], &["192.0.2.256", "192.0.2", "192.0.2.010"]);
+        let bad = ["192.0.2.300/24", "bad", "192.0.2.1", "192.0.2.1/33", "192.0.2.1/024", "2001:db8::1/129", "2001:db8::1"];
+        check("Interface", "addresses", &["192.0.2.1/24", "10.0.0.1/8", "2001:db8::1/64", "::1/128"], &bad);
+        check("Route", "to", &["default", "192.0.2.0/24", "::/0"], &["Default", "192.0.2.0", "default/0"]);
+        check("Masquerade", "source", &["192.0.2.0/24"], &["192.0.2.0"]);
+        check(
+            "PortForward",
+            "to",
+            &["192.0.2.1:80", "[2001:db8::1]:65535", "192.0.2.1:59999"],
+            &["192.0.2.1", "192.0.2.1:0", "192.0.2.1:080", "192.0.2.1:65536", "2001:db8::1:80", "web:80"],
+        );
+        check("Vxlan", "dev", &["eth0", "br0.100"], &["a/b", "a b", "a%b", "0123456789abcdef"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The `netlab.v1` API: generated messages, clients and servers, their JSON form with the field
 //! names of the `.proto` files, and the descriptors for reflection.
 
+pub mod range;
 pub mod text;
 
 /// Package `netlab.v1`.

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
 
 use ipnet::IpNet;
+use netlab_proto::range;
 
 use super::{Endpoint, IfName, NameError};
 
@@ -176,7 +177,7 @@ impl TryFrom<u32> for VlanId {
 
     fn try_from(id: u32) -> Result<Self, NameError> {
         match u16::try_from(id) {
-            Ok(id @ 1..=4094) => Ok(Self(id)),
+            Ok(short) if range::VLAN.contains(&id) => Ok(Self(short)),
             _ => Err(NameError("is not a VLAN: 1 to 4094 (IEEE 802.1Q reserves 0 and 4095)".into())),
         }
     }

@@ -1,0 +1,18 @@
+//! Ranges of the numbers in a lab file: what netlabd takes, and what the JSON Schema of lab files says.
+
+use std::ops::RangeInclusive;
+
+/// An MTU in bytes: the least that IPv4 asks for (RFC 791), and the most that an interface can have.
+pub const MTU: RangeInclusive<u32> = 68..=65_535;
+
+/// An 802.1Q VLAN identifier; IEEE 802.1Q reserves 0 and 4095.
+pub const VLAN: RangeInclusive<u32> = 1..=4094;
+
+/// A VXLAN network identifier: 24 bits (RFC 7348, section 5).
+pub const VNI: RangeInclusive<u32> = 0..=0x00ff_ffff;
+
+/// A TCP or UDP port.
+pub const PORT: RangeInclusive<u32> = 1..=65_535;
+
+/// The metric of a route.
+pub const METRIC: RangeInclusive<u32> = 0..=u32::MAX;
