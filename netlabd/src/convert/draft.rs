@@ -17,6 +17,9 @@ pub(super) struct Draft {
     pub(super) has_kind: bool,
     /// What it is; `None` until a link names it, or if that is at fault.
     pub(super) kind: Option<Kind>,
+    /// What it says to stand on: the field that names it below the interface's, and the name. There even where the
+    /// kind is at fault otherwise: one slip hides no other.
+    pub(super) lower: Option<([&'static str; 2], IfName)>,
     /// Its place in a bridge.
     pub(super) port: Option<BridgePort>,
     /// Its addresses, each with its index in the entry.
@@ -36,6 +39,7 @@ impl Draft {
             entry: false,
             has_kind: false,
             kind: None,
+            lower: None,
             port: None,
             addresses: Vec::new(),
             mtu: None,

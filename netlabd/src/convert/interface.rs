@@ -1,6 +1,6 @@
 //! One interface's entry by itself.
 
-use netlab_proto::v1 as proto;
+use netlab_proto::{range, v1 as proto};
 
 use crate::model::{IfName, Kind, Place};
 
@@ -36,6 +36,10 @@ pub(super) fn read(
     draft.mac = message.mac.as_ref().and_then(|mac| sink.parse(&path.field("mac"), mac));
     draft.has_kind = message.kind.is_some();
     draft.kind = message.kind.as_ref().and_then(|kind| kind::read(place, kind, path, sink));
+    draft.lower = message.kind.as_ref().and_then(|kind| {
+        let (field, name) = kind::lower(kind)?;
+        Some(([kind::field(kind), field], name))
+    });
     draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
     if message.port.is_some() && matches!(draft.kind, Some(Kind::Bridge { .. })) {
         draft.port = None;
@@ -45,7 +49,7 @@ pub(super) fn read(
 }
 
 fn mtu_in_range(mtu: u32, path: &Path, sink: &mut Sink) -> bool {
-    let fits = (68..=65_535).contains(&mtu);
+    let fits = range::MTU.contains(&mtu);
     if !fits {
         sink.add(path, format!("{mtu} is not an MTU: 68 to 65,535 bytes"));
     }

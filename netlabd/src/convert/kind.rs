@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
-use netlab_proto::v1::{self as proto, interface::Kind as Message};
+use netlab_proto::{
+    range,
+    v1::{self as proto, interface::Kind as Message},
+};
 
-use crate::model::{Kind, MacvlanMode, Place, VlanId, Vxlan};
+use crate::model::{IfName, Kind, MacvlanMode, Place, VlanId, Vxlan};
 
 use super::{
     address,
@@ -24,6 +27,17 @@ pub(super) fn field(kind: &Message) -> &'static str {
         Message::Macvlan(_) => "macvlan",
         Message::Dummy(_) => "dummy",
     }
+}
+
+/// The interface that a kind stands on, and the field that names it; none where it names none, or what is no name.
+pub(super) fn lower(kind: &Message) -> Option<(&'static str, IfName)> {
+    let (field, text) = match kind {
+        Message::Vlan(vlan) => ("parent", &vlan.parent),
+        Message::Vxlan(vxlan) => ("dev", &vxlan.dev),
+        Message::Macvlan(macvlan) => ("parent", &macvlan.parent),
+        Message::Bridge(_) | Message::Dummy(_) => return None,
+    };
+    Some((field, text.parse().ok()?))
 }
 
 /// Reads a kind; `path` is that of the interface.
@@ -100,7 +114,7 @@ fn read_vxlan(vxlan: &proto::Vxlan, path: &Path, sink: &mut Sink) -> Option<Kind
 fn read_vni(vni: Option<u32>, path: &Path, sink: &mut Sink) -> Option<u32> {
     match vni {
         None => sink.add(path, "is missing: give the VXLAN network identifier, 0 to 16,777,215"),
-        Some(vni) if vni >= 1 << 24 => {
+        Some(vni) if !range::VNI.contains(&vni) => {
             sink.add(path, format!("{vni} is not a VXLAN network identifier: 0 to 16,777,215 (24 bits)"));
         }
         Some(vni) => return Some(vni),
@@ -132,7 +146,7 @@ fn optional(
 
 /// Reads a TCP or UDP port.
 pub(super) fn read_port(port: u32, path: &Path, sink: &mut Sink) -> Option<u16> {
-    let read = u16::try_from(port).ok().filter(|port| *port > 0);
+    let read = u16::try_from(port).ok().filter(|_| range::PORT.contains(&port));
     if read.is_none() {
         sink.add(path, format!("{port} is not a port: 1 to 65,535"));
     }

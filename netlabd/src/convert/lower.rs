@@ -12,9 +12,13 @@ use super::{
 /// Checks what the interfaces stand on, and that no two of them are the same.
 pub(super) fn check(sites: &Sites, sink: &mut Sink) {
     let mut macvlans = Macvlans::new();
+    let mut parents: BTreeMap<&IfName, Path> = BTreeMap::new();
     for site in sites.iter() {
         check_site(site, sink);
         for (name, draft) in &site.interfaces {
+            if let Some((["macvlan", field], parent)) = &draft.lower {
+                parents.entry(parent).or_insert_with(|| site.interface_path(name).field("macvlan").field(field));
+            }
             if let Some(Kind::Macvlan { parent, mode }) = &draft.kind {
                 let at = Endpoint { place: site.place.clone(), interface: name.clone() };
                 let path = site.interface_path(name);
@@ -22,8 +26,11 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
             }
         }
     }
+    for (parent, path) in parents {
+        check_parent(parent, &path, sites, sink);
+    }
     for (parent, all) in &macvlans {
-        check_parent(parent, all, sites, sink);
+        check_passthru(parent, all, sink);
         check_macs(all, sink);
     }
 }
@@ -33,9 +40,13 @@ fn check_site(site: &Site, sink: &mut Sink) {
     let mut tunnels: BTreeMap<(u32, u16, bool), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
         let path = site.interface_path(name);
+        if let Some(([kind, field], lower)) = &draft.lower
+            && *kind != "macvlan"
+        {
+            check_carrier(site, lower, &path.field(kind).field(field), sink);
+        }
         match &draft.kind {
             Some(Kind::Vlan { parent, id }) => {
-                check_carrier(site, parent, &path.field("vlan").field("parent"), sink);
                 let first = *tags.entry((parent, *id)).or_insert(name);
                 if first != name {
                     let message =
@@ -44,9 +55,6 @@ fn check_site(site: &Site, sink: &mut Sink) {
                 }
             }
             Some(Kind::Vxlan(vxlan)) => {
-                if let Some(dev) = &vxlan.dev {
-                    check_carrier(site, dev, &path.field("vxlan").field("dev"), sink);
-                }
                 let first = *tunnels.entry((vxlan.vni, vxlan.port, is_v6(vxlan))).or_insert(name);
                 if first != name {
                     let message =
@@ -83,15 +91,18 @@ struct Macvlan {
     mac: Option<Mac>,
 }
 
-/// A parent has one passthru macvlan or any number of others (`macvlan_common_newlink`), and is not a
-/// port: a macvlan and a bridge both want all that arrives at it. A parent that the lab does not
+/// A parent is not a port: a macvlan and a bridge both want all that arrives at it. A parent that the lab does not
 /// make is looked for on the host before anything changes.
-fn check_parent(parent: &IfName, all: &[Macvlan], sites: &Sites, sink: &mut Sink) {
+fn check_parent(parent: &IfName, path: &Path, sites: &Sites, sink: &mut Sink) {
     let own = sites.get(&Place::Host).and_then(|host| host.interfaces.get(parent));
     if own.is_some_and(|draft| draft.port.is_some()) {
         let message = format!("the host's {} is a port of a bridge; name the bridge", shown(parent.as_str()));
-        sink.add(&all[0].path.field("macvlan").field("parent"), message);
+        sink.add(path, message);
     }
+}
+
+/// A parent has one passthru macvlan or any number of others (`macvlan_common_newlink`).
+fn check_passthru(parent: &IfName, all: &[Macvlan], sink: &mut Sink) {
     let Some(passthru) = all.iter().find(|it| it.mode == MacvlanMode::Passthru) else { return };
     if all.len() > 1 {
         let others = listed(all.iter().filter(|it| it.at != passthru.at), |it| it.at.to_string());

@@ -348,3 +348,26 @@ fn loops() {
         bad(interfaces, text, expected);
     }
 }
+
+#[test]
+fn a_kind_at_fault_hides_nothing_of_what_it_stands_on() {
+    for (text, expected) in [
+        (
+            r#""vx0":{"vxlan":{"vni":99999999,"dev":"ethX"}}"#,
+            r#"nodes.n.interfaces.vx0.vxlan.vni: 99999999 is not a VXLAN network identifier: 0 to 16,777,215 (24 bits)
+nodes.n.interfaces.vx0.vxlan.dev: n has no interface "ethX"; did you mean "eth0"?"#,
+        ),
+        (
+            r#""v0":{"vlan":{"id":5000,"parent":"ethX"}}"#,
+            r#"nodes.n.interfaces.v0.vlan.id: 5000 is not a VLAN: 1 to 4094 (IEEE 802.1Q reserves 0 and 4095)
+nodes.n.interfaces.v0.vlan.parent: n has no interface "ethX"; did you mean "eth0"?"#,
+        ),
+        (
+            r#""v0":{"vlan":{"parent":"lo"}}"#,
+            r#"nodes.n.interfaces.v0.vlan.id: 0 is not a VLAN: 1 to 4094 (IEEE 802.1Q reserves 0 and 4095)
+nodes.n.interfaces.v0.vlan.parent: "lo" cannot carry another interface; name another one"#,
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+}
