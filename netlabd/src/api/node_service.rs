@@ -23,6 +23,7 @@ use crate::{
     kernel::Linux,
     meters::meters,
     model::{Lab, LabName, NodeName, Place},
+    platform::errno_of,
     policy::{Access, Held, Owner, Policy, Session, Share},
     probe,
     reconcile::Manager,
@@ -51,7 +52,7 @@ impl Nodes {
         let node = if let Place::Node(node) = place { Some(node) } else { None };
         let space = self.kernel.namespace(lab, node).map_err(crate::reconcile::Error::from)?;
         space.ok_or_else(|| {
-            let message = format!("lab {lab} has no node {place}; get-lab {lab} lists its nodes");
+            let message = format!("lab {lab} has no node {place}");
             status::status(Code::NotFound, "NODE_NOT_FOUND", message)
         })
     }
@@ -100,7 +101,7 @@ impl Nodes {
         };
         let socket = probe::EchoSocket::open(space.as_fd(), address.into())
             .await
-            .map_err(|error| status::status(Code::Internal, "KERNEL_REFUSED", error))?;
+            .map_err(|error| status::by_kernel(&error, errno_of(&error)))?;
         let events = probe::ping(socket, address.into(), options)
             .map_err(|error| ping::refused(&from, options.source, &error))?;
         Ok((started, events))
@@ -134,7 +135,7 @@ impl Nodes {
                     "{} cannot be noted and was ended: {error}; make room in netlabd's runtime directory",
                     command_line(&command.args)
                 );
-                return Err(status::status(Code::Internal, "KERNEL_REFUSED", message));
+                return Err(status::by_kernel(message, errno_of(&error)));
             }
         }
         Ok((child, session))
@@ -206,7 +207,7 @@ impl Nodes {
                 capture::OpenError::Hardware { .. } => {
                     status::status(Code::FailedPrecondition, "NOT_CAPTURABLE", error)
                 }
-                capture::OpenError::Io { .. } => status::status(Code::Internal, "KERNEL_REFUSED", error),
+                capture::OpenError::Io { error: ref cause, .. } => status::by_kernel(&error, errno_of(cause)),
             })?;
         Ok((chunks, (session, memory)))
     }

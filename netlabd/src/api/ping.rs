@@ -2,12 +2,13 @@
 
 use std::{io, net::IpAddr};
 
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::status;
 use crate::{
     convert,
     model::{Endpoint, IfName, Lab, Place, Target},
+    platform::errno_of,
 };
 
 /// The address to send from that a request names, by itself or by an interface of the sender.
@@ -46,6 +47,6 @@ pub(super) fn refused(from: &Place, source: Option<IpAddr>, error: &io::Error) -
         Some(source) if error.kind() == io::ErrorKind::AddrNotAvailable => {
             status::invalid("source", format!("{from} has no address {source}"))
         }
-        _ => status::status(Code::Internal, "KERNEL_REFUSED", error),
+        _ => status::by_kernel(error, errno_of(error)),
     }
 }

@@ -7,6 +7,7 @@ use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use crate::convert::Faults;
 use crate::{
+    platform::is_shortage,
     policy::Denied,
     reconcile::{Error, Reason, Refusal},
     store,
@@ -49,6 +50,22 @@ pub(super) fn with_metadata<const N: usize>(
         metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     told(code, &message.to_string(), details)
+}
+
+/// What the kernel refused, with its number where there is one: a shortage is told apart by that alone.
+pub(super) fn by_kernel(message: impl std::fmt::Display, errno: Option<i32>) -> Status {
+    let (code, reason) = refusal_of(errno);
+    let metadata: HashMap<_, _> =
+        errno.map(|errno| ("errno".to_owned(), errno.to_string())).into_iter().collect();
+    told(code, &message.to_string(), ErrorDetails::with_error_info(reason, DOMAIN, metadata))
+}
+
+fn refusal_of(errno: Option<i32>) -> (Code, &'static str) {
+    if errno.is_some_and(is_shortage) {
+        (Code::ResourceExhausted, "HOST_EXHAUSTED")
+    } else {
+        (Code::Internal, "KERNEL_REFUSED")
+    }
 }
 
 /// An argument that is wrong.
@@ -108,8 +125,7 @@ impl From<Error> for Status {
             Error::NotReady(..) => (Code::FailedPrecondition, "LAB_NOT_READY"),
             Error::Store(store::Error::Full { .. }) => (Code::ResourceExhausted, "STORE_FULL"),
             Error::Store(_) => (Code::Internal, "STORE_FAILED"),
-            Error::Kernel(failure) if failure.is_shortage() => (Code::ResourceExhausted, "HOST_EXHAUSTED"),
-            Error::Kernel(_) => (Code::Internal, "KERNEL_REFUSED"),
+            Error::Kernel(failure) => refusal_of(failure.errno),
             Error::Stopping => (Code::Unavailable, "STOPPING"),
         };
         let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
@@ -134,9 +150,8 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             ("expected_generation", expected.to_string()),
         ],
         Error::Other { lab, found, .. } => vec![("lab", lab.to_string()), ("uid", found.clone())],
-        Error::Refused(_) | Error::Denied(_) | Error::Store(_) | Error::Kernel(_) | Error::Stopping => {
-            Vec::new()
-        }
+        Error::Kernel(failure) => failure.errno.map(|errno| ("errno", errno.to_string())).into_iter().collect(),
+        Error::Refused(_) | Error::Denied(_) | Error::Store(_) | Error::Stopping => Vec::new(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -184,6 +199,12 @@ impl From<&Denied> for Status {
 /// The first refusal gives code and reason, all of them are listed.
 fn refused(refusals: &[Refusal], error: &Error) -> Status {
     let first = refusals.first().map(|refusal| refusal.reason);
+    let missing = |refusal: &Refusal| match refusal.reason {
+        Reason::FeatureMissing(feature) => Some(feature.config()),
+        _ => None,
+    };
+    let missing: Vec<_> = refusals.iter().filter_map(missing).collect();
+    let missing = (!missing.is_empty()).then(|| ("options".to_owned(), missing.join(" ")));
     let code = match first {
         Some(Reason::NamespaceTaken) => Code::AlreadyExists,
         Some(Reason::Exhausted) => Code::ResourceExhausted,
@@ -191,13 +212,15 @@ fn refused(refusals: &[Refusal], error: &Error) -> Status {
     };
     let all = refusals.iter().map(|refusal| (refusal.path.as_str(), refusal.message.as_str()));
     let mut details = ErrorDetails::with_bad_request(violations(all));
-    details.set_error_info(first.map_or("REFUSED", Reason::as_str), DOMAIN, HashMap::new());
+    let reason = first.map_or("REFUSED", Reason::as_str);
+    details.set_error_info(reason, DOMAIN, missing.into_iter().collect::<HashMap<_, _>>());
     told(code, &error.to_string(), details)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Feature;
 
     #[test]
     fn what_is_told_fits_into_headers() {
@@ -230,6 +253,33 @@ mod tests {
         let refusal = |reason| Refusal { reason, path: String::new(), message: String::new() };
         let status = |reason| Status::from(Error::Refused(vec![refusal(reason)])).code();
         assert_eq!(status(Reason::Exhausted), Code::ResourceExhausted);
-        assert_eq!(status(Reason::FeatureMissing), Code::FailedPrecondition);
+        assert_eq!(status(Reason::FeatureMissing(Feature::Vlan)), Code::FailedPrecondition);
+    }
+
+    #[test]
+    fn what_the_kernel_lacks_and_how_it_refused_is_told_to_programs() {
+        let refusal = |reason| Refusal { reason, path: "nodes.a".to_owned(), message: "no".to_owned() };
+        let missing = [Feature::Vlan, Feature::BridgeVlanFiltering].map(|it| refusal(Reason::FeatureMissing(it)));
+        let info = |status: &Status| {
+            let info = status.get_details_error_info().unwrap();
+            (info.reason, info.metadata.into_iter().collect::<Vec<_>>())
+        };
+        let pair = |key: &str, value: &str| vec![(key.to_owned(), value.to_owned())];
+        assert_eq!(
+            info(&Status::from(Error::Refused(missing.to_vec()))),
+            ("FEATURE_MISSING".to_owned(), pair("options", "CONFIG_VLAN_8021Q CONFIG_BRIDGE_VLAN_FILTERING"))
+        );
+        for (errno, code, reason) in [
+            (libc::EPERM, Code::Internal, "KERNEL_REFUSED"),
+            (libc::EMFILE, Code::ResourceExhausted, "HOST_EXHAUSTED"),
+        ] {
+            let status = by_kernel("ns1: no", Some(errno));
+            assert_eq!(status.code(), code);
+            assert_eq!(info(&status), (reason.to_owned(), pair("errno", &errno.to_string())));
+            let error = std::io::Error::from_raw_os_error(errno);
+            let same = Status::from(Error::Kernel(crate::platform::Failure::os("ns1", "looking", &error)));
+            assert_eq!(info(&same), info(&status));
+        }
+        assert_eq!(info(&by_kernel("no", None)).1, []);
     }
 }

@@ -104,7 +104,7 @@ impl Failure {
         Self {
             object: object.to_string(),
             message: format!("{what}: {}", os_text(error)),
-            errno: error.raw_os_error(),
+            errno: errno_of(error),
             starved: false,
         }
     }
@@ -117,22 +117,13 @@ impl Failure {
 
     /// A failure of the sandbox: a shortage of processes passes, like one of threads.
     pub fn sandbox(object: impl fmt::Display, error: &crate::sandbox::Error) -> Self {
-        let starved = error.is_shortage();
-        Self { starved, errno: starved.then_some(libc::EAGAIN), ..Self::new(object, error) }
+        let errno = error.errno().map(|errno| errno.raw_os_error());
+        Self { starved: error.is_shortage(), errno, ..Self::new(object, error) }
     }
 
     /// Whether the host ran out of something: memory, descriptors, processes, or what a limit bounds.
     pub fn is_shortage(&self) -> bool {
-        let shortages = [
-            libc::EAGAIN,
-            libc::EMFILE,
-            libc::ENFILE,
-            libc::ENOBUFS,
-            libc::ENOMEM,
-            libc::ENOSPC,
-            libc::EUSERS,
-        ];
-        self.errno.is_some_and(|errno| shortages.contains(&errno))
+        self.errno.is_some_and(is_shortage)
     }
 
     /// Whether a feature that failed so may be there all the same: room or rights were wanting, or a file system is
@@ -169,6 +160,33 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
+
+/// Whether a number of errno(3) says that something ran out: memory, descriptors, processes, or what a limit bounds.
+pub fn is_shortage(errno: i32) -> bool {
+    let shortages = [
+        libc::EAGAIN,
+        libc::EMFILE,
+        libc::ENFILE,
+        libc::ENOBUFS,
+        libc::ENOMEM,
+        libc::ENOSPC,
+        libc::EUSERS,
+    ];
+    shortages.contains(&errno)
+}
+
+/// The kernel's number in an error, be it wrapped in others.
+pub fn errno_of(error: &std::io::Error) -> Option<i32> {
+    let inner = || {
+        let first: &dyn std::error::Error = error.get_ref()?;
+        let mut causes = std::iter::successors(Some(first), |error| error.source());
+        causes.find_map(|cause| {
+            let os = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+            os.or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error()))
+        })
+    };
+    error.raw_os_error().or_else(inner)
+}
 
 /// An error of the operating system in its own words, without the number that Rust adds.
 pub fn os_text(error: &std::io::Error) -> String {

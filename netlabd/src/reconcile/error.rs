@@ -1,6 +1,11 @@
 //! Why a request about a lab is refused. Nothing was changed then.
 
-use crate::{model::LabName, platform::Failure, policy::Denied, store};
+use crate::{
+    model::LabName,
+    platform::{Failure, Feature},
+    policy::Denied,
+    store,
+};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -144,8 +149,8 @@ pub enum Reason {
     ParentMtu,
     /// The host ran out of something that finding out takes.
     Exhausted,
-    /// The kernel lacks a feature.
-    FeatureMissing,
+    /// The kernel lacks this feature.
+    FeatureMissing(Feature),
     /// Forwarding IPv6 would cut the host off.
     Ipv6Advertised,
 }
@@ -162,7 +167,7 @@ impl Reason {
             Self::ParentTaken => "PARENT_TAKEN",
             Self::ParentMtu => "PARENT_MTU",
             Self::Exhausted => "HOST_EXHAUSTED",
-            Self::FeatureMissing => "FEATURE_MISSING",
+            Self::FeatureMissing(_) => "FEATURE_MISSING",
             Self::Ipv6Advertised => "HOST_IPV6_ADVERTISED",
         }
     }

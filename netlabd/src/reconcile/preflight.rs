@@ -114,13 +114,13 @@ fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
                 format!("it cannot be tried whether this kernel has {config}, which the lab needs: {words}");
             let (reason, message) = match &failure {
                 failure if failure.is_shortage() => (Reason::Exhausted, untried),
-                failure if failure.tells_nothing() => (Reason::FeatureMissing, untried),
+                failure if failure.tells_nothing() => (Reason::FeatureMissing(feature), untried),
                 _ => {
                     let message = format!(
                         "this kernel lacks {config}, which the lab needs ({words}); boot a kernel that has it, or load its \
                          module"
                     );
-                    (Reason::FeatureMissing, message)
+                    (Reason::FeatureMissing(feature), message)
                 }
             };
             refusals.push(Refusal { reason, path, message });

@@ -13,6 +13,7 @@ pub enum Error {
         /// What was being done.
         step: Step,
         /// The kernel's answer.
+        #[source]
         errno: Errno,
     },
     /// The same, where a file is at fault.
@@ -23,6 +24,7 @@ pub enum Error {
         /// The file.
         path: String,
         /// The kernel's answer.
+        #[source]
         errno: Errno,
     },
     /// The path already holds the pin of another namespace.

@@ -11,6 +11,7 @@ pub struct Error {
     /// What was worked on, for example `chain prerouting of table inet netlab`.
     object: String,
     /// The kernel's refusal.
+    #[source]
     cause: io::Error,
     /// The kernel's extended acknowledgement text, or which answer was missing.
     note: String,
