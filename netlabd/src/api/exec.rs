@@ -2,19 +2,22 @@
 //!
 //! Nothing is gathered: what the client does not take stays in the pipe, where the command waits.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use netlab_proto::v1 as proto;
 use proto::exec_response::Message as Out;
 use tokio::{net::unix::pipe, sync::mpsc};
-use tonic::{Code, Status, Streaming};
+use tonic::{Status, Streaming};
 
 use super::{
     exec_input::{AHEAD, Control, Input, feed, window},
     exec_output::{Sender, answer, copy, copy_terminal},
-    status,
+    resolv_conf, status,
 };
-use crate::sandbox::{Child, Command, Exit, Streams, Terminal};
+use crate::{
+    platform::errno_of,
+    sandbox::{self, Child, Command, Exit, Streams, Terminal},
+};
 
 /// After the command has ended, how long its children may keep its output open.
 const LINGER: Duration = Duration::from_millis(200);
@@ -51,15 +54,8 @@ pub(super) fn command(start: proto::ExecStart, hosts: String) -> Result<Command,
         streams,
         hostname: start.node,
         hosts,
-        resolv_conf: resolv_conf(),
+        resolv_conf: resolv_conf::of_node(),
     })
-}
-
-/// The host's resolvers that a node may reach: one on the host's loopback is out of reach.
-fn resolv_conf() -> String {
-    let text = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let reachable = |line: &&str| !line.contains("127.0.0.") && !line.contains("::1");
-    text.lines().filter(reachable).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// Serves a command until it has ended or the client is gone; then what is left of it is ended.
@@ -70,8 +66,14 @@ pub(super) async fn serve(child: Child, input: Streaming<proto::ExecRequest>, se
     }
 }
 
-fn broken(error: impl std::fmt::Display) -> Status {
-    status::status(Code::Internal, "KERNEL_REFUSED", error)
+#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn broken(error: io::Error) -> Status {
+    status::by_kernel(&error, errno_of(&error))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
+fn lost(error: sandbox::Error) -> Status {
+    status::by_kernel(&error, error.errno().map(|errno| errno.raw_os_error()))
 }
 
 async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Sender) -> Result<(), Status> {
@@ -98,14 +100,14 @@ async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Se
     let feeding = tokio::spawn(feed(input, to, control, sender.clone()));
     let exit = loop {
         tokio::select! {
-            exit = child.wait() => break exit.map_err(broken)?,
+            exit = child.wait() => break exit.map_err(lost)?,
             () = sender.closed() => {
                 feeding.abort();
                 return Ok(());
             }
             Some(message) = controls.recv() => match message {
-                Control::Signal(number) => child.signal(number).map_err(broken)?,
-                Control::Resize(size) => child.resize(size).map_err(broken)?,
+                Control::Signal(number) => child.signal(number).map_err(lost)?,
+                Control::Resize(size) => child.resize(size).map_err(lost)?,
                 // Dropping the child ends it.
                 Control::Gone => return Ok(()),
             },

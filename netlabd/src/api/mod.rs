@@ -17,6 +17,7 @@ mod node_service;
 mod page;
 mod ping;
 pub mod plan;
+mod resolv_conf;
 pub mod server;
 mod status;
 pub mod tls;

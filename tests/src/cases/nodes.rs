@@ -77,8 +77,14 @@ fn names() {
     apply(both("addresses: [203.0.113.9/24]"));
     assert!(hosts().contains("203.0.113.9 ns2\n"), "{}", hosts());
     host.ctl(&["exec", "small", "ns1", "--", "ping", "-c", "1", "-W", "5", "ns2"]).ok();
-    let resolvers = host.ctl(&["exec", "small", "ns1", "--", "cat", "/etc/resolv.conf"]).ok();
-    assert!(!resolvers.contains("127.0.0."), "a resolver that no node reaches: {resolvers}");
+    let resolvers = || host.ctl(&["exec", "small", "ns1", "--", "cat", "/etc/resolv.conf"]).ok();
+    assert!(!resolvers().contains("127.0.0."), "a resolver that no node reaches: {}", resolvers());
+    // As systemd-resolved has it: the host asks itself, and that asks others.
+    let stub = host.file("stub.conf", "nameserver 127.0.0.53\noptions edns0\n");
+    host.sh(&format!("touch /etc/resolv.conf; mount --bind {stub} $(readlink -f /etc/resolv.conf)"));
+    assert!(resolvers().starts_with("# The host's name servers listen on its own loopback"), "{}", resolvers());
+    host.sh("mkdir -p /run/systemd/resolve; echo nameserver 198.18.0.53 >/run/systemd/resolve/resolv.conf");
+    assert_eq!(resolvers(), "nameserver 198.18.0.53\n");
 }
 
 fn root_inside() {
