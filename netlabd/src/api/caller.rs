@@ -112,9 +112,15 @@ pub(super) fn audit<T>(access: &Access, act: &Act, outcome: Result<T, Status>) -
         Err(status) if status.code() == Code::PermissionDenied => {
             log!(warn, "denied", Some(cut(status.message())));
         }
-        Err(status) => log!(info, tracing::field::debug(status.code()), Some(cut(status.message()))),
+        Err(status) => log!(info, &*format!("{:?}", status.code()), Some(cut(status.message()))),
     }
     outcome
+}
+
+/// The end of an act that only follows a lab. That there is none is nothing to log: `apply-lab` begins to follow
+/// the lab that it is about to make.
+pub(super) fn not_followed<T>(access: &Access, act: &Act, status: Status) -> Result<T, Status> {
+    if status.code() == Code::NotFound { Err(status) } else { audit(access, act, Err(status)) }
 }
 
 #[cfg(test)]

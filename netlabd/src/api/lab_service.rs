@@ -9,7 +9,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
-    caller::{Act, access, audit},
+    caller::{Act, access, audit, not_followed},
     check, page, plan, status, wait, watch_labs,
 };
 use crate::{
@@ -265,7 +265,7 @@ impl LabService for Labs {
         let name = lab_name(&request.name)?;
         let history = match self.manager.history(&name, &access) {
             Ok(history) => history,
-            Err(error) => return audit(&access, &Act::new("watch", &name), Err(error.into())),
+            Err(error) => return not_followed(&access, &Act::new("watch", &name), error.into()),
         };
         let (sender, receiver) = tokio::sync::mpsc::channel(16);
         let mut position = request.after_sequence;
@@ -318,7 +318,7 @@ impl LabService for Labs {
         let lab = match self.manager.history(&name, &access) {
             Ok(history) => wait::run(&history, &name, goal, request.generation, timeout).await?,
             Err(Error::NotFound(_)) if goal == Goal::Deleted => None,
-            Err(error) => return audit(&access, &Act::new("wait", &name), Err(error.into())),
+            Err(error) => return not_followed(&access, &Act::new("wait", &name), error.into()),
         };
         Ok(Response::new(proto::WaitLabResponse { lab }))
     }

@@ -227,18 +227,20 @@ fn audit() {
         (
             exec(&["small", "ns9", "--", "true"]),
             alice,
-            r#"node="ns9" command="\"true\"" act="exec" outcome=NotFound"#,
+            r#"node="ns9" command="\"true\"" act="exec" outcome="NotFound""#,
         ),
         (exec(&["small", "ns1", "--", "true", &argument]), alice, r#"act="exec" outcome="ok""#),
         (exec(&["-w", "/nowhere", "small", "ns1", "--", "true"]), alice, r#"act="exec" outcome="#),
         (
             vec!["capture", "small", "ns1:eth9", "-f", "icmp", "-c", "1", "-w", "/dev/null"],
             alice,
-            r#"interfaces="ns1:eth9" filter="icmp" act="capture" outcome=NotFound"#,
+            r#"interfaces="ns1:eth9" filter="icmp" act="capture" outcome="NotFound""#,
         ),
         (hold.to_vec(), "uid=4002 pid=", r#"role="member" lab="small" node="ns1""#),
         (vec!["delete-lab", "small"], "uid=4002 pid=", r#"act="delete" outcome="denied""#),
         (vec!["delete-lab", "small"], alice, r#"lab="small" act="delete" outcome="ok""#),
+        // Before it makes the lab it looks whether there is one.
+        (vec!["apply-lab", &file], alice, r#"lab="small" act="apply" outcome="ok""#),
     ] {
         let before = host.log().lines().count();
         let caller = if who == alice { ALICE } else { BOB };
