@@ -132,7 +132,33 @@ def watches():
           Code.OUT_OF_RANGE, "HISTORY_GONE")
 
 
-for check in [waits, expectations, pages, watches]:
+def falls_behind():
+    """A reader that is too slow for what is kept hears of all labs again, and misses nothing after that."""
+    options = [("grpc.default_authority", "localhost"), ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"unix:{sys.argv[1]}", options=options) as slow:
+        stream = lab_service_pb2_grpc.LabServiceStub(slow).WatchLabs(pb.WatchLabsRequest(), timeout=10 * TIME)
+        while not next(stream).HasField("listing_done"):
+            pass
+        # It reads on only when all of this has happened: more than is kept and on its way.
+        for _ in range(6_000):
+            labs.PauseLab(pb.PauseLabRequest(name="p1"), timeout=TIME)
+        heard, listed = [], []
+        for message in stream:
+            if message.HasField("event"):
+                heard.append(message.event.sequence)
+            elif message.HasField("lab_listed"):
+                listed.append(message.lab)
+            elif message.HasField("listing_done"):
+                break
+        assert 0 < len(heard) < 6_000, f"{len(heard)} events before the labs were listed again"
+        assert heard == list(range(heard[0], heard[0] + len(heard))), "none was left out before"
+        assert sorted(listed) == sorted(lab.name for lab in labs.ListLabs(pb.ListLabsRequest(), timeout=TIME).labs), listed
+        labs.DeleteLab(pb.DeleteLabRequest(name="p1"), timeout=TIME)
+        assert any(message.event.HasField("deleted") for message in stream if message.lab == "p1")
+        stream.cancel()
+
+
+for check in [waits, expectations, pages, watches, falls_behind]:
     check()
 for lab in labs.ListLabs(pb.ListLabsRequest(), timeout=TIME).labs:
     labs.DeleteLab(pb.DeleteLabRequest(name=lab.name), timeout=TIME)
