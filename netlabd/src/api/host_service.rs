@@ -172,7 +172,7 @@ fn ids(kernel: &Linux, ids: Ids) -> proto::Finding {
             Severity::Warning,
             format!(
                 "a lab has ids of {who}, whose files it may read and write: delete that lab and create it again, it is \
-                 given others (get-lab and /proc/self/uid_map in a node tell which)"
+                 given others (/proc/self/uid_map in its nodes tells which)"
             ),
         );
     }

@@ -148,11 +148,29 @@ impl Actor {
                 Err(_) => Next::Retry,
             };
         }
+        let held = self.entry.state().held.clone();
+        if let Some(held) = held {
+            return self.hold(held);
+        }
         if rollback::is_due(&self.entry.state().record) {
             return self.roll_back();
         }
         let wanted = self.wanted();
         if paused && wanted.verified { self.look(&wanted) } else { self.converge(wanted) }
+    }
+
+    /// Leaves alone what runs of a lab that is not valid any more; only its owner knows what is to become of it.
+    fn hold(&self, failure: proto::Failure) -> Next {
+        let (told, generation) = {
+            let state = self.entry.state();
+            (state.status.tells(Phase::Degraded, &failure), state.record.generation)
+        };
+        if !told {
+            let store = &self.shared.store;
+            let still = |record: &store::Record| !record.deleting && record.generation == generation;
+            self.entry.report_while(store, still, |status| status.failed(Phase::Degraded, generation, failure));
+        }
+        Next::Rest
     }
 
     fn wanted(&self) -> Wanted {

@@ -49,7 +49,8 @@ impl Manager {
         let known = spec.name.parse().ok().and_then(|name| self.entry(&name).ok());
         let known = known.and_then(|entry| {
             let state = entry.state();
-            (state.record.spec.as_ref() == Some(&kept)).then(|| state.lab.clone())
+            let same = state.held.is_none() && state.record.spec.as_ref() == Some(&kept);
+            same.then(|| state.lab.clone())
         });
         let lab = known.map_or_else(|| convert::lab(&spec).map(Arc::new), Ok)?;
         Ok(Specification { spec, kept, lab })
@@ -162,12 +163,16 @@ impl Manager {
         };
         access.may_use(&lab.name, &entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fits, deleting, unchanged) = {
+        let (fits, deleting, unchanged, held) = {
             let state = entry.state();
             let same = state.record.spec.as_ref() == Some(&specification.kept);
             let unchanged = (same && state.record.failure.is_none()).then(|| entry.message(&state, None));
-            (expected.check(&lab.name, &state.record), state.record.deleting, unchanged)
+            (expected.check(&lab.name, &state.record), state.record.deleting, unchanged, state.held.is_some())
         };
+        if held && rollback_after.is_some() {
+            let why = "what is kept of it is not valid any more, and so cannot be rolled back to";
+            return Err(Error::NotReady(lab.name.clone(), why.to_owned()));
+        }
         if deleting {
             return Err(Error::Deleting(lab.name.clone()));
         }
@@ -191,6 +196,9 @@ impl Manager {
                 expected.check(&name, record)?;
                 rollback::note(record, rollback_after);
                 make_room(record);
+                if held {
+                    record.previous_spec = None;
+                }
                 Ok(())
             })?;
             self.await_rollback(&entry);

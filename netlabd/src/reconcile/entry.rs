@@ -1,6 +1,9 @@
 //! One lab in memory: what is kept, what follows from it, what is known.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use netlab_proto::v1 as proto;
 use proto::lab_event::Body;
@@ -15,12 +18,16 @@ use super::{
     status::Status,
 };
 use crate::{
+    convert::Faults,
     clock,
-    model::{Lab, LabName},
+    model::{Host, Lab, LabName},
     plan::{Before, Target},
     policy::{Access, Owner},
     store::{self, News, Record, Revision, Store},
 };
+
+/// `Failure.reason` of a lab that is held.
+pub(super) const NOT_VALID: &str = "NotValid";
 
 /// One lab.
 #[derive(Debug)]
@@ -93,6 +100,8 @@ pub(super) struct State {
     pub(super) lab: Arc<Lab>,
     pub(super) target: Arc<Target>,
     pub(super) status: Status,
+    /// Why this version of netlabd refuses what is kept, which an earlier one took: what runs is left alone then.
+    pub(super) held: Option<proto::Failure>,
     /// Whether the record is gone from the disk.
     forgotten: bool,
 }
@@ -116,8 +125,42 @@ impl Entry {
             history: History::load(store, &record.uid),
             command: Notify::new(),
             event: Notify::new(),
-            state: Mutex::new(State { target, lab, record, status, forgotten: false }),
+            state: Mutex::new(State { target, lab, record, status, held: None, forgotten: false }),
         }
+    }
+
+    /// A lab as kept that is not valid any more: its owner sees it, and can change or delete it.
+    pub(super) fn held(store: &Store, record: Record, name: LabName, faults: &Faults) -> Self {
+        let lab = Lab {
+            name,
+            nodes: BTreeMap::new(),
+            host: Host::default(),
+            links: Vec::new(),
+            checks: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let message = format!(
+            "this version of netlabd refuses what is kept of the lab, which an earlier one took: {}; what runs of it is \
+             left alone and not repaired: apply the lab without these faults, or delete it",
+            faults.to_string().replace('\n', "; ")
+        );
+        let failure = proto::Failure {
+            reason: NOT_VALID.to_owned(),
+            object: lab.name.to_string(),
+            message,
+            time: Some(clock::now()),
+            retrying: false,
+        };
+        let entry = Self::new(store, record, lab.into(), Arc::default());
+        {
+            let mut state = entry.state();
+            let generation = state.record.generation;
+            if !state.record.deleting && state.record.failure.is_none() {
+                state.status.failed(proto::Phase::Degraded, generation, failure.clone());
+            }
+            state.held = Some(failure);
+        }
+        entry
     }
 
     /// The state, locked. Never held while the kernel or the disk is waited for, save to keep a
@@ -244,6 +287,7 @@ impl Entry {
         remember(&mut state.target, &record);
         state.lab = lab;
         state.record = record;
+        state.held = None;
         state.status.renewed();
         let warnings = state.lab.warnings.clone();
         state.status.plausible(&warnings);

@@ -143,8 +143,17 @@ impl Manager {
                     entries.push(Arc::new(Entry::new(&manager.0.store, record, lab.into(), target)));
                 }
                 Err(faults) => {
-                    tracing::error!(lab = name, %faults, "a kept lab is not valid; it is left alone");
-                    manager.0.unreadable().extend(name.parse());
+                    tracing::error!(
+                        lab = name,
+                        %faults,
+                        "a kept lab is not valid any more; what runs of it is left alone until it is applied anew or deleted"
+                    );
+                    match name.parse() {
+                        Ok(name) if is_whole(&record) => {
+                            entries.push(Arc::new(Entry::held(&manager.0.store, record, name, &faults)));
+                        }
+                        name => manager.0.unreadable().extend(name),
+                    }
                 }
             }
         }
@@ -220,6 +229,9 @@ impl Manager {
     pub fn usable(&self, name: &LabName, access: &Access) -> Result<Arc<Lab>, Error> {
         let entry = self.permitted(name, access)?;
         let state = entry.state();
+        if state.held.is_some() {
+            return Err(Error::NotReady(name.clone(), "what is kept of it is not valid any more".to_owned()));
+        }
         if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
             let phase = state.status.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
             return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it")));
@@ -381,6 +393,11 @@ impl Manager {
         }
         phases
     }
+}
+
+/// Whether a record tells which lab it is, and whose: one that was emptied does not.
+fn is_whole(record: &store::Record) -> bool {
+    !record.uid.is_empty() && record.spec.is_some()
 }
 
 /// A lab as the caller may see it.

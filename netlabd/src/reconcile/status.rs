@@ -144,7 +144,16 @@ impl Status {
         if self.differences.is_empty() {
             self.stand(phase, "Working", &message);
         } else {
-            self.stand(phase, DRIFTED, &named(&self.differences));
+            self.stand(phase, DRIFTED, &self.found_and_why());
+        }
+    }
+
+    /// What differs, and while that cannot be repaired, why: trying again does not make it forgotten.
+    fn found_and_why(&self) -> String {
+        let found = named(&self.differences);
+        match self.last_error.as_ref().filter(|failure| failure.retrying) {
+            Some(failure) => format!("{found}; cannot be repaired: {}: {}", failure.object, failure.message),
+            None => found,
         }
     }
 
@@ -228,7 +237,7 @@ impl Status {
     /// It is damaged faster than repairing it makes sense: whatever it was a moment ago, it is not to be relied on.
     pub(super) fn stormy(&mut self, seconds: u64) {
         let message =
-            format!("damaged again and again; the next look is in {seconds} s (pause-lab stops repairs)");
+            format!("damaged again and again; the next look is in {seconds} s (a paused lab is not repaired)");
         self.stand(Phase::Degraded, DRIFTED, &message);
         self.set("Drifted", "True", STORM, &message);
     }
@@ -246,15 +255,18 @@ impl Status {
         self.differences = found.iter().take(EXTRAS).cloned().collect();
         let message = named(found);
         self.set("Drifted", "True", "Damaged", &message);
+        if paused && let Some(error) = &mut self.last_error {
+            error.retrying = false;
+        }
         if paused {
-            self.set("Progressing", "False", "Paused", "nothing is repaired until resume-lab");
+            self.set("Progressing", "False", "Paused", "nothing is repaired while the lab is paused");
             self.stand(
                 Phase::Degraded,
                 DRIFTED,
-                &format!("{message} (paused: not repaired until resume-lab)"),
+                &format!("{message} (not repaired while the lab is paused)"),
             );
         } else {
-            self.stand(Phase::Degraded, DRIFTED, &message);
+            self.stand(Phase::Degraded, DRIFTED, &self.found_and_why());
         }
     }
 
@@ -277,14 +289,20 @@ impl Status {
         self.observed_generation = generation;
         self.progress = None;
         let message = format!("{}: {}", failure.object, failure.message);
+        self.set("Progressing", if failure.retrying { "True" } else { "False" }, &failure.reason, &message);
+        let reason = failure.reason.clone();
+        self.last_error = Some(failure);
         if phase == Phase::Degraded && !self.differences.is_empty() {
             let found = named(&self.differences);
             self.stand(phase, DRIFTED, &format!("{found}; cannot be repaired: {message}"));
         } else {
-            self.stand(phase, &failure.reason, &message);
+            self.stand(phase, &reason, &message);
         }
-        self.set("Progressing", if failure.retrying { "True" } else { "False" }, &failure.reason, &message);
-        self.last_error = Some(failure);
+    }
+
+    /// Whether this failure is what is told of the lab.
+    pub(super) fn tells(&self, phase: Phase, failure: &proto::Failure) -> bool {
+        self.phase == phase && self.last_error.as_ref() == Some(failure)
     }
 
     /// The desired state changed: what went wrong with the one before no longer matters.
@@ -303,7 +321,7 @@ impl Status {
     /// Drift repair is stopped or started.
     pub(super) fn paused(&mut self, paused: bool) {
         if paused {
-            self.set("Paused", "True", "PausedByUser", "drift is not repaired until resume-lab");
+            self.set("Paused", "True", "PausedByUser", "drift is not repaired until the lab is resumed");
         } else {
             self.set("Paused", "False", "NotPaused", "drift is repaired");
         }
@@ -355,5 +373,44 @@ impl Status {
             paused: record.paused,
             rollback_time: (record.rollback_us != 0).then(|| clock::timestamp(record.rollback_us)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_repaired_is_told_while_it_is_tried_again() {
+        let mut status = Status::new();
+        let found = ["a:mv0: the macvlan is missing".to_owned()];
+        let ready = |status: &Status| {
+            let ready = status.conditions.iter().find(|it| it.r#type == "Ready").unwrap();
+            (ready.status.clone(), ready.reason.clone(), ready.message.clone())
+        };
+        let told = |message: &str| ("False".to_owned(), "Drifted".to_owned(), message.to_owned());
+        status.drifted(1, &found, false);
+        status.working(1, Phase::Degraded, 0, 3, "links");
+        assert_eq!(ready(&status), told("a:mv0: the macvlan is missing"));
+        let failure = proto::Failure {
+            reason: "KernelRefused".to_owned(),
+            object: "a:mv0".to_owned(),
+            message: "there is no interface eth9".to_owned(),
+            retrying: true,
+            ..proto::Failure::default()
+        };
+        status.failed(Phase::Degraded, 1, failure);
+        let why = "a:mv0: the macvlan is missing; cannot be repaired: a:mv0: there is no interface eth9";
+        assert_eq!(ready(&status), told(why));
+        // The next try.
+        status.drifted(1, &found, false);
+        assert_eq!(ready(&status), told(why));
+        status.working(1, Phase::Degraded, 0, 3, "links");
+        assert_eq!(ready(&status), told(why));
+        // Nobody tries while it is paused.
+        status.drifted(1, &found, true);
+        let left = "a:mv0: the macvlan is missing (not repaired while the lab is paused)";
+        assert_eq!(ready(&status), told(left));
+        assert!(!status.last_error.as_ref().unwrap().retrying);
     }
 }
