@@ -268,3 +268,21 @@ impl Feature {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::sandbox::{Error, Step};
+
+    #[test]
+    fn a_number_is_found_behind_other_errors() {
+        let step = || Error::Step { step: Step::Fork, errno: rustix::io::Errno::AGAIN };
+        assert_eq!(errno_of(&io::Error::other(step())), Some(libc::EAGAIN));
+        assert_eq!(errno_of(&io::Error::other(io::Error::other(step()))), Some(libc::EAGAIN));
+        assert_eq!(errno_of(&io::Error::from_raw_os_error(libc::EPERM)), Some(libc::EPERM));
+        assert_eq!(errno_of(&io::Error::other("words alone, No space left on device")), None);
+        assert_eq!(Failure::sandbox("ns1", &step()).errno, Some(libc::EAGAIN));
+    }
+}

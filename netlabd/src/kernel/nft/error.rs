@@ -97,3 +97,17 @@ fn hint(error: &Error) -> String {
         _ => String::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_number_is_not_lost_on_the_way() {
+        let error = Error::socket("sending", io::Error::from_raw_os_error(libc::ENOBUFS));
+        let wrapped = io::Error::other(error);
+        assert_eq!(crate::platform::errno_of(&wrapped), Some(libc::ENOBUFS));
+        let failure = crate::platform::Failure::os("ns1", "looking into its namespace", &wrapped);
+        assert!(failure.is_shortage(), "{failure}");
+    }
+}
