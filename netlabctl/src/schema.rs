@@ -143,12 +143,13 @@ fn text_schema(field: &str) -> Value {
         "netlab.v1.Link.endpoints" => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
         }
-        "netlab.v1.Interface.addresses" => json!({ "type": "string", "pattern": address("4m|6n") }),
+        "netlab.v1.Interface.addresses" | "netlab.v1.Masquerade.source" => {
+            json!({ "type": "string", "pattern": address("4m|6n") })
+        }
         "netlab.v1.Vxlan.remote" | "netlab.v1.Vxlan.local" | "netlab.v1.Route.via" => {
             json!({ "type": "string", "pattern": address("4|6") })
         }
         "netlab.v1.Route.to" => json!({ "type": "string", "pattern": address("default|4m|6n") }),
-        "netlab.v1.Masquerade.source" => json!({ "type": "string", "pattern": address("4m|6n") }),
         "netlab.v1.PortForward.to" => json!({ "type": "string", "pattern": address("4:P|\\[6\\]:P") }),
         // A name may look like a number, which needs no quotes.
         "netlab.v1.Vlan.parent"
