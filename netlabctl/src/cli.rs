@@ -266,7 +266,12 @@ pub(crate) struct Exec {
     /// Name of the node; several, separated by commas, one after the other.
     pub(crate) node: String,
     /// Program and arguments.
-    #[arg(required_unless_present = "all", trailing_var_arg = true, allow_hyphen_values = true, value_name = "CMD")]
+    #[arg(
+        required_unless_present = "all",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "CMD"
+    )]
     pub(crate) command: Vec<String>,
 }
 

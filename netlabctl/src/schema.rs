@@ -171,9 +171,7 @@ fn names(field: &FieldDescriptor) -> Option<Value> {
         "netlab.v1.Lab.nodes" => {
             Some(json!({ "pattern": NAME, "maxLength": 20, "not": { "const": "host" } }))
         }
-        "netlab.v1.Node.interfaces" | "netlab.v1.Host.interfaces" => {
-            Some(json!({ "pattern": INTERFACE }))
-        }
+        "netlab.v1.Node.interfaces" | "netlab.v1.Host.interfaces" => Some(json!({ "pattern": INTERFACE })),
         "netlab.v1.Node.sysctls" => Some(json!({ "pattern": "^net\\." })),
         _ => None,
     }
@@ -263,7 +261,9 @@ mod tests {
             for field in message.fields() {
                 match field.kind() {
                     Kind::Message(other) if !seen.contains(&other) => left.push(other),
-                    Kind::Uint32 => assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name()),
+                    Kind::Uint32 => {
+                        assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name())
+                    }
                     _ => {}
                 }
             }
@@ -288,15 +288,38 @@ mod tests {
                 assert!(!pattern.is_match(text), "{message}.{field}: {text}");
             }
         };
-        let v6 = ["::", "::1", "1::", "2001:db8::1", "1:2:3:4:5:6:7:8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "FE80::aB"];
-        let no_v6 = ["", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "g::", "1:", ":1"];
+        let v6 = [
+            "::",
+            "::1",
+            "1::",
+            "2001:db8::1",
+            "1:2:3:4:5:6:7:8",
+            "1:2:3:4:5:6:7::",
+            "::2:3:4:5:6:7:8",
+            "FE80::aB",
+        ];
+        let no_v6 =
+            ["", ":", ":::", "1::2::3", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "12345::", "g::", "1:", ":1"];
         check("Route", "via", &v6, &no_v6);
         for text in v6.iter().chain(&no_v6) {
             let read = text.parse::<std::net::Ipv6Addr>().is_ok();
             assert_eq!(pattern("Route", "via").is_match(text), read, "{text}");
         }
-        check("Route", "via", &["192.0.2.1", "0.0.0.0", "255.255.255.255"], &["192.0.2.256", "192.0.2", "192.0.2.010"]);
-        let bad = ["192.0.2.300/24", "bad", "192.0.2.1", "192.0.2.1/33", "192.0.2.1/024", "2001:db8::1/129", "2001:db8::1"];
+        check(
+            "Route",
+            "via",
+            &["192.0.2.1", "0.0.0.0", "255.255.255.255"],
+            &["192.0.2.256", "192.0.2", "192.0.2.010"],
+        );
+        let bad = [
+            "192.0.2.300/24",
+            "bad",
+            "192.0.2.1",
+            "192.0.2.1/33",
+            "192.0.2.1/024",
+            "2001:db8::1/129",
+            "2001:db8::1",
+        ];
         check("Interface", "addresses", &["192.0.2.1/24", "10.0.0.1/8", "2001:db8::1/64", "::1/128"], &bad);
         check("Route", "to", &["default", "192.0.2.0/24", "::/0"], &["Default", "192.0.2.0", "default/0"]);
         check("Masquerade", "source", &["192.0.2.0/24"], &["192.0.2.0"]);

@@ -10,7 +10,11 @@ use super::Cli;
 const EXAMPLES: [(&str, &[&str]); 24] = [
     (
         "create-lab",
-        &["netlabctl create-lab labs/vxlan.yaml", "generate-lab | netlabctl create-lab - --timeout 5m", "netlabctl create-lab labs/*.yaml"],
+        &[
+            "netlabctl create-lab labs/vxlan.yaml",
+            "generate-lab | netlabctl create-lab - --timeout 5m",
+            "netlabctl create-lab labs/*.yaml",
+        ],
     ),
     (
         "apply-lab",

@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn addresses_and_ports_have_one_reading() {
-        for good in ["192.0.2.1", "box", "box.example.org", "8.example", "10.0.0.1.example.org", "0x.example"] {
+        for good in ["192.0.2.1", "box", "box.example.org", "8.example", "10.0.0.1.example.org", "0x.example"]
+        {
             for scheme in ["ssh", "https"] {
                 assert!(Host::parse(&format!("{scheme}://{good}:22")).is_ok(), "{scheme}://{good}");
             }

@@ -20,7 +20,8 @@ use crate::{
 pub(super) async fn run(client: &Client, format: Output) -> Result<u8, Failure> {
     let labs = hint::list(client).await?;
     if format == Output::Name {
-        return output::print(&labs.iter().map(|lab| clean(&lab.name) + "\n").collect::<String>()).map(|()| DONE);
+        return output::print(&labs.iter().map(|lab| clean(&lab.name) + "\n").collect::<String>())
+            .map(|()| DONE);
     }
     let all = ListLabsResponse { labs, next_page_token: String::new() };
     output::result(format, &all, || table(&all.labs))?;

@@ -58,7 +58,8 @@ fn names_alone_are_for_a_shell() {
     let ground = Ground::new();
     let names = ground.run(&["list-labs", "-o", "name"]).out;
     let json = ground.run(&["list-labs", "-o", "json"]).json();
-    let all: Vec<_> = json["labs"].as_array().unwrap().iter().map(|lab| lab["name"].as_str().unwrap()).collect();
+    let all: Vec<_> =
+        json["labs"].as_array().unwrap().iter().map(|lab| lab["name"].as_str().unwrap()).collect();
     assert_eq!(names.lines().collect::<Vec<_>>(), all);
     for verb in ["get-lab", "pause-lab", "resume-lab", "wait-lab"] {
         ground.run(&[verb, "ready", "-o", "name"]).wrote("ready\n");

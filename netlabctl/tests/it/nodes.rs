@@ -58,10 +58,9 @@ fn exec_in_several_nodes_goes_on_past_one_that_fails() {
     );
     let detached = ground.run(&["exec", "--detach", "vxlan", "--all", "--", "signal"]);
     detached.wrote("==> ns1 <==\n42\n\n==> router <==\n42\n");
-    ground.run(&["exec", "vxlam", "--all", "--", "exit"]).failed(
-        125,
-        "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?",
-    );
+    ground
+        .run(&["exec", "vxlam", "--all", "--", "exit"])
+        .failed(125, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     assert_eq!(ground.run(&["exec", "vxlan", "--all"]).code, 125);
 }
 
@@ -175,7 +174,10 @@ fn a_terminal_has_colours_unless_they_are_not_wanted() {
         assert!(plain.contains("Failed") && !plain.contains('\u{1b}'), "{variable}={value}: {plain:?}");
     }
     assert!(!shown(&[], &["--color", "never"]).contains('\u{1b}'));
-    assert!(shown(&[("NO_COLOR", "1")], &["--color", "always"]).contains(red), "what is asked for counts more");
+    assert!(
+        shown(&[("NO_COLOR", "1")], &["--color", "always"]).contains(red),
+        "what is asked for counts more"
+    );
 }
 
 #[test]

@@ -150,7 +150,9 @@ fn metadata(error: &Error) -> HashMap<String, String> {
             ("expected_generation", expected.to_string()),
         ],
         Error::Other { lab, found, .. } => vec![("lab", lab.to_string()), ("uid", found.clone())],
-        Error::Kernel(failure) => failure.errno.map(|errno| ("errno", errno.to_string())).into_iter().collect(),
+        Error::Kernel(failure) => {
+            failure.errno.map(|errno| ("errno", errno.to_string())).into_iter().collect()
+        }
         Error::Refused(_) | Error::Denied(_) | Error::Store(_) | Error::Stopping => Vec::new(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -259,7 +261,8 @@ mod tests {
     #[test]
     fn what_the_kernel_lacks_and_how_it_refused_is_told_to_programs() {
         let refusal = |reason| Refusal { reason, path: "nodes.a".to_owned(), message: "no".to_owned() };
-        let missing = [Feature::Vlan, Feature::BridgeVlanFiltering].map(|it| refusal(Reason::FeatureMissing(it)));
+        let missing =
+            [Feature::Vlan, Feature::BridgeVlanFiltering].map(|it| refusal(Reason::FeatureMissing(it)));
         let info = |status: &Status| {
             let info = status.get_details_error_info().unwrap();
             (info.reason, info.metadata.into_iter().collect::<Vec<_>>())

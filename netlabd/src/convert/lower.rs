@@ -17,7 +17,9 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
         check_site(site, sink);
         for (name, draft) in &site.interfaces {
             if let Some((["macvlan", field], parent)) = &draft.lower {
-                parents.entry(parent).or_insert_with(|| site.interface_path(name).field("macvlan").field(field));
+                parents
+                    .entry(parent)
+                    .or_insert_with(|| site.interface_path(name).field("macvlan").field(field));
             }
             if let Some(Kind::Macvlan { parent, mode }) = &draft.kind {
                 let at = Endpoint { place: site.place.clone(), interface: name.clone() };

@@ -163,15 +163,8 @@ impl std::error::Error for Failure {}
 
 /// Whether a number of errno(3) says that something ran out: memory, descriptors, processes, or what a limit bounds.
 pub fn is_shortage(errno: i32) -> bool {
-    let shortages = [
-        libc::EAGAIN,
-        libc::EMFILE,
-        libc::ENFILE,
-        libc::ENOBUFS,
-        libc::ENOMEM,
-        libc::ENOSPC,
-        libc::EUSERS,
-    ];
+    let shortages =
+        [libc::EAGAIN, libc::EMFILE, libc::ENFILE, libc::ENOBUFS, libc::ENOMEM, libc::ENOSPC, libc::EUSERS];
     shortages.contains(&errno)
 }
 

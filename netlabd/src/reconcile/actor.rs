@@ -168,7 +168,8 @@ impl Actor {
         if !told {
             let store = &self.shared.store;
             let still = |record: &store::Record| !record.deleting && record.generation == generation;
-            self.entry.report_while(store, still, |status| status.failed(Phase::Degraded, generation, failure));
+            self.entry
+                .report_while(store, still, |status| status.failed(Phase::Degraded, generation, failure));
         }
         Next::Rest
     }

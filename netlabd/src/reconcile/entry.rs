@@ -18,8 +18,8 @@ use super::{
     status::Status,
 };
 use crate::{
-    convert::Faults,
     clock,
+    convert::Faults,
     model::{Host, Lab, LabName},
     plan::{Before, Target},
     policy::{Access, Owner},

@@ -236,8 +236,9 @@ impl Status {
 
     /// It is damaged faster than repairing it makes sense: whatever it was a moment ago, it is not to be relied on.
     pub(super) fn stormy(&mut self, seconds: u64) {
-        let message =
-            format!("damaged again and again; the next look is in {seconds} s (a paused lab is not repaired)");
+        let message = format!(
+            "damaged again and again; the next look is in {seconds} s (a paused lab is not repaired)"
+        );
         self.stand(Phase::Degraded, DRIFTED, &message);
         self.set("Drifted", "True", STORM, &message);
     }

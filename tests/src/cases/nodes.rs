@@ -82,7 +82,11 @@ fn names() {
     // As systemd-resolved has it: the host asks itself, and that asks others.
     let stub = host.file("stub.conf", "nameserver 127.0.0.53\noptions edns0\n");
     host.sh(&format!("touch /etc/resolv.conf; mount --bind {stub} $(readlink -f /etc/resolv.conf)"));
-    assert!(resolvers().starts_with("# The host's name servers listen on its own loopback"), "{}", resolvers());
+    assert!(
+        resolvers().starts_with("# The host's name servers listen on its own loopback"),
+        "{}",
+        resolvers()
+    );
     host.sh("mkdir -p /run/systemd/resolve; echo nameserver 198.18.0.53 >/run/systemd/resolve/resolv.conf");
     assert_eq!(resolvers(), "nameserver 198.18.0.53\n");
 }

@@ -98,7 +98,11 @@ fn a_kept_lab_that_is_not_valid_any_more_waits_for_its_owner() {
         let error = status(lab).last_error.clone().unwrap();
         let ready = status(lab).conditions.iter().find(|it| it.r#type == "Ready").cloned().unwrap();
         assert_eq!((error.reason.as_str(), ready.reason.as_str()), ("NotValid", "NotValid"));
-        assert!(error.message.contains(&octal) && error.message.contains("begins with 0"), "{}", error.message);
+        assert!(
+            error.message.contains(&octal) && error.message.contains("begins with 0"),
+            "{}",
+            error.message
+        );
     };
     told(&seen);
     assert!(bed.manager.list(&bed.access).iter().any(|lab| lab.name == name.as_str()));
