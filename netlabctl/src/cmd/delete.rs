@@ -25,8 +25,8 @@ pub(super) async fn run(
     args: &DeleteLab,
 ) -> Result<u8, Failure> {
     let files = args.files.iter().map(|path| LabFile::read(path)).collect::<Result<Vec<_>, _>>()?;
-    let named = args.names.iter().map(String::as_str);
-    let names: BTreeSet<&str> = named.chain(files.iter().map(|file| file.lab.name.as_str())).collect();
+    let by_name = args.names.iter().map(String::as_str);
+    let names: BTreeSet<&str> = by_name.chain(files.iter().map(|file| file.lab.name.as_str())).collect();
     let client = &connect().await?;
     let mut started = Vec::new();
     let mut failures: Vec<Failure> = Vec::new();

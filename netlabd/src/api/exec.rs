@@ -73,7 +73,7 @@ fn broken(error: io::Error) -> Status {
 
 #[allow(clippy::needless_pass_by_value, reason = "fits map_err")]
 fn lost(error: sandbox::Error) -> Status {
-    status::by_kernel(&error, error.errno().map(|errno| errno.raw_os_error()))
+    status::by_kernel(&error, error.errno().map(rustix::io::Errno::raw_os_error))
 }
 
 async fn run(mut child: Child, input: Streaming<proto::ExecRequest>, sender: &Sender) -> Result<(), Status> {

@@ -117,7 +117,7 @@ impl Failure {
 
     /// A failure of the sandbox: a shortage of processes passes, like one of threads.
     pub fn sandbox(object: impl fmt::Display, error: &crate::sandbox::Error) -> Self {
-        let errno = error.errno().map(|errno| errno.raw_os_error());
+        let errno = error.errno().map(rustix::io::Errno::raw_os_error);
         Self { starved: error.is_shortage(), errno, ..Self::new(object, error) }
     }
 
