@@ -262,7 +262,7 @@ mod tests {
                 match field.kind() {
                     Kind::Message(other) if !seen.contains(&other) => left.push(other),
                     Kind::Uint32 => {
-                        assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name())
+                        assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name());
                     }
                     _ => {}
                 }
