@@ -233,6 +233,22 @@ fn a_fork_server_that_does_not_answer_is_replaced() {
     assert_eq!(block_on(child.wait()).unwrap().code, 128 + 15, "its commands go on");
 }
 
+#[test]
+fn a_command_whose_monitor_is_killed_is_killed_too() {
+    if !inside("a_command_whose_monitor_is_killed_is_killed_too") {
+        return;
+    }
+    let lab = TestLab::new();
+    let mut child = lab.spawn(&["sleep", "1000"], Streams::Pipes);
+    run(&format!("kill -KILL {}", child.monitor()));
+    assert_eq!(block_on(child.wait()).unwrap().code, 128 + 9);
+    let deadline = Instant::now() + LIMIT;
+    while run("ps -eo args=").lines().any(|line| line == "sleep 1000") {
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 fn read(fd: Option<OwnedFd>) -> String {
     let mut text = String::new();
     std::fs::File::from(fd.unwrap()).read_to_string(&mut text).unwrap();

@@ -24,6 +24,9 @@ use super::{
 /// Where programs are looked for, as in `login.defs(5)` for root.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// The exit code of what SIGKILL ended.
+const KILLED: u32 = 128 + 9;
+
 /// A command to run in a node.
 #[derive(Debug, Clone)]
 pub struct Command {
@@ -198,9 +201,12 @@ impl Child {
                 return Ok(exit.clone());
             }
             let mut ready = socket.readable().await.map_err(failed)?;
-            match self.helper.poll_report()? {
-                None => ready.clear_ready(),
-                Some(report) => self.note(report)?,
+            match self.helper.poll_report() {
+                Ok(None) => ready.clear_ready(),
+                Ok(Some(report)) => self.note(report)?,
+                // What watched was killed, and so the kernel killed the command: with its lab, or for want of memory.
+                Err(Error::HelperEnded(_)) => self.exit = Some(Exit { code: KILLED, message: String::new() }),
+                Err(error) => return Err(error),
             }
         }
     }

@@ -20,6 +20,7 @@ use crate::{
 pub(super) const TESTS: &[Test] = &[
     Test::new("exec::signals_pass_where_input_is_not_read", unread_input),
     Test::new("exec::no_signal_is_ignored_from_the_start", defaults),
+    Test::new("exec::a_command_is_killed_with_its_lab", with_its_lab),
     Test::new("exec::a_slow_reader_costs_no_memory", slow_reader)
         // Its kernel does not tell what a process waits for.
         .lacks(&[Feature::OwnKernel]),
@@ -71,6 +72,25 @@ fn unread_input() {
     child.kill().expect("netlabctl is there");
     child.wait().expect("waiting");
     wait_until("the command goes with its client", LIMIT, || count(&host, "sleep 432") == 0);
+}
+
+/// Whatever is killed first, the command or what watches over it: the client hears the same.
+fn with_its_lab() {
+    let host = with_small();
+    for round in 0..5 {
+        let child = host
+            .ctl_command(&["exec", "-T", "small", "ns1", "--", "sleep", "433"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("starting netlabctl");
+        wait_until("the command runs", LIMIT, || count(&host, "sleep 433") == 1);
+        host.ctl(&["delete-lab", "small"]).ok();
+        let ended = child.wait_with_output().expect("netlabctl ends");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!((exit_code(ended.status), said.as_str()), (137, ""), "round {round}");
+        host.ctl(&["create-lab", &host.file("small.yaml", SMALL)]).ok();
+    }
 }
 
 /// netlabd as a script starts it in the background: with Ctrl-C ignored, which children inherit.
