@@ -54,7 +54,12 @@ pub fn main() -> ExitCode {
     drop(kept);
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => failed(&error),
+        Err(error) => {
+            if !options.check_config {
+                notify::ended(&error);
+            }
+            failed(&error)
+        }
     }
 }
 

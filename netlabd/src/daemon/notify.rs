@@ -62,6 +62,13 @@ pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
+/// Says why netlabd ends by itself. `systemctl status` leaves out what a process that ended at once has written, where
+/// that was before systemd had noted the start (`inactive_exit_timestamp_monotonic`).
+pub(super) fn ended(why: &impl std::fmt::Display) {
+    let text = why.to_string();
+    notify(&[NotifyState::Status(&format!("ended: {}", text.replace('\n', " ")))]);
+}
+
 /// Tells systemd, if it listens.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
