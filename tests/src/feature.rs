@@ -23,6 +23,8 @@ pub enum Feature {
     BridgeNetfilter,
     /// Bounds on memory and processes by cgroup v2.
     Cgroup,
+    /// fanotify(7).
+    Fanotify,
     /// A kernel that runs for the tests alone: its limits may be changed.
     OwnKernel,
     /// gRPC for Python, which is the same on every kernel: not looked for under User-mode Linux.
@@ -40,6 +42,7 @@ impl Feature {
         Self::Nat,
         Self::BridgeNetfilter,
         Self::Cgroup,
+        Self::Fanotify,
         Self::OwnKernel,
         Self::Python,
     ];
@@ -55,6 +58,7 @@ impl Feature {
             Self::Nat => "CONFIG_NFT_NAT",
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
+            Self::Fanotify => "CONFIG_FANOTIFY",
             Self::OwnKernel => "CONFIG_UML",
             Self::Python => "tests/python/environment",
         }
@@ -83,6 +87,7 @@ impl Feature {
             Self::Cgroup => {
                 "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
             }
+            Self::Fanotify => "test -e /proc/sys/fs/fanotify",
             Self::Nat => {
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
             }

@@ -20,6 +20,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("bounds::no_process_left_for_netlabd", starved).needs(&[Feature::Cgroup]),
     Test::new("bounds::processes_of_many_users", many_users),
     Test::new("bounds::what_is_counted_by_user", by_user).needs(&[Feature::OwnKernel]),
+    Test::new("bounds::message_queues", queues),
+    Test::new("bounds::fanotify", fanotify).needs(&[Feature::Fanotify]),
     Test::new("bounds::ids_that_somebody_has", ids),
     Test::new("bounds::captures_share_memory", captures),
     Test::new("bounds::pings_from_the_host", pings),
@@ -55,6 +57,11 @@ fn cgroup() {
         fs::read_to_string(path).unwrap_or_default().trim().to_owned()
     };
     assert_eq!((bound("memory.max"), bound("pids.max")), ("67108864".to_owned(), "40".to_owned()));
+    // What messages of System V hold is the lab's memory, too: 500 MiB of them for each command without a bound.
+    let messages = "while (defined(my $q = msgget(0, 0600))) { 1 while msgsnd($q, pack('l! a*', 1, 'x' x 8000), 2048); last if $! != 11 }";
+    let _ = host.ctl(&["exec", "small", "ns1", "--", "perl", "-e", messages]);
+    let peak: u64 = bound("memory.peak").parse().unwrap_or(0);
+    assert!((60 << 20..=64 << 20).contains(&peak), "{peak}");
     let killed = bound("memory.events");
     assert!(killed.lines().any(|line| line.starts_with("oom_kill ") && line != "oom_kill 0"), "{killed}");
     exec(&host, "other", "true").ok();
@@ -258,6 +265,53 @@ fn by_user() {
         // Signals are counted for the lab as a whole; of inotify the lab has no more than a user of the host.
         assert!(taken + more <= 200, "{what}: {more} more by another user of the lab");
         assert!(has(what), "the host's root has none left: {what}");
+        for child in [&mut first, &mut second] {
+            child.kill().expect("it runs");
+            child.wait().expect("waiting");
+        }
+    }
+}
+
+/// Message queues are counted in bytes for the lab as a whole, whoever in it has them.
+fn queues() {
+    let host = with_users("[lab]\nmessage_queues = \"200K\"\n");
+    // mq_open(2), with ten messages of 8 KiB: some 81 KiB for the kernel.
+    let open = "($a = pack('q8', 0, 10, 8192, 0, 0, 0, 0, 0)) && syscall(240, \"q$n\", 66, 384, $a) >= 0";
+    let has = || {
+        let line = format!("exit(({open}) && syscall(241, \"q$n\") == 0 ? 0 : 1)");
+        host.run("perl", &["-e", &line]).code == 0
+    };
+    assert!(has(), "the control");
+    let (mut first, taken) = take(&host, 0, open);
+    assert_eq!(taken, 2);
+    let (mut second, more) = take(&host, 7, open);
+    assert_eq!(more, 0, "another user of the lab, and another command");
+    assert!(has(), "the host's root has none left");
+    for child in [&mut first, &mut second] {
+        child.kill().expect("it runs");
+        child.wait().expect("waiting");
+    }
+    wait_until("what they had is given back", PATIENCE, || {
+        let (mut again, taken) = take(&host, 0, open);
+        again.kill().expect("it runs");
+        again.wait().expect("waiting");
+        taken == 2
+    });
+}
+
+fn fanotify() {
+    let host = with_users("[lab]\nfanotify_groups = 5\nfanotify_marks = 70\n");
+    // fanotify_init(2) with FAN_REPORT_FID, as who has no power over the host may; fanotify_mark(2).
+    let group = "syscall(300, 512, 0) >= 0";
+    let mark = "($g ||= syscall(300, 512, 0)) > 0 && open(F, \">/tmp/m$n\") && syscall(301, $g, 1, 2, -100, \"/tmp/m$n\") == 0";
+    let has = || host.run("perl", &["-e", &format!("exit(({group}) ? 0 : 1)")]).code == 0;
+    assert!(has(), "the control");
+    for (what, most) in [(group, 5), (mark, 70)] {
+        let (mut first, taken) = take(&host, 0, what);
+        assert_eq!(taken, most, "{what}");
+        let (mut second, more) = take(&host, 7, what);
+        assert_eq!(more, most, "each user id of the lab has as many: {what}");
+        assert!(has(), "the host's root has none left");
         for child in [&mut first, &mut second] {
             child.kill().expect("it runs");
             child.wait().expect("waiting");
