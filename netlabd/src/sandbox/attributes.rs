@@ -7,6 +7,7 @@ use rustix::{
     fs::CWD,
     io::Errno,
     mount::{MoveMountFlags, OpenTreeFlags, move_mount, open_tree},
+    path::Arg,
 };
 
 use super::task::last_errno;
@@ -21,27 +22,38 @@ pub(super) const NODEV: u64 = 0x4;
 pub(super) const NOEXEC: u64 = 0x8;
 
 /// Copies what is mounted at a path or lies there, without what is mounted below.
-pub(super) fn clone(path: &str) -> Result<OwnedFd, Errno> {
+pub(super) fn clone(path: impl Arg) -> Result<OwnedFd, Errno> {
     open_tree(CWD, path, OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC)
 }
 
 /// Mounts a copy at a path.
-pub(super) fn put(copy: &OwnedFd, path: &str) -> Result<(), Errno> {
+pub(super) fn put(copy: &OwnedFd, path: impl Arg) -> Result<(), Errno> {
     move_mount(copy, "", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
+}
+
+/// Mounts a copy on what was opened, a symbolic link too.
+pub(super) fn put_on(copy: &OwnedFd, target: &OwnedFd) -> Result<(), Errno> {
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+    move_mount(copy, "", target, "", flags)
 }
 
 /// Sets and clears attributes of one mount.
 pub(super) fn set(mount: &OwnedFd, set: u64, clear: u64) -> Result<(), Errno> {
-    change(mount.as_fd(), c"", libc::AT_EMPTY_PATH, set, clear)
+    change(mount.as_fd(), "", libc::AT_EMPTY_PATH, set, clear)
 }
 
 /// Sets attributes of the mount at a path.
-pub(super) fn set_at(path: &std::ffi::CStr, attributes: u64) -> Result<(), Errno> {
+pub(super) fn set_at(path: impl Arg, attributes: u64) -> Result<(), Errno> {
     change(CWD, path, 0, attributes, 0)
 }
 
+/// Clears attributes of the mount at a path.
+pub(super) fn clear_at(path: impl Arg, attributes: u64) -> Result<(), Errno> {
+    change(CWD, path, 0, 0, attributes)
+}
+
 /// Sets attributes of the mount at a path and of all below it.
-pub(super) fn set_below(path: &std::ffi::CStr, attributes: u64) -> Result<(), Errno> {
+pub(super) fn set_below(path: impl Arg, attributes: u64) -> Result<(), Errno> {
     const AT_RECURSIVE: libc::c_int = 0x8000;
     change(CWD, path, AT_RECURSIVE, attributes, 0)
 }
@@ -49,7 +61,7 @@ pub(super) fn set_below(path: &std::ffi::CStr, attributes: u64) -> Result<(), Er
 #[allow(unsafe_code, reason = "no safe wrapper exists")]
 fn change(
     directory: BorrowedFd<'_>,
-    path: &std::ffi::CStr,
+    path: impl Arg,
     flags: libc::c_int,
     set: u64,
     clear: u64,
@@ -57,6 +69,7 @@ fn change(
     /// `struct mount_attr` of linux/mount.h: set, clear, propagation, user namespace.
     type Attributes = [u64; 4];
     let attributes: Attributes = [set, clear, 0, 0];
+    let path = path.into_c_str()?;
     // SAFETY: the path is a C string and the attributes have the size that is stated.
     let answer = unsafe {
         libc::syscall(

@@ -2,14 +2,13 @@
 //!
 //! What udev, a desktop or a macvtap puts into the host's `/dev`, and the sockets and FIFOs in there, is not reachable.
 
-use std::{fs, io, os::fd::OwnedFd, os::unix::fs::symlink};
+use std::{fs, io, os::fd::OwnedFd, os::unix::fs::symlink, path::Path};
 
 use rustix::{io::Errno, mount::MountFlags};
 
 use super::{
-    attributes::{NODEV, NOEXEC, NOSUID, RDONLY, clone, put, set},
+    attributes::{NODEV, NOEXEC, NOSUID, RDONLY, clone, put, set, set_at},
     mounts::mount_new,
-    spec::Spec,
 };
 
 /// What each command has, as the host has them.
@@ -19,12 +18,12 @@ const TUN: &str = "net/tun";
 
 /// Links into /proc and to the terminals, as systemd and udev make them.
 const LINKS: [(&str, &str); 5] = [
-    ("/proc/self/fd", "/dev/fd"),
-    ("/proc/self/fd/0", "/dev/stdin"),
-    ("/proc/self/fd/1", "/dev/stdout"),
-    ("/proc/self/fd/2", "/dev/stderr"),
+    ("/proc/self/fd", "fd"),
+    ("/proc/self/fd/0", "stdin"),
+    ("/proc/self/fd/1", "stdout"),
+    ("/proc/self/fd/2", "stderr"),
     // Leads to the instance that is mounted beside it (filesystems/devpts.rst).
-    ("pts/ptmx", "/dev/ptmx"),
+    ("pts/ptmx", "ptmx"),
 ];
 
 /// Most terminals that a command may have. The kernel has 4,096 for all of its instances together and keeps 1,024
@@ -39,10 +38,10 @@ const TTY: u32 = 5;
 pub(super) struct Devices(Vec<(&'static str, OwnedFd)>);
 
 /// Takes what a command needs out of the host's `/dev`. A device that the host lacks, the command lacks too.
-pub(super) fn take(spec: &Spec) -> Result<Devices, Errno> {
+pub(super) fn take(tun: bool) -> Result<Devices, Errno> {
     let mut taken = Vec::new();
-    for name in DEVICES.into_iter().chain(spec.tun.then_some(TUN)) {
-        match clone(&format!("/dev/{name}")) {
+    for name in DEVICES.into_iter().chain(tun.then_some(TUN)) {
+        match clone(Path::new("/dev").join(name)) {
             Ok(device) => {
                 set(&device, NOSUID | NOEXEC | RDONLY, NODEV)?;
                 taken.push((name, device));
@@ -54,23 +53,33 @@ pub(super) fn take(spec: &Spec) -> Result<Devices, Errno> {
     Ok(Devices(taken))
 }
 
-/// Covers `/dev` with the command's own.
-pub(super) fn mount(devices: Devices, spec: &Spec) -> io::Result<()> {
-    let quiet = MountFlags::NOSUID | MountFlags::NOEXEC;
-    mount_new("tmpfs", "/dev", quiet | MountFlags::NODEV, "mode=0755,size=64k,nr_inodes=64")?;
-    for directory in ["/dev/pts", "/dev/shm", "/dev/net"] {
-        fs::create_dir(directory)?;
+/// Whether the host has a device that makes tun and tap interfaces.
+pub(super) fn has_tun() -> bool {
+    Path::new("/dev").join(TUN).exists()
+}
+
+/// Covers `/dev` by them, read-only: nobody but the host's root could write there. What is mounted beside them has a
+/// place there.
+pub(super) fn mount(devices: Devices) -> io::Result<()> {
+    let dev = Path::new("/dev");
+    let flags = MountFlags::NOSUID | MountFlags::NOEXEC | MountFlags::NODEV;
+    mount_new("tmpfs", "/dev", flags, "mode=0755,size=64k,nr_inodes=64")?;
+    for name in ["pts", "shm", "net"] {
+        fs::create_dir(dev.join(name))?;
     }
     for (name, device) in devices.0 {
-        let path = format!("/dev/{name}");
-        fs::write(&path, "")?;
-        put(&device, &path)?;
+        fs::write(dev.join(name), "")?;
+        put(&device, dev.join(name))?;
     }
     for (target, link) in LINKS {
-        symlink(target, link)?;
+        symlink(target, dev.join(link))?;
     }
+    Ok(set_at(dev, RDONLY)?)
+}
+
+/// Mounts a command's own terminals. `root` is the lab's root as the host numbers it.
+pub(super) fn mount_terminals(root: u32) -> Result<(), Errno> {
     // In a mount namespace other than the first, so that what the kernel reserves for the host stays the host's.
-    let options = format!("newinstance,ptmxmode=0666,mode=0620,gid={},max={TERMINALS}", spec.root + TTY);
-    mount_new("devpts", "/dev/pts", quiet, &options)?;
-    Ok(())
+    let options = format!("newinstance,ptmxmode=0666,mode=0620,gid={},max={TERMINALS}", root + TTY);
+    mount_new("devpts", "/dev/pts", MountFlags::NOSUID | MountFlags::NOEXEC, &options)
 }

@@ -107,7 +107,7 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
     let kind = command.streams;
     let spec = spec(lab, command).store().map_err(|errno| Step::StartHelper.errno(errno))?;
     let procs = lab.cgroup.map(Cgroup::procs).transpose()?;
-    let mut helper = fork_helper()?;
+    let mut helper = fork_helper(lab.pins, lab.tun)?;
     let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network, lab.rings];
     fds.extend(procs.as_ref().map(AsFd::as_fd));
     helper.send(b"run", &fds)?;
@@ -152,9 +152,7 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
         detached: command.streams == Streams::Detached,
         root: lab.ids.base,
         processes: lab.processes,
-        tun: lab.tun,
         rings: lab.ring_limit,
-        unmount: lab.pins.iter().map(|path| path.display().to_string()).collect(),
     }
 }
 

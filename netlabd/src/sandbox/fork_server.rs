@@ -2,24 +2,42 @@
 //! daemon takes longer than all the rest of a command's start.
 //!
 //! The server is a helper itself. It is started with the daemon, knows nothing of any command, and ends with the
-//! daemon. For each command it is sent one end of a new channel, and forks a helper that listens there.
+//! daemon. For each command it is sent one end of a new channel. It hands that on to a child of its own, the forker, which
+//! is in a [`view`] of the host's files for commands, and forks a helper that listens there. When the host mounts or
+//! unmounts something, the forker ends and lets go of what the host no longer has; the next command gets another.
 
 use std::{
-    os::fd::AsFd,
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::ffi::OsStrExt,
+    },
+    path::Path,
     sync::{Mutex, PoisonError},
     time::Duration,
 };
 
+use prost::Message;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+    process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal},
+};
+
 use super::{
     channel::{Channel, Report},
+    devices,
     error::{Error, Result, Step},
     helper::{Helper, SILENCE},
-    monitor,
-    task::{Failure, Reaping, Task, done, fork, reap_children, request},
+    monitor, seccomp,
+    task::{At, Failure, Reaping, Task, done, fork, reap_children, request},
+    view::{self, Changes},
 };
 
 /// Longest silence of the server, which only has to fork. One that hangs or was stopped is replaced then.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Begins each request.
+const WORD: &[u8] = b"fork";
 
 static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
 
@@ -46,17 +64,22 @@ fn start() -> Result<Helper> {
     Ok(server)
 }
 
-/// Forks a helper that runs one command; a server that has ended, or does not answer, is replaced.
-pub(super) fn fork_helper() -> Result<Helper> {
+/// Forks a helper that runs one command, in a view without the mounts of pins, and with `/dev/net/tun` only for labs that
+/// may open it; a server that has ended, or does not answer, is replaced.
+pub(super) fn fork_helper(pins: &[&Path], tun: bool) -> Result<Helper> {
+    let view =
+        ViewSpec { hidden: pins.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect(), tun };
+    // Never empty, which would be the end of the channel.
+    let wanted = [WORD, &view.encode_to_vec()].concat();
     let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(running) = server.as_mut() {
-        match ask(running) {
+        match ask(running, &wanted) {
             Err(Error::HelperEnded(_) | Error::Step { step: Step::Talk, .. }) => {}
             Err(Error::HelperTimeout(_)) => retire(server.take()),
             answer => return answer,
         }
     }
-    ask(server.insert(start()?))
+    ask(server.insert(start()?), &wanted)
 }
 
 /// Kills a server that does not answer. What it forks nevertheless finds its channel closed, and ends. One that hangs
@@ -67,28 +90,102 @@ fn retire(server: Option<Helper>) {
     std::thread::Builder::new().name("retire".into()).spawn(move || drop(server)).ok();
 }
 
-fn ask(server: &mut Helper) -> Result<Helper> {
+fn ask(server: &mut Helper, wanted: &[u8]) -> Result<Helper> {
     let start = |errno| Step::StartHelper.errno(errno);
     let (channel, theirs) = Channel::pair().map_err(start)?;
     channel.limit_wait(SILENCE).map_err(start)?;
-    server.send(b"fork", &[theirs.as_fd()])?;
+    server.send(wanted, &[theirs.as_fd()])?;
     let (process, _) = server.done()?;
     Ok(Helper::forked(channel, process.unsigned_abs()))
 }
 
-/// Helper's task: fork helpers until the daemon has gone. In a forked one, runs a command and watches over it; its
+/// What a command is to see of the host.
+#[derive(Clone, PartialEq, Message)]
+struct ViewSpec {
+    /// Mount points that it does without.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    hidden: Vec<Vec<u8>>,
+    /// Whether it has `/dev/net/tun`.
+    #[prost(bool, tag = "2")]
+    tun: bool,
+}
+
+/// A child of the server that forks helpers.
+struct Forker {
+    requests: Channel,
+    view: ViewSpec,
+}
+
+/// Helper's task: have helpers forked until the daemon has gone. In a forked one, runs a command and watches over it; its
 /// channel takes the place of the server's.
 pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
     reap_children(Reaping::ByTheKernel);
-    while let Ok((_, [theirs])) = request::<1>(channel) {
+    // Of helpers that outlive their forker too: the host's init may be one that does not reap.
+    set_child_subreaper(Some(getpid())).at(Step::Prepare)?;
+    seccomp::prepare()?;
+    let changes = Changes::watch().at(Step::SeparateMounts)?;
+    let mut forker: Option<Forker> = None;
+    loop {
+        if mounts_change(channel, &changes, forker.is_some())? {
+            forker = None;
+            continue;
+        }
+        let Ok((wanted, [theirs])) = request::<1>(channel) else { return Ok(()) };
+        let view = wanted.strip_prefix(WORD).and_then(|view| ViewSpec::decode(view).ok());
+        let mut view = view.ok_or((Step::Talk, Errno::BADMSG))?;
+        // It comes with its module, which the host may load at any time.
+        view.tun &= devices::has_tun();
+        if let Some(running) = forker.take().filter(|forker| forker.view == view)
+            && running.requests.send(WORD, &[theirs.as_fd()]).is_ok()
+        {
+            forker = Some(running);
+            continue;
+        }
+        changes.forget().at(Step::SeparateMounts)?;
+        let (requests, end) = Channel::pair().at(Step::Talk)?;
+        match fork() {
+            Ok(None) => {
+                drop((requests, changes, theirs));
+                return fork_helpers(channel, Channel::from_fd(end), &view);
+            }
+            Ok(Some(_)) => forker = first_request(requests, view, end, &theirs),
+            // Too many processes now may be fewer later.
+            Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+        }
+    }
+}
+
+/// Waits for the daemon; answers whether the mounts of the host have changed before, for who has a forker.
+fn mounts_change(channel: &Channel, changes: &Changes, has_forker: bool) -> Result<bool, Failure> {
+    let mut fds = vec![PollFd::from_borrowed_fd(channel.as_fd(), PollFlags::IN)];
+    fds.extend(has_forker.then(|| changes.source()));
+    rustix::io::retry_on_intr(|| poll(&mut fds, None)).at(Step::Talk)?;
+    Ok(fds.get(1).is_some_and(|changes| !changes.revents().is_empty()))
+}
+
+/// Waits until a forker is ready, and sends it its first request. One that fails has told the daemon why.
+fn first_request(requests: Channel, view: ViewSpec, end: OwnedFd, theirs: &OwnedFd) -> Option<Forker> {
+    drop(end);
+    requests.receive().ok().flatten()?;
+    requests.send(WORD, &[theirs.as_fd()]).ok()?;
+    Some(Forker { requests, view })
+}
+
+/// Forks helpers, in a view of the host's files of its own, until the server has enough of it. Answers the daemon
+/// itself.
+fn fork_helpers(channel: &mut Channel, requests: Channel, view: &ViewSpec) -> Result<(), Failure> {
+    set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Prepare)?;
+    view::separate(view.hidden.iter().map(Vec::as_slice), view.tun)?;
+    done(&requests, 0, &[])?;
+    while let Ok((_, [theirs])) = request::<1>(&requests) {
         match fork() {
             Ok(None) => {
                 reap_children(Reaping::ByItself);
+                drop(requests);
                 *channel = Channel::from_fd(theirs);
                 return monitor::run(channel);
             }
             Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
-            // Too many processes now may be fewer later.
             Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
         }
     }

@@ -35,6 +35,7 @@ mod spec;
 mod streams;
 mod task;
 mod terminal;
+mod view;
 
 pub use ceilings::Ceilings;
 pub use cgroup::{Cgroup, Cgroups, Limits};

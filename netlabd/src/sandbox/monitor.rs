@@ -23,7 +23,7 @@ use super::{
     confine,
     error::Step,
     mounts,
-    namespace::{enter, unshare},
+    namespace::{enter, open_own, unshare},
     rings::{self, Rings},
     seccomp,
     spec::Spec,
@@ -115,10 +115,11 @@ fn become_command(
 ) -> Result<std::convert::Infallible, Failure> {
     let Request { spec, user, procs } = request;
     prepare_process(procs.as_ref())?;
-    // As host root still: the mount namespace must stay the host's, or the lab's root could mount.
+    // A copy of the view. As host root still: the mount namespace must stay the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
     mounts::isolate(&spec)?;
+    let own_mounts = open_own("mnt")?;
     // From here on without power over the host. Entering refills the bounding set, so it comes first.
     enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
     confine::become_lab_root()?;
@@ -130,7 +131,7 @@ fn become_command(
     let ours = open_streams(&spec)?;
     confine::limit_resources(spec.processes)?;
     confine::drop_capabilities()?;
-    rings::hand_over(monitor)?;
+    rings::hand_over(monitor, &own_mounts)?;
     seccomp::install()?;
     rustix::process::chdir(spec.working_directory.as_str()).at(Step::WorkingDirectory)?;
     let ends: Vec<_> = ours.iter().map(AsFd::as_fd).collect();
@@ -204,6 +205,8 @@ fn watch(channel: &Channel, child: Pid, detached: bool, rings: &mut Rings) -> Re
         }
     }
     let status = waitid(WaitId::PidFd(process.as_fd()), WaitIdOptions::EXITED).at(Step::Wait)?;
+    // Before anybody knows of the end, so that the next command finds the room.
+    rings.forget_the_gone();
     let report = match status {
         Some(status) => match (status.exit_status(), status.terminating_signal()) {
             (Some(code), _) => Report::Exited(code),

@@ -33,17 +33,19 @@ pub(crate) const FRAGMENTS: [&str; 13] = [
 
 /// Mounts it. The process is in the lab's process namespace and in the node's network namespace.
 pub(super) fn mount() -> Result<(), Errno> {
+    // The host's own, which is not to be seen any more.
+    set_at("/proc", RDONLY)?;
     // Read-only by the mount: the file system is one for all of the lab's commands.
     mount_new("proc", "/proc", MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC, "")?;
     let sysctls = clone(SYSCTLS)?;
-    set_at(c"/proc", RDONLY)?;
+    set_at("/proc", RDONLY)?;
     put(&sysctls, SYSCTLS)?;
     for file in FRAGMENTS {
         let path = format!("/proc/sys/{file}");
-        match clone(&path) {
+        match clone(path.as_str()) {
             Ok(fixed) => {
                 set(&fixed, RDONLY, 0)?;
-                put(&fixed, &path)?;
+                put(&fixed, path.as_str())?;
             }
             Err(Errno::NOENT) => {}
             Err(errno) => return Err(errno),

@@ -69,6 +69,8 @@ pub(super) struct Rings {
     /// `/proc/net/packet` of the node.
     sockets: File,
     made: Vec<Ring>,
+    /// The command's mount namespace.
+    mounts: Option<OwnedFd>,
 }
 
 impl Rings {
@@ -78,7 +80,7 @@ impl Rings {
         let (ours, theirs) = Channel::pair().at(Step::Talk)?;
         let sockets = File::open("/proc/self/net/packet").at(Step::Rings)?;
         let source = Source::Awaited(ours);
-        Ok((Self { source, budget: budget.into(), limit, sockets, made: Vec::new() }, theirs))
+        Ok((Self { source, budget: budget.into(), limit, sockets, made: Vec::new(), mounts: None }, theirs))
     }
 
     /// What to wait for; `None` once no process of the command is left.
@@ -101,9 +103,10 @@ impl Rings {
         match &self.source {
             _ if ready.is_empty() => self.forget_the_gone(),
             Source::Awaited(channel) => {
-                let listener =
-                    channel.receive().ok().flatten().and_then(|packet| packet.fds.into_iter().next());
-                self.source = listener.map_or(Source::Gone, |fd| Source::Open(Listener::new(fd)));
+                let fds = channel.receive().ok().flatten().map_or_else(Vec::new, |packet| packet.fds);
+                let mut fds = fds.into_iter();
+                self.source = fds.next().map_or(Source::Gone, |fd| Source::Open(Listener::new(fd)));
+                self.mounts = fds.next();
             }
             Source::Open(listener) if ready.contains(PollFlags::IN) => {
                 if let Ok(request) = listener.take() {
@@ -177,7 +180,10 @@ impl Rings {
     }
 
     /// Gives back what rings had whose sockets are gone.
-    fn forget_the_gone(&mut self) {
+    pub(super) fn forget_the_gone(&mut self) {
+        if self.made.is_empty() {
+            return;
+        }
         // Without the list, none is known to be gone.
         if let Ok(living) = self.living() {
             self.forget(|ring| !living.contains(&ring.socket)).unwrap_or_default();
@@ -211,9 +217,12 @@ fn inodes(text: &str) -> Vec<u64> {
 }
 
 /// In the command, before it is executed: has requests for rings go to the monitor from now on.
-pub(super) fn hand_over(monitor: OwnedFd) -> Result<(), Failure> {
+///
+/// The monitor gets the command's mount namespace too, so that the kernel takes its mounts away after the end of the
+/// command and not before: that waits for all processors.
+pub(super) fn hand_over(monitor: OwnedFd, mounts: &OwnedFd) -> Result<(), Failure> {
     let listener = notify::install().at(Step::Seccomp)?;
-    Channel::from_fd(monitor).send(b"rings", &[listener.as_fd()]).at(Step::Talk)
+    Channel::from_fd(monitor).send(b"rings", &[listener.as_fd(), mounts.as_fd()]).at(Step::Talk)
 }
 
 /// Opens the process that a thread is of: such a handle is for whole processes.
@@ -295,7 +304,7 @@ mod tests {
 
     fn rings(budget: File) -> Rings {
         let sockets = File::open("/dev/null").unwrap();
-        Rings { source: Source::Gone, budget, limit: 8, sockets, made: Vec::new() }
+        Rings { source: Source::Gone, budget, limit: 8, sockets, made: Vec::new(), mounts: None }
     }
 
     #[test]

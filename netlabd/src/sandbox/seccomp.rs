@@ -3,7 +3,7 @@
 //! It is the second wall: capabilities and the user namespace refuse most of this already. What it
 //! adds is that kernel code behind rarely used calls cannot be reached at all.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
 use rustix::io::Errno;
 use seccompiler::{
@@ -67,10 +67,24 @@ const TABLES: &[libc::c_long] = &[0];
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
+static COMPILED: OnceLock<[BpfProgram; 4]> = OnceLock::new();
+
+/// Compiles the filters, so that processes which are forked from this one need not.
+pub(super) fn prepare() -> Result<(), Failure> {
+    compiled().map(drop)
+}
+
+fn compiled() -> Result<&'static [BpfProgram; 4], Failure> {
+    if let Some(filters) = COMPILED.get() {
+        return Ok(filters);
+    }
+    let filters = filters().map_err(|_| (Step::Seccomp, Errno::INVAL))?;
+    Ok(COMPILED.get_or_init(|| filters))
+}
+
 /// Installs the filters for this process and all it starts. They cannot be taken off.
 pub(super) fn install() -> Result<(), Failure> {
-    let filters = filters().map_err(|_| (Step::Seccomp, Errno::INVAL))?;
-    filters.iter().try_for_each(|filter| match seccompiler::apply_filter(filter) {
+    compiled()?.iter().try_for_each(|filter| match seccompiler::apply_filter(filter) {
         Ok(()) => Ok(()),
         Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {
             Err(error).at(Step::Seccomp)

@@ -43,9 +43,6 @@ pub(super) struct Spec {
     /// The lab's root as the host numbers it; owns the temporary directories.
     #[prost(uint32, tag = "9")]
     pub(super) root: u32,
-    /// Mount points that the command's mount namespace must not keep alive.
-    #[prost(string, repeated, tag = "10")]
-    pub(super) unmount: Vec<String>,
     /// Most processes of one user id, `RLIMIT_NPROC`.
     #[prost(uint32, tag = "11")]
     pub(super) processes: u32,
@@ -54,9 +51,6 @@ pub(super) struct Spec {
     pub(super) rows: u32,
     #[prost(uint32, tag = "13")]
     pub(super) columns: u32,
-    /// Whether it may open /dev/net/tun.
-    #[prost(bool, tag = "14")]
-    pub(super) tun: bool,
     /// MiB of packet rings in all of the lab.
     #[prost(uint32, tag = "15")]
     pub(super) rings: u32,

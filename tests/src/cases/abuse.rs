@@ -141,7 +141,7 @@ fn thousand_commands() {
     wait_until("none is left", LIMIT, || running() == 0);
     ALICE.ctl(&host, &["exec", "small", "ns1", "--", "true"]).ok();
     let helpers = || host.sh("ps -eo args | grep -c '^[n]etlabd-sandbox run' || true").trim().to_owned();
-    wait_until("no helper is left but the one that forks them", LIMIT, || helpers() == "1");
+    wait_until("no helper is left but the two that fork them", LIMIT, || helpers() == "2");
 }
 
 fn refusals() {
