@@ -10,6 +10,9 @@
 //! - [`api`]: the gRPC services.
 //! - [`convert`]: lab files' messages into the model, with every fault found.
 //! - [`model`]: what a lab is, validated; what was observed.
+//! - [`link`]: kinds of interfaces, all that is said of each.
+//! - [`input`]: what clients send, value by value, and what is wrong with it.
+//! - [`feature`]: what of the kernel labs need.
 //! - [`store`]: the durable desired state.
 //! - [`reconcile`]: one actor a lab: observe, plan, execute, verify.
 //! - [`plan`]: what is to be done, as pure functions.
@@ -26,6 +29,7 @@
 //! - `fuzzing`: what fuzzers call.
 //! - `listen`: unix sockets that a group may connect to.
 //! - [`log`]: where what is logged goes.
+//! - `design`: random labs, for tests.
 //! - `shell`: words of commands that are printed to be run.
 //! - `suggest`: the name that was meant by a misspelt one.
 //! - `sys`: system calls that several parts need.
@@ -38,11 +42,16 @@ pub mod capture;
 pub mod clock;
 pub mod convert;
 pub mod daemon;
+#[doc(hidden)]
+pub mod design;
 pub mod failpoint;
+pub mod feature;
 pub mod firewall;
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod input;
 pub mod kernel;
+pub mod link;
 mod listen;
 pub mod log;
 pub mod meters;

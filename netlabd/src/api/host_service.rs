@@ -8,10 +8,11 @@ use tonic::{Request, Response, Status};
 
 use super::{caller::access, neighbours};
 use crate::{
+    feature::Feature,
     firewall::{self, Verdict},
     kernel::Linux,
     model::is_fallback_device,
-    platform::{Feature, Kernel},
+    platform::Kernel,
     policy::{Config, Ids, Known, Policy},
 };
 
@@ -78,7 +79,8 @@ fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String
 }
 
 fn diagnose(kernel: &Linux, config: &Config) -> Vec<proto::Finding> {
-    let mut findings: Vec<_> = Feature::ALL.into_iter().map(|feature| of_feature(kernel, feature)).collect();
+    let mut findings: Vec<_> =
+        kernel.features().into_iter().map(|feature| of_feature(kernel, feature)).collect();
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
     findings.push(bounds(kernel));
     findings.push(ids(kernel, config.ids));
@@ -93,7 +95,7 @@ fn diagnose(kernel: &Linux, config: &Config) -> Vec<proto::Finding> {
 
 fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
     // Without these no lab works at all.
-    let vital = matches!(feature, Feature::UserNamespaces | Feature::Veth);
+    let vital = matches!(feature, Feature::USER_NAMESPACES | Feature::VETH);
     match kernel.probe(feature) {
         Ok(()) => finding("feature", feature.config(), Severity::Ok, "works"),
         Err(failure) if failure.tells_nothing() => finding(

@@ -5,13 +5,16 @@ use std::{collections::BTreeMap, net::IpAddr};
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{Endpoint, IfName, Kind, Mac, Place, Vxlan, Warning};
+use crate::{
+    link::Kind,
+    model::{Endpoint, Form, IfName, Mac, Place, Warning},
+};
 
 use super::{
     draft::{Draft, Site, Sites},
-    fault::Path,
     segment::Segments,
 };
+use crate::input::Path;
 
 /// Most warnings that are kept.
 const MOST: usize = 100;
@@ -22,8 +25,8 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
     for site in sites.iter() {
         for (name, draft) in &site.interfaces {
             port_with_addresses(site, name, draft, &mut found);
-            if let Some(Kind::Vxlan(vxlan)) = &draft.kind {
-                tunnel(site, name, vxlan, &mut found);
+            if let Some(kind) = draft.form.as_ref().and_then(Form::kind) {
+                tunnel(site, name, kind, &mut found);
             }
         }
         let (nat, routes) = match &site.place {
@@ -68,18 +71,19 @@ fn port_with_addresses(site: &Site, name: &IfName, draft: &Draft, found: &mut Fo
     );
 }
 
-fn tunnel(site: &Site, name: &IfName, vxlan: &Vxlan, found: &mut Found) {
-    let path = site.interface_path(name).field("vxlan");
+fn tunnel(site: &Site, name: &IfName, kind: &Kind, found: &mut Found) {
+    let Some(tunnel) = kind.tunnel() else { return };
+    let path = site.interface_path(name).field(kind.key());
     let place = &site.place;
     let owner =
         |wanted: IpAddr| site.addresses().find(|(.., net)| net.addr() == wanted).map(|(name, ..)| name);
-    if let Some((remote, owner)) = vxlan.remote.and_then(|remote| Some((remote, owner(remote)?))) {
+    if let Some((remote, owner)) = tunnel.remote.and_then(|remote| Some((remote, owner(remote)?))) {
         let message = format!(
             "{remote} is {place}'s own address, on {owner}: the tunnel ends where it begins; name the other end's"
         );
         found.add(&path.field("remote"), message);
     }
-    if let Some(local) = vxlan.local.filter(|local| owner(*local).is_none()) {
+    if let Some(local) = tunnel.local.filter(|local| owner(*local).is_none()) {
         let message = format!(
             "{local} is on no interface of {place}: the kernel sends nothing from it; add it to the interface that carries \
              the tunnel, or leave local out"
@@ -114,7 +118,7 @@ fn doubled_macs(sites: &Sites, segments: &mut Segments, found: &mut Found) {
     for site in sites.iter() {
         for (name, draft) in &site.interfaces {
             // A bridge often has the address of one of its ports.
-            let is_bridge = matches!(draft.kind, Some(Kind::Bridge { .. }));
+            let is_bridge = draft.form.as_ref().is_some_and(|form| form.ports().of_bridge());
             let (Some(mac), false) = (draft.mac, is_bridge) else { continue };
             let at = Endpoint { place: site.place.clone(), interface: name.clone() };
             let Some(segment) = segments.of(&at) else { continue };

@@ -4,12 +4,8 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{Check, Endpoint, NameError, Place, Target};
 
-use super::{
-    address,
-    draft::Sites,
-    fault::{Path, Sink, shown},
-    name,
-};
+use super::draft::Sites;
+use crate::input::{Path, Sink, address, name, shown};
 
 /// Reads a node's name, or `host`.
 ///

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::model::{BridgePort, Endpoint, IfName, Interface, Kind, Mac, Place};
+use crate::link::Named;
+use crate::model::{BridgePort, Endpoint, Form, IfName, Interface, Mac, Place};
 
-use super::fault::{Path, Sink, shown};
+use crate::input::{Path, Sink, shown};
 
 /// One interface.
 #[derive(Debug, Clone)]
@@ -16,10 +17,9 @@ pub(super) struct Draft {
     /// Whether its entry names a kind, be it faulty.
     pub(super) has_kind: bool,
     /// What it is; `None` until a link names it, or if that is at fault.
-    pub(super) kind: Option<Kind>,
-    /// What it says to stand on: the field that names it below the interface's, and the name. There even where the
-    /// kind is at fault otherwise: one slip hides no other.
-    pub(super) lower: Option<([&'static str; 2], IfName)>,
+    pub(super) form: Option<Form>,
+    /// What it says to stand on. There even where the kind is at fault otherwise: one slip hides no other.
+    pub(super) lower: Option<Named>,
     /// Its place in a bridge.
     pub(super) port: Option<BridgePort>,
     /// Its addresses, each with its index in the entry.
@@ -38,7 +38,7 @@ impl Draft {
         Self {
             entry: false,
             has_kind: false,
-            kind: None,
+            form: None,
             lower: None,
             port: None,
             addresses: Vec::new(),
@@ -50,7 +50,7 @@ impl Draft {
 
     fn finish(self) -> Option<Interface> {
         Some(Interface {
-            kind: self.kind?,
+            form: self.form?,
             port: self.port,
             addresses: self.addresses.into_iter().map(|(_, address)| address).collect(),
             mtu: self.mtu,
@@ -101,12 +101,9 @@ impl Site {
         self.find(&name, path, sink).is_some().then_some(name)
     }
 
-    /// What keeps an interface down: itself, or what carries it as a VLAN.
+    /// What keeps an interface down: itself, or what it is down with.
     pub(super) fn down<'a>(&'a self, name: &'a IfName) -> Option<&'a IfName> {
-        let below = |name: &&'a IfName| match self.interfaces.get(*name).map(|draft| &draft.kind) {
-            Some(Some(Kind::Vlan { parent, .. })) => Some(parent),
-            _ => None,
-        };
+        let below = |name: &&'a IfName| self.interfaces.get(*name)?.form.as_ref()?.up_with();
         let mut all = std::iter::successors(Some(name), below).take(self.interfaces.len() + 1);
         all.find(|name| self.interfaces.get(*name).is_some_and(|draft| !draft.up))
     }
@@ -172,7 +169,7 @@ impl Sites {
 
     /// The interfaces of the model; complete if there was no fault.
     pub(super) fn finish(self) -> impl Iterator<Item = (Place, BTreeMap<IfName, Interface>)> {
-        let useful = |draft: &Draft| draft.kind != Some(Kind::Loopback) || !draft.addresses.is_empty();
+        let useful = |draft: &Draft| draft.form != Some(Form::Loopback) || !draft.addresses.is_empty();
         self.0.into_iter().map(move |(place, site)| {
             let drafts = site.interfaces.into_iter().filter(|(_, draft)| useful(draft));
             (place, drafts.filter_map(|(name, draft)| Some((name, draft.finish()?))).collect())

@@ -9,11 +9,8 @@ use ipnet::IpNet;
 
 use crate::model::IfName;
 
-use super::{
-    address::is_link_local,
-    draft::Site,
-    fault::{Path, Sink, listed},
-};
+use super::draft::Site;
+use crate::input::{Path, Sink, address::is_link_local, listed};
 
 /// What a node's own addresses say of its neighbours, indexed: nodes with a thousand routes and
 /// addresses cost no more than their size.

@@ -2,14 +2,13 @@
 
 use netlab_proto::{range, v1 as proto};
 
-use crate::model::{IfName, Kind, Place};
-
-use super::{
-    address,
-    draft::Draft,
-    fault::{Path, Sink, shown},
-    kind, port,
+use crate::{
+    link::Kind,
+    model::{Form, IfName, Place},
 };
+
+use super::{draft::Draft, port};
+use crate::input::{Path, Sink, address, shown};
 
 /// Reads an entry; what is at fault is left out of the draft.
 pub(super) fn read(
@@ -27,7 +26,7 @@ pub(super) fn read(
         draft.addresses.extend(sink.keep(&at, &shown(text), result).map(|address| (i, address)));
     }
     if loopback {
-        draft.kind = Some(Kind::Loopback);
+        draft.form = Some(Form::Loopback);
         draft.has_kind = true;
         check_loopback(place, message, path, sink);
         return draft;
@@ -35,13 +34,11 @@ pub(super) fn read(
     draft.mtu = message.mtu.filter(|mtu| mtu_in_range(*mtu, &path.field("mtu"), sink));
     draft.mac = message.mac.as_ref().and_then(|mac| sink.parse(&path.field("mac"), mac));
     draft.has_kind = message.kind.is_some();
-    draft.kind = message.kind.as_ref().and_then(|kind| kind::read(place, kind, path, sink));
-    draft.lower = message.kind.as_ref().and_then(|kind| {
-        let (field, name) = kind::lower(kind)?;
-        Some(([kind::field(kind), field], name))
-    });
+    let kind = message.kind.as_ref().and_then(|kind| Kind::read(kind, *place == Place::Host, path, sink));
+    draft.form = kind.map(Form::Made);
+    draft.lower = message.kind.as_ref().and_then(Kind::named);
     draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
-    if message.port.is_some() && matches!(draft.kind, Some(Kind::Bridge { .. })) {
+    if message.port.is_some() && draft.form.as_ref().is_some_and(|form| form.ports().of_bridge()) {
         draft.port = None;
         sink.add(&path.field("port"), "a bridge cannot be a port of a bridge; join two bridges by a link");
     }
@@ -74,6 +71,9 @@ fn check_loopback(place: &Place, message: &proto::Interface, path: &Path, sink: 
         );
     }
     if let Some(kind) = &message.kind {
-        sink.add(&path.field(kind::field(kind)), "\"lo\" is the loopback interface and can be no other kind");
+        sink.add(
+            &path.field(Kind::key_of(kind)),
+            "\"lo\" is the loopback interface and can be no other kind",
+        );
     }
 }

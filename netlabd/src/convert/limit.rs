@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use netlab_proto::v1 as proto;
 
-use super::fault::{Path, Sink};
+use crate::input::{Path, Sink};
 
 /// Bytes of a description.
 const DESCRIPTION: usize = 4096;

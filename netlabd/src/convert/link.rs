@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{Endpoint, IfName, Kind, Link};
+use crate::{
+    link::Kind,
+    model::{Endpoint, Form, IfName, Link},
+};
 
 use super::{
     draft::{Draft, Sites},
-    fault::{Path, Sink, shown},
-    limit, name,
+    limit,
 };
+use crate::input::{Path, Sink, name, shown};
 
 /// Where each end point was first named: link and end.
 type Seen = BTreeMap<Endpoint, (usize, usize)>;
@@ -98,7 +101,7 @@ fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bo
     }
     let Some(draft) = sites.interface(end) else { return true };
     if draft.has_kind {
-        let kind = draft.kind.as_ref().map_or("another", Kind::as_str);
+        let kind = draft.form.as_ref().map_or("another", Form::as_str);
         let message = format!(
             "{} is of kind {kind} already and cannot be the end of a link; use another name or leave out the kind",
             shown(&end.to_string())
@@ -111,7 +114,7 @@ fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bo
 fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
     let draft = sites.get_mut(&end.place).and_then(|site| site.interfaces.get_mut(&end.interface));
     if let Some(draft) = draft {
-        draft.kind = Some(Kind::Veth { peer: peer.clone() });
+        draft.form = Some(Form::Veth { peer: peer.clone() });
     }
 }
 
@@ -126,11 +129,11 @@ fn check_left_over(sites: &Sites, seen: &Seen, unread: &[&str], sink: &mut Sink)
         for (name, draft) in &site.interfaces {
             let at = Endpoint { place: site.place.clone(), interface: name.clone() };
             let meant = || unread.iter().take(MOST_UNREAD).any(|text| text.contains(name.as_str()));
-            if draft.has_kind || draft.kind.is_some() || seen.contains_key(&at) || meant() {
+            if draft.has_kind || draft.form.is_some() || seen.contains_key(&at) || meant() {
                 continue;
             }
             let hint = elsewhere.get(name).map_or_else(
-                || "give it a kind (bridge, vlan, vxlan, macvlan, dummy) or add a link".to_owned(),
+                || format!("give it a kind ({}) or add a link", Kind::KEYS.join(", ")),
                 |other| {
                     let (link, i) = seen[*other];
                     format!("links[{link}].endpoints[{i}] is \"{other}\"; did you mean \"{at}\" there?")

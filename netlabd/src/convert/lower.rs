@@ -1,77 +1,57 @@
-//! Interfaces that stand on others: VLAN, VXLAN, macvlan.
+//! Interfaces that stand on others.
 
 use std::collections::BTreeMap;
 
-use crate::model::{Endpoint, IfName, Kind, Mac, MacvlanMode, Place, VlanId, Vxlan};
-
-use super::{
-    draft::{Site, Sites},
-    fault::{Path, Sink, listed, shown},
+use crate::{
+    link::{Kind, Lower, Named},
+    model::{Endpoint, Form, IfName, Mac, Place},
 };
+
+use super::draft::{Site, Sites};
+use crate::input::{Path, Sink, listed, shown};
 
 /// Checks what the interfaces stand on, and that no two of them are the same.
 pub(super) fn check(sites: &Sites, sink: &mut Sink) {
-    let mut macvlans = Macvlans::new();
-    let mut parents: BTreeMap<&IfName, Path> = BTreeMap::new();
+    let mut uppers = Uppers::new();
+    let mut taken: BTreeMap<&IfName, Path> = BTreeMap::new();
     for site in sites.iter() {
         check_site(site, sink);
         for (name, draft) in &site.interfaces {
-            if let Some((["macvlan", field], parent)) = &draft.lower {
-                parents
-                    .entry(parent)
-                    .or_insert_with(|| site.interface_path(name).field("macvlan").field(field));
+            if let Some(Named { key, field, lower: Lower::Host(lower), takes: true }) = &draft.lower {
+                taken.entry(lower).or_insert_with(|| site.interface_path(name).field(key).field(field));
             }
-            if let Some(Kind::Macvlan { parent, mode }) = &draft.kind {
+            let kind = draft.form.as_ref().and_then(Form::kind);
+            if let Some((kind, lower)) = kind.and_then(|kind| Some((kind, kind.lower_on_host()?))) {
                 let at = Endpoint { place: site.place.clone(), interface: name.clone() };
                 let path = site.interface_path(name);
-                macvlans.entry(parent).or_default().push(Macvlan { at, path, mode: *mode, mac: draft.mac });
+                uppers.entry(lower).or_default().push(Upper { at, path, kind, mac: draft.mac });
             }
         }
     }
-    for (parent, path) in parents {
-        check_parent(parent, &path, sites, sink);
+    for (lower, path) in taken {
+        check_taken(lower, &path, sites, sink);
     }
-    for (parent, all) in &macvlans {
-        check_passthru(parent, all, sink);
+    for (lower, all) in &uppers {
+        check_alone(lower, all, sink);
         check_macs(all, sink);
     }
 }
 
 fn check_site(site: &Site, sink: &mut Sink) {
-    let mut tags: BTreeMap<(&IfName, VlanId), &IfName> = BTreeMap::new();
-    let mut tunnels: BTreeMap<(u32, u16, bool), &IfName> = BTreeMap::new();
+    let mut known: BTreeMap<(&str, String), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
-        let path = site.interface_path(name);
-        if let Some(([kind, field], lower)) = &draft.lower
-            && *kind != "macvlan"
-        {
-            check_carrier(site, lower, &path.field(kind).field(field), sink);
+        if let Some(Named { key, field, lower: Lower::Here(lower), .. }) = &draft.lower {
+            check_carrier(site, lower, &site.interface_path(name).field(key).field(field), sink);
         }
-        match &draft.kind {
-            Some(Kind::Vlan { parent, id }) => {
-                let first = *tags.entry((parent, *id)).or_insert(name);
-                if first != name {
-                    let message =
-                        format!("{first} is VLAN {id} on {parent} already; give each its own id or parent");
-                    sink.add(&path.field("vlan").field("id"), message);
-                }
-            }
-            Some(Kind::Vxlan(vxlan)) => {
-                let first = *tunnels.entry((vxlan.vni, vxlan.port, is_v6(vxlan))).or_insert(name);
-                if first != name {
-                    let message =
-                        format!("{first} has VNI {} at port {} already; change one", vxlan.vni, vxlan.port);
-                    sink.add(&path.field("vxlan").field("vni"), message);
-                }
-            }
-            _ => {}
+        let Some(kind) = draft.form.as_ref().and_then(Form::kind) else { continue };
+        let path = site.interface_path(name).field(kind.key());
+        let Some(identity) = kind.identity() else { continue };
+        let first = *known.entry((kind.key(), identity.key)).or_insert(name);
+        if first != name {
+            let message = format!("{first} {} already; {}", identity.is, identity.way_out);
+            sink.add(&path.field(identity.field), message);
         }
     }
-}
-
-/// The family of a tunnel; the kernel keeps VNIs apart by it, but not by `dev` (`vxlan_vni_in_use`).
-pub(super) fn is_v6(vxlan: &Vxlan) -> bool {
-    vxlan.remote.or(vxlan.local).is_some_and(|address| address.is_ipv6())
 }
 
 /// What carries Ethernet frames or tunnels is in the same place and is not `lo`.
@@ -83,41 +63,43 @@ fn check_carrier(site: &Site, name: &IfName, path: &Path, sink: &mut Sink) {
     }
 }
 
-/// Macvlans by parent.
-type Macvlans<'a> = BTreeMap<&'a IfName, Vec<Macvlan>>;
+/// What stands on interfaces of the host, by these.
+type Uppers<'a> = BTreeMap<&'a IfName, Vec<Upper<'a>>>;
 
-struct Macvlan {
+struct Upper<'a> {
     at: Endpoint,
     path: Path,
-    mode: MacvlanMode,
+    kind: &'a Kind,
     mac: Option<Mac>,
 }
 
-/// A parent is not a port: a macvlan and a bridge both want all that arrives at it. A parent that the lab does not
-/// make is looked for on the host before anything changes.
-fn check_parent(parent: &IfName, path: &Path, sites: &Sites, sink: &mut Sink) {
-    let own = sites.get(&Place::Host).and_then(|host| host.interfaces.get(parent));
+/// What takes all that arrives at an interface is one: a bridge, or what stands on it. What the lab does not make is
+/// looked for on the host before anything changes.
+fn check_taken(lower: &IfName, path: &Path, sites: &Sites, sink: &mut Sink) {
+    let own = sites.get(&Place::Host).and_then(|host| host.interfaces.get(lower));
     if own.is_some_and(|draft| draft.port.is_some()) {
-        let message = format!("the host's {} is a port of a bridge; name the bridge", shown(parent.as_str()));
+        let message = format!("the host's {} is a port of a bridge; name the bridge", shown(lower.as_str()));
         sink.add(path, message);
     }
 }
 
-/// A parent has one passthru macvlan or any number of others (`macvlan_common_newlink`).
-fn check_passthru(parent: &IfName, all: &[Macvlan], sink: &mut Sink) {
-    let Some(passthru) = all.iter().find(|it| it.mode == MacvlanMode::Passthru) else { return };
+/// Some have what they stand on for themselves.
+fn check_alone(lower: &IfName, all: &[Upper<'_>], sink: &mut Sink) {
+    let Some((alone, (field, value))) = all.iter().find_map(|it| Some((it, it.kind.alone()?))) else {
+        return;
+    };
     if all.len() > 1 {
-        let others = listed(all.iter().filter(|it| it.at != passthru.at), |it| it.at.to_string());
+        let others = listed(all.iter().filter(|it| it.at != alone.at), |it| it.at.to_string());
         let message =
-            format!("passthru takes {parent} for itself, but {others} is on it too; use another mode");
-        sink.add(&passthru.path.field("macvlan").field("mode"), message);
+            format!("{value} takes {lower} for itself, but {others} is on it too; use another {field}");
+        sink.add(&alone.path.field(alone.kind.key()).field(field), message);
     }
 }
 
-/// Macvlans of one parent need different addresses (`macvlan_addr_busy`).
-fn check_macs(all: &[Macvlan], sink: &mut Sink) {
+/// On one interface some kinds need different addresses.
+fn check_macs(all: &[Upper<'_>], sink: &mut Sink) {
     let mut seen: BTreeMap<Mac, &Endpoint> = BTreeMap::new();
-    for it in all {
+    for it in all.iter().filter(|it| it.kind.unique_mac()) {
         let Some(mac) = it.mac else { continue };
         let first = *seen.entry(mac).or_insert(&it.at);
         if *first != it.at {

@@ -4,19 +4,15 @@
 //! fault and hides no other. The steps: limits, names and values of each place, links, and then
 //! what one thing says of another, a file for each subject.
 
-mod address;
 mod advice;
 mod check;
 mod draft;
-mod fault;
 mod gateway;
 mod interface;
-mod kind;
 mod limit;
 mod link;
 mod lower;
 mod mtu;
-mod name;
 mod nat;
 mod places;
 mod port;
@@ -32,12 +28,13 @@ use std::collections::BTreeMap;
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{Host, IfName, Lab, LabName, Node, Place};
+use crate::{
+    input::{Path, Sink, name, shown},
+    model::{Host, IfName, Lab, LabName, Node, Place},
+};
 
-use fault::{Path, Sink};
-
+pub use crate::input::{Fault, Faults};
 pub use check::{place, target};
-pub use fault::{Fault, Faults};
 
 /// Makes a lab from its message, or says everything that is wrong with it.
 ///
@@ -98,7 +95,7 @@ fn joins(site: &draft::Site, message: &proto::Host, sink: &mut Sink) -> Vec<IfNa
         let path = path.index(number);
         let Some(name) = sink.parse::<IfName>(&path, text) else { continue };
         if let Some(wrong) = name::unfit_for_host(&site.place, &name) {
-            sink.add(&path, format!("{} {wrong}", fault::shown(text)));
+            sink.add(&path, format!("{} {wrong}", shown(text)));
         } else if site.interfaces.contains_key(&name) {
             sink.add(
                 &path,

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{IfName, Kind, Place};
+use crate::{
+    link::Lower,
+    model::{ETHERNET_MTU, Form, IfName, Place},
+};
 
 use super::{
     draft::{Draft, Site, Sites},
-    fault::Sink,
-    lower::is_v6,
     stack::Stacks,
 };
+use crate::input::Sink;
 
-/// What the kernel gives an Ethernet interface.
-const ETHERNET: u32 = 1500;
 /// The least that IPv6 needs, RFC 8200 section 5.
 const IPV6: u32 = 1280;
 /// The least that IPv4 needs, RFC 791.
@@ -49,7 +49,8 @@ fn check_site<'a>(site: &'a Site, order: &[IfName], host: &Mtus<'_>, sink: &mut 
             sink.add(&site.interface_path(name).field("mtu"), message);
         }
         let of_ports = || ports.get(name)?.iter().filter_map(|port| mtus.get(port)).min().copied();
-        let mtu = draft.mtu.or_else(|| below.map(|below| below.room)).or_else(of_ports).unwrap_or(ETHERNET);
+        let mtu =
+            draft.mtu.or_else(|| below.map(|below| below.room)).or_else(of_ports).unwrap_or(ETHERNET_MTU);
         check_least(site, name, draft, mtu, sink);
         mtus.insert(name, mtu);
     }
@@ -63,27 +64,26 @@ struct Below {
 }
 
 fn lower(draft: &Draft, mtus: &Mtus<'_>, host: &Mtus<'_>) -> Option<Below> {
-    match &draft.kind {
-        Some(Kind::Vlan { parent, .. }) => {
-            Some(Below { room: *mtus.get(parent)?, what: format!("the parent {parent}") })
+    let kind = draft.form.as_ref()?.kind()?;
+    let lower = kind.lower()?;
+    let mtu = match lower {
+        Lower::Here(name) => *mtus.get(name)?,
+        Lower::Host(name) => *host.get(name)?,
+    };
+    let what = match (lower, kind.overhead()) {
+        (Lower::Here(name), 0) => format!("the {} {name}", kind.lower_field()),
+        (Lower::Host(name), 0) => format!("the {} {name} on the host", kind.lower_field()),
+        (lower, overhead) => {
+            format!("{}, less {overhead} bytes for {},", lower.name(), kind.key().to_uppercase())
         }
-        Some(Kind::Macvlan { parent, .. }) => {
-            Some(Below { room: *host.get(parent)?, what: format!("the parent {parent} on the host") })
-        }
-        Some(Kind::Vxlan(vxlan)) => {
-            let dev = vxlan.dev.as_ref()?;
-            let overhead = if is_v6(vxlan) { 70 } else { 50 };
-            let what = format!("{dev}, less {overhead} bytes for VXLAN,");
-            Some(Below { room: mtus.get(dev)?.saturating_sub(overhead), what })
-        }
-        _ => None,
-    }
+    };
+    Some(Below { room: mtu.saturating_sub(kind.overhead()), what })
 }
 
 fn check_least(site: &Site, name: &IfName, draft: &Draft, mtu: u32, sink: &mut Sink) {
     let v6 = draft.addresses.iter().any(|(_, address)| address.addr().is_ipv6());
     let (least, reason) = if v6 { (IPV6, "IPv6 addresses need") } else { (IPV4, "an interface needs") };
-    if draft.kind == Some(Kind::Loopback) || mtu >= least {
+    if draft.form == Some(Form::Loopback) || mtu >= least {
         return;
     }
     let path = site.interface_path(name);

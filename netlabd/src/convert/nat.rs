@@ -9,12 +9,8 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{self, IfName, Masquerade, NameError, Nat, Place, PortForward, Protocol};
 
-use super::{
-    address,
-    draft::Site,
-    fault::{Path, Sink, shown},
-    kind, name,
-};
+use super::draft::Site;
+use crate::input::{Path, Sink, address, name, number, shown};
 
 /// Reads the translations of a node or of the host.
 pub(super) fn read(site: &Site, message: Option<&proto::Nat>, forwarding: bool, sink: &mut Sink) -> Nat {
@@ -76,7 +72,7 @@ fn read_forwards(
 
 fn read_forward(site: &Site, rule: &proto::PortForward, path: &Path, sink: &mut Sink) -> Option<PortForward> {
     let protocol: Option<Protocol> = sink.parse(&path.field("protocol"), &rule.protocol);
-    let port = kind::read_port(rule.port, &path.field("port"), sink);
+    let port = number::port(rule.port, &path.field("port"), sink);
     let to = sink.keep(&path.field("to"), &shown(&rule.to), service(&rule.to));
     let in_interface = interface(site, &rule.in_interface, &path.field("in_interface"), sink);
     Some(PortForward { protocol: protocol?, port: port?, to: to?, in_interface })

@@ -8,9 +8,9 @@ use crate::model::{IfName, NodeName, Place};
 
 use super::{
     draft::{Site, Sites},
-    fault::{Path, Sink, shown},
-    interface, name,
+    interface,
 };
+use crate::input::{Path, Sink, name, shown};
 
 /// Reads the interfaces of all places.
 pub(super) fn read(lab: &proto::Lab, sink: &mut Sink) -> Sites {

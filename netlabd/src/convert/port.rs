@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{BridgePort, Kind, PortVlans, VlanId};
-
-use super::{
-    draft::{Site, Sites},
-    fault::{Path, Sink, shown},
-    kind::vlan_id,
-    name,
+use crate::{
+    link::Ports,
+    model::{BridgePort, PortVlans, VlanId},
 };
+
+use super::draft::{Site, Sites};
+use crate::input::{Path, Sink, name, number, shown};
 
 /// Reads an interface's place in a bridge.
 pub(super) fn read(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<BridgePort> {
@@ -22,8 +21,8 @@ pub(super) fn read(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<B
 
 /// VLANs of a port. `native` may not stand in `trunk` too: a VLAN leaves tagged or untagged.
 fn read_vlans(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<PortVlans> {
-    let access = port.access.map(|id| vlan_id(id, &path.field("access"), sink));
-    let native = port.native.map(|id| vlan_id(id, &path.field("native"), sink));
+    let access = port.access.map(|id| number::vlan(id, &path.field("access"), sink));
+    let native = port.native.map(|id| number::vlan(id, &path.field("native"), sink));
     let tagged = read_trunk(&port.trunk, &path.field("trunk"), sink);
     if port.access.is_some() && !port.trunk.is_empty() {
         sink.add(path, "a port is an access or a trunk port; give either access or trunk");
@@ -53,7 +52,7 @@ fn read_trunk(trunk: &[u32], path: &Path, sink: &mut Sink) -> BTreeSet<VlanId> {
     let mut tagged = BTreeSet::new();
     for (i, id) in trunk.iter().enumerate() {
         let path = path.index(i);
-        let Some(id) = vlan_id(*id, &path, sink) else { continue };
+        let Some(id) = number::vlan(*id, &path, sink) else { continue };
         if !tagged.insert(id) {
             sink.add(&path, format!("VLAN {id} is listed twice; once is enough"));
         }
@@ -75,9 +74,15 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
 fn check_port(site: &Site, port: &BridgePort, path: &Path, sink: &mut Sink) {
     let Some(bridge) = site.find(&port.bridge, &path.field("bridge"), sink) else { return };
     let bridge_name = shown(port.bridge.as_str());
-    match &bridge.kind {
-        Some(Kind::Bridge { vlan_filtering: true, .. }) => {}
-        Some(Kind::Bridge { vlan_filtering: false, .. }) => {
+    let Some(form) = &bridge.form else {
+        if !bridge.has_kind {
+            sink.add(&path.field("bridge"), format!("{bridge_name} is not a bridge; name a bridge"));
+        }
+        return;
+    };
+    match form.ports() {
+        Ports::Bridge { filtering: true, .. } => {}
+        Ports::Bridge { filtering: false, .. } => {
             let field = match port.vlans {
                 PortVlans::Default => return,
                 PortVlans::Access(_) => "access",
@@ -88,12 +93,10 @@ fn check_port(site: &Site, port: &BridgePort, path: &Path, sink: &mut Sink) {
             );
             sink.add(&path.field(field), message);
         }
-        Some(kind) => {
+        Ports::None => {
             let message =
-                format!("{bridge_name} is a {} interface, not a bridge; name a bridge", kind.as_str());
+                format!("{bridge_name} is a {} interface, not a bridge; name a bridge", form.as_str());
             sink.add(&path.field("bridge"), message);
         }
-        None if bridge.has_kind => {}
-        None => sink.add(&path.field("bridge"), format!("{bridge_name} is not a bridge; name a bridge")),
     }
 }

@@ -7,13 +7,8 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{IfName, Route};
 
-use super::{
-    address,
-    draft::Site,
-    fault::{Path, Sink, shown},
-    gateway::Gateways,
-    name,
-};
+use super::{draft::Site, gateway::Gateways};
+use crate::input::{Path, Sink, address, name, shown};
 
 /// `IP6_RT_PRIO_USER`, which the kernel also takes for an IPv6 metric of 0.
 const METRIC_IPV6: u32 = 1024;

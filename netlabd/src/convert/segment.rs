@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crate::model::{Endpoint, IfName, Kind, Link, MacvlanMode, Place};
-
-use super::{
-    draft::{Draft, Site, Sites},
-    fault::{Path, Sink},
+use crate::{
+    link::Kind,
+    model::{Endpoint, Form, IfName, Link},
 };
+
+use super::draft::{Draft, Site, Sites};
+use crate::input::{Path, Sink};
 
 /// Checks that no two interfaces of a segment share an address, nor both ends of a link a MAC.
 ///
@@ -51,11 +52,14 @@ fn endpoint(site: &Site, name: &IfName) -> Endpoint {
 
 /// What an interface's frames reach beside its link.
 fn joined(site: &Site, draft: &Draft) -> Option<Endpoint> {
-    if let Some(Kind::Macvlan { parent, mode: MacvlanMode::Bridge }) = &draft.kind {
-        return Some(Endpoint { place: Place::Host, interface: parent.clone() });
+    let kind = draft.form.as_ref().and_then(Form::kind);
+    if let Some(lower) = kind.filter(|kind| kind.joins_lower()).and_then(Kind::lower) {
+        let place = lower.place(&site.place);
+        return Some(Endpoint { place, interface: lower.name().clone() });
     }
     let bridge = &draft.port.as_ref()?.bridge;
-    let plain = matches!(site.interfaces.get(bridge)?.kind, Some(Kind::Bridge { vlan_filtering: false, .. }));
+    let ports = site.interfaces.get(bridge)?.form.as_ref()?.ports();
+    let plain = ports.of_bridge() && !ports.filtering();
     plain.then(|| endpoint(site, bridge))
 }
 

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::model::{IfName, Kind};
+use crate::model::IfName;
 
-use super::{
-    draft::{Draft, Site, Sites},
-    fault::Sink,
-};
+use super::draft::{Draft, Site, Sites};
+use crate::input::Sink;
 
 /// Levels that the kernel allows (`MAX_NEST_DEV` in include/linux/netdevice.h).
 const MAX_LEVELS: usize = 8;
@@ -23,7 +21,7 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) -> Stacks {
 
 type Edges<'a> = BTreeMap<&'a IfName, Vec<&'a IfName>>;
 
-/// What each interface stands on: a VLAN on its parent, a VXLAN on its dev, a bridge on its ports.
+/// What each interface stands on: that of its kind, and a bridge on its ports.
 fn lowers(site: &Site) -> Edges<'_> {
     let mut lowers = Edges::new();
     let known = |name: &IfName| site.interfaces.contains_key(name);
@@ -40,11 +38,7 @@ fn lowers(site: &Site) -> Edges<'_> {
 
 /// The interface of the same place that carries this one.
 pub(super) fn carrier(draft: &Draft) -> Option<&IfName> {
-    match &draft.kind {
-        Some(Kind::Vlan { parent, .. }) => Some(parent),
-        Some(Kind::Vxlan(vxlan)) => vxlan.dev.as_ref(),
-        _ => None,
-    }
+    draft.form.as_ref()?.lower_here()
 }
 
 /// Sorts topologically (Kahn 1962).

@@ -6,11 +6,8 @@ use ipnet::IpNet;
 
 use crate::model::IfName;
 
-use super::{
-    address::is_link_local,
-    draft::{Site, Sites},
-    fault::Sink,
-};
+use super::draft::{Site, Sites};
+use crate::input::{Sink, address::is_link_local};
 
 /// Checks the addresses of each place.
 pub(super) fn check(sites: &Sites, sink: &mut Sink) {

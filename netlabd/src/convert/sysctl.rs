@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::model::{IfName, SysctlKey};
 
-use super::{
-    draft::Site,
-    fault::{Path, Sink, shown},
-};
+use super::draft::Site;
+use crate::input::{Path, Sink, shown};
 
 /// Longest value in bytes.
 const MAX_VALUE: usize = 256;

@@ -1,12 +1,8 @@
 //! What to do about a refusal of the kernel, where its cause is known.
 
-use crate::{
-    model::Kind,
-    plan::{
-        Op,
-        item::{Address, Item, Link, LinkChange, Setting},
-    },
-    platform::Feature,
+use crate::plan::{
+    Op,
+    item::{Address, Item, Link, LinkChange, Setting},
 };
 
 /// What a refused operation is up against, and the way out; `None` where the kernel's own words must do.
@@ -17,27 +13,13 @@ pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
         }
         (_, libc::EPERM) => "netlabd may not do that here: see its capabilities (netlabctl doctor)",
         (Item::Link(Link { kind, .. }), libc::EOPNOTSUPP) => {
-            let config = feature(kind)?.config();
+            let (feature, _) = kind.needs();
             return Some(format!(
-                "this kernel lacks {config}: load its module, or boot a kernel that has it"
+                "this kernel lacks {feature}: load its module, or boot a kernel that has it"
             ));
         }
-        (Item::Link(Link { kind: Kind::Macvlan { parent, .. }, .. }), libc::EBUSY) => {
-            return Some(format!(
-                "{parent} is a port of a bridge or bond, or has a passthru macvlan, which take all that arrives there: \
-                 name the bridge, or another parent"
-            ));
-        }
-        (Item::Link(Link { kind: Kind::Macvlan { parent, .. }, .. }), libc::EINVAL) => {
-            return Some(format!(
-                "{parent} has a smaller MTU, or a passthru macvlan beside which there can be no other"
-            ));
-        }
-        (Item::Link(Link { kind: Kind::Vxlan(vxlan), .. }), libc::EEXIST) => {
-            return Some(format!(
-                "somebody has made another VXLAN with VNI {} and port {} there: delete it",
-                vxlan.vni, vxlan.port
-            ));
+        (Item::Link(Link { kind, .. }), errno) if kind.way_out(errno).is_some() => {
+            return kind.way_out(errno);
         }
         (Item::Link(_) | Item::Veth(_) | Item::Name(_), libc::EEXIST) => {
             "somebody has made an interface of that name there: delete or rename it"
@@ -84,30 +66,19 @@ fn set_link(change: &LinkChange, errno: i32) -> Option<&'static str> {
     }
 }
 
-/// What the kernel needs for a kind.
-fn feature(kind: &Kind) -> Option<Feature> {
-    Some(match kind {
-        Kind::Loopback => return None,
-        Kind::Veth { .. } => Feature::Veth,
-        Kind::Bridge { vlan_filtering: true, .. } => Feature::BridgeVlanFiltering,
-        Kind::Bridge { .. } => Feature::Bridge,
-        Kind::Vlan { .. } => Feature::Vlan,
-        Kind::Vxlan(_) => Feature::Vxlan,
-        Kind::Macvlan { .. } => Feature::Macvlan,
-        Kind::Dummy => Feature::Dummy,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Endpoint, MacvlanMode, Place};
+    use crate::{
+        link::{Macvlan, MacvlanMode},
+        model::{Endpoint, Place},
+    };
 
     #[test]
     fn known_causes_are_told_and_others_left_to_the_kernel() {
         let at = || Endpoint { place: Place::Host, interface: "m".parse().unwrap() };
         let parent = "eth9".parse().unwrap();
-        let kind = Kind::Macvlan { parent, mode: MacvlanMode::Bridge };
+        let kind = Macvlan { parent, mode: MacvlanMode::Bridge }.into();
         let add = Op::add(Link { at: at(), kind, mac: None, mtu: None });
         assert!(way_out(&add, libc::EBUSY).unwrap().contains("eth9 is a port of a bridge"));
         assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));

@@ -2,7 +2,7 @@
 //!
 //! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
 //! that happened before a look are read before it. What it does not tell of is looked at every time:
-//! other sysctls, a macvlan's parent, and the host; and pins when mounts have changed. And what was not looked at for
+//! other sysctls, what stands on an interface of the host, and the host; and pins when mounts have changed. And what was not looked at for
 //! long is, as a safety net: a lab is looked at every 30 seconds at the latest, so that each node is within a minute,
 //! and within a minute and a half in a lab of more than 200.
 
@@ -17,7 +17,7 @@ use super::{Linux, dirty::Taken, namespaces::LabSpaces, observe};
 use crate::{
     model::{
         LabName, NodeName, Place, SysctlKey,
-        observed::{LinkKind, Observed, PlaceState},
+        observed::{Observed, ObservedForm, PlaceState},
     },
     plan::{PlaceTarget, Target},
     platform::{Failure, Scope},
@@ -61,9 +61,9 @@ impl NodeSeen {
     /// Whether a look now would show the same, if no event told of a change, and answer for `wanted`.
     fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
-        let silent = |kind: &LinkKind| matches!(kind, LinkKind::Macvlan { .. });
+        let silent = |form: &ObservedForm| form.kind().is_some_and(|kind| kind.lower_on_host().is_some());
         wanted.is_none_or(|wanted| wanted.sysctls.keys().chain(wanted.before.keys()).all(told))
-            && !self.state.links.values().any(|link| silent(&link.kind))
+            && !self.state.links.values().any(|link| silent(&link.form))
     }
 
     /// The veth ends whose other end is in that node: own index, and the other's.
@@ -73,9 +73,9 @@ impl NodeSeen {
     }
 
     fn veths(&self) -> impl Iterator<Item = (u32, &Place, u32)> {
-        self.state.links.values().filter_map(|link| match &link.kind {
-            LinkKind::Veth { peer: Some((place, other)) } => Some((link.index, place, *other)),
-            _ => None,
+        self.state.links.values().filter_map(|link| {
+            let (place, other) = link.form.peer()?;
+            Some((link.index, place, *other))
         })
     }
 

@@ -44,7 +44,7 @@ impl Known {
             let refused = |refusal: rtnl::Refusal| io::Error::from_raw_os_error(refusal.errno);
             let links = rtnl::links(&mut socket, None)?.map_err(refused)?;
             let names: BTreeMap<u32, String> =
-                links.iter().map(|link| (link.state.index, link.name.clone())).collect();
+                links.iter().map(|link| (link.index, link.name.clone())).collect();
             let routes = rtnl::host_routes(&mut socket, &names)?;
             let mut uplinks = |family| -> io::Result<_> {
                 let indices = rtnl::uplinks(&mut socket, family)?;
@@ -55,7 +55,7 @@ impl Known {
                 routes,
                 legacy: legacy(),
                 uplinks: [uplinks(AddressFamily::Inet)?, uplinks(AddressFamily::Inet6)?],
-                interfaces: links.iter().map(|link| (link.name.clone(), link.state.index)).collect(),
+                interfaces: links.iter().map(|link| (link.name.clone(), link.index)).collect(),
                 bridged: ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"].map(is_set),
             })
         };

@@ -33,14 +33,13 @@ use std::{
 };
 
 use netlab_proto::v1::{DetachedCommand, NodeStatus};
+use netlink_packet_route::link::InfoKind;
 
 use crate::{
-    model::{
-        LabName, NodeName, Place, SysctlKey,
-        observed::{LinkKind, Observed},
-    },
+    feature::Feature,
+    model::{LabName, NodeName, Place, SysctlKey, observed::Observed},
     plan::{Op, Plan, Target},
-    platform::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope},
+    platform::{Failure, Firewall, HostLink, HostState, Kernel, Scope},
     policy::EACH,
     sandbox::{Ceilings, Child, Command, IdRange, Limits},
 };
@@ -94,6 +93,11 @@ impl Linux {
             marks: dirty::Marks::default(),
             memory: cache::Memory::default(),
         })
+    }
+
+    /// All features that labs may need, in the order in which they are told.
+    pub fn features(&self) -> Vec<Feature> {
+        probe::features()
     }
 
     /// For how long labs' work in the kernel has made no progress; zero where there is none under way.
@@ -297,8 +301,7 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
     let refused = |refusal: rtnl::Refusal| std::io::Error::from_raw_os_error(refusal.errno);
     let mut socket = RouteSocket::open()?;
     let dump = rtnl::links(&mut socket, None)?.map_err(refused)?;
-    let names: BTreeMap<u32, String> =
-        dump.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let names: BTreeMap<u32, String> = dump.iter().map(|link| (link.index, link.name.clone())).collect();
     let mut links: BTreeMap<String, HostLink> = dump
         .iter()
         .map(|link| {
@@ -306,10 +309,10 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
             let seen = HostLink {
                 lab,
                 addresses: Vec::new(),
-                mtu: link.state.mtu,
+                mtu: link.mtu,
                 master: link.master.and_then(|index| names.get(&index).cloned()),
                 other_names: link.other_names.clone(),
-                is_bridge: matches!(link.state.kind, LinkKind::Bridge { .. }),
+                is_bridge: link.is(&InfoKind::Bridge),
             };
             (link.name.clone(), seen)
         })

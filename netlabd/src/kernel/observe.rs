@@ -12,13 +12,13 @@ use netlink_packet_route::AddressFamily;
 use super::{
     namespaces::{LabSpaces, NodeSpace},
     nft,
-    rtnl::{self, LinkDump, Refusal, RouteSocket, Seen},
+    rtnl::{self, LinkDump, Neighbours, Refusal, RouteSocket, Seen},
     sysctl::Sysctls,
 };
 use crate::{
     model::{
         LabName, NodeName, Place, SysctlKey,
-        observed::{LinkKind, LinkState, NatState, PlaceState, TableState},
+        observed::{LinkState, NatState, ObservedForm, PlaceState, TableState},
     },
     plan::Target,
     platform::{Failure, Scope},
@@ -34,7 +34,7 @@ const ALIAS: &str = "netlab:";
 
 /// The lab whose mark an interface of the host bears.
 pub(super) fn marked_by(link: &LinkDump) -> Option<&str> {
-    lab_of_alias(link.alias.as_deref()?).filter(|_| link.state.ours)
+    lab_of_alias(link.alias.as_deref()?).filter(|_| link.ours)
 }
 
 /// The lab that an alias names, if it is a mark of ours.
@@ -42,11 +42,36 @@ pub(super) fn lab_of_alias(alias: &str) -> Option<&str> {
     alias.strip_prefix(ALIAS)
 }
 
-/// One place as dumped; other ends still by number.
-struct Look {
-    place: Place,
-    links: Vec<LinkDump>,
-    state: PlaceState,
+/// What the numbers in a place's link dump stand for.
+struct Around<'a> {
+    place: &'a Place,
+    /// The interfaces of the place by index.
+    names: BTreeMap<u32, String>,
+    /// Those of the host.
+    host: &'a HostSeen,
+    spaces: &'a LabSpaces,
+}
+
+impl Neighbours for Around<'_> {
+    fn name(&self, index: u32) -> Option<&str> {
+        self.names.get(&index).map(String::as_str)
+    }
+
+    fn place(&self, nsid: i32) -> Option<Place> {
+        if nsid == self.host.id {
+            Some(Place::Host)
+        } else {
+            self.spaces.node_of(nsid).cloned().map(Place::Node)
+        }
+    }
+
+    fn name_on_host(&self, index: u32) -> Option<&str> {
+        self.host.names.get(&index).map(String::as_str)
+    }
+
+    fn here(&self) -> &Place {
+        self.place
+    }
 }
 
 /// What a look at the host shows for one lab.
@@ -61,11 +86,7 @@ pub(super) struct HostSeen {
 
 /// Looks at the host's part of a lab.
 pub(super) fn host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> Result<HostSeen, Failure> {
-    let (look, names, id) =
-        look_host(scope, host).map_err(|error| Failure::os("host", "looking at the host", &error))?;
-    let mut seen = HostSeen { state: PlaceState::default(), names, id };
-    seen.state = assemble(look, spaces, &seen);
-    Ok(seen)
+    look_host(scope, spaces, host).map_err(|error| Failure::os("host", "looking at the host", &error))
 }
 
 /// Looks into nodes of a lab, some at once.
@@ -83,8 +104,9 @@ pub(super) fn nodes(
         };
         let failed = |error: &io::Error| Failure::os(node, "looking into its namespace", error);
         let from_host = from_host.as_mut().map_err(|error| failed(error))?;
-        let look = look(target, Place::Node((*node).clone()), space, from_host, sysctls);
-        Ok(assemble(look.map_err(|error| failed(&error))?, spaces, seen))
+        let place = Place::Node((*node).clone());
+        let around = Around { place: &place, names: BTreeMap::new(), host: seen, spaces };
+        look(target, around, space, from_host, sysctls).map_err(|error| failed(&error))
     });
     looks.map_err(|error| Failure::no_thread("host", &error))?.into_iter().collect()
 }
@@ -107,34 +129,35 @@ fn values(
 
 fn look(
     target: &Target,
-    place: Place,
+    mut around: Around<'_>,
     space: &NodeSpace,
     from_host: &mut RouteSocket,
     sysctls: &mut Sysctls,
-) -> io::Result<Look> {
+) -> io::Result<PlaceState> {
     // Asked from the host, links name the namespaces of their other ends as the host knows them.
     let links = granted(rtnl::links(from_host, space.id)?)?;
+    around.names = links.iter().map(|link| (link.index, link.name.clone())).collect();
     netns::enter(space.fd())?;
     sysctls.enter();
     let mut socket = RouteSocket::open()?;
-    let mut state = settings(&mut socket, &links)?;
-    state.sysctls = values(target, &place, &links, sysctls);
+    let mut state = settings(&mut socket, states(&links, &around))?;
+    state.sysctls = values(target, around.place, &links, sysctls);
     (state.nat, state.tables) = rules(nft::Scope::Node)?;
-    Ok(Look { place, links, state })
+    Ok(state)
 }
 
 fn rules(scope: nft::Scope<'_>) -> io::Result<(NatState, Vec<TableState>)> {
     nft::look(scope).map_err(io::Error::other)
 }
 
-/// Addresses, VLANs and routes; the first two by interface name without further detail.
-fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceState> {
-    let names: BTreeMap<u32, String> =
-        links.iter().map(|link| (link.state.index, link.name.clone())).collect();
-    let mut state = PlaceState {
-        links: links.iter().map(|link| (link.name.clone(), link.state.clone())).collect(),
-        ..PlaceState::default()
-    };
+fn states(links: &[LinkDump], among: &dyn Neighbours) -> BTreeMap<String, LinkState> {
+    links.iter().map(|link| (link.name.clone(), link.state(among))).collect()
+}
+
+/// Interfaces with their addresses and VLANs, and routes.
+fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io::Result<PlaceState> {
+    let names: BTreeMap<u32, String> = links.iter().map(|(name, link)| (link.index, name.clone())).collect();
+    let mut state = PlaceState { links, ..PlaceState::default() };
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
             match address {
@@ -143,8 +166,7 @@ fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceSta
             }
         }
     }
-    let filters = |link: &LinkDump| matches!(link.state.kind, LinkKind::Bridge { vlan_filtering: true, .. });
-    if links.iter().any(filters) {
+    if state.links.values().any(|link| link.form.ports().filtering()) {
         for (index, vlans) in granted(rtnl::vlans(socket)?)? {
             if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
                 link.vlans = vlans;
@@ -163,7 +185,7 @@ fn settings(socket: &mut RouteSocket, links: &[LinkDump]) -> io::Result<PlaceSta
 /// Marks the addresses of an interface that is up and has no route to their networks: the kernel makes it
 /// with the address, and nobody makes it again when somebody has taken it away.
 fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
-    if !link.up || link.kind == LinkKind::Loopback {
+    if !link.up || link.form == ObservedForm::Loopback {
         return;
     }
     let index = link.index;
@@ -183,10 +205,12 @@ fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {
 }
 
 /// The host's part: the lab's own interfaces, and whatever has a name that the lab wants.
-fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeMap<u32, String>, i32)> {
+fn look_host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> io::Result<HostSeen> {
     let mut socket = RouteSocket::open()?;
     let all = granted(rtnl::links(&mut socket, None)?)?;
-    let names: BTreeMap<u32, String> = all.iter().map(|link| (link.state.index, link.name.clone())).collect();
+    let names: BTreeMap<u32, String> = all.iter().map(|link| (link.index, link.name.clone())).collect();
+    let id = rtnl::namespace_id(&mut socket, host)?;
+    let mut seen = HostSeen { state: PlaceState::default(), names, id };
     let wanted = scope.target.places.get(&Place::Host);
     let concerns = |link: &LinkDump| {
         marked_by(link) == Some(scope.lab.as_str())
@@ -194,52 +218,16 @@ fn look_host(scope: Scope<'_>, host: BorrowedFd<'_>) -> io::Result<(Look, BTreeM
     };
     let mut links: Vec<_> = all.into_iter().filter(concerns).collect();
     for link in &mut links {
-        link.state.ours = marked_by(link) == Some(scope.lab.as_str());
-        link.state.master = link.master.and_then(|index| names.get(&index).cloned());
+        link.ours = marked_by(link) == Some(scope.lab.as_str());
     }
-    let mut state = settings(&mut socket, &links)?;
+    let around = Around { place: &Place::Host, names: seen.names.clone(), host: &seen, spaces };
+    let mut state = settings(&mut socket, states(&links, &around))?;
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());
     (state.nat, state.tables) = rules(nft::Scope::Host(scope.lab))?;
     let guard = wanted.and_then(|host| host.guard.as_ref());
     state.guard = nft::look_at_guard(scope.lab, guard).map_err(io::Error::other)?;
-    let id = rtnl::namespace_id(&mut socket, host)?;
-    Ok((Look { place: Place::Host, links, state }, names, id))
-}
-
-/// Gives numbers their names.
-fn assemble(look: Look, spaces: &LabSpaces, host: &HostSeen) -> PlaceState {
-    let Look { place, links, mut state } = look;
-    let names: BTreeMap<u32, String> = if place == Place::Host {
-        host.names.clone()
-    } else {
-        links.iter().map(|link| (link.state.index, link.name.clone())).collect()
-    };
-    for dump in links {
-        let Some(link) = state.links.get_mut(&dump.name) else { continue };
-        link.master = dump.master.and_then(|index| names.get(&index).cloned());
-        let lower_place = |id: Option<i32>| match id {
-            None => Some(place.clone()),
-            Some(id) if id == host.id => Some(Place::Host),
-            Some(id) => spaces.node_of(id).cloned().map(Place::Node),
-        };
-        match &mut link.kind {
-            LinkKind::Veth { peer } => {
-                *peer = dump.link.and_then(|(index, id)| Some((lower_place(id)?, index)));
-            }
-            LinkKind::Vlan { parent, .. } => {
-                *parent = dump.link.and_then(|(index, _)| names.get(&index).cloned());
-            }
-            LinkKind::Macvlan { parent, .. } => {
-                let on_host = dump.link.filter(|(_, id)| lower_place(*id) == Some(Place::Host));
-                *parent = on_host.and_then(|(index, _)| host.names.get(&index).cloned());
-            }
-            LinkKind::Vxlan(vxlan) => {
-                vxlan.dev = dump.vxlan_dev.and_then(|index| names.get(&index).cloned());
-            }
-            _ => {}
-        }
-    }
-    state
+    seen.state = state;
+    Ok(seen)
 }

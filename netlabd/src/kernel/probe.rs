@@ -10,18 +10,20 @@ use super::{
     rtnl::{self, Indexes, RouteSocket},
 };
 use crate::{
-    model::{Endpoint, IfName, Kind, MacvlanMode, Place, VlanId, Vxlan},
+    feature::Feature,
+    link::Kind,
+    model::{Endpoint, IfName, Place},
     plan::{
         Op,
         item::{Address, Link, Veth, VethEnd},
     },
-    platform::{Failure, Feature, os_text},
+    platform::{Failure, os_text},
     sandbox::{IdRange, UserNamespace},
 };
 
 /// Tries a feature; `Err` tells in the kernel's own words why not.
 pub(super) fn probe(feature: Feature) -> Result<(), Failure> {
-    if feature == Feature::UserNamespaces {
+    if feature == Feature::USER_NAMESPACES {
         // Nobody's id: mapping the host's root would take a capability that netlabd has no need of.
         return UserNamespace::create(IdRange { base: 65_534, count: 1 }).map(drop).map_err(|error| {
             let errno = error.errno().map(rustix::io::Errno::raw_os_error);
@@ -48,43 +50,39 @@ fn failed(error: &io::Error) -> Failure {
     Failure { errno: error.raw_os_error(), ..refused(os_text(error)) }
 }
 
+/// All features that labs may need, in the order in which they are told.
+pub(super) fn features() -> Vec<Feature> {
+    let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
+    first.chain(Kind::features()).chain([Feature::NAT, Feature::IPV6]).collect()
+}
+
 fn try_here(feature: Feature) -> Result<(), Failure> {
     let name = |text: &str| text.parse::<IfName>().map_err(refused);
     let at = |text: &str| Ok::<_, Failure>(Endpoint { place: Place::Host, interface: name(text)? });
-    let link = |at: Endpoint, kind| Op::add(Link { at, kind, mac: None, mtu: None });
     let end = |at| VethEnd { at, mac: None, mtu: None };
     let veth = Op::add(Veth { a: end(at("a")?), b: end(at("b")?) });
-    let bridge = |vlan_filtering| Kind::Bridge { vlan_filtering, stp: false };
-    let ops = match feature {
-        Feature::UserNamespaces => Vec::new(),
-        Feature::Veth => vec![veth],
-        Feature::Bridge => vec![link(at("b")?, bridge(false))],
-        Feature::BridgeVlanFiltering => vec![link(at("b")?, bridge(true))],
-        Feature::Vlan => {
-            let id = VlanId::DEFAULT;
-            vec![veth, link(at("v")?, Kind::Vlan { parent: name("a")?, id })]
-        }
-        Feature::Vxlan => {
-            let vxlan = Vxlan { vni: 1, remote: None, port: 4789, dev: None, local: None, learning: true };
-            vec![link(at("x")?, Kind::Vxlan(vxlan))]
-        }
-        Feature::Macvlan => {
-            vec![veth, link(at("m")?, Kind::Macvlan { parent: name("a")?, mode: MacvlanMode::Bridge })]
-        }
-        Feature::Dummy => vec![link(at("d")?, Kind::Dummy)],
-        Feature::Nat => {
+    match feature {
+        Feature::VETH => return run(&[veth]),
+        Feature::NAT => {
             let missing = |(config, result): (&str, Result<(), nft::Error>)| {
                 let error = result.err()?;
                 Some(Failure { errno: error.errno(), ..refused(format!("{config}: {error}")) })
             };
             return nft::probe_features().into_iter().find_map(missing).map_or(Ok(()), Err);
         }
-        Feature::Ipv6 => {
+        Feature::IPV6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
-            vec![Op::add(Address { at: at("lo")?, address })]
+            return run(&[Op::add(Address { at: at("lo")?, address })]);
         }
+        _ => {}
+    }
+    let examples = Kind::examples(&name("a")?).into_iter();
+    let Some(kind) = examples.into_iter().find(|kind| kind.needs().0 == feature) else {
+        return Err(refused(format!("nobody knows how to try {feature}")));
     };
-    run(&ops)
+    let below = kind.lower().map(|_| veth);
+    let made = Op::add(Link { at: at("made")?, kind, mac: None, mtu: None });
+    run(&below.into_iter().chain([made]).collect::<Vec<_>>())
 }
 
 fn run(ops: &[Op]) -> Result<(), Failure> {
@@ -93,7 +91,7 @@ fn run(ops: &[Op]) -> Result<(), Failure> {
     let refusal = |refusal: rtnl::Refusal| Failure { errno: Some(refusal.errno), ..refused(&refusal) };
     for op in ops {
         let links = rtnl::links(&mut socket, None).map_err(text)?.map_err(refusal)?;
-        let indexes: Indexes = links.into_iter().map(|link| (link.name, link.state.index)).collect();
+        let indexes: Indexes = links.into_iter().map(|link| (link.name, link.index)).collect();
         let requests = rtnl::messages(op, &indexes, &|_| None, "").map_err(|unknown| refused(unknown.0))?;
         // The first makes the interface; a mark for the host's interfaces may follow.
         for answer in socket.batch(requests.into_iter().take(1).collect()).map_err(text)? {

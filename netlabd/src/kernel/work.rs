@@ -6,13 +6,14 @@ use super::{
     advice,
     namespaces::{LabSpaces, Spaces},
     nft, observe,
-    rtnl::{self, Indexes, Refusal, Request, RouteSocket, Unknown},
+    rtnl::{self, Indexes, Refusal, Request, RouteSocket},
     sysctl::{Followers, Sysctls},
     teardown,
 };
 use crate::{
     failpoint,
-    model::{Endpoint, Kind, LabName, Place, SysctlKey},
+    link::Unknown,
+    model::{Endpoint, LabName, Place, SysctlKey},
     plan::{
         Op, Plan, Verb,
         item::{Address, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl},
@@ -89,7 +90,7 @@ fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
 fn runs_at(op: &Op) -> Place {
     match &op.item {
         Item::Veth(pair) if pair.b.at.place == Place::Host => Place::Host,
-        Item::Link(Link { kind: Kind::Macvlan { .. }, .. }) => Place::Host,
+        Item::Link(Link { kind, .. }) if kind.lower_on_host().is_some() => Place::Host,
         _ => op.place(),
     }
 }
@@ -160,20 +161,20 @@ fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) 
     }
 }
 
-/// Other ways to make macvlans whose name the host has too, by their operation's number. They are made
-/// from the host, where their parent is, and before Linux 6.15 the kernel takes the host's interface for
+/// Other ways to make interfaces whose name the host has too, by their operation's number. They are made
+/// from the host, where what they stand on is, and before Linux 6.15 the kernel takes the host's interface for
 /// the one to be made: they get their name in their node.
 fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
-    let is_macvlan = |op: &&Op| matches!(op.item, Item::Link(Link { kind: Kind::Macvlan { .. }, .. }));
-    if !ops.iter().any(is_macvlan) {
+    let is_placed = |op: &&Op| matches!(&op.item, Item::Link(link) if link.kind.lower_on_host().is_some());
+    if !ops.iter().any(is_placed) {
         return Ok(BTreeMap::new());
     }
     let links = rtnl::links(&mut RouteSocket::open()?, None)?;
     let links = links.map_err(|refusal| std::io::Error::from_raw_os_error(refusal.errno))?;
     let detour = |(number, op): (usize, &&Op)| {
-        let Item::Link(link @ Link { at, kind: Kind::Macvlan { .. }, .. }) = &op.item else { return None };
+        let Item::Link(link @ Link { at, .. }) = &op.item else { return None };
         let taken = |name: &str| links.iter().any(|link| link.name == name);
-        if at.place == Place::Host || !taken(at.interface.as_str()) {
+        if !is_placed(op) || at.place == Place::Host || !taken(at.interface.as_str()) {
             return None;
         }
         let mut names = (0..).map(|free: usize| format!("netlab{number}-{free}"));
@@ -322,7 +323,7 @@ impl<'a> Runner<'a> {
     fn refresh(&mut self) {
         match rtnl::links(&mut self.socket, None) {
             Ok(Ok(links)) => {
-                self.indexes = Some(links.into_iter().map(|link| (link.name, link.state.index)).collect());
+                self.indexes = Some(links.into_iter().map(|link| (link.name, link.index)).collect());
             }
             Ok(Err(refusal)) => self.failures.push(refused(self.place, "listing its interfaces", &refusal)),
             Err(error) => self.failures.push(Failure::os(self.place, "listing its interfaces", &error)),
@@ -379,7 +380,7 @@ mod tests {
         assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: end.clone() })), at.place);
         assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: host.clone() })), Place::Host);
         assert_eq!(runs_at(&Op::add(Veth { a: host, b: end })), Place::Host);
-        let dummy = Op::add(Link { at: at.clone(), kind: Kind::Dummy, mac: None, mtu: None });
+        let dummy = Op::add(Link { at: at.clone(), kind: crate::link::Dummy.into(), mac: None, mtu: None });
         assert_eq!(runs_at(&dummy), at.place);
     }
 }

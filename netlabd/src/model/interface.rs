@@ -1,20 +1,24 @@
-//! Interfaces: kinds, ports of bridges, VLAN ids, MAC addresses.
+//! Interfaces: what they are, ports of bridges, VLAN ids, MAC addresses.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use ipnet::IpNet;
 use netlab_proto::range;
 
 use super::{Endpoint, IfName, NameError};
+use crate::link::{Carrier, Kind, Ports};
 
 /// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
 pub const LINK_GROUP: u32 = 0x6e65_746c;
+
+/// MTU of an Ethernet interface where nobody asks for another (`ETH_DATA_LEN`).
+pub const ETHERNET_MTU: u32 = 1500;
 
 /// One network interface of a node or of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interface {
     /// What it is.
-    pub kind: Kind,
+    pub form: Form,
     /// Its place in a bridge of the same node.
     pub port: Option<BridgePort>,
     /// Addresses with prefix length, in the author's order; the first of a range is the primary one.
@@ -29,7 +33,7 @@ pub struct Interface {
 
 /// What an interface is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum Form {
     /// `lo`, which every namespace has.
     Loopback,
     /// One end of a link.
@@ -37,99 +41,43 @@ pub enum Kind {
         /// The other end.
         peer: Endpoint,
     },
-    /// An Ethernet bridge.
-    Bridge {
-        /// Whether ports are VLAN-aware.
-        vlan_filtering: bool,
-        /// Whether the Spanning Tree Protocol runs.
-        stp: bool,
-    },
-    /// An 802.1Q VLAN on another interface of the same node.
-    Vlan {
-        /// The interface that carries the tagged frames.
-        parent: IfName,
-        /// The VLAN.
-        id: VlanId,
-    },
-    /// A VXLAN tunnel end point.
-    Vxlan(Vxlan),
-    /// A macvlan on an interface of the host.
-    Macvlan {
-        /// The host's interface.
-        parent: IfName,
-        /// Who may talk to whom.
-        mode: MacvlanMode,
-    },
-    /// A dummy.
-    Dummy,
+    /// Made by itself.
+    Made(Kind),
 }
 
-impl Kind {
+impl Form {
     /// The kind's name in the lab file; `link` for the end of a link, `loopback` for `lo`.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Loopback => "loopback",
             Self::Veth { .. } => "link",
-            Self::Bridge { .. } => "bridge",
-            Self::Vlan { .. } => "vlan",
-            Self::Vxlan(_) => "vxlan",
-            Self::Macvlan { .. } => "macvlan",
-            Self::Dummy => "dummy",
+            Self::Made(kind) => kind.key(),
         }
     }
-}
 
-/// A VXLAN tunnel end point, RFC 7348.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vxlan {
-    /// VXLAN network identifier, below 2^24.
-    pub vni: u32,
-    /// The other end, or a multicast group.
-    pub remote: Option<IpAddr>,
-    /// UDP port of both ends.
-    pub port: u16,
-    /// The interface of the same node that carries the tunnel.
-    pub dev: Option<IfName>,
-    /// Source address of the tunnel.
-    pub local: Option<IpAddr>,
-    /// Whether addresses are learned from received frames.
-    pub learning: bool,
-}
-
-/// Mode of a macvlan, ip-link(8).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MacvlanMode {
-    /// Macvlans of one parent reach each other directly.
-    #[default]
-    Bridge,
-    /// Macvlans of one parent do not reach each other.
-    Private,
-    /// All traffic goes out to the switch, which may send it back.
-    Vepa,
-    /// One macvlan takes the whole parent.
-    Passthru,
-}
-
-impl MacvlanMode {
-    /// The mode's name as ip-link(8) has it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bridge => "bridge",
-            Self::Private => "private",
-            Self::Vepa => "vepa",
-            Self::Passthru => "passthru",
-        }
+    /// Its kind, if it is made by itself.
+    pub fn kind(&self) -> Option<&Kind> {
+        if let Self::Made(kind) = self { Some(kind) } else { None }
     }
-}
 
-impl FromStr for MacvlanMode {
-    type Err = NameError;
+    /// What may join it.
+    pub fn ports(&self) -> Ports {
+        self.kind().map_or(Ports::None, Kind::ports)
+    }
 
-    fn from_str(text: &str) -> Result<Self, NameError> {
-        [Self::Bridge, Self::Private, Self::Vepa, Self::Passthru]
-            .into_iter()
-            .find(|mode| mode.as_str() == text)
-            .ok_or_else(|| NameError("is not a macvlan mode: bridge, private, vepa or passthru".into()))
+    /// The interface of the same place that it stands on.
+    pub fn lower_here(&self) -> Option<&IfName> {
+        self.kind()?.lower_here()
+    }
+
+    /// The interface of the host that it stands on.
+    pub fn lower_on_host(&self) -> Option<&IfName> {
+        self.kind()?.lower_on_host()
+    }
+
+    /// The interface without which it cannot be up.
+    pub fn up_with(&self) -> Option<&IfName> {
+        self.kind().filter(|kind| kind.carrier() == Carrier::Lower)?.lower_here()
     }
 }
 
@@ -165,6 +113,9 @@ pub struct VlanId(u16);
 impl VlanId {
     /// VLAN 1, which the kernel gives new bridge ports.
     pub const DEFAULT: Self = Self(1);
+
+    /// One as good as any, for examples.
+    pub(crate) const EXAMPLE: Self = Self(10);
 
     /// The number.
     pub fn get(self) -> u16 {

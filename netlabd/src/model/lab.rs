@@ -13,7 +13,7 @@ pub struct Lab {
     pub nodes: BTreeMap<NodeName, Node>,
     /// What it needs on the host.
     pub host: Host,
-    /// Its cables. Both ends of each are [`super::Kind::Veth`] interfaces of their places.
+    /// Its cables. Both ends of each are [`super::Form::Veth`] interfaces of their places.
     pub links: Vec<Link>,
     /// What must be true of it.
     pub checks: Vec<Check>,

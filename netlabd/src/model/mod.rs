@@ -6,9 +6,9 @@
 pub mod address;
 mod address_list;
 mod guard;
-mod interface;
-mod lab;
-mod name;
+pub(crate) mod interface;
+pub(crate) mod lab;
+pub(crate) mod name;
 mod nat;
 pub mod observed;
 mod reach;
@@ -18,7 +18,7 @@ mod sysctl;
 
 pub use address_list::AddressList;
 pub use guard::{Apart, Guard, GuardChain, GuardRule, Match, Then};
-pub use interface::{BridgePort, Interface, Kind, LINK_GROUP, Mac, MacvlanMode, PortVlans, VlanId, Vxlan};
+pub use interface::{BridgePort, ETHERNET_MTU, Form, Interface, LINK_GROUP, Mac, PortVlans, VlanId};
 pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target, Warning};
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey, is_fallback_device};
 pub use nat::{Masquerade, Nat, NatRule, PortForward, Protocol};

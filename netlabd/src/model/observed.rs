@@ -4,13 +4,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::{IpAddr, Ipv6Addr},
+    net::Ipv6Addr,
     sync::Arc,
 };
 
 use ipnet::IpNet;
 
-use super::{Endpoint, IfName, Mac, MacvlanMode, NatRule, NodeName, Place, Route, SysctlKey, VlanId, Vxlan};
+use super::{Endpoint, Form, Mac, NatRule, NodeName, Place, Route, SysctlKey, VlanId};
+use crate::link::{Kind, Ports};
 
 /// What is there of one lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -83,7 +84,7 @@ pub struct LinkState {
     /// Whether it carries our mark (`IFLA_GROUP`).
     pub ours: bool,
     /// What it is.
-    pub kind: LinkKind,
+    pub form: ObservedForm,
     /// MAC address, where it has one of six bytes.
     pub mac: Option<Mac>,
     /// Maximum transmission unit in bytes.
@@ -134,9 +135,9 @@ pub fn link_local_of(mac: Mac) -> Ipv6Addr {
     octets.into()
 }
 
-/// An interface's kind, with what can be seen of its settings.
+/// What an interface is, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LinkKind {
+pub enum ObservedForm {
     /// The loopback interface.
     Loopback,
     /// One end of a veth pair.
@@ -144,61 +145,35 @@ pub enum LinkKind {
         /// The other end's place in this lab and its index there; `None` if it is elsewhere.
         peer: Option<(Place, u32)>,
     },
-    /// A bridge.
-    Bridge {
-        /// Whether ports are VLAN-aware.
-        vlan_filtering: bool,
-        /// Whether the Spanning Tree Protocol runs.
-        stp: bool,
-    },
-    /// An 802.1Q VLAN.
-    Vlan {
-        /// The carrying interface.
-        parent: Option<String>,
-        /// The VLAN.
-        id: u16,
-    },
-    /// A VXLAN tunnel end point; `dev` is `None` where the interface is not in this namespace.
-    Vxlan(ObservedVxlan),
-    /// A macvlan.
-    Macvlan {
-        /// The host's interface, if the parent is on the host.
-        parent: Option<String>,
-        /// Its mode.
-        mode: Option<MacvlanMode>,
-    },
-    /// A dummy.
-    Dummy,
+    /// One that the lab file has words for, set up as these could say it.
+    Made(Kind),
     /// Anything else, by the kernel's name for it.
     Other(String),
 }
 
-/// What can be seen of a VXLAN's settings.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ObservedVxlan {
-    /// VXLAN network identifier.
-    pub vni: u32,
-    /// The other end or group.
-    pub remote: Option<IpAddr>,
-    /// UDP port.
-    pub port: u16,
-    /// The carrying interface.
-    pub dev: Option<String>,
-    /// Source address.
-    pub local: Option<IpAddr>,
-    /// Whether addresses are learned.
-    pub learning: bool,
-}
+impl ObservedForm {
+    /// Its kind, if the lab file has words for it.
+    pub fn kind(&self) -> Option<&Kind> {
+        if let Self::Made(kind) = self { Some(kind) } else { None }
+    }
 
-impl ObservedVxlan {
-    /// Whether the settings are those of `wanted`.
-    pub fn is(&self, wanted: &Vxlan) -> bool {
-        self.vni == wanted.vni
-            && self.remote == wanted.remote
-            && self.port == wanted.port
-            && self.dev.as_deref() == wanted.dev.as_ref().map(IfName::as_str)
-            && self.local == wanted.local
-            && self.learning == wanted.learning
+    /// What may join it.
+    pub fn ports(&self) -> Ports {
+        self.kind().map_or(Ports::None, Kind::ports)
+    }
+
+    /// The other end of a veth pair, where it is in this lab.
+    pub fn peer(&self) -> Option<&(Place, u32)> {
+        if let Self::Veth { peer } = self { peer.as_ref() } else { None }
+    }
+
+    /// Whether it is what is wanted, whatever its settings and the other end of it.
+    pub fn is_alike(&self, want: &Form) -> bool {
+        match (want, self) {
+            (Form::Loopback, Self::Loopback) | (Form::Veth { .. }, Self::Veth { .. }) => true,
+            (Form::Made(want), Self::Made(seen)) => want.is_same(seen),
+            _ => false,
+        }
     }
 }
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{
     Op, PlaceTarget, Plan, Stage, Target,
-    doom::Doom,
     extras::extras,
     item::{Namespace, Nat, guard::keep_apart, sysctl},
     links::links,
     place::PlaceDiff,
+    removal::Removals,
     renames::renames,
     sysctls::{self, Writes},
 };
@@ -20,8 +20,8 @@ use crate::model::{Place, observed::Observed};
 /// in the way on the host is listed in [`Plan::conflicts`], and nothing is planned for it.
 pub fn diff(target: &Target, observed: &Observed) -> Plan {
     let (renames, observed) = renames(target, observed);
-    let doom = Doom::find(target, &observed);
-    let stays = |place: &Place, name: &str| !doom.takes(place, name);
+    let removals = Removals::find(target, &observed);
+    let stays = |place: &Place, name: &str| !removals.takes(place, name);
     let writes = |(place, wanted): (&Place, &PlaceTarget)| {
         let seen = observed.places.get(place).map(AsRef::as_ref);
         (place.clone(), sysctls::writes(wanted, seen, &|name| stays(place, name)))
@@ -29,20 +29,20 @@ pub fn diff(target: &Target, observed: &Observed) -> Plan {
     let writes: BTreeMap<Place, Writes> = target.places.iter().map(writes).collect();
     let mut stages = vec![
         Stage { name: "names", ops: renames },
-        Stage { name: "removal", ops: removal(target, &observed, &doom) },
+        Stage { name: "removal", ops: removal(target, &observed, &removals) },
         Stage { name: "namespaces", ops: namespaces(target, &observed) },
         Stage {
             name: "sysctls",
             ops: writes.iter().flat_map(|(at, w)| sysctl::writes(at, &w.early)).collect(),
         },
-        Stage { name: "links", ops: links(target, &observed, &doom) },
-        Stage { name: "settings", ops: settings(target, &observed, &doom, &writes) },
+        Stage { name: "links", ops: links(target, &observed, &removals) },
+        Stage { name: "settings", ops: settings(target, &observed, &removals, &writes) },
     ];
     stages.retain(|stage| !stage.ops.is_empty());
-    Plan { stages, extras: extras(target, &observed), conflicts: doom.conflicts() }
+    Plan { stages, extras: extras(target, &observed), conflicts: removals.conflicts() }
 }
 
-fn removal(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
+fn removal(target: &Target, observed: &Observed, removals: &Removals) -> Vec<Op> {
     let unwanted = observed.places.keys().filter(|place| !target.places.contains_key(place));
     let mut ops = Vec::new();
     if let Some(host) = observed.places.get(&Place::Host)
@@ -51,7 +51,7 @@ fn removal(target: &Target, observed: &Observed, doom: &Doom) -> Vec<Op> {
     {
         ops.push(Nat::hold(&Place::Host, &[]));
     }
-    ops.extend(doom.ops(observed));
+    ops.extend(removals.ops(observed));
     if !target.places.contains_key(&Place::Host) {
         ops.extend(keep_apart(None, observed));
     }
@@ -79,11 +79,16 @@ fn namespaces(target: &Target, observed: &Observed) -> Vec<Op> {
     guarded.into_iter().chain(made).chain(pinned).collect()
 }
 
-fn settings(target: &Target, observed: &Observed, doom: &Doom, writes: &BTreeMap<Place, Writes>) -> Vec<Op> {
+fn settings(
+    target: &Target,
+    observed: &Observed,
+    removals: &Removals,
+    writes: &BTreeMap<Place, Writes>,
+) -> Vec<Op> {
     let ops = |(place, wanted)| {
         let seen = observed.places.get(place).map(AsRef::as_ref);
         let late = writes.get(place).map_or(&[][..], |writes| &writes.late);
-        PlaceDiff::new(place, wanted, seen, late, doom).ops()
+        PlaceDiff::new(place, wanted, seen, late, removals).ops()
     };
     target.places.iter().flat_map(ops).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Target, place::foreign_master};
 use crate::model::{
     is_fallback_device,
-    observed::{LinkKind, Observed},
+    observed::{Observed, ObservedForm},
 };
 
 /// All of it, in words.
@@ -15,7 +15,7 @@ pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
         let Some(seen) = observed.places.get(place) else { continue };
         for (name, link) in &seen.links {
             let known = wanted.links.get(name.as_str());
-            let by_itself = link.kind == LinkKind::Loopback || is_fallback_device(name);
+            let by_itself = link.form == ObservedForm::Loopback || is_fallback_device(name);
             if known.is_none() && !link.ours && !by_itself {
                 extras.insert(format!("{place}: interface {name}"));
             }

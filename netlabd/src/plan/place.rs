@@ -2,8 +2,8 @@
 
 use super::{
     LinkTarget, Op, PlaceTarget,
-    doom::Doom,
     item::{address, link, link_local, nat, route, setting, sysctl, vlan},
+    removal::Removals,
 };
 use crate::model::{
     Endpoint, IfName, Place, SysctlKey,
@@ -21,7 +21,7 @@ const ORDER: &[Facet] = &[
     link::inside,
     setting::master,
     vlan::vlans,
-    setting::stops_filtering,
+    setting::after_vlans,
     sysctl::of_interfaces,
     setting::up,
     link_local::link_local,
@@ -42,7 +42,7 @@ pub(super) struct PlaceDiff<'a> {
     pub(super) pairs: Vec<(Endpoint, &'a LinkTarget)>,
     /// The sysctls to write once interfaces are there.
     pub(super) sysctls: &'a [(SysctlKey, String)],
-    doom: &'a Doom,
+    removals: &'a Removals,
 }
 
 impl<'a> PlaceDiff<'a> {
@@ -52,11 +52,11 @@ impl<'a> PlaceDiff<'a> {
         wanted: &'a PlaceTarget,
         seen: Option<&'a PlaceState>,
         sysctls: &'a [(SysctlKey, String)],
-        doom: &'a Doom,
+        removals: &'a Removals,
     ) -> Self {
-        let mut diff = Self { place, wanted, seen, pairs: Vec::new(), sysctls, doom };
+        let mut diff = Self { place, wanted, seen, pairs: Vec::new(), sysctls, removals };
         let pairs = wanted.bottom_up().into_iter().map(|name| (diff.at(name), &wanted.links[name]));
-        diff.pairs = pairs.filter(|(at, want)| !doom.is_taken(at, want)).collect();
+        diff.pairs = pairs.filter(|(at, want)| !removals.is_taken(at, want)).collect();
         diff
     }
 
@@ -77,12 +77,12 @@ impl<'a> PlaceDiff<'a> {
     /// The interface that is there and stays.
     pub(super) fn link(&self, at: &Endpoint) -> Option<&'a LinkState> {
         let seen = self.seen?.links.get(at.interface.as_str());
-        seen.filter(|_| !self.is_doomed(at.interface.as_str()))
+        seen.filter(|_| !self.is_removed(at.interface.as_str()))
     }
 
     /// Whether the interface of that name will be gone.
-    pub(super) fn is_doomed(&self, name: &str) -> bool {
-        self.doom.takes(self.place, name)
+    pub(super) fn is_removed(&self, name: &str) -> bool {
+        self.removals.takes(self.place, name)
     }
 
     /// Whoever else has made the interface a port of something: that is left alone where the file gives it no master.

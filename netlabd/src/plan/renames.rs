@@ -7,8 +7,8 @@ use super::{
     item::{Name, Spot},
 };
 use crate::model::{
-    IfName, Kind,
-    observed::{LinkKind, Observed, PlaceState},
+    IfName,
+    observed::{Observed, ObservedForm, PlaceState},
 };
 
 /// Finds marked interfaces that somebody renamed, known by MAC address and kind, and the loopback interface, of
@@ -19,14 +19,14 @@ pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, 
     for (place, wanted) in &target.places {
         let Some(state) = observed.places.get(place) else { continue };
         let strays = state.links.iter().filter(|(name, link)| {
-            let known = link.ours && link.mac.is_some() || link.kind == LinkKind::Loopback;
+            let known = link.ours && link.mac.is_some() || link.form == ObservedForm::Loopback;
             known && !wanted.links.contains_key(name.as_str())
         });
         let mut names = BTreeMap::new();
         for (name, link) in strays {
             let own = wanted.links.iter().find(|(own, want)| {
                 (want.mac.is_none() || want.mac == link.mac)
-                    && same_kind(&want.kind, &link.kind)
+                    && link.form.is_alike(&want.form)
                     && !state.links.contains_key(own.as_str())
                     && !names.values().any(|taken| taken == *own)
             });
@@ -45,19 +45,6 @@ pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, 
     (ops, seen)
 }
 
-fn same_kind(want: &Kind, seen: &LinkKind) -> bool {
-    matches!(
-        (want, seen),
-        (Kind::Veth { .. }, LinkKind::Veth { .. })
-            | (Kind::Bridge { .. }, LinkKind::Bridge { .. })
-            | (Kind::Vlan { .. }, LinkKind::Vlan { .. })
-            | (Kind::Vxlan(_), LinkKind::Vxlan(_))
-            | (Kind::Macvlan { .. }, LinkKind::Macvlan { .. })
-            | (Kind::Dummy, LinkKind::Dummy)
-            | (Kind::Loopback, LinkKind::Loopback)
-    )
-}
-
 fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
     let fix = |name: &mut String| {
         if let Some(own) = names.get(name) {
@@ -68,10 +55,11 @@ fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
     for (mut name, mut link) in links {
         fix(&mut name);
         link.master.iter_mut().for_each(fix);
-        match &mut link.kind {
-            LinkKind::Vlan { parent, .. } => parent.iter_mut().for_each(fix),
-            LinkKind::Vxlan(vxlan) => vxlan.dev.iter_mut().for_each(fix),
-            _ => {}
+        if let ObservedForm::Made(kind) = &mut link.form
+            && let Some(own) = kind.lower_here().and_then(|lower| names.get(lower.as_str()))
+            && let Some(lower) = kind.lower_mut()
+        {
+            *lower = own.clone();
         }
         state.links.insert(name, link);
     }

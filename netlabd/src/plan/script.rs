@@ -7,10 +7,7 @@ use super::{
     item::{Item, Link, Sysctl, Veth},
     sysctls::is_forwarding,
 };
-use crate::model::{Endpoint, Kind, Lab, Place};
-
-/// MTU that the kernel gives an Ethernet interface by itself.
-const USUAL_MTU: u32 = 1500;
+use crate::model::{ETHERNET_MTU, Endpoint, Lab, Place};
 
 /// What is done on a host with an end of the lab, and nobody types.
 const APART: &str =
@@ -53,13 +50,13 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
     match &mut op.item {
         Item::Veth(Veth { a, b }) => {
             for end in [a, b] {
-                end.mtu = end.mtu.filter(|mtu| said(&end.at) || *mtu != USUAL_MTU);
+                end.mtu = end.mtu.filter(|mtu| said(&end.at) || *mtu != ETHERNET_MTU);
             }
         }
         Item::Link(Link { at, kind, mtu, .. }) => {
             // The others take over that of what they stand on.
-            let own = matches!(kind, Kind::Bridge { .. } | Kind::Dummy);
-            *mtu = mtu.filter(|mtu| said(at) || own && *mtu != USUAL_MTU);
+            let own = kind.lower().is_none();
+            *mtu = mtu.filter(|mtu| said(at) || own && *mtu != ETHERNET_MTU);
         }
         // A new namespace forwards nothing.
         Item::Sysctl(Sysctl { place: Place::Node(_), key, value }) if value == "0" && is_forwarding(key) => {

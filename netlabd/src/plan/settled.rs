@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{LinkTarget, PlaceTarget, Target};
+use crate::link::{Carrier, Ports};
 use crate::model::{
-    Kind, Place,
+    Form, Place,
     observed::{LinkState, Observed, PlaceState, PortState},
 };
 
@@ -19,7 +20,7 @@ pub fn waiting(target: &Target, observed: &Observed) -> Vec<(Place, u32)> {
         for name in wanted.bottom_up() {
             let (want, link) = (&wanted.links[name], seen.links.get(name.as_str()));
             if let Some(link) = link.filter(|link| want.up && waits(wanted, seen, want, link)) {
-                waiting.push((order(&want.kind), place.clone(), link.index));
+                waiting.push((order(&want.form), place.clone(), link.index));
             }
         }
     }
@@ -27,12 +28,21 @@ pub fn waiting(target: &Target, observed: &Observed) -> Vec<(Place, u32)> {
     waiting.into_iter().map(|(_, place, index)| (place, index)).collect()
 }
 
-/// Bridges work when their ports do, VLANs when what carries them does.
-fn order(kind: &Kind) -> u8 {
-    match kind {
-        Kind::Bridge { .. } => 1,
-        Kind::Vlan { .. } => 2,
-        _ => 0,
+/// What decides whether an interface is at work.
+fn carrier(form: &Form) -> Carrier {
+    match form {
+        Form::Loopback => Carrier::Always,
+        Form::Veth { .. } => Carrier::Own,
+        Form::Made(kind) => kind.carrier(),
+    }
+}
+
+/// Some work when their ports do, some when what carries them does.
+fn order(form: &Form) -> u8 {
+    match carrier(form) {
+        Carrier::Always | Carrier::Own => 0,
+        Carrier::Ports => 1,
+        Carrier::Lower => 2,
     }
 }
 
@@ -40,20 +50,18 @@ fn waits(wanted: &PlaceTarget, seen: &PlaceState, want: &LinkTarget, link: &Link
     if !link.up || link.carrier && link.at_work {
         return false;
     }
-    let carrier = |name: &str| seen.links.get(name).is_some_and(|link| link.carrier);
-    match &want.kind {
-        Kind::Veth { .. } | Kind::Macvlan { .. } => link.carrier,
-        Kind::Vlan { parent, .. } => carrier(parent.as_str()),
-        // With STP its ports forward only after a while.
-        Kind::Bridge { stp: false, .. } => {
+    let works = |name: &str| seen.links.get(name).is_some_and(|link| link.carrier);
+    match carrier(&want.form) {
+        Carrier::Always => false,
+        Carrier::Own => link.carrier,
+        Carrier::Lower => want.lower().is_some_and(|lower| works(lower.as_str())),
+        Carrier::Ports => {
             let own = |name: &&str| seen.links.get(*name).is_some_and(|port| port.index == link.index);
             let own = seen.links.keys().map(String::as_str).find(own).unwrap_or_default();
             let port =
                 |want: &LinkTarget| want.up && want.master.as_ref().is_some_and(|it| it.as_str() == own);
-            wanted.links.iter().any(|(name, want)| port(want) && carrier(name.as_str()))
+            wanted.links.iter().any(|(name, want)| port(want) && works(name.as_str()))
         }
-        // These never tell of more than that they are up.
-        Kind::Bridge { .. } | Kind::Vxlan(_) | Kind::Dummy | Kind::Loopback => false,
     }
 }
 
@@ -62,7 +70,8 @@ fn waits(wanted: &PlaceTarget, seen: &PlaceState, want: &LinkTarget, link: &Link
 pub fn learning(target: &Target, observed: &Observed) -> Option<Vec<String>> {
     let mut bridges: Option<Vec<String>> = None;
     for (place, wanted) in &target.places {
-        let spans = |(_, want): &(_, &LinkTarget)| matches!(want.kind, Kind::Bridge { stp: true, .. });
+        let spans =
+            |(_, want): &(_, &LinkTarget)| matches!(want.form.ports(), Ports::Bridge { stp: true, .. });
         if !wanted.links.iter().any(|it| spans(&it)) {
             continue;
         }

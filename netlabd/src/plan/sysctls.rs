@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LinkTarget, PlaceTarget};
-use crate::model::{IfName, Kind, PerInterface, SysctlKey, observed::PlaceState, spread_by};
+use crate::model::{Form, IfName, PerInterface, SysctlKey, observed::PlaceState, spread_by};
 
 /// Values by key.
 type Values = BTreeMap<SysctlKey, String>;
@@ -201,10 +201,10 @@ impl Work<'_> {
 
 /// What a new interface has by its kind instead of the default (`ipv6_add_dev` in net/ipv6/addrconf.c).
 fn own_value(link: &LinkTarget, name: &str) -> Option<String> {
-    match (name, &link.kind) {
+    match (name, &link.form) {
         ("mtu", _) => link.mtu.map(|mtu| mtu.to_string()),
         // It has no neighbours to ask (IFF_NOARP).
-        ("accept_dad", Kind::Dummy) => Some("-1".to_owned()),
+        ("accept_dad", Form::Made(kind)) if !kind.arp() => Some("-1".to_owned()),
         _ => None,
     }
 }

@@ -6,13 +6,13 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use super::Before;
-use crate::model::{
-    Endpoint, Guard, IfName, Interface, Kind, Lab, Mac, MacvlanMode, NatRule, NodeName, Place, PortVlans,
-    Route, SysctlKey, VlanId, observed::VlanFlags,
+use crate::{
+    link::{Kind, Lower, MacFrom},
+    model::{
+        ETHERNET_MTU, Endpoint, Form, Guard, IfName, Interface, Lab, Mac, NatRule, NodeName, Place,
+        PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
+    },
 };
-
-/// MTU of an Ethernet interface where nobody asks for another (`ETH_DATA_LEN`).
-const ETHERNET_MTU: u32 = 1500;
 
 /// What must be there, place by place. Empty: nothing of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,8 +42,8 @@ pub struct PlaceTarget {
 /// What one interface must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkTarget {
-    /// Its kind.
-    pub kind: Kind,
+    /// What it is.
+    pub form: Form,
     /// Its MAC address; `None` for `lo`, and for what has its parent's.
     pub mac: Option<Mac>,
     /// Whether the file says its MAC address.
@@ -63,16 +63,12 @@ pub struct LinkTarget {
 impl LinkTarget {
     /// Whether it is a bridge.
     pub fn is_bridge(&self) -> bool {
-        matches!(self.kind, Kind::Bridge { .. })
+        self.form.ports().of_bridge()
     }
 
     /// The interface of the same place that it stands on.
     pub fn lower(&self) -> Option<&IfName> {
-        match &self.kind {
-            Kind::Vlan { parent, .. } => Some(parent),
-            Kind::Vxlan(vxlan) => vxlan.dev.as_ref(),
-            _ => None,
-        }
+        self.form.lower_here()
     }
 }
 
@@ -145,7 +141,7 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
     };
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
-        kind: Kind::Loopback,
+        form: Form::Loopback,
         mac: None,
         mac_is_said: false,
         mtu: None,
@@ -202,7 +198,7 @@ fn deaf(name: &IfName) -> impl Iterator<Item = (SysctlKey, String)> {
 
 fn guard(lab: &Lab, sysctls: &BTreeMap<SysctlKey, String>) -> Option<Guard> {
     let ends: Vec<IfName> = lab.host.interfaces.keys().cloned().collect();
-    let is_bridge = |name: &&IfName| matches!(lab.host.interfaces[*name].kind, Kind::Bridge { .. });
+    let is_bridge = |name: &&IfName| lab.host.interfaces[*name].form.ports().of_bridge();
     let hears = |name: &&IfName| {
         let key = SysctlKey::from_path(&format!("net/ipv4/conf/{name}/accept_redirects"));
         key.is_ok_and(|key| sysctls.get(&key).is_some_and(|value| value != "0"))
@@ -244,7 +240,7 @@ fn links(
 ) -> BTreeMap<IfName, LinkTarget> {
     let link = |(name, interface): (&IfName, &Interface)| {
         let target = LinkTarget {
-            kind: interface.kind.clone(),
+            form: interface.form.clone(),
             mac: mac(place, name, interfaces, uid),
             mac_is_said: interface.mac.is_some(),
             mtu: mtu(lab, name, interfaces),
@@ -258,27 +254,26 @@ fn links(
     interfaces.iter().map(link).collect()
 }
 
-/// Whether it can be up: a VLAN interface is down for as long as its parent is (`vlan_dev_open`), and comes up
-/// with it.
+/// Whether it can be up, and all that it is down with.
 fn is_up(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
-    let below = |name: &&IfName| match interfaces.get(*name).map(|interface| &interface.kind) {
-        Some(Kind::Vlan { parent, .. }) => Some(parent),
-        _ => None,
-    };
+    let below = |name: &&IfName| interfaces.get(*name)?.form.up_with();
     let mut all = std::iter::successors(Some(name), below).take(interfaces.len() + 1);
     all.all(|name| interfaces.get(name).is_none_or(|interface| interface.up))
 }
 
-/// The MAC address asked for, or one derived; a VLAN interface shares that of its parent, as the
-/// kernel has it.
+/// The MAC address asked for, or one derived; some share that of what they stand on, as the kernel has it.
 fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, uid: &str) -> Option<Mac> {
     let interface = interfaces.get(name)?;
-    match (&interface.kind, interface.mac) {
-        // In mode passthru it has its parent's, and would give the parent another (`macvlan_common_newlink`).
-        (Kind::Loopback, _) | (Kind::Macvlan { mode: MacvlanMode::Passthru, .. }, None) => None,
-        (_, Some(mac)) => Some(mac),
-        (Kind::Vlan { parent, .. }, None) => mac(place, parent, interfaces, uid),
-        (_, None) => {
+    let from = match &interface.form {
+        Form::Loopback => return None,
+        Form::Veth { .. } => MacFrom::Lab,
+        Form::Made(kind) => kind.mac(),
+    };
+    match (interface.mac, from) {
+        (Some(mac), _) => Some(mac),
+        (None, MacFrom::Kernel) => None,
+        (None, MacFrom::Lower) => mac(place, interface.form.lower_here()?, interfaces, uid),
+        (None, MacFrom::Lab) => {
             let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
             let mut octets = [0; 6];
             octets.copy_from_slice(&digest[..6]);
@@ -293,27 +288,22 @@ fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Op
     if interface.mtu.is_some() {
         return interface.mtu;
     }
-    match &interface.kind {
-        Kind::Loopback => None,
-        Kind::Veth { peer } => {
+    let kind = match &interface.form {
+        Form::Loopback => return None,
+        Form::Veth { peer } => {
             let other = lab.interfaces(&peer.place).and_then(|there| there.get(&peer.interface));
-            Some(other.and_then(|other| other.mtu).unwrap_or(ETHERNET_MTU))
+            return Some(other.and_then(|other| other.mtu).unwrap_or(ETHERNET_MTU));
         }
-        Kind::Dummy => Some(ETHERNET_MTU),
-        Kind::Bridge { .. } => {
-            let is_port =
-                |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
-            let ports = interfaces.iter().filter(is_port).filter_map(|(port, _)| mtu(lab, port, interfaces));
-            Some(ports.min().unwrap_or(ETHERNET_MTU))
-        }
-        Kind::Vlan { parent, .. } => mtu(lab, parent, interfaces),
-        // RFC 7348 section 5: outer Ethernet 14, IPv4 20 or IPv6 40, UDP 8, VXLAN 8.
-        Kind::Vxlan(vxlan) => {
-            let ipv6 = vxlan.remote.or(vxlan.local).is_some_and(|address| address.is_ipv6());
-            mtu(lab, vxlan.dev.as_ref()?, interfaces)?.checked_sub(if ipv6 { 70 } else { 50 })
-        }
-        Kind::Macvlan { parent, .. } => mtu(lab, parent, &lab.host.interfaces),
-    }
+        Form::Made(kind) => kind,
+    };
+    let lower = match kind.lower() {
+        Some(Lower::Here(name)) => mtu(lab, name, interfaces),
+        Some(Lower::Host(name)) => mtu(lab, name, &lab.host.interfaces),
+        None => None,
+    };
+    let is_port = |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
+    let ports = interfaces.iter().filter(|it| kind.ports().of_bridge() && is_port(it));
+    kind.mtu(lower, ports.filter_map(|(port, _)| mtu(lab, port, interfaces)).min())
 }
 
 fn vlans(
@@ -323,20 +313,18 @@ fn vlans(
 ) -> Option<BTreeMap<VlanId, VlanFlags>> {
     const UNTAGGED: VlanFlags = VlanFlags { pvid: true, untagged: true };
     const TAGGED: VlanFlags = VlanFlags { pvid: false, untagged: false };
-    let filtering = |kind: &Kind| matches!(kind, Kind::Bridge { vlan_filtering: true, .. });
-    if filtering(&interface.kind) {
+    if interface.form.ports().filtering() {
         let mut own = BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]);
         for above in interfaces.values() {
-            if let Kind::Vlan { parent, id } = &above.kind
-                && parent == name
-            {
-                own.entry(*id).or_insert(TAGGED);
+            let vlan = above.form.kind().filter(|kind| kind.lower_here() == Some(name)).and_then(Kind::vlan);
+            if let Some(id) = vlan {
+                own.entry(id).or_insert(TAGGED);
             }
         }
         return Some(own);
     }
     let port = interface.port.as_ref()?;
-    if !filtering(&interfaces.get(&port.bridge)?.kind) {
+    if !interfaces.get(&port.bridge)?.form.ports().filtering() {
         return None;
     }
     Some(match &port.vlans {

@@ -13,6 +13,7 @@ use std::{
 pub use host::{HostLink, HostRoute, HostSocket, HostState};
 
 use crate::{
+    feature::Feature,
     model::{LabName, Place, SysctlKey, observed::Observed, ruleset::Ruleset},
     plan::{Plan, Target},
 };
@@ -203,63 +204,6 @@ pub struct Firewall {
     pub bridged: [bool; 2],
     /// Where the host sends what is not for itself.
     pub routes: Vec<HostRoute>,
-}
-
-/// A kernel feature that some labs need.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Feature {
-    /// User namespaces.
-    UserNamespaces,
-    /// veth(4) pairs.
-    Veth,
-    /// Bridges.
-    Bridge,
-    /// VLAN-aware bridges.
-    BridgeVlanFiltering,
-    /// 802.1Q interfaces.
-    Vlan,
-    /// VXLAN interfaces.
-    Vxlan,
-    /// Macvlan interfaces.
-    Macvlan,
-    /// Dummy interfaces.
-    Dummy,
-    /// Translation by nftables, all that our rules use.
-    Nat,
-    /// IPv6.
-    Ipv6,
-}
-
-impl Feature {
-    /// All features, in the order in which the doctor tries them.
-    pub const ALL: [Self; 10] = [
-        Self::UserNamespaces,
-        Self::Veth,
-        Self::Bridge,
-        Self::BridgeVlanFiltering,
-        Self::Vlan,
-        Self::Vxlan,
-        Self::Macvlan,
-        Self::Dummy,
-        Self::Nat,
-        Self::Ipv6,
-    ];
-
-    /// The kernel's configuration option.
-    pub fn config(self) -> &'static str {
-        match self {
-            Self::UserNamespaces => "CONFIG_USER_NS",
-            Self::Veth => "CONFIG_VETH",
-            Self::Bridge => "CONFIG_BRIDGE",
-            Self::BridgeVlanFiltering => "CONFIG_BRIDGE_VLAN_FILTERING",
-            Self::Vlan => "CONFIG_VLAN_8021Q",
-            Self::Vxlan => "CONFIG_VXLAN",
-            Self::Macvlan => "CONFIG_MACVLAN",
-            Self::Dummy => "CONFIG_DUMMY",
-            Self::Nat => "CONFIG_NFT_NAT",
-            Self::Ipv6 => "CONFIG_IPV6",
-        }
-    }
 }
 
 #[cfg(test)]

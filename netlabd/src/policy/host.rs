@@ -1,10 +1,10 @@
 //! What a lab may touch of the host without being an administrator's.
 
 use super::{config::HostPolicy, denied::Violation};
-use crate::model::{Kind, Lab};
+use crate::model::Lab;
 
 /// All that goes beyond the policy. Cables to the host within the pools, and masquerading for them, are
-/// every lab's; so are macvlans on what the lab itself makes on the host.
+/// every lab's; so is what stands on what the lab itself makes on the host.
 pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
     let mut violations = Vec::new();
     parents(lab, policy, &mut violations);
@@ -18,16 +18,20 @@ pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
 fn parents(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
     for (node, found) in &lab.nodes {
         for (name, interface) in &found.interfaces {
-            let Kind::Macvlan { parent, .. } = &interface.kind else { continue };
+            let Some((kind, parent)) = interface.form.kind().and_then(|it| Some((it, it.lower_on_host()?)))
+            else {
+                continue;
+            };
             let own = lab.host.interfaces.contains_key(parent);
             if own || policy.macvlan_parents.iter().any(|pattern| pattern.matches(parent.as_str())) {
                 continue;
             }
             violations.push(Violation {
-                path: format!("nodes.{node}.interfaces.{name}.macvlan.parent"),
+                path: format!("nodes.{node}.interfaces.{name}.{}.{}", kind.key(), kind.lower_field()),
                 message: format!(
-                    "a macvlan on the host's {parent} needs an administrator, or {parent} in macvlan_parents of \
-                     netlabd's configuration"
+                    "a {} on the host's {parent} needs an administrator, or {parent} in macvlan_parents of \
+                     netlabd's configuration",
+                    kind.key()
                 ),
             });
         }

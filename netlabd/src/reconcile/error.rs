@@ -2,7 +2,8 @@
 
 use crate::{
     model::LabName,
-    platform::{Failure, Feature},
+    feature::Feature,
+    platform::Failure,
     policy::Denied,
     store,
 };

@@ -1,11 +1,12 @@
-//! Interfaces of the host that macvlans of a lab are to stand on.
+//! Interfaces of the host that those of a lab are to stand on.
 
 use super::{
     error::{Reason, Refusal},
     others::Other,
 };
 use crate::{
-    model::{Endpoint, IfName, Kind, MacvlanMode, Place},
+    link::Kind,
+    model::{Endpoint, IfName, Place},
     plan::{LinkTarget, Target},
     platform::{HostLink, HostState},
 };
@@ -16,84 +17,107 @@ pub(super) fn check(target: &Target, host: &HostState, others: &[Other<'_>], ref
     let own = target.places.get(&Place::Host);
     for (place, wanted) in &target.places {
         for (name, link) in &wanted.links {
-            let Kind::Macvlan { parent, mode } = &link.kind else { continue };
-            if own.is_some_and(|host| host.links.contains_key(parent)) {
-                continue;
-            }
-            let at = Endpoint { place: place.clone(), interface: name.clone() };
-            let Some(seen) = host.links.get(parent.as_str()) else {
-                refusals.push(missing(&at, parent, host));
+            let Some((kind, lower)) = link.form.kind().and_then(|kind| Some((kind, kind.lower_on_host()?)))
+            else {
                 continue;
             };
-            refusals.extend(taken(&at, parent, seen));
-            refusals.extend(too_large(&at, parent, link, seen));
-            refusals.extend(shared(&at, parent, *mode, others));
+            if own.is_some_and(|host| host.links.contains_key(lower)) {
+                continue;
+            }
+            let upper = Upper { at: Endpoint { place: place.clone(), interface: name.clone() }, kind, lower };
+            let Some(seen) = host.links.get(lower.as_str()) else {
+                refusals.push(upper.missing(host));
+                continue;
+            };
+            refusals.extend(upper.taken(seen));
+            refusals.extend(upper.too_large(link, seen));
+            refusals.extend(upper.shared(others));
         }
     }
 }
 
-fn field(at: &Endpoint, field: &str) -> String {
-    format!("nodes.{}.interfaces.{}.{field}", at.place, at.interface)
+/// What is to stand on an interface of the host.
+struct Upper<'a> {
+    at: Endpoint,
+    kind: &'a Kind,
+    lower: &'a IfName,
 }
 
-fn missing(at: &Endpoint, parent: &IfName, host: &HostState) -> Refusal {
-    let known: Vec<_> = host.links.keys().map(String::as_str).filter(|name| *name != "lo").collect();
-    Refusal {
-        reason: Reason::ParentNotFound,
-        path: field(at, "macvlan.parent"),
-        message: format!(
-            "the host has no interface {parent} for the macvlan {at}; it has: {}",
-            if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-        ),
+impl Upper<'_> {
+    fn field(&self, field: &str) -> String {
+        format!("nodes.{}.interfaces.{}.{field}", self.at.place, self.at.interface)
     }
-}
 
-/// What takes all that arrives at an interface is one: a master or macvlans (`netdev_rx_handler_register`).
-fn taken(at: &Endpoint, parent: &IfName, seen: &HostLink) -> Option<Refusal> {
-    let master = seen.master.as_ref()?;
-    Some(Refusal {
-        reason: Reason::ParentTaken,
-        path: field(at, "macvlan.parent"),
-        message: format!(
-            "the host's {parent} is a port of {master}, which takes all that arrives there; name {master}, or take \
-             {parent} out of it"
-        ),
-    })
-}
+    fn field_of_kind(&self, field: &str) -> String {
+        self.field(&format!("{}.{field}", self.kind.key()))
+    }
 
-/// `macvlan_change_mtu`.
-fn too_large(at: &Endpoint, parent: &IfName, link: &LinkTarget, seen: &HostLink) -> Option<Refusal> {
-    let mtu = link.mtu.filter(|mtu| *mtu > seen.mtu)?;
-    Some(Refusal {
-        reason: Reason::ParentMtu,
-        path: field(at, "mtu"),
-        message: format!(
-            "{mtu} does not fit: the parent {parent} on the host has an MTU of {}; lower it, or raise the parent's",
-            seen.mtu
-        ),
-    })
-}
+    fn missing(&self, host: &HostState) -> Refusal {
+        let known: Vec<_> = host.links.keys().map(String::as_str).filter(|name| *name != "lo").collect();
+        Refusal {
+            reason: Reason::ParentNotFound,
+            path: self.field_of_kind(self.kind.lower_field()),
+            message: format!(
+                "the host has no interface {} for the {} {}; it has: {}",
+                self.lower,
+                self.kind.key(),
+                self.at,
+                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+            ),
+        }
+    }
 
-/// A parent has one passthru macvlan or any number of others (`macvlan_common_newlink`).
-fn shared(at: &Endpoint, parent: &IfName, mode: MacvlanMode, others: &[Other<'_>]) -> Option<Refusal> {
-    let clashes = |kind: &Kind| {
-        matches!(kind, Kind::Macvlan { parent: other, mode: theirs }
-            if other == parent && (mode == MacvlanMode::Passthru || *theirs == MacvlanMode::Passthru))
-    };
-    let has = |other: &&Other<'_>| {
-        let mut links = other.target.places.values().flat_map(|place| place.links.values());
-        links.any(|link| clashes(&link.kind))
-    };
-    let other = others.iter().find(has)?;
-    Some(Refusal {
-        reason: Reason::ParentTaken,
-        path: field(at, "macvlan.mode"),
-        message: format!(
-            "passthru takes {parent} for one macvlan alone, and lab {} has one on it; use another parent, or another \
-             mode in both",
-            other.name
-        ),
-    })
+    /// What takes all that arrives at an interface is one: a master, or what stands on it
+    /// (`netdev_rx_handler_register`).
+    fn taken(&self, seen: &HostLink) -> Option<Refusal> {
+        let (lower, master) = (self.lower, seen.master.as_ref().filter(|_| self.kind.takes_lower())?);
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field_of_kind(self.kind.lower_field()),
+            message: format!(
+                "the host's {lower} is a port of {master}, which takes all that arrives there; name {master}, or take \
+                 {lower} out of it"
+            ),
+        })
+    }
+
+    /// `macvlan_change_mtu`.
+    fn too_large(&self, link: &LinkTarget, seen: &HostLink) -> Option<Refusal> {
+        let mtu = link.mtu.filter(|mtu| *mtu > seen.mtu.saturating_sub(self.kind.overhead()))?;
+        Some(Refusal {
+            reason: Reason::ParentMtu,
+            path: self.field("mtu"),
+            message: format!(
+                "{mtu} does not fit: the {} {} on the host has an MTU of {}; lower it, or raise the parent's",
+                self.kind.lower_field(),
+                self.lower,
+                seen.mtu
+            ),
+        })
+    }
+
+    /// Some have what they stand on for themselves.
+    fn shared(&self, others: &[Other<'_>]) -> Option<Refusal> {
+        let clash = |theirs: &Kind| {
+            let same = theirs.lower_on_host() == Some(self.lower) && theirs.is_same(self.kind);
+            self.kind.alone().or_else(|| theirs.alone()).filter(|_| same)
+        };
+        let has = |other: &Other<'_>| {
+            let mut links = other.target.places.values().flat_map(|place| place.links.values());
+            links.find_map(|link| clash(link.form.kind()?))
+        };
+        let (other, (field, value)) = others.iter().find_map(|other| Some((other, has(other)?)))?;
+        let (lower, key) = (self.lower, self.kind.key());
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field_of_kind(field),
+            message: format!(
+                "{value} takes {lower} for one {key} alone, and lab {} has one on it; use another parent, or another \
+                 {field} in both",
+                other.name
+            ),
+        })
+    }
 }
 
 #[cfg(test)]

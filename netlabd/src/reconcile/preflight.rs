@@ -8,9 +8,10 @@ use super::{
     parents, ports, ranges,
 };
 use crate::{
-    model::{Kind, LabName, NodeName, Place},
+    feature::Feature,
+    model::{Form, LabName, NodeName, Place},
     plan::{PlaceTarget, Target},
-    platform::{Feature, HostState, Kernel},
+    platform::{HostState, Kernel},
 };
 
 /// What there is of a lab already.
@@ -139,32 +140,29 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
     for (place, wanted) in &target.places {
         let base = if *place == Place::Host { "host".to_owned() } else { format!("nodes.{place}") };
         if *place != Place::Host {
-            need(Feature::UserNamespaces, base.clone());
+            need(Feature::USER_NAMESPACES, base.clone());
         }
         for (name, link) in &wanted.links {
             let at = format!("{base}.interfaces.{name}");
-            match &link.kind {
-                Kind::Loopback => {}
-                Kind::Veth { .. } => need(Feature::Veth, at.clone()),
-                Kind::Bridge { vlan_filtering: true, .. } => {
-                    need(Feature::BridgeVlanFiltering, format!("{at}.bridge.vlan_filtering"));
+            match &link.form {
+                Form::Loopback => {}
+                Form::Veth { .. } => need(Feature::VETH, at.clone()),
+                Form::Made(kind) => {
+                    let (feature, field) = kind.needs();
+                    let dot = if field.is_empty() { "" } else { "." };
+                    need(feature, format!("{at}.{}{dot}{field}", kind.key()));
                 }
-                Kind::Bridge { .. } => need(Feature::Bridge, format!("{at}.bridge")),
-                Kind::Vlan { .. } => need(Feature::Vlan, format!("{at}.vlan")),
-                Kind::Vxlan(_) => need(Feature::Vxlan, format!("{at}.vxlan")),
-                Kind::Macvlan { .. } => need(Feature::Macvlan, format!("{at}.macvlan")),
-                Kind::Dummy => need(Feature::Dummy, format!("{at}.dummy")),
             }
             if let Some(number) = link.addresses.iter().position(|address| address.addr().is_ipv6()) {
-                need(Feature::Ipv6, format!("{at}.addresses[{number}]"));
+                need(Feature::IPV6, format!("{at}.addresses[{number}]"));
             }
         }
         if !wanted.nat.is_empty() {
-            need(Feature::Nat, format!("{base}.nat"));
+            need(Feature::NAT, format!("{base}.nat"));
         }
         // What forwards for labs only does so by rules.
         if wanted.guard.as_ref().is_some_and(|guard| guard.forwards) {
-            need(Feature::Nat, format!("{base}.forwarding"));
+            need(Feature::NAT, format!("{base}.forwarding"));
         }
     }
     needs

@@ -1,8 +1,11 @@
 //! The example labs, end to end: made, proven, and deleted without a trace.
 
+use std::time::Duration;
+
 use super::Test;
 use crate::{
     capture::Capture,
+    command::wait_until,
     feature::Feature,
     host::{TestHost, example},
     internet::Internet,
@@ -15,6 +18,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
+    Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
     Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
@@ -122,6 +126,17 @@ fn vlan_segments() {
     assert!(!host.pings("vlan-segments.ns1", "192.0.2.3"));
     let _ = host.ctl(&["ping", "vlan-segments", "ns1", "ns3"]).code(1);
     down(&host, "vlan-segments", &before);
+}
+
+fn trunk() {
+    let host = crowded();
+    let before = up(&host, "trunk");
+    assert!(host.pings("trunk.h", "198.51.100.1"));
+    host.exec("trunk.h", "ip link delete v20").ok();
+    wait_until("a VLAN that somebody deleted is back", Duration::from_secs(30), || {
+        host.pings("trunk.h", "203.0.113.1")
+    });
+    down(&host, "trunk", &before);
 }
 
 /// The VLANs of a bridge port as bridge(8) shows them, VLANs separated by commas.

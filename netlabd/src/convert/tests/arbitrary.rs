@@ -4,7 +4,10 @@ use proptest::{collection::vec, option, prelude::*, sample::select};
 use proto::interface::Kind as Message;
 
 use super::*;
-use crate::model::Kind;
+use crate::{
+    link::Kind,
+    model::{Endpoint, Form},
+};
 
 const TEXTS: [&str; 40] = [
     "",
@@ -61,18 +64,32 @@ fn number() -> impl Strategy<Value = u32> {
     ]
 }
 
+/// The kinds' examples, on anything, with a few of their fields replaced by anything.
 fn kind() -> impl Strategy<Value = Message> {
-    let vxlan = (option::of(number()), text(), option::of(number()), text(), text());
-    prop_oneof![
-        any::<bool>()
-            .prop_map(|vlan_filtering| Message::Bridge(proto::Bridge { vlan_filtering, stp: false })),
-        (text(), number()).prop_map(|(parent, id)| Message::Vlan(proto::Vlan { parent, id })),
-        vxlan.prop_map(|(vni, remote, port, dev, local)| {
-            Message::Vxlan(proto::Vxlan { vni, remote, port, dev, local, learning: None })
-        }),
-        (text(), text()).prop_map(|(parent, mode)| Message::Macvlan(proto::Macvlan { parent, mode })),
-        Just(Message::Dummy(proto::Dummy {})),
-    ]
+    let field = prop_oneof![
+        text().prop_map(serde_json::Value::from),
+        number().prop_map(serde_json::Value::from),
+        any::<bool>().prop_map(serde_json::Value::from),
+    ];
+    let lower = select(&["lo", "eth0", "eth1", "br0", "v0", "p0"][..]);
+    (lower, any::<prop::sample::Index>(), vec((any::<prop::sample::Index>(), field), 0..3)).prop_map(
+        |(lower, which, fields)| {
+            let examples = Kind::examples(&lower.parse().unwrap());
+            let message = which.get(&examples).message();
+            let interface = proto::Interface { kind: Some(message), ..Default::default() };
+            let mut json = serde_json::to_value(&interface).unwrap();
+            for (at, value) in fields {
+                let kind = json[Kind::key_of(interface.kind.as_ref().unwrap())].as_object_mut().unwrap();
+                let names: Vec<String> = kind.keys().cloned().collect();
+                if !names.is_empty() {
+                    kind.insert(at.get(&names).clone(), value);
+                }
+            }
+            // A value of another type than the field's leaves the example as it is.
+            let changed = serde_json::from_value::<proto::Interface>(json).ok().and_then(|it| it.kind);
+            changed.or(interface.kind).unwrap()
+        },
+    )
 }
 
 fn port() -> impl Strategy<Value = proto::Port> {
@@ -159,11 +176,8 @@ fn message() -> impl Strategy<Value = proto::Lab> {
 fn nearly_right() -> impl Strategy<Value = proto::Lab> {
     let name = select(&["eth1", "br0", "v0", "d0"][..]).prop_map(str::to_owned);
     let plain = select(&["lo", "eth0", "eth1", "br0", "v0"][..]).prop_map(str::to_owned);
-    let kind = prop_oneof![
-        any::<bool>().prop_map(|vlan_filtering| Message::Bridge(proto::Bridge { vlan_filtering, stp: true })),
-        (plain.clone(), 1..4u32).prop_map(|(parent, id)| Message::Vlan(proto::Vlan { parent, id })),
-        Just(Message::Dummy(proto::Dummy {})),
-    ];
+    let kind = (plain.clone(), any::<prop::sample::Index>())
+        .prop_map(|(lower, which)| which.get(&Kind::examples(&lower.parse().unwrap())).message());
     let port = plain.prop_map(|bridge| proto::Port { bridge, ..Default::default() });
     let interface = (kind, option::weighted(0.2, port)).prop_map(|(kind, port)| proto::Interface {
         kind: Some(kind),
@@ -187,19 +201,16 @@ fn check_references(lab: &Lab) {
         let interfaces = lab.interfaces(&place).unwrap();
         for (name, interface) in interfaces {
             if let Some(port) = &interface.port {
-                assert!(matches!(interfaces[&port.bridge].kind, Kind::Bridge { .. }), "{place}:{name}");
+                assert!(interfaces[&port.bridge].form.ports().of_bridge(), "{place}:{name}");
             }
-            match &interface.kind {
-                Kind::Veth { peer } => {
-                    let back = &lab.interfaces(&peer.place).unwrap()[&peer.interface].kind;
-                    assert!(
-                        matches!(back, Kind::Veth { peer } if peer.place == place && peer.interface == *name)
-                    );
-                }
-                Kind::Vlan { parent, .. } => assert!(interfaces.contains_key(parent)),
-                Kind::Vxlan(vxlan) => assert!(vxlan.dev.iter().all(|dev| interfaces.contains_key(dev))),
-                _ => {}
+            if let Form::Veth { peer } = &interface.form {
+                let back = &lab.interfaces(&peer.place).unwrap()[&peer.interface].form;
+                assert_eq!(
+                    *back,
+                    Form::Veth { peer: Endpoint { place: place.clone(), interface: name.clone() } }
+                );
             }
+            assert!(interface.form.lower_here().is_none_or(|lower| interfaces.contains_key(lower)));
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Labs without fault: the one that shows the whole format, and those of a learner's notebook.
 
 use super::*;
-use crate::model::{Endpoint, IfName, Interface, Kind, PortVlans};
+use crate::{
+    link::Kind,
+    model::{Endpoint, Form, IfName, Interface, PortVlans},
+};
 
 fn good(json: &str) -> Lab {
     lab(&message(json)).unwrap_or_else(|faults| panic!("{faults}"))
@@ -46,7 +49,7 @@ fn whole_format() {
     };
     assert_eq!(tagged.iter().map(|id| id.get()).collect::<Vec<_>>(), [100, 200]);
     assert_eq!(native.unwrap().get(), 1);
-    assert_eq!(interface(&lab, "ns1:eth1").kind, Kind::Veth { peer: name::endpoint("sw:p1").unwrap() });
+    assert_eq!(interface(&lab, "ns1:eth1").form, Form::Veth { peer: name::endpoint("sw:p1").unwrap() });
     assert!(interface(&lab, "ns1:eth1").up && lab.host.forwarding && lab.nodes["router"].forwarding);
     let nat = &lab.nodes["router"].nat;
     assert_eq!((nat.port_forwards.len(), nat.masquerade.len()), (1, 1));
@@ -78,7 +81,7 @@ fn notebook_vxlan() {
         "links":[{"endpoints":["ns1:ns1-veth0","router:gw-veth0"]},{"endpoints":["ns2:ns2-veth0","router:gw-veth1"]}],
         "checks":[{"from":"ns1","to":"ns2:ns2-vxlan0"}]}"#,
     );
-    let Kind::Vxlan(vxlan) = &interface(&lab, "ns1:ns1-vxlan0").kind else { panic!() };
+    let Form::Made(Kind::Vxlan(vxlan)) = &interface(&lab, "ns1:ns1-vxlan0").form else { panic!() };
     assert_eq!((vxlan.vni, vxlan.port, vxlan.learning), (100, 4789, true));
     assert_eq!(routes(&lab, "ns2"), ["default via 203.0.113.254 dev ns2-veth0"]);
     assert!(lab.checks[0].reachable);
@@ -147,8 +150,8 @@ fn notebook_macvlan() {
         "net2":{"interfaces":{"macvlan2":{"macvlan":{"parent":"eth0","mode":"bridge"},"addresses":["192.168.1.60/24"]}}}},
         "checks":[{"from":"net1","to":"192.168.1.60"}]}"#,
     );
-    let kind = |at| interface(&lab, at).kind.clone();
-    assert_eq!(kind("net1:macvlan1"), kind("net2:macvlan2"));
+    let form = |at| interface(&lab, at).form.clone();
+    assert_eq!(form("net1:macvlan1"), form("net2:macvlan2"));
 }
 
 #[test]

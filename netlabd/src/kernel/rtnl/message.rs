@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::IpAddr,
     os::fd::{AsRawFd, BorrowedFd},
 };
 
@@ -10,15 +9,16 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        BridgePortState, BridgeStpState, InfoBridge, InfoBridgePort, InfoData, InfoKind, InfoPortData,
-        InfoPortKind, InfoVeth, LinkAttribute, LinkInfo, LinkMessage, MacVlanMode,
+        BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
+        LinkAttribute, LinkInfo, LinkMessage,
     },
 };
-use rtnetlink::{LinkBridge, LinkDummy, LinkMacVlan, LinkMessageBuilder, LinkUnspec, LinkVlan, LinkVxlan};
+use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
 use super::{LINK_GROUP, address, route, socket::Request, vlan};
 use crate::{
-    model::{Endpoint, IfName, Kind, Mac, MacvlanMode, Place, Vxlan},
+    link::Unknown,
+    model::{Endpoint, IfName, Mac, Place},
     plan::{
         Op,
         item::{Item, Link, LinkChange, Name, Setting, Veth, VethEnd},
@@ -27,10 +27,6 @@ use crate::{
 
 /// Interface indexes of the namespace whose socket the messages go to.
 pub(in crate::kernel) type Indexes = BTreeMap<String, u32>;
-
-/// An interface whose index is not known (yet).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kernel) struct Unknown(pub(in crate::kernel) String);
 
 /// The messages of an operation on links, addresses or routes; none for operations of other kinds.
 ///
@@ -54,7 +50,7 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Link(wanted) => {
             let mut link = new_link(wanted, &index)?;
             let at = &wanted.at;
-            if let (Kind::Macvlan { .. }, Some(fd)) = (&wanted.kind, namespace(&at.place)) {
+            if let Some(fd) = namespace(&at.place) {
                 link.attributes.push(LinkAttribute::NetNsFd(fd.as_raw_fd()));
             }
             let mut requests = vec![(RouteNetlinkMessage::NewLink(link), make)];
@@ -69,8 +65,7 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Setting(Setting { at, change }) => {
             let link = set_link(&at.interface, change, &index)?;
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
-            let of_kind =
-                matches!(change, LinkChange::VlanFiltering(_) | LinkChange::Stp(_) | LinkChange::Forward);
+            let of_kind = matches!(change, LinkChange::OfKind(_) | LinkChange::Forward);
             let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
             let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
             std::iter::once((message(link), 0)).chain(alias).collect()
@@ -128,57 +123,16 @@ fn veth<'a>(a: &VethEnd, b: &VethEnd, namespace: &dyn Fn(&Place) -> Option<Borro
 }
 
 fn new_link(wanted: &Link, index: &dyn Fn(&str) -> Result<u32, Unknown>) -> Result<LinkMessage, Unknown> {
-    let (at, mac, mtu) = (&wanted.at, wanted.mac, wanted.mtu);
-    let name = at.interface.as_str();
-    Ok(match &wanted.kind {
-        Kind::Bridge { vlan_filtering, stp } => {
-            let mut builder = LinkBridge::new(name);
-            // A kernel without VLAN filtering refuses the attribute, even 0.
-            if *vlan_filtering {
-                builder = builder.vlan_filtering(true);
-            }
-            if *stp {
-                builder = builder.stp_state(BridgeStpState::KernelStp);
-            }
-            dress(builder, mac, mtu)
-        }
-        Kind::Vlan { parent, id } => dress(LinkVlan::new(name, index(parent.as_str())?, id.get()), mac, mtu),
-        Kind::Vxlan(vxlan) => {
-            let dev = vxlan.dev.as_ref().map(|dev| index(dev.as_str())).transpose()?;
-            dress(new_vxlan(name, vxlan, dev), mac, mtu)
-        }
-        Kind::Macvlan { parent, mode } => {
-            dress(LinkMacVlan::new(name, index(parent.as_str())?, macvlan_mode(*mode)), mac, mtu)
-        }
-        Kind::Dummy | Kind::Veth { .. } | Kind::Loopback => dress(LinkDummy::new(name), mac, mtu),
-    })
-}
-
-fn new_vxlan(name: &str, vxlan: &Vxlan, dev: Option<u32>) -> LinkMessageBuilder<LinkVxlan> {
-    let mut builder = LinkVxlan::new(name, vxlan.vni).port(vxlan.port).learning(vxlan.learning);
-    builder = match vxlan.remote {
-        Some(IpAddr::V4(remote)) => builder.remote(remote),
-        Some(IpAddr::V6(remote)) => builder.remote6(remote),
-        None => builder,
-    };
-    builder = match vxlan.local {
-        Some(IpAddr::V4(local)) => builder.local(local),
-        Some(IpAddr::V6(local)) => builder.local6(local),
-        None => builder,
-    };
-    match dev {
-        Some(dev) => builder.dev(dev),
-        None => builder,
+    let kind = &wanted.kind;
+    let mut builder = LinkMessageBuilder::<LinkUnspec>::new_with_info_kind(kind.info());
+    builder = builder.name(wanted.at.interface.as_str());
+    if let Some(lower) = kind.lower().filter(|_| kind.linked()) {
+        builder = builder.link(index(lower.name().as_str())?);
     }
-}
-
-fn macvlan_mode(mode: MacvlanMode) -> MacVlanMode {
-    match mode {
-        MacvlanMode::Bridge => MacVlanMode::Bridge,
-        MacvlanMode::Private => MacVlanMode::Private,
-        MacvlanMode::Vepa => MacVlanMode::Vepa,
-        MacvlanMode::Passthru => MacVlanMode::Passthrough,
+    if let Some(data) = kind.encode(&|name| index(name.as_str()))? {
+        builder = builder.set_info_data(data);
     }
+    Ok(dress(builder, wanted.mac, wanted.mtu))
 }
 
 fn set_link(
@@ -187,14 +141,6 @@ fn set_link(
     index: &dyn Fn(&str) -> Result<u32, Unknown>,
 ) -> Result<LinkMessage, Unknown> {
     let builder = LinkUnspec::new_with_name(name.as_str());
-    let bridge = |option: InfoBridge| {
-        let mut link = named(name.as_str());
-        link.attributes.push(LinkAttribute::LinkInfo(vec![
-            LinkInfo::Kind(InfoKind::Bridge),
-            LinkInfo::Data(InfoData::Bridge(vec![option])),
-        ]));
-        link
-    };
     Ok(match change {
         LinkChange::Up(true) => builder.up().build(),
         LinkChange::Up(false) => builder.down().build(),
@@ -203,7 +149,14 @@ fn set_link(
         LinkChange::Master(Some(master)) => builder.controller(index(master.as_str())?).build(),
         LinkChange::Master(None) => builder.nocontroller().build(),
         LinkChange::Mark => builder.link_group(LINK_GROUP).build(),
-        LinkChange::VlanFiltering(on) => bridge(InfoBridge::VlanFiltering(*on)),
+        LinkChange::OfKind(setting) => {
+            let mut link = named(name.as_str());
+            link.attributes.push(LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(setting.then.info()),
+                LinkInfo::Data(setting.data.clone()),
+            ]));
+            link
+        }
         LinkChange::Forward => {
             let mut link = named(name.as_str());
             link.attributes.push(LinkAttribute::LinkInfo(vec![
@@ -214,7 +167,5 @@ fn set_link(
             ]));
             link
         }
-        LinkChange::Stp(true) => bridge(InfoBridge::StpState(BridgeStpState::KernelStp)),
-        LinkChange::Stp(false) => bridge(InfoBridge::StpState(BridgeStpState::Disabled)),
     })
 }

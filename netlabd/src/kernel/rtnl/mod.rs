@@ -15,9 +15,9 @@ pub(super) use address::{Seen, addresses};
 pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
 pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
-pub(super) use message::{Indexes, Unknown, messages};
+pub(super) use message::{Indexes, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
-pub(super) use observe::{LinkDump, hurry, links};
+pub(super) use observe::{LinkDump, Neighbours, hurry, links};
 pub(super) use route::{has_advertised_default, routes, uplinks};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 

@@ -1,39 +1,123 @@
 //! Dumps as plain data.
 
-use std::{collections::BTreeMap, io, net::IpAddr};
+use std::{collections::BTreeMap, io};
 
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, In6AddrGenMode, InfoBridge,
-        InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoVlan, InfoVxlan, LinkAttribute,
-        LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, MacVlanMode, Prop, State,
+        AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind,
+        InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop, State,
     },
 };
 
 use super::{LINK_GROUP, RouteSocket};
-use crate::model::{
-    Mac, MacvlanMode,
-    observed::{LinkKind, LinkLocalMode, LinkState, ObservedVxlan, PortState},
+use crate::{
+    link::{Attributes, Kind, Lower},
+    model::{
+        IfName, Mac, Place,
+        observed::{LinkLocalMode, LinkState, ObservedForm, PortState},
+    },
 };
 
 /// One interface of a link dump; indexes of others are not yet names.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::kernel) struct LinkDump {
     /// Its name.
     pub(in crate::kernel) name: String,
-    /// What is known without the others.
-    pub(in crate::kernel) state: LinkState,
+    /// Interface index, from 1.
+    pub(in crate::kernel) index: u32,
+    /// Whether it is in the group of interfaces that netlabd makes.
+    pub(in crate::kernel) ours: bool,
+    /// Whether it is the loopback interface.
+    pub(in crate::kernel) loopback: bool,
+    /// `IFLA_INFO_KIND` and `IFLA_INFO_DATA`.
+    pub(in crate::kernel) info: (Option<InfoKind>, Option<InfoData>),
+    /// MAC address, where it has one of six bytes.
+    pub(in crate::kernel) mac: Option<Mac>,
+    /// Maximum transmission unit in bytes.
+    pub(in crate::kernel) mtu: u32,
+    /// `IFF_UP`.
+    pub(in crate::kernel) up: bool,
+    /// `IFF_LOWER_UP`.
+    pub(in crate::kernel) carrier: bool,
+    /// `IFLA_OPERSTATE` is up.
+    pub(in crate::kernel) at_work: bool,
+    /// What it does with frames as a port of a bridge.
+    pub(in crate::kernel) port: Option<PortState>,
+    /// How the kernel makes its link-local address.
+    pub(in crate::kernel) makes_link_local: LinkLocalMode,
     /// `IFLA_LINK`: the peer or parent, and in which namespace (`IFLA_LINK_NETNSID`; `None`: the same).
     pub(in crate::kernel) link: Option<(u32, Option<i32>)>,
     /// `IFLA_MASTER`.
     pub(in crate::kernel) master: Option<u32>,
-    /// `IFLA_VXLAN_LINK`.
-    pub(in crate::kernel) vxlan_dev: Option<u32>,
     /// `IFLA_IFALIAS`.
     pub(in crate::kernel) alias: Option<String>,
     /// `IFLA_ALT_IFNAME`.
     pub(in crate::kernel) other_names: Vec<String>,
+}
+
+/// What the indexes in a link dump stand for.
+pub(in crate::kernel) trait Neighbours {
+    /// The name of an interface of the same namespace.
+    fn name(&self, index: u32) -> Option<&str>;
+    /// The place of the namespace that the host knows by a number.
+    fn place(&self, nsid: i32) -> Option<Place>;
+    /// The name of an interface of the host.
+    fn name_on_host(&self, index: u32) -> Option<&str>;
+    /// The place itself.
+    fn here(&self) -> &Place;
+}
+
+impl LinkDump {
+    /// What it is, among its neighbours.
+    fn form(&self, among: &dyn Neighbours) -> ObservedForm {
+        if self.loopback {
+            return ObservedForm::Loopback;
+        }
+        // Of the same namespace where the kernel says of no other.
+        let there = |nsid: Option<i32>| nsid.map_or_else(|| Some(among.here().clone()), |id| among.place(id));
+        let link = self.link.and_then(|(index, nsid)| Some((there(nsid)?, index)));
+        let (Some(kind), data) = &self.info else { return ObservedForm::Other("device".to_owned()) };
+        if *kind == InfoKind::Veth {
+            return ObservedForm::Veth { peer: link };
+        }
+        let name = |index| among.name(index)?.parse::<IfName>().ok();
+        let lower = link.and_then(|(place, index)| {
+            let on_host = || among.name_on_host(index)?.parse().ok().map(Lower::Host);
+            if place == *among.here() {
+                name(index).map(Lower::Here)
+            } else {
+                on_host().filter(|_| place == Place::Host)
+            }
+        });
+        let seen = Attributes { lower, data: data.as_ref(), name: &name };
+        Kind::decode(kind, &seen).map_or_else(|| ObservedForm::Other(kind.to_string()), ObservedForm::Made)
+    }
+
+    /// Its state, as far as a link dump tells.
+    pub(in crate::kernel) fn state(&self, among: &dyn Neighbours) -> LinkState {
+        LinkState {
+            index: self.index,
+            ours: self.ours,
+            form: self.form(among),
+            mac: self.mac,
+            mtu: self.mtu,
+            up: self.up,
+            carrier: self.carrier,
+            at_work: self.at_work,
+            port: self.port,
+            master: self.master.and_then(|index| among.name(index)).map(ToOwned::to_owned),
+            addresses: Vec::new(),
+            link_local: Vec::new(),
+            makes_link_local: self.makes_link_local,
+            vlans: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it is of a kind of the kernel.
+    pub(in crate::kernel) fn is(&self, kind: &InfoKind) -> bool {
+        self.info.0.as_ref() == Some(kind)
+    }
 }
 
 pub(super) type Dump<T> = io::Result<Result<T, super::Refusal>>;
@@ -66,47 +150,29 @@ pub(in crate::kernel) fn hurry(
     request.attributes.extend(nsid.map(LinkAttribute::IfNetnsId));
     request.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
     Ok(match socket.get(RouteNetlinkMessage::GetLink(request))? {
-        Ok(RouteNetlinkMessage::NewLink(link)) => Some(link_dump(link).state.at_work),
+        Ok(RouteNetlinkMessage::NewLink(link)) => Some(link_dump(link).at_work),
         _ => None,
     })
 }
 
 fn link_dump(message: LinkMessage) -> LinkDump {
     let mut dump = LinkDump {
-        name: String::new(),
-        state: LinkState {
-            index: message.header.index,
-            ours: false,
-            kind: LinkKind::Other(String::new()),
-            mac: None,
-            mtu: 0,
-            up: message.header.flags.contains(LinkFlags::Up),
-            carrier: message.header.flags.contains(LinkFlags::LowerUp),
-            at_work: false,
-            port: None,
-            master: None,
-            addresses: Vec::new(),
-            link_local: Vec::new(),
-            makes_link_local: LinkLocalMode::Off,
-            vlans: BTreeMap::new(),
-        },
-        link: None,
-        master: None,
-        vxlan_dev: None,
-        alias: None,
-        other_names: Vec::new(),
+        index: message.header.index,
+        up: message.header.flags.contains(LinkFlags::Up),
+        carrier: message.header.flags.contains(LinkFlags::LowerUp),
+        loopback: message.header.flags.contains(LinkFlags::Loopback),
+        ..LinkDump::default()
     };
     let (mut lower, mut lower_nsid) = (None, None);
     let (mut mode, mut at_work) = (LinkLocalMode::Off, false);
-    let mut loopback = message.header.flags.contains(LinkFlags::Loopback);
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => dump.name = name,
-            LinkAttribute::Group(group) => dump.state.ours = group == LINK_GROUP,
+            LinkAttribute::Group(group) => dump.ours = group == LINK_GROUP,
             LinkAttribute::Address(mac) => {
-                dump.state.mac = <[u8; 6]>::try_from(mac).ok().and_then(|octets| Mac::try_from(octets).ok());
+                dump.mac = <[u8; 6]>::try_from(mac).ok().and_then(|octets| Mac::try_from(octets).ok());
             }
-            LinkAttribute::Mtu(mtu) => dump.state.mtu = mtu,
+            LinkAttribute::Mtu(mtu) => dump.mtu = mtu,
             LinkAttribute::Link(index) => lower = Some(index),
             LinkAttribute::LinkNetNsId(id) => lower_nsid = Some(id),
             LinkAttribute::Controller(index) => dump.master = Some(index).filter(|index| *index != 0),
@@ -117,25 +183,28 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             }
             // A carrier that has just come is not yet known there, and the address yet to be made.
             LinkAttribute::OperState(state) => {
-                dump.state.at_work = state == State::Up;
+                dump.at_work = state == State::Up;
                 at_work = matches!(state, State::Up | State::Unknown);
             }
             LinkAttribute::AfSpecUnspec(families) => mode = link_local_mode(&families),
             LinkAttribute::LinkInfo(infos) => {
-                loopback = false;
-                dump.state.port = infos.iter().find_map(port_state);
-                (dump.state.kind, dump.vxlan_dev) = kind(infos);
+                dump.loopback = false;
+                dump.port = infos.iter().find_map(port_state);
+                for info in infos {
+                    match info {
+                        LinkInfo::Kind(kind) => dump.info.0 = Some(kind),
+                        LinkInfo::Data(data) => dump.info.1 = Some(data),
+                        _ => {}
+                    }
+                }
             }
             _ => {}
         }
     }
-    if loopback {
-        dump.state.kind = LinkKind::Loopback;
-    }
     // A bond's member has none (`addrconf_notify` in net/ipv6/addrconf.c).
     let is_slave = message.header.flags.contains(LinkFlags::Port);
-    if at_work && dump.state.carrier && !loopback && !is_slave {
-        dump.state.makes_link_local = mode;
+    if at_work && dump.carrier && !dump.loopback && !is_slave {
+        dump.makes_link_local = mode;
     }
     dump.link = lower.filter(|index| *index != 0).map(|index| (index, lower_nsid));
     dump
@@ -170,72 +239,4 @@ fn port_state(info: &LinkInfo) -> Option<PortState> {
         InfoBridgePort::State(BridgePortState::Forwarding) => Some(PortState::Forwarding),
         _ => None,
     })
-}
-
-fn kind(infos: Vec<LinkInfo>) -> (LinkKind, Option<u32>) {
-    let (mut kind, mut data) = (None, None);
-    for info in infos {
-        match info {
-            LinkInfo::Kind(seen) => kind = Some(seen),
-            LinkInfo::Data(seen) => data = Some(seen),
-            _ => {}
-        }
-    }
-    let mut vxlan_dev = None;
-    let kind = match (kind, data) {
-        (Some(InfoKind::Veth), _) => LinkKind::Veth { peer: None },
-        (Some(InfoKind::Dummy), _) => LinkKind::Dummy,
-        (Some(InfoKind::Bridge), Some(InfoData::Bridge(options))) => LinkKind::Bridge {
-            vlan_filtering: options.contains(&InfoBridge::VlanFiltering(true)),
-            stp: options
-                .iter()
-                .any(|o| matches!(o, InfoBridge::StpState(s) if *s != BridgeStpState::Disabled)),
-        },
-        (Some(InfoKind::Vlan), Some(InfoData::Vlan(options))) => {
-            let id = options.iter().find_map(|o| if let InfoVlan::Id(id) = o { Some(*id) } else { None });
-            LinkKind::Vlan { parent: None, id: id.unwrap_or_default() }
-        }
-        (Some(InfoKind::MacVlan), Some(InfoData::MacVlan(options))) => {
-            let mode =
-                options.iter().find_map(|o| if let InfoMacVlan::Mode(mode) = o { Some(*mode) } else { None });
-            LinkKind::Macvlan { parent: None, mode: mode.and_then(macvlan_mode) }
-        }
-        (Some(InfoKind::Vxlan), Some(InfoData::Vxlan(options))) => {
-            let vxlan;
-            (vxlan, vxlan_dev) = observed_vxlan(&options);
-            LinkKind::Vxlan(vxlan)
-        }
-        (Some(other), _) => LinkKind::Other(other.to_string()),
-        (None, _) => LinkKind::Other("device".to_owned()),
-    };
-    (kind, vxlan_dev)
-}
-
-fn macvlan_mode(mode: MacVlanMode) -> Option<MacvlanMode> {
-    match mode {
-        MacVlanMode::Bridge => Some(MacvlanMode::Bridge),
-        MacVlanMode::Private => Some(MacvlanMode::Private),
-        MacVlanMode::Vepa => Some(MacvlanMode::Vepa),
-        MacVlanMode::Passthrough => Some(MacvlanMode::Passthru),
-        _ => None,
-    }
-}
-
-fn observed_vxlan(options: &[InfoVxlan]) -> (ObservedVxlan, Option<u32>) {
-    let mut vxlan = ObservedVxlan::default();
-    let mut dev = None;
-    for option in options {
-        match option {
-            InfoVxlan::Id(vni) => vxlan.vni = *vni,
-            InfoVxlan::Group(remote) => vxlan.remote = Some(IpAddr::V4(*remote)),
-            InfoVxlan::Group6(remote) => vxlan.remote = Some(IpAddr::V6(*remote)),
-            InfoVxlan::Local(local) => vxlan.local = Some(IpAddr::V4(*local)),
-            InfoVxlan::Local6(local) => vxlan.local = Some(IpAddr::V6(*local)),
-            InfoVxlan::Port(port) => vxlan.port = *port,
-            InfoVxlan::Learning(on) => vxlan.learning = *on,
-            InfoVxlan::Link(index) => dev = Some(*index).filter(|index| *index != 0),
-            _ => {}
-        }
-    }
-    (vxlan, dev)
 }

@@ -18,7 +18,7 @@ use super::super::{
     rtnl::{self, RouteSocket},
 };
 use crate::{
-    model::{Kind, LabName, Place},
+    model::{LabName, Place},
     plan::Target,
     platform::HostRoute,
 };
@@ -35,7 +35,7 @@ struct Tables {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wants {
-    /// Interfaces of the host: the lab's own, and the parents of its macvlans.
+    /// Interfaces of the host: the lab's own, and what its interfaces stand on.
     names: BTreeSet<String>,
     sysctls: bool,
     /// Whether it sends anything through the host's firewall.
@@ -49,12 +49,9 @@ impl Wants {
         let host = target.places.get(&Place::Host);
         let own = host.into_iter().flat_map(|host| host.links.keys());
         let links = target.places.values().flat_map(|place| place.links.values());
-        let parents =
-            links.filter_map(
-                |link| if let Kind::Macvlan { parent, .. } = &link.kind { Some(parent) } else { None },
-            );
+        let lowers = links.filter_map(|link| link.form.lower_on_host());
         Self {
-            names: own.chain(parents).map(ToString::to_string).collect(),
+            names: own.chain(lowers).map(ToString::to_string).collect(),
             sysctls: host.is_some_and(|host| host.shared_sysctls().next().is_some()),
             firewall: host.is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty()),
             ranges: host
@@ -137,7 +134,7 @@ impl MarkedLinks {
         let links = rtnl::links(&mut RouteSocket::open()?, None)?
             .map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;
         let marked =
-            links.iter().filter_map(|link| Some((link.state.index, observe::marked_by(link)?.parse().ok()?)));
+            links.iter().filter_map(|link| Some((link.index, observe::marked_by(link)?.parse().ok()?)));
         Ok(Self(marked.collect()))
     }
 

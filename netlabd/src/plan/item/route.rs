@@ -85,7 +85,7 @@ pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let Some(seen) = diff.seen else { return };
     for state in seen.routes.iter().filter(|state| state.ours) {
         let replaced = |want: &model::Route| want.to == state.route.to && want.metric == state.route.metric;
-        let gone = diff.is_doomed(state.route.dev.as_str());
+        let gone = diff.is_removed(state.route.dev.as_str());
         if !gone && !diff.wanted.routes.iter().any(replaced) {
             ops.push(Op::delete(Route { place: diff.place.clone(), route: state.route.clone() }));
         }
@@ -96,7 +96,7 @@ pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 pub(in crate::plan) fn missing(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for want in &diff.wanted.routes {
         let stands =
-            |state: &RouteState| state.route == *want && state.plain && !diff.is_doomed(want.dev.as_str());
+            |state: &RouteState| state.route == *want && state.plain && !diff.is_removed(want.dev.as_str());
         if !diff.seen.is_some_and(|seen| seen.routes.iter().any(stands)) {
             ops.push(Op::add(Route { place: diff.place.clone(), route: want.clone() }));
         }

@@ -4,10 +4,8 @@ use std::{fmt, iter};
 
 use super::{At, Subject};
 use crate::{
-    model::{
-        Endpoint, IfName, Kind, Mac, Place,
-        observed::{LinkKind, LinkState},
-    },
+    link::{self, Change, When},
+    model::{Endpoint, Form, IfName, Mac, Place, observed::LinkState},
     plan::{
         LinkTarget, Op, Verb,
         command::{Hand, dev, name},
@@ -38,10 +36,8 @@ pub enum LinkChange {
     Master(Option<IfName>),
     /// The lab's mark: the group of its interfaces and, on the host, the alias with its name.
     Mark,
-    /// On a bridge: VLAN-aware ports.
-    VlanFiltering(bool),
-    /// On a bridge: the Spanning Tree Protocol.
-    Stp(bool),
+    /// A setting of its kind.
+    OfKind(link::Setting),
     /// On a port of a bridge that no longer runs STP: it forwards at once, as a new port does.
     Forward,
 }
@@ -56,11 +52,8 @@ impl fmt::Display for LinkChange {
             Self::Master(Some(bridge)) => write!(f, "a port of {bridge}"),
             Self::Master(None) => f.write_str("a port of no bridge"),
             Self::Mark => f.write_str("marked as the lab's"),
-            Self::VlanFiltering(true) => f.write_str("VLAN-filtering"),
-            Self::VlanFiltering(false) => f.write_str("not VLAN-filtering"),
+            Self::OfKind(setting) => setting.fmt(f),
             Self::Forward => f.write_str("forwarding"),
-            Self::Stp(true) => f.write_str("running STP"),
-            Self::Stp(false) => f.write_str("not running STP"),
         }
     }
 }
@@ -81,7 +74,6 @@ impl Subject for Setting {
     fn command(&self, _: Verb, hand: Hand<'_>) -> String {
         let at = &self.at;
         let set = format!("{} link set {}", hand.ip(&at.place), dev(at.interface.as_str()));
-        let switch = |on: &bool| u8::from(*on);
         match &self.change {
             LinkChange::Up(true) => format!("{set} up"),
             LinkChange::Up(false) => format!("{set} down"),
@@ -93,8 +85,7 @@ impl Subject for Setting {
                 let group = format!("{set}{}", hand.group());
                 iter::once(group).chain(hand.alias(at)).collect::<Vec<_>>().join("; ")
             }
-            LinkChange::VlanFiltering(on) => format!("{set} type bridge vlan_filtering {}", switch(on)),
-            LinkChange::Stp(on) => format!("{set} type bridge stp_state {}", switch(on)),
+            LinkChange::OfKind(setting) => format!("{set} type {} {}", setting.then.key(), setting.command),
             LinkChange::Forward => format!("{} link set dev {} state 3", hand.bridge(&at.place), name(at)),
         }
     }
@@ -126,23 +117,19 @@ pub(in crate::plan) fn raise(place: &Place, want: &LinkTarget, seen: &LinkState)
 /// What an interface that is there is not yet.
 pub(super) fn shape(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
     let Some(link) = diff.link(at) else { return };
-    let (mut changes, mut stops_spanning) = (Vec::new(), false);
-    changes.extend((!link.ours && want.kind != Kind::Loopback).then_some(LinkChange::Mark));
+    let (mut changes, mut frees_ports) = (Vec::new(), false);
+    changes.extend((!link.ours && want.form != Form::Loopback).then_some(LinkChange::Mark));
     // A bond gives its members its own address.
     let mac = want.mac.filter(|_| want.mac_is_said || diff.foreign_master(link, want).is_none());
     changes.extend(mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
     let raised = raise(diff.place, want, link).is_some();
     changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
-    if let (Kind::Bridge { vlan_filtering, stp }, LinkKind::Bridge { vlan_filtering: filters, stp: spans }) =
-        (&want.kind, &link.kind)
-    {
-        let starts = *vlan_filtering && !filters;
-        changes.extend(starts.then_some(LinkChange::VlanFiltering(true)));
-        changes.extend((stp != spans).then_some(LinkChange::Stp(*stp)));
-        stops_spanning = *spans && !stp;
+    for setting in of_kind(want, link).into_iter().filter(|setting| setting.when != When::AfterVlans) {
+        frees_ports |= setting.when == When::FreesPorts;
+        changes.push(LinkChange::OfKind(setting));
     }
     ops.extend(changes.into_iter().map(|change| set(at, change)));
-    if stops_spanning {
+    if frees_ports {
         ops.extend(forwarding(diff, at));
     }
 }
@@ -162,7 +149,7 @@ pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for (at, want) in &diff.pairs {
         let link = diff.link(at);
         // The master may be missed because it is about to be made anew.
-        let master = link.and_then(|link| link.master.as_deref()).filter(|master| !diff.is_doomed(master));
+        let master = link.and_then(|link| link.master.as_deref()).filter(|master| !diff.is_removed(master));
         let foreign = link.is_some_and(|link| diff.foreign_master(link, want).is_some());
         if master != want.master.as_ref().map(IfName::as_str) && !foreign {
             ops.push(set(at, LinkChange::Master(want.master.clone())));
@@ -170,15 +157,20 @@ pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     }
 }
 
-/// Bridges that filter no more, once all VLANs are what a bridge has that never did.
-pub(in crate::plan) fn stops_filtering(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
-    let filters = |link: &LinkState| matches!(link.kind, LinkKind::Bridge { vlan_filtering: true, .. });
+/// Settings that wait until all VLANs are those of a bridge that never had others.
+pub(in crate::plan) fn after_vlans(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for (at, want) in &diff.pairs {
-        if matches!(want.kind, Kind::Bridge { vlan_filtering: false, .. })
-            && diff.link(at).is_some_and(filters)
-        {
-            ops.push(set(at, LinkChange::VlanFiltering(false)));
-        }
+        let settings = diff.link(at).map(|link| of_kind(want, link)).unwrap_or_default();
+        let late = settings.into_iter().filter(|setting| setting.when == When::AfterVlans);
+        ops.extend(late.map(|setting| set(at, LinkChange::OfKind(setting))));
+    }
+}
+
+/// The settings of its kind by which what is there becomes what is wanted.
+fn of_kind(want: &LinkTarget, link: &LinkState) -> Vec<link::Setting> {
+    match want.form.kind().zip(link.form.kind()).map(|(want, seen)| want.change(seen)) {
+        Some(Change::Set(settings)) => settings,
+        Some(Change::Remake) | None => Vec::new(),
     }
 }
 

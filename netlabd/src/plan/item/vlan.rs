@@ -6,7 +6,7 @@ use super::{At, Subject};
 use crate::{
     model::{
         Endpoint, VlanId,
-        observed::{LinkKind, LinkState, VlanFlags},
+        observed::{LinkState, VlanFlags},
     },
     plan::{
         LinkTarget, Op, Verb,
@@ -79,7 +79,7 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
     let link = diff.link(at);
     let bridge = if want.is_bridge() { Some(&at.interface) } else { want.master.as_ref() };
     let bridge = bridge.and_then(|name| diff.link(&diff.at(name)));
-    let filters = |link: &LinkState| matches!(link.kind, LinkKind::Bridge { vlan_filtering: true, .. });
+    let filters = |link: &LinkState| link.form.ports().filtering();
     // A new bridge, and a new port, carries VLAN 1 untagged.
     let fresh = BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })]);
     let vlans = want.vlans.as_ref().or_else(|| bridge.is_some_and(filters).then_some(&fresh));
@@ -87,7 +87,7 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
     let on_bridge = want.is_bridge();
     let master = link.and_then(|link| link.master.as_deref());
     let same_master =
-        master.is_some_and(|m| !diff.is_doomed(m) && want.master.as_ref().is_some_and(|w| w.as_str() == m));
+        master.is_some_and(|m| !diff.is_removed(m) && want.master.as_ref().is_some_and(|w| w.as_str() == m));
     let seen = link.filter(|_| on_bridge || same_master).map_or(&fresh, |link| &link.vlans);
     let item = |vlan: VlanId, flags| Vlan { at: at.clone(), vlan, flags, on_bridge };
     for vlan in seen.keys().filter(|vlan| !vlans.contains_key(vlan)) {

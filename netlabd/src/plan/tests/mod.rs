@@ -13,7 +13,7 @@ use super::{Before, Plan, Target, claim, diff, settle};
 use crate::{
     model::{
         LabName, Place,
-        observed::{LinkKind, Observed},
+        observed::{Observed, ObservedForm},
     },
     platform::{Failure, Kernel, Scope, fake::FakeKernel},
 };
@@ -71,7 +71,7 @@ fn alike(mut observed: Observed) -> BTreeMap<Place, String> {
         let state = Arc::make_mut(state);
         for link in state.links.values_mut() {
             link.index = 0;
-            if let LinkKind::Veth { peer: Some((_, index)) } = &mut link.kind {
+            if let ObservedForm::Veth { peer: Some((_, index)) } = &mut link.form {
                 *index = 0;
             }
         }

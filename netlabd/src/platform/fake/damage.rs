@@ -3,9 +3,10 @@
 use super::{
     FakeKernel,
     ops::Lab,
-    world::{At, FakeKind, Link},
+    world::{At, FakeForm, Link},
 };
 use crate::{
+    link::Dummy,
     model::{
         LabName, Place,
         observed::{AddressState, TableState},
@@ -111,7 +112,8 @@ impl Lab<'_> {
         if self.world.find(space, name).is_some() {
             return false;
         }
-        self.world.add(space, Link::new(name, FakeKind::Dummy));
+        self.world
+            .add(space, Link::new(name, FakeForm::Made { kind: Dummy.into(), lower: None, mtu_set: false }));
         true
     }
 

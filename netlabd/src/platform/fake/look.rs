@@ -5,13 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use super::world::{FakeKind, HOST, Link, SpaceId, World};
+use super::world::{FakeForm, HOST, Link, SpaceId, World};
 use crate::{
     model::{
         Guard, LabName, Place, SysctlKey,
         observed::{
-            GuardState, LinkKind, LinkLocalMode, LinkState, NatState, Observed, ObservedRule, ObservedVxlan,
-            PlaceState,
+            GuardState, LinkLocalMode, LinkState, NatState, Observed, ObservedForm, ObservedRule, PlaceState,
         },
     },
     platform::Scope,
@@ -89,32 +88,24 @@ impl World {
         ids: &BTreeMap<SpaceId, Place>,
     ) -> LinkState {
         let name = |space: SpaceId, index: u32| self.spaces[&space].links.get(&index).map(|l| l.name.clone());
-        let kind = match &link.kind {
-            FakeKind::Loopback => LinkKind::Loopback,
-            FakeKind::Veth { peer: (at, index) } => {
-                LinkKind::Veth { peer: ids.get(at).map(|place| (place.clone(), *index)) }
+        let form = match &link.form {
+            FakeForm::Loopback => ObservedForm::Loopback,
+            FakeForm::Veth { peer: (at, index) } => {
+                ObservedForm::Veth { peer: ids.get(at).map(|place| (place.clone(), *index)) }
             }
-            FakeKind::Bridge { vlan_filtering, stp, .. } => {
-                LinkKind::Bridge { vlan_filtering: *vlan_filtering, stp: *stp }
+            FakeForm::Made { kind, lower, .. } => {
+                let mut kind = kind.clone();
+                let now = lower.and_then(|(space, index)| name(space, index)?.parse().ok());
+                if let (Some(known), Some(now)) = (kind.lower_mut(), now) {
+                    *known = now;
+                }
+                ObservedForm::Made(kind)
             }
-            FakeKind::Vlan { parent, id } => LinkKind::Vlan { parent: name(space, *parent), id: id.get() },
-            FakeKind::Vxlan { settings, dev } => LinkKind::Vxlan(ObservedVxlan {
-                vni: settings.vni,
-                remote: settings.remote,
-                port: settings.port,
-                dev: dev.and_then(|dev| name(space, dev)),
-                local: settings.local,
-                learning: settings.learning,
-            }),
-            FakeKind::Macvlan { parent, mode } => {
-                LinkKind::Macvlan { parent: name(HOST, *parent), mode: Some(*mode) }
-            }
-            FakeKind::Dummy => LinkKind::Dummy,
         };
         LinkState {
             index,
             ours,
-            kind,
+            form,
             mac: link.mac,
             mtu: link.mtu,
             up: link.up,
@@ -131,7 +122,7 @@ impl World {
     }
 
     fn filters(&self, space: SpaceId) -> bool {
-        let filters = |link: &Link| matches!(link.kind, FakeKind::Bridge { vlan_filtering: true, .. });
+        let filters = |link: &Link| link.form.ports().filtering();
         self.spaces[&space].links.values().any(filters)
     }
 

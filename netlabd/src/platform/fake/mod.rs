@@ -10,8 +10,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Failure, Feature, Firewall, HostLink, HostState, Kernel, Scope};
+use super::{Failure, Firewall, HostLink, HostState, Kernel, Scope};
 use crate::{
+    feature::Feature,
     model::{LabName, Place, SysctlKey, observed::Observed},
     plan::{Op, Plan, item::Item},
 };

@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::world::{At, FakeKind, HOST, Link, SpaceId, World};
+use super::world::{At, FakeForm, HOST, Link, SpaceId, World};
 use crate::{
+    link::{Kind, Lower, MacFrom},
     model::{
-        Endpoint, Kind, LabName, NodeName, PerInterface, Place, Route, SysctlKey,
+        Endpoint, LabName, NodeName, PerInterface, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
         spread_by,
     },
@@ -175,55 +176,45 @@ impl Lab<'_> {
             mark: Some(self.name.clone()),
             mac: end.mac,
             mtu: end.mtu.unwrap_or(1500),
-            ..Link::new(end.at.interface.as_str(), FakeKind::Veth { peer })
+            ..Link::new(end.at.interface.as_str(), FakeForm::Veth { peer })
         };
         let (link_a, link_b) = (make(a, (HOST, 0)), make(b, (HOST, 0)));
         let first = self.world.add(space_a, link_a);
-        let second = self.world.add(space_b, Link { kind: FakeKind::Veth { peer: first }, ..link_b });
-        self.world.link(first).ok_or(libc::ENODEV)?.kind = FakeKind::Veth { peer: second };
+        let second = self.world.add(space_b, Link { form: FakeForm::Veth { peer: first }, ..link_b });
+        self.world.link(first).ok_or(libc::ENODEV)?.form = FakeForm::Veth { peer: second };
         Ok(())
     }
 
     fn add_link(&mut self, link: &item::Link) -> Result<(), i32> {
         let item::Link { at, kind, mac, mtu } = link;
         let space = self.free(at)?;
-        let lower = |name: &str, space| self.world.find(space, name).ok_or(libc::ENODEV);
+        let lower = kind.lower().map(|lower| {
+            let there = if matches!(lower, Lower::Host(_)) { HOST } else { space };
+            let index = self.world.find(there, lower.name().as_str()).ok_or(libc::ENODEV)?;
+            Ok::<_, i32>((there, index))
+        });
+        let lower = lower.transpose()?;
         let (mut mac, mut mtu) = (*mac, *mtu);
-        let kind = match kind {
-            Kind::Bridge { vlan_filtering, stp } => {
-                FakeKind::Bridge { vlan_filtering: *vlan_filtering, stp: *stp, mtu_set: false }
-            }
-            Kind::Vlan { parent, id } => {
-                let parent = lower(parent.as_str(), space)?;
-                let carrier = &self.world.spaces[&space].links[&parent];
+        if let Some((there, index)) = lower {
+            let carrier = &self.world.spaces[&there].links[&index];
+            if kind.mac() == MacFrom::Lower {
                 mac = mac.or(carrier.mac);
+            }
+            // What puts nothing before its frames.
+            if kind.overhead() == 0 {
                 if mtu.is_some_and(|mtu| mtu > carrier.mtu) {
                     return Err(libc::EINVAL);
                 }
                 mtu = mtu.or(Some(carrier.mtu));
-                FakeKind::Vlan { parent, id: *id }
             }
-            Kind::Vxlan(settings) => {
-                let dev = settings.dev.as_ref().map(|dev| lower(dev.as_str(), space)).transpose()?;
-                FakeKind::Vxlan { settings: settings.clone(), dev }
-            }
-            Kind::Macvlan { parent, mode } => {
-                let parent = lower(parent.as_str(), HOST)?;
-                let most = self.world.spaces[&HOST].links[&parent].mtu;
-                if mtu.is_some_and(|mtu| mtu > most) {
-                    return Err(libc::EINVAL);
-                }
-                mtu = mtu.or(Some(most));
-                FakeKind::Macvlan { parent, mode: *mode }
-            }
-            Kind::Dummy => FakeKind::Dummy,
-            Kind::Loopback | Kind::Veth { .. } => return Err(libc::EOPNOTSUPP),
-        };
-        let taken = self.world.spaces[&space].links.values().any(|other| clash(&other.kind, &kind));
-        if taken {
+        }
+        let same = |other: &Kind| other.is_same(kind) && other.identity() == kind.identity();
+        let mut others = self.world.spaces[&space].links.values().filter_map(|link| link.form.kind());
+        if kind.identity().is_some() && others.any(same) {
             return Err(libc::EEXIST);
         }
-        let link = Link::new(at.interface.as_str(), kind);
+        let form = FakeForm::Made { kind: kind.clone(), lower, mtu_set: false };
+        let link = Link::new(at.interface.as_str(), form);
         let mark = Some(self.name.clone());
         self.world.add(space, Link { mark, mac, mtu: mtu.unwrap_or(1500), ..link });
         Ok(())
@@ -262,16 +253,9 @@ impl Lab<'_> {
                 self.world.link(at).ok_or(libc::ENODEV)?.mark = Some(self.name.clone());
                 Ok(())
             }
-            LinkChange::VlanFiltering(on) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.kind {
-                FakeKind::Bridge { vlan_filtering, .. } => {
-                    *vlan_filtering = *on;
-                    Ok(())
-                }
-                _ => Err(libc::EOPNOTSUPP),
-            },
-            LinkChange::Stp(on) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.kind {
-                FakeKind::Bridge { stp, .. } => {
-                    *stp = *on;
+            LinkChange::OfKind(setting) => match &mut self.world.link(at).ok_or(libc::ENODEV)?.form {
+                FakeForm::Made { kind, .. } if kind.is_same(&setting.then) => {
+                    *kind = setting.then.clone();
                     Ok(())
                 }
                 _ => Err(libc::EOPNOTSUPP),
@@ -282,7 +266,7 @@ impl Lab<'_> {
     fn vlan_port(&mut self, at: &Endpoint, on_bridge: bool) -> Result<&mut Link, i32> {
         let at = self.at(at)?;
         let link = self.world.link(at).ok_or(libc::ENODEV)?;
-        let is_bridge = matches!(link.kind, FakeKind::Bridge { .. });
+        let is_bridge = link.form.ports().of_bridge();
         if is_bridge == on_bridge && (is_bridge || link.master.is_some()) {
             Ok(link)
         } else {
@@ -311,17 +295,6 @@ impl Lab<'_> {
 fn is_on(link: &Link, address: IpAddr) -> bool {
     let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
     link_local || link.addresses.iter().any(|state| state.address.contains(&address))
-}
-
-/// Whether the kernel takes two interfaces for the same thing.
-fn clash(a: &FakeKind, b: &FakeKind) -> bool {
-    match (a, b) {
-        (FakeKind::Vlan { parent, id }, FakeKind::Vlan { parent: p, id: i }) => (parent, id) == (p, i),
-        (FakeKind::Vxlan { settings, .. }, FakeKind::Vxlan { settings: other, .. }) => {
-            (settings.vni, settings.port) == (other.vni, other.port)
-        }
-        _ => false,
-    }
 }
 
 impl World {

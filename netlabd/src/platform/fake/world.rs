@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
-use crate::model::{
-    AddressList, Guard, LabName, Mac, MacvlanMode, NatRule, NodeName, PerInterface, SysctlKey, VlanId, Vxlan,
-    observed::{AddressState, RouteState, TableState, VlanFlags},
+use crate::{
+    link::{Carrier, Kind, MacFrom, Ports},
+    model::{
+        AddressList, Guard, LabName, Mac, NatRule, NodeName, PerInterface, SysctlKey, VlanId,
+        observed::{AddressState, RouteState, TableState, VlanFlags},
+    },
 };
 
 /// A namespace's number; the host is 0.
@@ -46,7 +49,7 @@ pub(super) struct Space {
 pub(super) struct Link {
     pub(super) name: String,
     pub(super) mark: Option<LabName>,
-    pub(super) kind: FakeKind,
+    pub(super) form: FakeForm,
     pub(super) mac: Option<Mac>,
     pub(super) mtu: u32,
     pub(super) up: bool,
@@ -56,30 +59,54 @@ pub(super) struct Link {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum FakeKind {
+pub(super) enum FakeForm {
     Loopback,
     Veth {
         peer: At,
     },
-    /// `mtu_set`: somebody set its MTU; until then it follows its ports.
-    Bridge {
-        vlan_filtering: bool,
-        stp: bool,
+    Made {
+        /// The name in it of what it stands on is the one at its making.
+        kind: Kind,
+        lower: Option<At>,
+        /// Whether somebody set its MTU; a bridge's follows its ports until then.
         mtu_set: bool,
     },
-    Vlan {
-        parent: u32,
-        id: VlanId,
-    },
-    Vxlan {
-        settings: Vxlan,
-        dev: Option<u32>,
-    },
-    Macvlan {
-        parent: u32,
-        mode: MacvlanMode,
-    },
-    Dummy,
+}
+
+impl FakeForm {
+    /// Its kind.
+    pub(super) fn kind(&self) -> Option<&Kind> {
+        if let Self::Made { kind, .. } = self { Some(kind) } else { None }
+    }
+
+    /// What may join it.
+    pub(super) fn ports(&self) -> Ports {
+        self.kind().map_or(Ports::None, Kind::ports)
+    }
+
+    /// What it stands on, where that bounds its MTU: what puts nothing before its frames.
+    fn bounds(&self) -> Option<At> {
+        match self {
+            Self::Made { kind, lower, .. } if kind.overhead() == 0 => *lower,
+            _ => None,
+        }
+    }
+
+    /// What it is down with.
+    fn up_with(&self) -> Option<At> {
+        match self {
+            Self::Made { kind, lower, .. } if kind.carrier() == Carrier::Lower => *lower,
+            _ => None,
+        }
+    }
+
+    /// Whose MAC address it has.
+    fn mac_of(&self) -> Option<At> {
+        match self {
+            Self::Made { kind, lower, .. } if kind.mac() == MacFrom::Lower => *lower,
+            _ => None,
+        }
+    }
 }
 
 impl World {
@@ -104,7 +131,7 @@ impl World {
     }
 
     fn furnish(&mut self, id: SpaceId) {
-        let loopback = Link::new("lo", FakeKind::Loopback);
+        let loopback = Link::new("lo", FakeForm::Loopback);
         self.add(id, Link { mtu: 65_536, up: id == HOST, ..loopback });
         for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter"] {
             let key = key.parse().expect("a sysctl");
@@ -147,15 +174,13 @@ impl World {
 
     /// Who stands on an interface, or is its other end.
     fn dependents(&self, at: At) -> Vec<At> {
-        let depends = |space: SpaceId, link: &Link| match &link.kind {
-            FakeKind::Veth { peer } => *peer == at,
-            FakeKind::Vlan { parent, .. } => (space, *parent) == at,
-            FakeKind::Vxlan { dev: Some(dev), .. } => (space, *dev) == at,
-            FakeKind::Macvlan { parent, .. } => (HOST, *parent) == at,
-            _ => false,
+        let depends = |link: &Link| match &link.form {
+            FakeForm::Loopback => false,
+            FakeForm::Veth { peer } => *peer == at,
+            FakeForm::Made { lower, .. } => *lower == Some(at),
         };
         let all = self.spaces.iter().flat_map(|(id, space)| space.links.iter().map(|(i, l)| (*id, *i, l)));
-        all.filter(|(space, _, link)| depends(*space, link)).map(|(space, index, _)| (space, index)).collect()
+        all.filter(|(_, _, link)| depends(link)).map(|(space, index, _)| (space, index)).collect()
     }
 
     /// Deletes an interface with all that goes along.
@@ -189,10 +214,9 @@ impl World {
     /// Sets an interface up or down. Down loses routes and IPv6 addresses; VLANs follow.
     pub(super) fn set_up(&mut self, at: At, up: bool) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
-        let (name, kind, was) = (link.name.clone(), link.kind.clone(), link.up);
-        if let FakeKind::Vlan { parent, .. } = kind
-            && up
-            && !self.link((at.0, parent)).is_some_and(|parent| parent.up)
+        let (name, with, was) = (link.name.clone(), link.form.up_with(), link.up);
+        if let Some(lower) = with.filter(|_| up)
+            && !self.link(lower).is_some_and(|lower| lower.up)
         {
             return Err(libc::ENETDOWN);
         }
@@ -206,7 +230,7 @@ impl World {
             self.space(at.0).routes.retain(|state| state.route.dev.as_str() != name);
         }
         for (space, index) in self.dependents(at) {
-            let on_top = self.link((space, index)).is_some_and(|l| matches!(l.kind, FakeKind::Vlan { .. }));
+            let on_top = self.link((space, index)).is_some_and(|link| link.form.up_with().is_some());
             if on_top {
                 self.set_up((space, index), up)?;
             }
@@ -234,27 +258,21 @@ impl World {
         if link.mtu == mtu {
             return Ok(());
         }
-        let kind = link.kind.clone();
-        let too_large = |parent: Option<&mut Link>| parent.is_some_and(|parent| parent.mtu < mtu);
-        match kind {
-            FakeKind::Vlan { parent, .. } if too_large(self.link((at.0, parent))) => {
-                return Err(libc::ERANGE);
-            }
-            FakeKind::Macvlan { parent, .. } if too_large(self.link((HOST, parent))) => {
-                return Err(libc::EINVAL);
-            }
-            _ => {}
+        let bound = link.form.bounds();
+        let refusal = if link.form.up_with().is_some() { libc::ERANGE } else { libc::EINVAL };
+        if bound.is_some_and(|lower| self.link(lower).is_some_and(|lower| lower.mtu < mtu)) {
+            return Err(refusal);
         }
         let link = self.link(at).ok_or(libc::ENODEV)?;
         link.mtu = mtu;
-        if let FakeKind::Bridge { mtu_set, .. } = &mut link.kind {
+        if let FakeForm::Made { mtu_set, .. } = &mut link.form {
             *mtu_set = true;
         }
         let master = link.master;
         self.follow_ports(at.0, master);
         for above in self.dependents(at) {
             let link = self.link(above).expect("a dependent is there");
-            if matches!(link.kind, FakeKind::Vlan { .. } | FakeKind::Macvlan { .. }) {
+            if link.form.bounds().is_some() {
                 link.mtu = link.mtu.min(mtu);
             }
         }
@@ -267,7 +285,7 @@ impl World {
         let old = link.mac.replace(mac);
         for above in self.dependents(at) {
             let link = self.link(above).expect("a dependent is there");
-            if matches!(link.kind, FakeKind::Vlan { .. }) && link.mac == old {
+            if link.form.mac_of().is_some() && link.mac == old {
                 link.mac = Some(mac);
             }
         }
@@ -279,7 +297,7 @@ impl World {
         let old = link.master;
         link.leave_bridge();
         if let Some(bridge) = master {
-            if matches!(link.kind, FakeKind::Bridge { .. } | FakeKind::Loopback) {
+            if link.form == FakeForm::Loopback || link.form.ports().of_bridge() {
                 return Err(libc::ELOOP);
             }
             link.master = Some(bridge);
@@ -296,8 +314,7 @@ impl World {
         let links = &mut self.space(space).links;
         let ports = links.values().filter(|link| link.master == Some(bridge)).map(|link| link.mtu);
         let smallest = ports.min().unwrap_or(1500);
-        if let Some(Link { kind: FakeKind::Bridge { mtu_set: false, .. }, mtu, .. }) = links.get_mut(&bridge)
-        {
+        if let Some(Link { form: FakeForm::Made { mtu_set: false, .. }, mtu, .. }) = links.get_mut(&bridge) {
             *mtu = smallest;
         }
     }
@@ -326,13 +343,12 @@ impl Link {
         self.addresses.sort_by_key(place);
     }
 
-    pub(super) fn new(name: &str, kind: FakeKind) -> Self {
-        let vlans =
-            if matches!(kind, FakeKind::Bridge { .. }) { Self::first_vlans() } else { BTreeMap::new() };
+    pub(super) fn new(name: &str, form: FakeForm) -> Self {
+        let vlans = if form.ports().of_bridge() { Self::first_vlans() } else { BTreeMap::new() };
         Self {
             name: name.to_owned(),
             mark: None,
-            kind,
+            form,
             mac: None,
             mtu: 1500,
             up: false,

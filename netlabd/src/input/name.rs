@@ -1,16 +1,19 @@
 //! Names that may be left out, and the end points of links.
 
-use crate::model::{Endpoint, IfName, NameError, Place};
+use crate::model::{
+    lab::{Endpoint, Place},
+    name::{IfName, NameError},
+};
 
-use super::fault::{Path, Sink};
+use super::{Path, Sink};
 
 /// Reads an interface's name that may be left out.
-pub(super) fn optional(text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+pub(crate) fn optional(text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
     if text.is_empty() { None } else { sink.parse(path, text) }
 }
 
 /// Reads an interface's name that must be there; `why` follows "is missing".
-pub(super) fn required(text: &str, why: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
+pub(crate) fn required(text: &str, why: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
     if text.is_empty() {
         sink.add(path, format!("is missing: {why}"));
         return None;
@@ -19,7 +22,7 @@ pub(super) fn required(text: &str, why: &str, path: &Path, sink: &mut Sink) -> O
 }
 
 /// What an interface on the host may be called; `None` if the name will do.
-pub(super) fn unfit_for_host(place: &Place, name: &IfName) -> Option<&'static str> {
+pub(crate) fn unfit_for_host(place: &Place, name: &IfName) -> Option<&'static str> {
     let unfit = *place == Place::Host && !name.is_plain();
     unfit.then_some(
         "may hold only A-Z, a-z, 0-9, '_', '.' and '-', and not begin with '-': on the host, firewalls and scripts \
@@ -28,12 +31,12 @@ pub(super) fn unfit_for_host(place: &Place, name: &IfName) -> Option<&'static st
 }
 
 /// Reads `node` or `host`.
-pub(super) fn place(text: &str) -> Result<Place, NameError> {
+pub(crate) fn place(text: &str) -> Result<Place, NameError> {
     if text == "host" { Ok(Place::Host) } else { text.parse().map(Place::Node) }
 }
 
 /// Reads `node:interface` or `host:interface`.
-pub(super) fn endpoint(text: &str) -> Result<Endpoint, NameError> {
+pub(crate) fn endpoint(text: &str) -> Result<Endpoint, NameError> {
     let Some((node, interface)) = text.split_once(':') else {
         return Err(NameError("is not node:interface, such as ns1:eth0".into()));
     };

@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::IpNet;
 
-use crate::model::{NameError, address};
+use crate::model::{address, name::NameError};
 
 /// Reads the address of an interface, with its prefix length.
 ///
 /// Refused is what names no single host: the network's own address (in IPv6 the subnet-router
 /// anycast address, RFC 4291 2.6.1) and the broadcast address, save in a /31 (RFC 3021), /32, /127
 /// (RFC 6164) and /128.
-pub(super) fn interface(text: &str, loopback: bool) -> Result<IpNet, NameError> {
+pub(crate) fn interface(text: &str, loopback: bool) -> Result<IpNet, NameError> {
     let net = with_prefix(text, |address| if address.is_ipv4() { 24 } else { 64 })?;
     let address = net.addr();
     if net.prefix_len() == 0 {
@@ -39,7 +39,7 @@ pub(super) fn interface(text: &str, loopback: bool) -> Result<IpNet, NameError> 
 }
 
 /// Reads an address range in canonical form.
-pub(super) fn range(text: &str) -> Result<IpNet, NameError> {
+pub(crate) fn range(text: &str) -> Result<IpNet, NameError> {
     let net = with_prefix(text, |address| if address.is_ipv4() { 32 } else { 128 })?;
     mapped(net.addr())?;
     if net != net.trunc() {
@@ -49,14 +49,14 @@ pub(super) fn range(text: &str) -> Result<IpNet, NameError> {
 }
 
 /// Reads the address of a host.
-pub(super) fn host(text: &str) -> Result<IpAddr, NameError> {
+pub(crate) fn host(text: &str) -> Result<IpAddr, NameError> {
     let address = plain(text)?;
     unicast(address)?;
     Ok(address)
 }
 
 /// Reads an address of any kind.
-pub(super) fn plain(text: &str) -> Result<IpAddr, NameError> {
+pub(crate) fn plain(text: &str) -> Result<IpAddr, NameError> {
     let address = text.parse().map_err(|_| match address::network(text) {
         Some(net) => NameError(format!("must be an address without prefix length; write {}", net.addr())),
         None if address::is_ambiguous(text) => NameError(address::AMBIGUOUS.into()),
@@ -67,7 +67,7 @@ pub(super) fn plain(text: &str) -> Result<IpAddr, NameError> {
 }
 
 /// Whether it is link-local, and so means nothing without an interface: RFC 4291 2.5.6.
-pub(super) fn is_link_local(address: IpAddr) -> bool {
+pub(crate) fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 

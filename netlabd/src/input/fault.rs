@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use netlab_proto::text::is_hidden;
 
-use crate::{model::NameError, suggest::nearest};
+use crate::{model::name::NameError, suggest::nearest};
 
 /// One thing that is wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl fmt::Display for Faults {
 
 /// Collects faults.
 #[derive(Debug, Default)]
-pub(super) struct Sink(Vec<Fault>);
+pub struct Sink(Vec<Fault>);
 
 /// Faults that may carry a suggestion: a search through 4,096 names for each of 1,000 faults
 /// would take seconds.
@@ -56,25 +56,25 @@ const SUGGESTIONS: usize = 100;
 
 impl Sink {
     /// Notes a fault, if there is room.
-    pub(super) fn add(&mut self, path: &Path, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, path: &Path, message: impl Into<String>) {
         if self.0.len() < Faults::MAX {
             self.0.push(Fault { path: path.0.clone(), message: message.into() });
         }
     }
 
     /// Parses a text; a fault that quotes it if it is refused.
-    pub(super) fn parse<T: FromStr<Err = NameError>>(&mut self, path: &Path, text: &str) -> Option<T> {
+    pub(crate) fn parse<T: FromStr<Err = NameError>>(&mut self, path: &Path, text: &str) -> Option<T> {
         let parsed = text.parse();
         self.keep(path, &shown(text), parsed)
     }
 
     /// Unwraps a result; a fault that names the value if it is an error.
-    pub(super) fn keep<T>(&mut self, path: &Path, value: &str, result: Result<T, NameError>) -> Option<T> {
+    pub(crate) fn keep<T>(&mut self, path: &Path, value: &str, result: Result<T, NameError>) -> Option<T> {
         result.map_err(|error| self.add(path, format!("{value} {error}"))).ok()
     }
 
     /// `; did you mean "x"?` for the nearest of the names, or nothing.
-    pub(super) fn suggest<'a>(&self, text: &str, names: impl Iterator<Item = &'a str>) -> String {
+    pub(crate) fn suggest<'a>(&self, text: &str, names: impl Iterator<Item = &'a str>) -> String {
         if self.0.len() >= SUGGESTIONS {
             return String::new();
         }
@@ -83,23 +83,23 @@ impl Sink {
     }
 
     /// The faults so far as an error, if there are any.
-    pub(super) fn finish(&self) -> Result<(), Faults> {
+    pub(crate) fn finish(&self) -> Result<(), Faults> {
         if self.0.is_empty() { Ok(()) } else { Err(Faults(self.0.clone())) }
     }
 }
 
 /// A place in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Path(String);
+pub struct Path(String);
 
 impl Path {
     /// The message itself.
-    pub(super) fn root() -> Self {
+    pub(crate) fn root() -> Self {
         Self(String::new())
     }
 
     /// A field of it.
-    pub(super) fn field(&self, name: &str) -> Self {
+    pub(crate) fn field(&self, name: &str) -> Self {
         if self.0.is_empty() {
             return Self(name.to_owned());
         }
@@ -107,12 +107,12 @@ impl Path {
     }
 
     /// An item of a list.
-    pub(super) fn index(&self, index: usize) -> Self {
+    pub(crate) fn index(&self, index: usize) -> Self {
         Self(format!("{}[{index}]", self.0))
     }
 
     /// An entry of a map.
-    pub(super) fn key(&self, key: &str) -> Self {
+    pub(crate) fn key(&self, key: &str) -> Self {
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
         if !key.is_empty() && key.len() <= MAX_SHOWN && key.bytes().all(plain) {
             return self.field(key);
@@ -131,7 +131,7 @@ impl fmt::Display for Path {
 const MAX_SHOWN: usize = 80;
 
 /// A text of the client as a JSON string, cut where it is long.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut out = String::from("\"");
     for (i, c) in text.chars().enumerate() {
         match c {
@@ -154,7 +154,7 @@ pub(super) fn shown(text: &str) -> String {
 }
 
 /// The first four of some items for a message: `a, b, c, d and 3 more`.
-pub(super) fn listed<T>(mut items: impl Iterator<Item = T>, show: impl FnMut(T) -> String) -> String {
+pub(crate) fn listed<T>(mut items: impl Iterator<Item = T>, show: impl FnMut(T) -> String) -> String {
     let head = items.by_ref().take(4).map(show).collect::<Vec<_>>().join(", ");
     match items.count() {
         0 => head,

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{LinkTarget, Op, Target, item::Spot};
-use crate::model::{
-    Endpoint, Kind, Place,
-    observed::{LinkKind, LinkState, Observed},
+use crate::{
+    link::{Change, Kind},
+    model::{
+        Endpoint, Form, Place,
+        observed::{LinkState, Observed, ObservedForm},
+    },
 };
 
 /// What must go.
 #[derive(Debug, Default)]
-pub(super) struct Doom {
+pub(super) struct Removals {
     /// The interfaces to delete.
     pub(super) roots: BTreeSet<Spot>,
     /// All that will be gone: the roots, other ends of veth pairs, and what stands on any of them.
@@ -19,10 +22,10 @@ pub(super) struct Doom {
     taken: BTreeSet<String>,
 }
 
-impl Doom {
+impl Removals {
     /// Finds what must go.
     pub(super) fn find(target: &Target, observed: &Observed) -> Self {
-        let mut doom = Self::default();
+        let mut removals = Self::default();
         let mut reached = Vec::new();
         for (place, state) in &observed.places {
             let wanted = target.places.get(place);
@@ -31,9 +34,9 @@ impl Doom {
                 let want = wanted.and_then(|place| place.links.get(name.as_str()));
                 match verdict(place, wanted.is_some(), want, link, observed) {
                     Verdict::Stays => {}
-                    Verdict::Conflict => drop(doom.taken.insert(name.clone())),
+                    Verdict::Conflict => drop(removals.taken.insert(name.clone())),
                     Verdict::Goes => {
-                        doom.roots.insert(spot());
+                        removals.roots.insert(spot());
                         reached.push(spot());
                     }
                     Verdict::GoesWithNode => reached.push(spot()),
@@ -41,15 +44,15 @@ impl Doom {
             }
         }
         if reached.is_empty() {
-            return doom;
+            return removals;
         }
-        let above = Above::new(observed);
+        let dependents = Dependents::new(observed);
         while let Some(spot) = reached.pop() {
-            if doom.all.insert(spot.clone()) {
-                reached.extend(above.of(observed, &spot));
+            if removals.all.insert(spot.clone()) {
+                reached.extend(dependents.of(observed, &spot));
             }
         }
-        doom
+        removals
     }
 
     /// The deletions: one for each pair of veth ends.
@@ -60,10 +63,7 @@ impl Doom {
         let by_index = index(observed);
         let mut done = BTreeSet::new();
         for spot in &self.roots {
-            let peer = match state(observed, spot).map(|link| &link.kind) {
-                Some(LinkKind::Veth { peer: Some(peer) }) => by_index.get(peer),
-                _ => None,
-            };
+            let peer = state(observed, spot).and_then(|link| by_index.get(link.form.peer()?));
             if !peer.is_some_and(|peer| done.contains(peer)) {
                 done.insert(spot.clone());
             }
@@ -86,19 +86,19 @@ fn verdict(
     link: &LinkState,
     observed: &Observed,
 ) -> Verdict {
-    if link.kind == LinkKind::Loopback {
+    if link.form == ObservedForm::Loopback {
         return Verdict::Stays;
     }
     if !place_wanted && *place != Place::Host {
         return Verdict::GoesWithNode;
     }
     match want {
-        Some(want) if fits(&want.kind, link, observed) && (link.ours || *place != Place::Host) => {
+        Some(want) if fits(&want.form, link, observed) && (link.ours || *place != Place::Host) => {
             Verdict::Stays
         }
         Some(want) if *place == Place::Host && !link.ours => {
             // Our own end of a link whose mark somebody took away is known by its MAC address.
-            let same = fits(&want.kind, link, observed) && link.mac == want.mac;
+            let same = fits(&want.form, link, observed) && link.mac == want.mac;
             if same { Verdict::Stays } else { Verdict::Conflict }
         }
         Some(_) => Verdict::Goes,
@@ -108,21 +108,13 @@ fn verdict(
 }
 
 /// Whether an interface can be made what is wanted without deleting it.
-fn fits(want: &Kind, link: &LinkState, observed: &Observed) -> bool {
-    match (want, &link.kind) {
-        (Kind::Veth { peer }, LinkKind::Veth { peer: Some((place, index)) }) => {
+fn fits(want: &Form, link: &LinkState, observed: &Observed) -> bool {
+    match (want, &link.form) {
+        (Form::Loopback, ObservedForm::Loopback) => true,
+        (Form::Veth { peer }, ObservedForm::Veth { peer: Some((place, index)) }) => {
             peer.place == *place && observed.link(peer).is_some_and(|other| other.index == *index)
         }
-        (Kind::Vlan { parent, id }, LinkKind::Vlan { parent: Some(seen), id: seen_id }) => {
-            parent.as_str() == seen && id.get() == *seen_id
-        }
-        (Kind::Vxlan(want), LinkKind::Vxlan(seen)) => seen.is(want),
-        (Kind::Macvlan { parent, mode }, LinkKind::Macvlan { parent: Some(seen), mode: Some(seen_mode) }) => {
-            parent.as_str() == seen && mode == seen_mode
-        }
-        (Kind::Bridge { .. }, LinkKind::Bridge { .. })
-        | (Kind::Dummy, LinkKind::Dummy)
-        | (Kind::Loopback, LinkKind::Loopback) => true,
+        (Form::Made(want), ObservedForm::Made(seen)) => want.change(seen) != Change::Remake,
         _ => false,
     }
 }
@@ -142,26 +134,18 @@ fn index(observed: &Observed) -> BTreeMap<(Place, u32), Spot> {
 }
 
 /// Who goes when an interface goes.
-struct Above {
+struct Dependents {
     by_index: BTreeMap<(Place, u32), Spot>,
     by_lower: BTreeMap<Spot, Vec<Spot>>,
 }
 
-impl Above {
+impl Dependents {
     fn new(observed: &Observed) -> Self {
         let mut by_lower: BTreeMap<Spot, Vec<Spot>> = BTreeMap::new();
         for (place, state) in &observed.places {
             for (name, link) in &state.links {
-                let lower = match &link.kind {
-                    LinkKind::Vlan { parent: Some(parent), .. } => (place, parent),
-                    LinkKind::Vxlan(vxlan) => match &vxlan.dev {
-                        Some(dev) => (place, dev),
-                        None => continue,
-                    },
-                    LinkKind::Macvlan { parent: Some(parent), .. } => (&Place::Host, parent),
-                    _ => continue,
-                };
-                let lower = Spot { place: lower.0.clone(), name: lower.1.clone() };
+                let Some(lower) = link.form.kind().and_then(Kind::lower) else { continue };
+                let lower = Spot { place: lower.place(place), name: lower.name().to_string() };
                 by_lower.entry(lower).or_default().push(Spot { place: place.clone(), name: name.clone() });
             }
         }
@@ -170,18 +154,16 @@ impl Above {
 
     fn of(&self, observed: &Observed, spot: &Spot) -> Vec<Spot> {
         let mut above = self.by_lower.get(spot).cloned().unwrap_or_default();
-        if let Some(LinkKind::Veth { peer: Some(peer) }) = state(observed, spot).map(|link| &link.kind) {
-            above.extend(self.by_index.get(peer).cloned());
-        }
+        above.extend(state(observed, spot).and_then(|link| self.by_index.get(link.form.peer()?)).cloned());
         above
     }
 }
 
-impl Doom {
+impl Removals {
     /// Whether somebody else has the name on the host, of the interface or of its other end.
     pub(super) fn is_taken(&self, at: &Endpoint, want: &LinkTarget) -> bool {
         let taken = |at: &Endpoint| at.place == Place::Host && self.taken.contains(at.interface.as_str());
-        taken(at) || matches!(&want.kind, Kind::Veth { peer } if taken(peer))
+        taken(at) || matches!(&want.form, Form::Veth { peer } if taken(peer))
     }
 
     /// What stands in the way, in words.
@@ -192,7 +174,7 @@ impl Doom {
         self.taken.iter().map(conflict).collect()
     }
 
-    /// The interface at an end point, unless it is doomed.
+    /// The interface at an end point, unless it is removalsed.
     pub(super) fn survivor<'a>(&self, observed: &'a Observed, at: &Endpoint) -> Option<&'a LinkState> {
         if self.takes(&at.place, at.interface.as_str()) { None } else { observed.link(at) }
     }

@@ -1,0 +1,250 @@
+//! Random labs, valid by construction and dense: few names, so that changes meet. Property tests, fuzzers and tests on
+//! real kernels make their labs of it. The kinds of interfaces come from [`Kind::examples`].
+
+use serde_json::{Map, Value, json};
+
+use netlab_proto::v1 as proto;
+
+use crate::{
+    feature::Feature,
+    link::{Kind, Ports},
+    model::IfName,
+};
+
+/// Where choices come from: a fuzzer's bytes, a property test's numbers, chance.
+pub trait Choices {
+    /// A number below `end`, which is not 0; the plainest choice is 0.
+    fn below(&mut self, end: usize) -> usize;
+
+    /// True once in `n` times.
+    fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == n - 1
+    }
+}
+
+/// Numbers one after the other, then 0 for ever.
+impl<T: Iterator<Item = u32>> Choices for T {
+    fn below(&mut self, end: usize) -> usize {
+        self.next().map_or(0, |number| number as usize % end)
+    }
+}
+
+/// What labs are made of.
+pub struct Design<'a> {
+    /// Keeps what a lab uses of the host apart from other labs, below 32.
+    pub number: usize,
+    /// An interface of the host, with an MTU of 1,500.
+    pub parent: &'a str,
+    /// Whether the kernel has a feature.
+    pub has: &'a dyn Fn(Feature) -> bool,
+    /// Sysctls to choose from; `d0` is a dummy that not every node has.
+    pub sysctls: &'a [(&'a str, &'a str)],
+}
+
+/// Sysctls that hang together, of namespaces and of interfaces.
+pub const SYSCTLS: [(&str, &str); 9] = [
+    ("net.ipv4.conf.all.rp_filter", "1"),
+    ("net.ipv4.conf.default.rp_filter", "2"),
+    ("net.ipv4.conf.d0.rp_filter", "1"),
+    ("net.ipv4.conf.default.forwarding", "1"),
+    ("net.ipv4.conf.d0.forwarding", "1"),
+    ("net.ipv6.conf.all.disable_ipv6", "1"),
+    ("net.ipv6.conf.default.disable_ipv6", "1"),
+    ("net.ipv6.conf.lo.disable_ipv6", "1"),
+    ("net.ipv6.conf.d0.disable_ipv6", "1"),
+];
+
+/// The interface that others of a node stand on.
+const BASE: &str = "d0";
+/// The bridge of a node.
+const BRIDGE: &str = "br0";
+
+/// A node so far.
+#[derive(Default)]
+struct Node {
+    interfaces: Map<String, Value>,
+    routes: Vec<Value>,
+    bridge: Option<Ports>,
+}
+
+/// A lab so far.
+struct Draft {
+    nodes: Vec<Node>,
+    links: Vec<Value>,
+    on_host: Map<String, Value>,
+}
+
+impl Design<'_> {
+    /// A lab as JSON.
+    pub fn json(&self, name: &str, choices: &mut dyn Choices) -> Value {
+        let nodes = 1 + choices.below(3);
+        let mut draft = Draft { nodes: Vec::new(), links: Vec::new(), on_host: Map::new() };
+        draft.nodes.extend((0..nodes).map(|number| self.node(number, choices)));
+        for link in 0..choices.below(5) {
+            self.link(&mut draft, link, choices);
+        }
+        let fields = draft.nodes.iter().map(|node| self.fields(node, choices));
+        let nodes: Map<_, _> =
+            fields.enumerate().map(|(number, node)| (format!("n{number}"), node)).collect();
+        let mut host = json!({ "interfaces": draft.on_host });
+        if choices.one_in(3) {
+            host["forwarding"] = json!(true);
+            if (self.has)(Feature::NAT) {
+                let source = format!("198.18.{}.0/24", self.number * 8);
+                host["nat"] = json!({ "masquerade": [{ "source": source }] });
+            }
+        }
+        json!({ "name": name, "nodes": nodes, "links": draft.links, "host": host })
+    }
+
+    /// The same as a message.
+    ///
+    /// # Errors
+    /// Only where an example of a kind is no message.
+    pub fn lab(&self, name: &str, choices: &mut dyn Choices) -> Result<proto::Lab, serde_json::Error> {
+        serde_json::from_value(self.json(name, choices))
+    }
+
+    /// Examples that the kernel can make and that others on the same interface put up with.
+    fn examples(&self, lower: &str) -> Vec<Kind> {
+        let Ok(lower) = lower.parse::<IfName>() else { return Vec::new() };
+        let mut all = Kind::examples(&lower);
+        all.retain(|kind| (self.has)(kind.needs().0) && kind.alone().is_none());
+        all
+    }
+
+    fn node(&self, number: usize, choices: &mut dyn Choices) -> Node {
+        let mut node = Node::default();
+        let bridges: Vec<_> = self.examples(BASE).into_iter().filter(|it| it.ports().of_bridge()).collect();
+        if !bridges.is_empty() && choices.one_in(2) {
+            let bridge = &bridges[choices.below(bridges.len())];
+            node.bridge = Some(bridge.ports());
+            node.interfaces.insert(BRIDGE.into(), interface(bridge));
+        }
+        let base = self.examples(BASE).into_iter().find(|kind| kind.key() == "dummy");
+        if let Some(base) = base.filter(|_| choices.one_in(2)) {
+            let mut d0 = interface(&base);
+            d0["addresses"] = json!([format!("198.51.100.{}/24", 1 + choices.below(3)), "2001:db8::1/64"]);
+            node.interfaces.insert(BASE.into(), d0);
+        }
+        self.uppers(&mut node, number, choices);
+        node
+    }
+
+    /// Interfaces of all kinds, on what the node has and on the host.
+    fn uppers(&self, node: &mut Node, number: usize, choices: &mut dyn Choices) {
+        let mut known = Vec::new();
+        for upper in 0..choices.below(5) {
+            let lower = if node.bridge.is_some() && choices.one_in(3) { BRIDGE } else { BASE };
+            let examples = self.examples(lower);
+            if examples.is_empty() {
+                return;
+            }
+            let mut kind = examples[choices.below(examples.len())].clone();
+            let mut made = Value::Null;
+            if kind.lower_on_host().is_some() {
+                if let (Some(on_host), Ok(parent)) = (kind.lower_mut(), self.parent.parse()) {
+                    *on_host = parent;
+                }
+                made = json!(1500_u32.saturating_sub(kind.overhead()));
+            }
+            let identity = (kind.key(), kind.identity().map(|identity| identity.key));
+            let missing = kind.lower_here().is_some_and(|name| !node.interfaces.contains_key(name.as_str()));
+            if missing || identity.1.is_some() && known.contains(&identity) {
+                continue;
+            }
+            known.push(identity);
+            let mut interface = interface(&kind);
+            if !made.is_null() {
+                interface["mtu"] = made;
+            }
+            if choices.one_in(3) {
+                interface["addresses"] = json!([format!("10.{number}.{upper}.1/24")]);
+            }
+            if choices.one_in(4) {
+                interface["up"] = json!(false);
+            }
+            node.interfaces.insert(format!("u{upper}"), interface);
+        }
+    }
+
+    fn link(&self, draft: &mut Draft, link: usize, choices: &mut dyn Choices) {
+        let (a, b) = (choices.below(draft.nodes.len()), choices.below(draft.nodes.len() + 1));
+        if a == b {
+            return;
+        }
+        let (name_a, name_b) = (format!("e{link}"), format!("l{}-{link}", self.number));
+        let mtu = [1500, 1400, 1300][choices.below(3)];
+        let mut end_a = end(choices, link, 1, draft.nodes[a].bridge);
+        end_a["mtu"] = json!(mtu);
+        let mut end_b = match draft.nodes.get(b) {
+            Some(node) => end(choices, link, 2, node.bridge),
+            None => json!({ "addresses": [format!("198.18.{}.1/24", self.number * 8 + link)] }),
+        };
+        if !choices.one_in(3) {
+            end_b["mtu"] = json!(mtu);
+        }
+        let down = choices.one_in(5);
+        if down {
+            end_b["up"] = json!(false);
+        }
+        if end_a.get("addresses").is_some() && !down && choices.one_in(2) {
+            let route = json!({ "to": format!("203.0.{link}.0/24"), "via": format!("192.0.{link}.2") });
+            draft.nodes[a].routes.push(route);
+        }
+        let at_b = if let Some(node) = draft.nodes.get_mut(b) {
+            node.interfaces.insert(name_b.clone(), end_b);
+            format!("n{b}:{name_b}")
+        } else {
+            draft.on_host.insert(name_b.clone(), end_b);
+            format!("host:{name_b}")
+        };
+        draft.nodes[a].interfaces.insert(name_a.clone(), end_a);
+        draft.links.push(json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] }));
+    }
+
+    fn fields(&self, node: &Node, choices: &mut dyn Choices) -> Value {
+        let mut fields = json!({ "interfaces": node.interfaces, "routes": node.routes });
+        if choices.one_in(2) {
+            fields["forwarding"] = json!(true);
+            if (self.has)(Feature::NAT) {
+                fields["nat"] = json!({
+                    "masquerade": [{ "source": "192.0.2.0/24" }],
+                    "port_forwards": [{ "protocol": "tcp", "port": 8080, "to": "192.0.2.1:80" }],
+                });
+            }
+        }
+        let mut sysctls = Map::new();
+        for (key, value) in self.sysctls {
+            let exists = node.interfaces.contains_key(BASE) || !key.contains(&format!(".{BASE}."));
+            if choices.one_in(2) && exists {
+                sysctls.insert((*key).to_owned(), json!(value));
+            }
+        }
+        fields["sysctls"] = Value::Object(sysctls);
+        fields
+    }
+}
+
+/// An interface of a kind as the lab file has it.
+fn interface(kind: &Kind) -> Value {
+    let message = proto::Interface { kind: Some(kind.message()), ..proto::Interface::default() };
+    let all = serde_json::to_value(message).unwrap_or_default();
+    json!({ kind.key(): all[kind.key()] })
+}
+
+/// One end of a link: with addresses, or a port of the node's bridge.
+fn end(choices: &mut dyn Choices, link: usize, side: u8, bridge: Option<Ports>) -> Value {
+    let address = format!("192.0.{link}.{side}/24");
+    match (bridge, choices.below(5)) {
+        (_, 0) => json!({ "addresses": [address] }),
+        (None, _) | (_, 1) => {
+            json!({ "addresses": [address, format!("2001:db8:a{link}::{side}/64")] })
+        }
+        (Some(ports), 2) if ports.filtering() => json!({ "port": { "bridge": BRIDGE, "access": 10 } }),
+        (Some(ports), 3) if ports.filtering() => {
+            json!({ "port": { "bridge": BRIDGE, "trunk": [10, 20], "native": 30 } })
+        }
+        _ => json!({ "port": { "bridge": BRIDGE } }),
+    }
+}

@@ -1,0 +1,36 @@
+//! What of the kernel labs need, by the option that it is built with.
+//!
+//! The kinds of interfaces name their own, see [`Kind::features`](crate::link::Kind::features).
+
+use std::fmt;
+
+/// A kernel feature that some labs need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Feature(&'static str);
+
+impl Feature {
+    /// User namespaces.
+    pub const USER_NAMESPACES: Self = Self("CONFIG_USER_NS");
+    /// veth(4) pairs.
+    pub const VETH: Self = Self("CONFIG_VETH");
+    /// Translation by nftables, all that our rules use.
+    pub const NAT: Self = Self("CONFIG_NFT_NAT");
+    /// IPv6.
+    pub const IPV6: Self = Self("CONFIG_IPV6");
+
+    /// That of a configuration option.
+    pub const fn of(config: &'static str) -> Self {
+        Self(config)
+    }
+
+    /// The kernel's configuration option.
+    pub const fn config(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}

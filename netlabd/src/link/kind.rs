@@ -1,0 +1,356 @@
+//! What there is to say of a kind.
+
+use std::fmt;
+
+use netlink_packet_route::link::InfoData;
+
+use super::{Kind, Tunnel};
+use crate::{
+    feature::Feature,
+    input::{Path, Sink},
+    model::{interface::VlanId, lab::Place, name::IfName},
+};
+
+/// One kind of interface.
+///
+/// The constants can be asked of a value too, by the method of the same name in lower case.
+pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
+    /// The arm of the API's `oneof`.
+    type Message: Clone;
+
+    /// Its key in the lab file, the field in the API, and ip-link(8)'s and the kernel's name for it (`IFLA_INFO_KIND`).
+    const KEY: &'static str;
+
+    /// What it is, for people, as in "ns1: a bridge".
+    const ABOUT: &'static str;
+
+    /// Why a lab cannot have one on the host.
+    const ON_HOST: Option<&'static str> = None;
+
+    /// The field that names what it stands on.
+    const LOWER_FIELD: &'static str = "parent";
+
+    /// Whether the kernel is told of that by `IFLA_LINK`, and not by an attribute of the kind.
+    const LINKED: bool = true;
+
+    /// Whether it takes all that arrives at what it stands on (`netdev_rx_handler_register`), as a bridge does.
+    const TAKES_LOWER: bool = false;
+
+    /// Whether no two on one interface may have one MAC address.
+    const UNIQUE_MAC: bool = false;
+
+    /// Whether it is made with the MTU of what it stands on, whatever that is at that moment, and refused more.
+    const MTU_OF_LOWER: bool = false;
+
+    /// Whether it asks for neighbours (no `IFF_NOARP`).
+    const ARP: bool = true;
+
+    /// Examples with every setting that matters to the kernel, what they stand on being `lower`. Generators of labs, the
+    /// feature probe, and the tests that hold for all kinds use them; the first of each is the plainest.
+    fn examples(lower: &IfName) -> Vec<Self>;
+
+    /// Reads it; `path` is that of the message.
+    fn read(message: &Self::Message, path: &Path, sink: &mut Sink) -> Option<Self>;
+
+    /// What a message names to stand on, be the rest of it at fault.
+    fn named(_: &Self::Message) -> Option<Lower<&str>> {
+        None
+    }
+
+    /// The message that reads as this.
+    fn message(&self) -> Self::Message;
+
+    /// What it stands on: decides order, loops, what goes with what, from where it is made, and what to watch.
+    fn lower(&self) -> Option<Lower<&IfName>> {
+        None
+    }
+
+    /// The name of that.
+    fn lower_mut(&mut self) -> Option<&mut IfName> {
+        None
+    }
+
+    /// What the kernel has once in a namespace.
+    fn identity(&self) -> Option<Identity> {
+        None
+    }
+
+    /// Why nothing else may stand on its lower: the field that says so, and its value.
+    fn alone(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// Where its MAC address comes from where nobody says one.
+    fn mac(&self) -> MacFrom {
+        MacFrom::Lab
+    }
+
+    /// The bytes that it puts before each frame or packet.
+    fn overhead(&self) -> u32 {
+        0
+    }
+
+    /// Its MTU where nobody asks for one: from that of what it stands on, or the smallest of its ports. `None` leaves it
+    /// to the kernel.
+    fn mtu(&self, lower: Option<u32>, _ports: Option<u32>) -> Option<u32> {
+        lower?.checked_sub(self.overhead())
+    }
+
+    /// What may join it.
+    fn ports(&self) -> Ports {
+        Ports::None
+    }
+
+    /// Whether its frames reach the segment of what it stands on.
+    fn joins_lower(&self) -> bool {
+        false
+    }
+
+    /// What decides whether it is at work.
+    fn carrier(&self) -> Carrier {
+        Carrier::Always
+    }
+
+    /// Its ends, if it is a tunnel.
+    fn tunnel(&self) -> Option<Tunnel> {
+        None
+    }
+
+    /// The VLAN that it is.
+    fn vlan(&self) -> Option<VlanId> {
+        None
+    }
+
+    /// The kernel feature that it needs, and the field that asks for it, "" for the kind itself.
+    fn needs(&self) -> (Feature, &'static str);
+
+    /// Its attributes for the kernel (`IFLA_INFO_DATA`).
+    fn encode(&self, index: &dyn Fn(&IfName) -> Result<u32, Unknown>) -> Result<Option<InfoData>, Unknown>;
+
+    /// What the kernel shows, whole or not at all.
+    fn decode(seen: &Attributes<'_>) -> Option<Self>;
+
+    /// How what is there differs from this.
+    fn change(&self, seen: &Self) -> Change {
+        if self == seen { Change::Set(Vec::new()) } else { Change::Remake }
+    }
+
+    /// Its settings in the words of ip-link(8), each with a space before it.
+    fn command(&self) -> String {
+        String::new()
+    }
+
+    /// What the kernel's refusal to make it means, and what to do.
+    fn way_out(&self, _errno: i32) -> Option<String> {
+        None
+    }
+
+    /// [`Self::KEY`].
+    fn key(&self) -> &'static str {
+        Self::KEY
+    }
+
+    /// [`Self::ABOUT`].
+    fn about(&self) -> &'static str {
+        Self::ABOUT
+    }
+
+    /// [`Self::LOWER_FIELD`].
+    fn lower_field(&self) -> &'static str {
+        Self::LOWER_FIELD
+    }
+
+    /// [`Self::LINKED`].
+    fn linked(&self) -> bool {
+        Self::LINKED
+    }
+
+    /// [`Self::TAKES_LOWER`].
+    fn takes_lower(&self) -> bool {
+        Self::TAKES_LOWER
+    }
+
+    /// [`Self::UNIQUE_MAC`].
+    fn unique_mac(&self) -> bool {
+        Self::UNIQUE_MAC
+    }
+
+    /// [`Self::MTU_OF_LOWER`].
+    fn mtu_of_lower(&self) -> bool {
+        Self::MTU_OF_LOWER
+    }
+
+    /// [`Self::ARP`].
+    fn arp(&self) -> bool {
+        Self::ARP
+    }
+}
+
+/// What an interface stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lower<N> {
+    /// An interface of the same namespace.
+    Here(N),
+    /// An interface of the host: it is made from there and placed in its node (`IFLA_LINK_NETNSID`).
+    Host(N),
+}
+
+impl<N> Lower<N> {
+    /// Which.
+    pub fn name(self) -> N {
+        match self {
+            Self::Here(name) | Self::Host(name) => name,
+        }
+    }
+
+    /// Where that is; `at` is the place of what stands on it.
+    pub fn place(&self, at: &Place) -> Place {
+        match self {
+            Self::Here(_) => at.clone(),
+            Self::Host(_) => Place::Host,
+        }
+    }
+}
+
+/// What an interface is to stand on, by what its message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Named {
+    /// The kind's key.
+    pub key: &'static str,
+    /// The field below it.
+    pub field: &'static str,
+    /// What it names.
+    pub lower: Lower<IfName>,
+    /// [`LinkKind::TAKES_LOWER`].
+    pub takes: bool,
+}
+
+/// An interface whose index is not known (yet).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown(pub String);
+
+/// What the kernel shows of an interface beside the name of its kind.
+pub struct Attributes<'a> {
+    /// What it stands on by `IFLA_LINK`.
+    pub lower: Option<Lower<IfName>>,
+    /// `IFLA_INFO_DATA`.
+    pub data: Option<&'a InfoData>,
+    /// The interface of the same namespace that has an index.
+    pub name: &'a dyn Fn(u32) -> Option<IfName>,
+}
+
+impl Attributes<'_> {
+    /// What it stands on in the same namespace by `IFLA_LINK`.
+    pub fn lower_here(&self) -> Option<IfName> {
+        match &self.lower {
+            Some(Lower::Here(name)) => Some(name.clone()),
+            _ => None,
+        }
+    }
+
+    /// What it stands on on the host by `IFLA_LINK`.
+    pub fn lower_on_host(&self) -> Option<IfName> {
+        match &self.lower {
+            Some(Lower::Host(name)) => Some(name.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// How what is there becomes what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// By settings one after the other, none where nothing differs.
+    Set(Vec<Setting>),
+    /// It has to be made anew.
+    Remake,
+}
+
+/// One changed setting of an interface, as its kind has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// What the interface is then, such as `running STP`.
+    pub words: &'static str,
+    /// ip-link(8)'s words for it, after `type KEY`.
+    pub command: String,
+    /// What the kernel is told.
+    pub data: InfoData,
+    /// The whole of the kind after it.
+    pub then: Kind,
+    /// When it is set.
+    pub when: When,
+}
+
+/// When a setting is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before anything else of the interface.
+    First,
+    /// The same, and what is a port of it and stays one forwards at once.
+    FreesPorts,
+    /// Once the VLANs of it and of its ports are those that they will be.
+    AfterVlans,
+}
+
+/// What no two interfaces of a place may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// What is compared, among those of one kind.
+    pub key: String,
+    /// The field at fault.
+    pub field: &'static str,
+    /// What the first of two is, such as `is VLAN 7 on eth0`.
+    pub is: String,
+    /// What to do.
+    pub way_out: &'static str,
+}
+
+/// Where a MAC address comes from that nobody says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacFrom {
+    /// It is derived from the lab's identifier.
+    Lab,
+    /// It is that of what the interface stands on.
+    Lower,
+    /// The kernel decides.
+    Kernel,
+}
+
+/// What may join an interface (`IFLA_MASTER`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ports {
+    /// Nothing.
+    None,
+    /// Ports of a bridge.
+    Bridge {
+        /// Whether they are VLAN-aware.
+        filtering: bool,
+        /// Whether the Spanning Tree Protocol runs.
+        stp: bool,
+    },
+}
+
+impl Ports {
+    /// Whether these are ports of a bridge.
+    pub fn of_bridge(self) -> bool {
+        matches!(self, Self::Bridge { .. })
+    }
+
+    /// Whether these are ports of a bridge that is VLAN-aware.
+    pub fn filtering(self) -> bool {
+        matches!(self, Self::Bridge { filtering: true, .. })
+    }
+}
+
+/// What decides whether an interface that is up is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// Nothing: it tells of no more than that it is up.
+    Always,
+    /// Its own carrier.
+    Own,
+    /// What it stands on; it is down for as long as that is, and comes up with it.
+    Lower,
+    /// Its ports.
+    Ports,
+}

@@ -1,0 +1,242 @@
+//! Kinds of interfaces: one file says all of one kind.
+//!
+//! [`LinkKind`] lists what there is to say of a kind. [`Kind`] is made of the files: the desired and the observed state,
+//! the planner, the kernel and its fake share it, and ask it instead of matching on its variants. A new kind is a file
+//! here, a word in the list at the end of this one, and a message in the API.
+
+mod bridge;
+mod dummy;
+mod kind;
+mod macvlan;
+#[cfg(test)]
+mod tests;
+mod tunnel;
+mod vlan;
+mod vxlan;
+
+use std::fmt;
+
+use netlab_proto::v1::interface::Kind as Message;
+use netlink_packet_route::link::{InfoData, InfoKind};
+
+use crate::{
+    feature::Feature,
+    input::{Path, Sink},
+    model::name::IfName,
+};
+
+pub use bridge::Bridge;
+pub use dummy::Dummy;
+pub use kind::{
+    Attributes, Carrier, Change, Identity, LinkKind, Lower, MacFrom, Named, Ports, Setting, Unknown, When,
+};
+pub use macvlan::{Macvlan, MacvlanMode};
+pub use tunnel::Tunnel;
+pub use vlan::Vlan;
+pub use vxlan::Vxlan;
+
+/// Makes [`Kind`] of types that are a [`LinkKind`] each.
+macro_rules! kinds {
+    ($($name:ident),+ $(,)?) => {
+        /// What an interface is that is neither `lo` nor the end of a link.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Kind {
+            $(#[doc = concat!("See [`", stringify!($name), "`](struct@", stringify!($name), ").")] $name($name)),+
+        }
+
+        $(impl From<$name> for Kind {
+            fn from(kind: $name) -> Self {
+                Self::$name(kind)
+            }
+        })+
+
+        impl Kind {
+            /// The keys of all kinds.
+            pub const KEYS: &'static [&'static str] = &[$($name::KEY),+];
+
+            /// Examples of all kinds, what they stand on being `lower`.
+            pub fn examples(lower: &IfName) -> Vec<Self> {
+                let mut all = Vec::new();
+                $(all.extend($name::examples(lower).into_iter().map(Self::$name));)+
+                all
+            }
+
+            /// The key of a kind in the lab file.
+            pub fn key_of(message: &Message) -> &'static str {
+                match message { $(Message::$name(_) => $name::KEY),+ }
+            }
+
+            /// Reads a kind; `path` is that of the interface.
+            pub fn read(message: &Message, on_host: bool, path: &Path, sink: &mut Sink) -> Option<Self> {
+                let path = path.field(Self::key_of(message));
+                let refused = match message { $(Message::$name(_) => $name::ON_HOST),+ };
+                if let Some(why) = refused.filter(|_| on_host) {
+                    sink.add(&path, why);
+                    return None;
+                }
+                match message { $(Message::$name(message) => $name::read(message, &path, sink).map(Self::$name)),+ }
+            }
+
+            /// What a message names to stand on, be the rest of it at fault; `None` where that is no name.
+            pub fn named(message: &Message) -> Option<Named> {
+                match message {
+                    $(Message::$name(message) => {
+                        let (key, field, takes) = ($name::KEY, $name::LOWER_FIELD, $name::TAKES_LOWER);
+                        let lower = match $name::named(message)? {
+                            Lower::Here(name) => Lower::Here(name.parse().ok()?),
+                            Lower::Host(name) => Lower::Host(name.parse().ok()?),
+                        };
+                        Some(Named { key, field, lower, takes })
+                    })+
+                }
+            }
+
+            /// The kind as the API has it.
+            pub fn message(&self) -> Message {
+                match self { $(Self::$name(kind) => Message::$name(kind.message())),+ }
+            }
+
+            /// What the kernel shows of an interface as a kind; `None` where it is no kind of ours, or is set up as the
+            /// lab file has no words for.
+            pub fn decode(kind: &InfoKind, seen: &Attributes<'_>) -> Option<Self> {
+                let key = kind.to_string();
+                $(if key == $name::KEY {
+                    return $name::decode(seen).map(Self::$name);
+                })+
+                None
+            }
+
+            /// How what is there differs from this.
+            pub fn change(&self, seen: &Self) -> Change {
+                match (self, seen) {
+                    $((Self::$name(want), Self::$name(seen)) => want.change(seen),)+
+                    _ => Change::Remake,
+                }
+            }
+
+            /// Whether both are the same kind, whatever their settings.
+            pub fn is_same(&self, other: &Self) -> bool {
+                self.key() == other.key()
+            }
+
+            kinds! { @ask $($name),+;
+                /// [`LinkKind::KEY`].
+                key() -> &'static str,
+                /// [`LinkKind::ABOUT`].
+                about() -> &'static str,
+                /// [`LinkKind::LOWER_FIELD`].
+                lower_field() -> &'static str,
+                /// [`LinkKind::TAKES_LOWER`].
+                takes_lower() -> bool,
+                /// [`LinkKind::LINKED`].
+                linked() -> bool,
+                /// [`LinkKind::UNIQUE_MAC`].
+                unique_mac() -> bool,
+                /// [`LinkKind::MTU_OF_LOWER`].
+                mtu_of_lower() -> bool,
+                /// [`LinkKind::ARP`].
+                arp() -> bool,
+                /// [`LinkKind::lower`].
+                lower() -> Option<Lower<&IfName>>,
+                /// [`LinkKind::identity`].
+                identity() -> Option<Identity>,
+                /// [`LinkKind::alone`].
+                alone() -> Option<(&'static str, &'static str)>,
+                /// [`LinkKind::mac`].
+                mac() -> MacFrom,
+                /// [`LinkKind::overhead`].
+                overhead() -> u32,
+                /// [`LinkKind::ports`].
+                ports() -> Ports,
+                /// [`LinkKind::joins_lower`].
+                joins_lower() -> bool,
+                /// [`LinkKind::carrier`].
+                carrier() -> Carrier,
+                /// [`LinkKind::tunnel`].
+                tunnel() -> Option<Tunnel>,
+                /// [`LinkKind::vlan`].
+                vlan() -> Option<crate::model::interface::VlanId>,
+                /// [`LinkKind::needs`].
+                needs() -> (Feature, &'static str),
+                /// [`LinkKind::command`].
+                command() -> String,
+            }
+
+            /// [`LinkKind::lower_mut`].
+            pub fn lower_mut(&mut self) -> Option<&mut IfName> {
+                match self { $(Self::$name(kind) => kind.lower_mut()),+ }
+            }
+
+            /// [`LinkKind::mtu`].
+            pub fn mtu(&self, lower: Option<u32>, ports: Option<u32>) -> Option<u32> {
+                match self { $(Self::$name(kind) => kind.mtu(lower, ports)),+ }
+            }
+
+            /// [`LinkKind::encode`].
+            pub fn encode(&self, index: &dyn Fn(&IfName) -> Result<u32, Unknown>) -> Result<Option<InfoData>, Unknown> {
+                match self { $(Self::$name(kind) => kind.encode(index)),+ }
+            }
+
+            /// [`LinkKind::way_out`].
+            pub fn way_out(&self, errno: i32) -> Option<String> {
+                match self { $(Self::$name(kind) => kind.way_out(errno)),+ }
+            }
+        }
+    };
+    (@ask $($name:ident),+; $($(#[$doc:meta])* $method:ident() -> $answer:ty,)+) => {
+        kinds! { @each ($($name),+) $($(#[$doc])* $method() -> $answer,)+ }
+    };
+    (@each $names:tt $($(#[$doc:meta])* $method:ident() -> $answer:ty,)+) => {
+        $(kinds! { @one $names $(#[$doc])* $method() -> $answer })+
+    };
+    (@one ($($name:ident),+) $(#[$doc:meta])* $method:ident() -> $answer:ty) => {
+        $(#[$doc])*
+        pub fn $method(&self) -> $answer {
+            match self { $(Self::$name(kind) => kind.$method()),+ }
+        }
+    };
+}
+
+kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy);
+
+impl Kind {
+    /// The kernel's name for it (`IFLA_INFO_KIND`).
+    pub fn info(&self) -> InfoKind {
+        InfoKind::from(self.key())
+    }
+
+    /// The interface of the same namespace that it stands on.
+    pub fn lower_here(&self) -> Option<&IfName> {
+        match self.lower()? {
+            Lower::Here(name) => Some(name),
+            Lower::Host(_) => None,
+        }
+    }
+
+    /// The interface of the host that it stands on: it is made from there.
+    pub fn lower_on_host(&self) -> Option<&IfName> {
+        match self.lower()? {
+            Lower::Host(name) => Some(name),
+            Lower::Here(_) => None,
+        }
+    }
+
+    /// The kernel features that kinds need, in the order of the kinds.
+    pub fn features() -> Vec<Feature> {
+        let mut all = Vec::new();
+        for kind in Self::examples(&IfName::loopback()) {
+            let (feature, _) = kind.needs();
+            if !all.contains(&feature) {
+                all.push(feature);
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Display for Setting {
+    /// What the interface is then, such as `running STP`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.words)
+    }
+}

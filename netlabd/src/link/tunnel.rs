@@ -1,0 +1,59 @@
+//! What tunnels have in common.
+
+use std::net::IpAddr;
+
+use crate::input::{Path, Sink, address, shown};
+
+/// The ends of a tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Source address.
+    pub local: Option<IpAddr>,
+    /// The other end, or a multicast group.
+    pub remote: Option<IpAddr>,
+}
+
+impl Tunnel {
+    /// Reads both ends; the empty text leaves one out.
+    pub(super) fn read(local: &str, remote: &str, path: &Path, sink: &mut Sink) -> Self {
+        let at = path.field("remote");
+        let remote = optional(remote, address::plain, &at, sink);
+        if remote.is_some_and(|it| it.is_unspecified()) {
+            sink.add(&at, "is the unspecified address; name the other end, or leave it out");
+        }
+        let local = optional(local, address::host, &path.field("local"), sink);
+        Self { local, remote }
+    }
+
+    /// The kernel wants both of one family, and both link-local or neither (`vxlan_config_validate`).
+    pub(super) fn check(self, path: &Path, sink: &mut Sink) {
+        let (Some(local), Some(remote)) = (self.local, self.remote) else { return };
+        if local.is_ipv4() != remote.is_ipv4() {
+            let message = format!(
+                "{local} and the remote {remote} are of different families; use IPv4 or IPv6 for both"
+            );
+            sink.add(path, message);
+        } else if !remote.is_multicast() && address::is_link_local(local) != address::is_link_local(remote) {
+            sink.add(path, format!("{local} and the remote {remote} must be both link-local or neither"));
+        }
+    }
+
+    /// Whether it runs over IPv6.
+    pub(super) fn is_ipv6(self) -> bool {
+        self.remote.or(self.local).is_some_and(|address| address.is_ipv6())
+    }
+}
+
+fn optional(
+    text: &str,
+    read: fn(&str) -> Result<IpAddr, crate::model::name::NameError>,
+    path: &Path,
+    sink: &mut Sink,
+) -> Option<IpAddr> {
+    if text.is_empty() { None } else { sink.keep(path, &shown(text), read(text)) }
+}
+
+/// An address as the API has it, "" for none.
+pub(super) fn text(address: Option<IpAddr>) -> String {
+    address.map(|address| address.to_string()).unwrap_or_default()
+}
