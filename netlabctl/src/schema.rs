@@ -73,7 +73,7 @@ fn define(message: &MessageDescriptor, definitions: &mut Map<String, Value>) {
         "additionalProperties": false,
         "properties": fields,
     });
-    let required = required(message.name());
+    let required = required(message);
     if !required.is_empty() {
         object["required"] = json!(required);
     }
@@ -123,43 +123,36 @@ fn single(field: &FieldDescriptor, definitions: &mut Map<String, Value>) -> Valu
         }
         Kind::Bool => json!({ "type": "boolean" }),
         Kind::Uint32 => {
-            let range = range(field.full_name()).unwrap_or(0..=u32::MAX);
+            let range = range(field).unwrap_or(0..=u32::MAX);
             json!({ "type": "integer", "minimum": range.start(), "maximum": range.end() })
         }
         // A number that is not quoted is text where text is asked for.
-        _ => text_schema(field.full_name()),
+        _ => text_schema(field),
     }
 }
 
-fn text_schema(field: &str) -> Value {
-    match field {
-        "netlab.v1.Lab.name" => json!({ "type": ["string", "integer"], "pattern": NAME, "maxLength": 40 }),
-        "netlab.v1.Lab.description" => json!({ "type": "string", "maxLength": 4096 }),
-        "netlab.v1.Interface.mac" => {
+fn text_schema(field: &FieldDescriptor) -> Value {
+    match (field.full_name(), field.name()) {
+        ("netlab.v1.Lab.name", _) => json!({ "type": ["string", "integer"], "pattern": NAME, "maxLength": 40 }),
+        ("netlab.v1.Lab.description", _) => json!({ "type": "string", "maxLength": 4096 }),
+        ("netlab.v1.Interface.mac", _) => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$" })
         }
-        "netlab.v1.Macvlan.mode" => json!({ "enum": ["bridge", "private", "vepa", "passthru"] }),
-        "netlab.v1.PortForward.protocol" => json!({ "enum": ["tcp", "udp"] }),
-        "netlab.v1.Link.endpoints" => {
+        ("netlab.v1.Macvlan.mode", _) => json!({ "enum": ["bridge", "private", "vepa", "passthru"] }),
+        ("netlab.v1.PortForward.protocol", _) => json!({ "enum": ["tcp", "udp"] }),
+        ("netlab.v1.Link.endpoints", _) => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
         }
-        "netlab.v1.Interface.addresses" | "netlab.v1.Masquerade.source" => {
+        ("netlab.v1.Interface.addresses" | "netlab.v1.Masquerade.source", _) => {
             json!({ "type": "string", "pattern": address("4m|6n") })
         }
-        "netlab.v1.Vxlan.remote" | "netlab.v1.Vxlan.local" | "netlab.v1.Route.via" => {
+        (_, "remote" | "local" | "via") => {
             json!({ "type": "string", "pattern": address("4|6") })
         }
-        "netlab.v1.Route.to" => json!({ "type": "string", "pattern": address("default|4m|6n") }),
-        "netlab.v1.PortForward.to" => json!({ "type": "string", "pattern": address("4:P|\\[6\\]:P") }),
+        ("netlab.v1.Route.to", _) => json!({ "type": "string", "pattern": address("default|4m|6n") }),
+        ("netlab.v1.PortForward.to", _) => json!({ "type": "string", "pattern": address("4:P|\\[6\\]:P") }),
         // A name may look like a number, which needs no quotes.
-        "netlab.v1.Vlan.parent"
-        | "netlab.v1.Vxlan.dev"
-        | "netlab.v1.Macvlan.parent"
-        | "netlab.v1.Port.bridge"
-        | "netlab.v1.Route.dev"
-        | "netlab.v1.Masquerade.out_interface"
-        | "netlab.v1.PortForward.in_interface"
-        | "netlab.v1.Host.joins" => {
+        (_, "parent" | "dev" | "bridge" | "out_interface" | "in_interface" | "joins") => {
             json!({ "type": ["string", "number", "boolean"], "pattern": INTERFACE })
         }
         _ => json!({ "type": ["string", "number", "boolean"] }),
@@ -177,33 +170,33 @@ fn names(field: &FieldDescriptor) -> Option<Value> {
     }
 }
 
-/// What netlabd takes of a number; `None` for a field that nobody has thought of.
-fn range(field: &str) -> Option<RangeInclusive<u32>> {
-    Some(match field {
-        "netlab.v1.Interface.mtu" => range::MTU,
-        "netlab.v1.Vlan.id" | "netlab.v1.Port.access" | "netlab.v1.Port.trunk" | "netlab.v1.Port.native" => {
-            range::VLAN
-        }
-        "netlab.v1.Vxlan.vni" => range::VNI,
-        "netlab.v1.Vxlan.port" | "netlab.v1.PortForward.port" => range::PORT,
-        "netlab.v1.Route.metric" => range::METRIC,
+/// What netlabd takes of a number, by the field's name where that means the same wherever it stands; `None` for a field
+/// that nobody has thought of.
+fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
+    Some(match (field.full_name(), field.name()) {
+        (_, "mtu") => range::MTU,
+        ("netlab.v1.Vlan.id", _) | (_, "access" | "trunk" | "native") => range::VLAN,
+        (_, "vni") => range::VNI,
+        (_, "port") => range::PORT,
+        (_, "metric") => range::METRIC,
         _ => return None,
     })
 }
 
-fn required(message: &str) -> &'static [&'static str] {
-    match message {
+fn required(message: &MessageDescriptor) -> Vec<String> {
+    let also: &[&str] = match message.name() {
         "Lab" => &["name"],
-        "Vlan" => &["parent", "id"],
-        "Vxlan" => &["vni"],
-        "Macvlan" => &["parent"],
+        "Vlan" => &["id"],
         "Port" => &["bridge"],
         "Route" => &["to"],
         "PortForward" => &["protocol", "port", "to"],
         "Link" => &["endpoints"],
         "Check" => &["from", "to"],
         _ => &[],
-    }
+    };
+    // What an interface stands on, and the number of a tunnel, are never left out.
+    let always = |name: &&str| message.get_field_by_name(name).is_some();
+    ["parent", "vni"].iter().filter(|name| always(name)).chain(also).map(|name| (*name).to_owned()).collect()
 }
 
 /// Fields of one `oneof`: no two of them together.
@@ -262,7 +255,7 @@ mod tests {
                 match field.kind() {
                     Kind::Message(other) if !seen.contains(&other) => left.push(other),
                     Kind::Uint32 => {
-                        assert!(range(field.full_name()).is_some(), "{}: see range()", field.full_name());
+                        assert!(range(&field).is_some(), "{}: see range()", field.full_name());
                     }
                     _ => {}
                 }

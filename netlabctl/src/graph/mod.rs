@@ -2,6 +2,7 @@
 
 mod dot;
 mod html;
+mod kind;
 mod layout;
 mod mermaid;
 mod svg;
@@ -12,10 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use netlab_proto::{
     text::{is_hidden, visible},
-    v1::{Interface, Lab, interface::Kind},
+    v1::{Interface, Lab},
 };
 
 use crate::cli::GraphFormat;
+use kind::KindView;
 
 /// The host's name in links and checks.
 const HOST: &str = "host";
@@ -84,7 +86,7 @@ impl Topology {
             .collect();
         let mut edges = cables(lab, &index);
         edges.extend(tunnels(&places, &index));
-        edges.extend(macvlans(&places, &index));
+        edges.extend(on_host(&places, &index));
         Self { name: lab.name.clone(), description: lab.description.clone(), boxes, edges }
     }
 }
@@ -107,24 +109,27 @@ fn places(lab: &Lab) -> Places<'_> {
     {
         places.entry(place).or_default().entry(interface).or_insert(None);
     }
-    let on_host = |interface: &Interface| matches!(interface.kind, Some(Kind::Macvlan(_)));
-    if lab.nodes.values().flat_map(|node| node.interfaces.values()).any(on_host) {
+    if uppers(&places).next().is_some() {
         places.entry(HOST).or_default();
     }
     places
 }
 
+/// The interfaces that stand on one of the host: place, name, kind and parent.
+fn uppers<'a>(places: &'a Places<'a>) -> impl Iterator<Item = (&'a str, &'a str, KindView)> {
+    let all = places.iter().flat_map(|(place, interfaces)| {
+        interfaces.iter().map(move |(name, interface)| (*place, interfaces, *name, *interface))
+    });
+    all.filter_map(|(place, interfaces, name, interface)| {
+        let kind = KindView::of(interface?)?;
+        let on_host = !interfaces.contains_key(kind.parent()?);
+        on_host.then_some((place, name, kind))
+    })
+}
+
 fn line(name: &str, interface: Option<&Interface>) -> String {
     let Some(interface) = interface else { return name.to_owned() };
-    let kind = match &interface.kind {
-        None => String::new(),
-        Some(Kind::Bridge(bridge)) if bridge.vlan_filtering => " (bridge, VLANs)".to_owned(),
-        Some(Kind::Bridge(_)) => " (bridge)".to_owned(),
-        Some(Kind::Vlan(vlan)) => format!(" (VLAN {} on {})", vlan.id, vlan.parent),
-        Some(Kind::Vxlan(vxlan)) => format!(" (VXLAN {})", vxlan.vni.unwrap_or_default()),
-        Some(Kind::Macvlan(macvlan)) => format!(" (macvlan on {})", macvlan.parent),
-        Some(Kind::Dummy(_)) => " (dummy)".to_owned(),
-    };
+    let kind = KindView::of(interface).map(|kind| format!(" ({})", kind.label())).unwrap_or_default();
     let port = interface.port.as_ref().map_or_else(String::new, |port| {
         let trunk: Vec<String> = port.trunk.iter().map(u32::to_string).collect();
         let vlans = match (port.access, trunk.is_empty()) {
@@ -149,7 +154,7 @@ fn cables(lab: &Lab, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     lab.links.iter().filter_map(|link| cable(&link.endpoints)).collect()
 }
 
-/// A VXLAN end point whose remote is an address of another place, once for each pair.
+/// The end point of a tunnel whose remote is an address of another place, once for each pair.
 fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     let owners: BTreeMap<&str, &str> = places
         .iter()
@@ -162,17 +167,12 @@ fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (place, interfaces) in places {
         for (name, interface) in interfaces {
-            let Some(Kind::Vxlan(vxlan)) = interface.as_ref().and_then(|interface| interface.kind.as_ref())
-            else {
-                continue;
-            };
-            let vni = vxlan.vni.unwrap_or_default();
-            let Some(other) = owners.get(vxlan.remote.as_str()).filter(|other| *other != place) else {
-                continue;
-            };
-            if seen.insert((vni, *place.min(other), *place.max(other))) {
+            let Some(kind) = interface.and_then(KindView::of) else { continue };
+            let other = kind.remote().and_then(|remote| owners.get(remote));
+            let Some(other) = other.filter(|other| *other != place) else { continue };
+            let label = kind.name();
+            if seen.insert((label.clone(), *place.min(other), *place.max(other))) {
                 let ends = [(*name).to_owned(), String::new()];
-                let label = format!("VXLAN {vni}");
                 edges.push(Edge { from: index[place], to: index[other], ends, label });
             }
         }
@@ -180,19 +180,14 @@ fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     edges
 }
 
-fn macvlans(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    for (place, interfaces) in places {
-        for (name, interface) in interfaces {
-            if let Some(Kind::Macvlan(macvlan)) =
-                interface.as_ref().and_then(|interface| interface.kind.as_ref())
-            {
-                let ends = [(*name).to_owned(), macvlan.parent.clone()];
-                edges.push(Edge { from: index[place], to: index[HOST], ends, label: "macvlan".to_owned() });
-            }
-        }
-    }
-    edges
+fn on_host(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
+    let edge = |(place, name, kind): (&str, &str, KindView)| Edge {
+        from: index[place],
+        to: index[HOST],
+        ends: [name.to_owned(), kind.parent().unwrap_or_default().to_owned()],
+        label: kind.name(),
+    };
+    uppers(places).map(edge).collect()
 }
 
 /// Text that XML and Mermaid alike take for nothing but text, with what cannot be seen written out.
