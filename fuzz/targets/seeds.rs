@@ -1,8 +1,12 @@
-//! Writes what the fuzzers begin with: the example labs, and a message or two of each other kind.
+//! Writes what the fuzzers begin with: the example labs, random ones, and a message or two of each other kind.
 
 use std::{fs, io, path::Path};
 
+use netlabd::design::{Design, SYSCTLS};
 use prost::Message as _;
+
+/// So many random labs, which between them have every kind of interface.
+const DESIGNS: u32 = 64;
 
 /// `fuzz-seeds LABS TO`: from the lab files in a folder, a folder for each target.
 fn main() -> io::Result<()> {
@@ -24,6 +28,13 @@ fn main() -> io::Result<()> {
             .map_err(|lines| io::Error::other(format!("{}: {}", path.display(), lines.join("; "))))?;
         fs::write(to.join("lab-file").join(&name), &text)?;
         fs::write(to.join("request").join(&name), lab.encode_to_vec())?;
+    }
+    let design = Design { number: 0, parent: "eth9", has: &|_| true, sysctls: &SYSCTLS };
+    for number in 0..DESIGNS {
+        let next = |last: &u32| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
+        let mut choices = std::iter::successors(Some(number), next).map(|number| number >> 8);
+        let lab = design.lab("seed", &mut choices).map_err(io::Error::other)?;
+        fs::write(to.join("request").join(format!("design-{number}")), lab.encode_to_vec())?;
     }
     for (number, (_, bytes)) in WIRE.iter().enumerate() {
         let mut seed = vec![WIRE[number].0];
