@@ -133,7 +133,9 @@ fn single(field: &FieldDescriptor, definitions: &mut Map<String, Value>) -> Valu
 
 fn text_schema(field: &FieldDescriptor) -> Value {
     match (field.full_name(), field.name()) {
-        ("netlab.v1.Lab.name", _) => json!({ "type": ["string", "integer"], "pattern": NAME, "maxLength": 40 }),
+        ("netlab.v1.Lab.name", _) => {
+            json!({ "type": ["string", "integer"], "pattern": NAME, "maxLength": 40 })
+        }
         ("netlab.v1.Lab.description", _) => json!({ "type": "string", "maxLength": 4096 }),
         ("netlab.v1.Interface.mac", _) => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$" })

@@ -255,14 +255,17 @@ mod tests {
         let refusal = |reason| Refusal { reason, path: String::new(), message: String::new() };
         let status = |reason| Status::from(Error::Refused(vec![refusal(reason)])).code();
         assert_eq!(status(Reason::Exhausted), Code::ResourceExhausted);
-        assert_eq!(status(Reason::FeatureMissing(Feature::of("CONFIG_VLAN_8021Q"))), Code::FailedPrecondition);
+        assert_eq!(
+            status(Reason::FeatureMissing(Feature::of("CONFIG_VLAN_8021Q"))),
+            Code::FailedPrecondition
+        );
     }
 
     #[test]
     fn what_the_kernel_lacks_and_how_it_refused_is_told_to_programs() {
         let refusal = |reason| Refusal { reason, path: "nodes.a".to_owned(), message: "no".to_owned() };
-        let missing =
-            [Feature::of("CONFIG_VLAN_8021Q"), Feature::of("CONFIG_BRIDGE_VLAN_FILTERING")].map(|it| refusal(Reason::FeatureMissing(it)));
+        let missing = [Feature::of("CONFIG_VLAN_8021Q"), Feature::of("CONFIG_BRIDGE_VLAN_FILTERING")]
+            .map(|it| refusal(Reason::FeatureMissing(it)));
         let info = |status: &Status| {
             let info = status.get_details_error_info().unwrap();
             (info.reason, info.metadata.into_iter().collect::<Vec<_>>())

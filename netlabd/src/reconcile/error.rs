@@ -1,12 +1,6 @@
 //! Why a request about a lab is refused. Nothing was changed then.
 
-use crate::{
-    model::LabName,
-    feature::Feature,
-    platform::Failure,
-    policy::Denied,
-    store,
-};
+use crate::{feature::Feature, model::LabName, platform::Failure, policy::Denied, store};
 
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
