@@ -1,6 +1,6 @@
 //! What is drawn of a lab.
 
-use netlab_proto::v1::{Link, Node, Vxlan};
+use netlab_proto::v1::{Link, Node, Vxlan, interface::Kind};
 
 use super::*;
 
