@@ -20,7 +20,9 @@ use prost::Message;
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
-    process::{Signal, getpid, set_child_subreaper, set_parent_process_death_signal},
+    process::{
+        Pid, Signal, WaitOptions, getpid, set_child_subreaper, set_parent_process_death_signal, waitpid,
+    },
 };
 
 use super::{
@@ -35,6 +37,9 @@ use super::{
 
 /// Longest silence of the server, which only has to fork. One that hangs or was stopped is replaced then.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long the server may take to end by itself.
+const END: Duration = Duration::from_secs(2);
 
 /// Begins each request.
 const WORD: &[u8] = b"fork";
@@ -53,9 +58,11 @@ pub fn prepare_commands() -> Result<()> {
     Ok(())
 }
 
-/// Ends the server, so that nothing of netlabd is left when netlabd has ended; commands that run go on.
+/// Ends the server and its forker, so that nothing of netlabd is left when netlabd has ended; commands that run go on.
 pub fn end_preparations() {
-    SERVER.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(server) = SERVER.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        server.end(END);
+    }
 }
 
 fn start() -> Result<Helper> {
@@ -112,6 +119,7 @@ struct ViewSpec {
 
 /// A child of the server that forks helpers.
 struct Forker {
+    process: Pid,
     requests: Channel,
     view: ViewSpec,
 }
@@ -130,7 +138,10 @@ pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
             forker = None;
             continue;
         }
-        let Ok((wanted, [theirs])) = request::<1>(channel) else { return Ok(()) };
+        let Ok((wanted, [theirs])) = request::<1>(channel) else {
+            end(forker);
+            return Ok(());
+        };
         let view = wanted.strip_prefix(WORD).and_then(|view| ViewSpec::decode(view).ok());
         let mut view = view.ok_or((Step::Talk, Errno::BADMSG))?;
         // It comes with its module, which the host may load at any time.
@@ -148,7 +159,10 @@ pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
                 drop((requests, changes, theirs));
                 return fork_helpers(channel, Channel::from_fd(end), &view);
             }
-            Ok(Some(_)) => forker = first_request(requests, view, end, &theirs),
+            Ok(Some(process)) => {
+                drop(end);
+                forker = first_request(Forker { process, requests, view }, &theirs);
+            }
             // Too many processes now may be fewer later.
             Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
         }
@@ -164,11 +178,18 @@ fn mounts_change(channel: &Channel, changes: &Changes, has_forker: bool) -> Resu
 }
 
 /// Waits until a forker is ready, and sends it its first request. One that fails has told the daemon why.
-fn first_request(requests: Channel, view: ViewSpec, end: OwnedFd, theirs: &OwnedFd) -> Option<Forker> {
-    drop(end);
-    requests.receive().ok().flatten()?;
-    requests.send(WORD, &[theirs.as_fd()]).ok()?;
-    Some(Forker { requests, view })
+fn first_request(forker: Forker, theirs: &OwnedFd) -> Option<Forker> {
+    forker.requests.receive().ok().flatten()?;
+    forker.requests.send(WORD, &[theirs.as_fd()]).ok()?;
+    Some(forker)
+}
+
+/// The daemon has gone: the forker goes first, so that it does not outlive the server.
+fn end(forker: Option<Forker>) {
+    let Some(Forker { process, requests, .. }) = forker else { return };
+    drop(requests);
+    // ECHILD: it has ended, and the kernel has reaped it.
+    waitpid(Some(process), WaitOptions::empty()).map(drop).unwrap_or_default();
 }
 
 /// Forks helpers, in a view of the host's files of its own, until the server has enough of it. Answers the daemon

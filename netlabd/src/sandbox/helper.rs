@@ -8,7 +8,7 @@ use std::{
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -110,6 +110,24 @@ impl Helper {
         while self.channel.receive().map_err(failed)?.is_some() {}
         self.ending();
         Ok(())
+    }
+
+    /// Lets a helper that has nothing more to do end by itself; one that takes longer is killed.
+    pub(super) fn end(mut self, limit: Duration) {
+        const LOOK: Duration = Duration::from_millis(1);
+        self.channel.shut();
+        let Process::Child(child) = &mut self.process else { return };
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            match child.try_wait() {
+                Ok(None) => std::thread::sleep(LOOK),
+                Ok(Some(_)) => {
+                    self.process = Process::Reaped;
+                    return;
+                }
+                Err(_) => return,
+            }
+        }
     }
 
     /// Takes a report that is there already; `None` where there is none yet.
