@@ -6,20 +6,32 @@ use serde_json::{Value, json};
 
 use crate::{chance::Chance, feature::Feature, host::TestHost};
 
-/// What the kernel shows in one namespace, in lines. Left out is what no file decides: numbers of interfaces, ports and
-/// queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is still under way;
-/// and the order of routes, which the kernel lists by when an interface was made. And a second route to `::1` that Linux
-/// 6.12 makes where `addr_gen_mode` of all is written before `lo` is up.
-/// A bridge without carrier keeps its link-local address, and one that never had carrier has none: see docs/testing.md.
+/// What the kernel shows in one namespace, in lines. Left out is what no file decides, see docs/testing.md: numbers of
+/// interfaces, ports and queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is
+/// still under way; the order of routes, which the kernel lists by when an interface was made, and that of the chains of
+/// one nftables table, which it lists by when each was made. And a second route to `::1` that Linux 6.12 makes where
+/// `addr_gen_mode` of all is written before `lo` is up.
+///
+/// And, all of Linux 6.18, what the kernel keeps and nothing can be told of:
+/// - which groups of IPv6 an interface hears (`33:33:...`, `self`) while IPv6 is not at work there, because it is off, or the
+///   interface down or without a carrier: some are joined when it is made (`ipv6_add_dev`), dropped when IPv6 goes off or
+///   the interface down (`ipv6_mc_down`), and joined again only once IPv6 is at work (`ipv6_mc_up`);
+/// - whether an interface that is down has been up, when it got `noqueue` in the place of `noop` (`dev_activate`);
+/// - whether a bridge without ports has had one, whose removal sets what it can send at once (`br_set_gso_limits`).
 const SHOW: &str = r#"
-without_carrier=$(ip -o link show type bridge | sed -nE 's/^[0-9]+: ([^:@]+)[:@].*NO-CARRIER.*/\1/p' | paste -sd '|')
-without_carrier="(${without_carrier:-none})"
-{
-sysctl -a 2>/dev/null | grep '^net\.' | grep -v '^net.ipv4.conf.lo\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
+names() { sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\1/'; }
+down=$(ip -o link | grep -v '[<,]UP[,>]' | names)
+idle=$(ip -o link | grep -v 'LOWER_UP' | names; grep -lx 1 /proc/sys/net/ipv6/conf/*/disable_ipv6 2>/dev/null | cut -d/ -f7)
+portless=$(for bridge in /sys/class/net/*/brif; do
+    [ ! -d "$bridge" ] || [ -n "$(ls "$bridge")" ] || echo "$bridge" | cut -d/ -f5; done)
+of() { awk -v names="$1" 'BEGIN { n = split(names, all); while (n) known[all[n--]] } '"$2"; }
+sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|max|expect_max)|dst_entries|netdev_rss_key' |
     sed 's/^/sysctl: /'
 ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(id)? [^ ]+//g
     s/(tcn|hello|topology_change|gc|hold|message_age|forward_delay)_timer +[0-9.]+//g; s/fdb_n_learned [0-9]+//
-    s/(port_id|port_no|designated_port) [^ ]+//g; s/^/link: /' | sort
+    s/(port_id|port_no|designated_port) [^ ]+//g; /[<,]UP[,>]/!s/ qdisc no(op|queue) / /' |
+    of "$portless" '{ name = $1; sub(":", "", name) } name in known { gsub("tso_max_(size|segs) [0-9]+", "") } 1' |
+    sed 's/^/link: /' | sort
 ip -o -4 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/^/address: /' | sort -s -k2,2
 ip -o -6 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/ tentative//; s/^/address: /' | sort -s -k2,2
 ip -4 route show table all | sed 's/ linkdown//; s/^/route: /' | sort
@@ -27,13 +39,15 @@ ip -6 route show table all | grep -v '^::1 dev lo' | sed -E 's/ linkdown//; s/ e
 ip rule | sed 's/^/rule: /'
 ip -6 rule | sed 's/^/rule: /'
 ip neigh show nud permanent | sed 's/^/neighbour: /' | sort
-tc qdisc show | sed -E 's/qdisc ([a-z_]+) [0-9a-f]+:/qdisc \1/; s/^/qdisc: /' | sort
+tc qdisc show | sed -E 's/qdisc ([a-z_]+) [0-9a-f]+:/qdisc \1/' |
+    of "$down" '!(/^qdisc no(op|queue) /) || !($4 in known)' | sed 's/^/qdisc: /' | sort
 bridge vlan show 2>/dev/null | awk 'NR > 1 { if (/^[^ \t]/) { port = $1; $1 = "" } print "vlan: " port, $0 }' |
     sed -E 's/[ \t]+/ /g' | sort
-bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' |
-    grep -vE '^33:33:00:00:00:(01|6a) ' | sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
-nft -s list ruleset 2>/dev/null | sed 's/^/nft: /'
-} | grep -vE "^address: $without_carrier +inet6 fe80:|^route: (fe80::/64|multicast ff00::/8) dev $without_carrier |^fdb: 33:33:ff:[^ ]+ dev $without_carrier self"
+bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' | of "$idle" '!(/^33:33:/ && $3 in known)' |
+    sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
+nft -s list ruleset 2>/dev/null |
+    awk '/^table/ { table = $2 " " $3; chain = "" } /^\tchain/ { chain = $2 } { print "nft: " table " " chain ": " $0 }' |
+    sort -s -k2,4
 "#;
 
 /// What a lab's nodes and the host show, line by line, each with its place.
@@ -177,12 +191,21 @@ pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool, lacks: &BTreeSet<Stri
         if dummy && chance.one_in(3) {
             node["interfaces"]["many"] = json!({ "dummy": {}, "addresses": addresses(chance) });
         }
+        let routes = node["routes"].as_array().is_some_and(|routes| !routes.is_empty());
         let names: Vec<String> =
             node["interfaces"].as_object().map_or_else(Vec::new, |own| own.keys().cloned().collect());
         for name in &names {
             let interface = &mut node["interfaces"][name.as_str()];
+            // Nothing may lead through what is down.
+            if chance.one_in(8) && !routes {
+                interface["up"] = json!(false);
+            }
             if chance.one_in(6) && interface["vlan"].is_null() {
                 interface["mac"] = json!(format!("02:00:00:00:00:0{}", 1 + chance.below(9)));
+            }
+            if chance.one_in(6) && interface["addresses"].as_array().is_some_and(|own| !own.is_empty()) {
+                let own = interface["addresses"].as_array_mut().expect("seen above");
+                own.push(json!(format!("fe80::{}/64", 1 + chance.below(3))));
             }
             if interface["bridge"].is_object() && chance.one_in(4) {
                 interface["bridge"]["stp"] = json!(true);

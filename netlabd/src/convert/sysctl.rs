@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{IfName, SysctlKey};
+use crate::model::{IfName, PerInterface, SysctlKey};
 
 use super::draft::Site;
 use crate::input::{Path, Sink, shown};
@@ -33,6 +33,7 @@ pub(super) fn read(
             sink.add(&path, format!("\"{key}\" is set by the node's field forwarding; use that"));
         }
         check_fragments(&key, value, &path, sink);
+        check_secret(&key, value, &path, sink);
         check_interface(site, &key, &path, sink);
         read.insert(key, value.clone());
     }
@@ -85,6 +86,22 @@ fn check_fragments(key: &SysctlKey, value: &str, path: &Path, sink: &mut Sink) {
             format!(
                 "the value is {}; at most {FRAGMENTS} bytes are allowed, as no bound of the lab counts memory for fragments",
                 shown(value)
+            ),
+        );
+    }
+}
+
+/// The kernel takes a secret for addresses (RFC 7217) and never gives it up again (`addrconf_sysctl_stable_secret` in
+/// net/ipv6/addrconf.c, Linux 6.18): what a file has said once could not be taken back.
+fn check_secret(key: &SysctlKey, value: &str, path: &Path, sink: &mut Sink) {
+    let Some(per) = PerInterface::of(key).filter(|per| per.folder == "net/ipv6/conf") else { return };
+    let by_secret = per.name == "addr_gen_mode" && value.trim() == "2";
+    if by_secret || per.name == "stable_secret" {
+        sink.add(
+            path,
+            format!(
+                "\"{key}\" makes addresses out of a secret, which the kernel does not give up when the file no longer \
+                 says it; write the addresses, or the interface's mac"
             ),
         );
     }

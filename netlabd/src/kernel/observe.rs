@@ -161,7 +161,10 @@ fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io:
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
             match address {
-                Seen::Other(address) => link.addresses.push(address),
+                Seen::Other(mut address) => {
+                    address.cut_off = is_link_local(&address.address) && !link.link_local.is_empty();
+                    link.addresses.push(address);
+                }
                 Seen::LinkLocal(address) => link.link_local.push(address),
             }
         }
@@ -182,7 +185,7 @@ fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io:
     Ok(state)
 }
 
-/// Marks the addresses of an interface that is up and has no route to their networks: the kernel makes it
+/// Marks the addresses as well of an interface that is up and has no route to their networks: the kernel makes it
 /// with the address, and nobody makes it again when somebody has taken it away.
 fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
     if !link.up || link.form == ObservedForm::Loopback {
@@ -196,8 +199,14 @@ fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
             // is there once the interface is at work.
             IpNet::V6(address) => address.prefix_len() < 128 && state.ours && link.carrier,
         };
-        state.cut_off = has_route && !direct.contains(&(index, state.address.trunc()));
+        state.cut_off |= has_route && !direct.contains(&(index, state.address.trunc()));
     }
+}
+
+/// Whether the kernel orders it among the link-local address that it made, which may come before or after ours: of two
+/// of one scope the later one stands first (`ipv6_link_dev_addr` in net/ipv6/addrconf.c).
+fn is_link_local(address: &IpNet) -> bool {
+    matches!(address, IpNet::V6(v6) if v6.addr().is_unicast_link_local())
 }
 
 fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {

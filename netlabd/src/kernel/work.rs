@@ -255,7 +255,7 @@ impl<'a> Runner<'a> {
                     self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
                 }
             }
-            Item::LinkLocal(LinkLocal { at, .. }) => {
+            Item::LinkLocal(LinkLocal { at, .. }) if op.verb != Verb::Delete => {
                 self.flush();
                 if let Err(error) = self.sysctls.make_link_local(&at.interface) {
                     self.failures.push(Failure::os(op.object(), op, &error));

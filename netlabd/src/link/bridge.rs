@@ -22,6 +22,11 @@ pub struct Bridge {
     pub stp: bool,
 }
 
+/// The priority that a bridge has anyway, IEEE 802.1D-2004 section 17.14. To be told of it makes the kernel count the ports
+/// that forward: without any a new bridge has no carrier, as one that has lost its last port
+/// (`br_stp_set_bridge_priority`, `br_port_state_selection` in net/bridge, Linux 6.18).
+const PRIORITY: u16 = 0x8000;
+
 impl LinkKind for Bridge {
     type Message = proto::Bridge;
 
@@ -66,8 +71,8 @@ impl LinkKind for Bridge {
         // A kernel without VLAN filtering refuses the attribute, even 0.
         let filtering = self.vlan_filtering.then_some(InfoBridge::VlanFiltering(true));
         let stp = self.stp.then_some(InfoBridge::StpState(BridgeStpState::KernelStp));
-        let options: Vec<_> = filtering.into_iter().chain(stp).collect();
-        Ok((!options.is_empty()).then_some(InfoData::Bridge(options)))
+        let priority = InfoBridge::Priority(PRIORITY);
+        Ok(Some(InfoData::Bridge(std::iter::once(priority).chain(filtering).chain(stp).collect())))
     }
 
     fn decode(seen: &Attributes<'_>) -> Option<Self> {

@@ -199,7 +199,8 @@ pub struct AddressState {
     pub address: IpNet,
     /// Whether it carries our mark (`IFA_PROTO`).
     pub ours: bool,
-    /// Whether somebody has taken the route away that the kernel made to its network (IPv4).
+    /// Whether somebody has taken the route away that the kernel made to its network, or it stands behind the
+    /// link-local address that the kernel made.
     pub cut_off: bool,
 }
 

@@ -42,10 +42,10 @@ impl PerInterface {
         self.key_of("default").filter(|_| self.folder.ends_with("/conf") && !self.folder.contains("mpls"))
     }
 
-    /// Whether `lo` takes over the default too, as long as it is not up: `inetdev_event` makes IPv4's settings its own
-    /// with its first address, `ipv6_add_dev` copies IPv6's when it is made, with the namespace.
+    /// Whether `lo` takes over the default too: IPv4's it has at least until it is up (`inetdev_event` in
+    /// net/ipv4/devinet.c), IPv6's is copied when it is made, with the namespace (`ipv6_add_dev`).
     pub fn reaches_loopback(&self) -> bool {
-        self.folder.starts_with("net/ipv4")
+        self.folder == "net/ipv4/conf"
     }
 }
 

@@ -203,7 +203,11 @@ impl Claim<'_> {
     }
 }
 
-/// Whether a sysctl is that of one interface which is not there before the lab is: not of `lo`.
+/// Whether a sysctl is that of one interface and begins as the default: what `lo` has of IPv6 begins before that.
 fn is_own(key: &SysctlKey) -> bool {
-    PerInterface::of(key).is_some_and(|per| !matches!(per.of.as_str(), "all" | "default" | "lo"))
+    PerInterface::of(key).is_some_and(|per| match per.of.as_str() {
+        "all" | "default" => false,
+        "lo" => per.reaches_loopback(),
+        _ => true,
+    })
 }

@@ -88,7 +88,7 @@ fn settings(
     let ops = |(place, wanted)| {
         let seen = observed.places.get(place).map(AsRef::as_ref);
         let late = writes.get(place).map_or(&[][..], |writes| &writes.late);
-        PlaceDiff::new(place, wanted, seen, late, removals).ops()
+        PlaceDiff::new(target, (place, wanted), seen, late, removals).ops()
     };
     target.places.iter().flat_map(ops).collect()
 }

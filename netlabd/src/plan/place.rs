@@ -1,7 +1,7 @@
 //! The comparison of one place, item by item.
 
 use super::{
-    LinkTarget, Op, PlaceTarget,
+    LinkTarget, Op, PlaceTarget, Target,
     item::{address, link, link_local, nat, route, setting, sysctl, vlan},
     removal::Removals,
 };
@@ -32,6 +32,8 @@ const ORDER: &[Facet] = &[
 
 /// One place, as wanted and as it is.
 pub(super) struct PlaceDiff<'a> {
+    /// The whole that is wanted.
+    pub(super) target: &'a Target,
     /// Which.
     pub(super) place: &'a Place,
     /// What is wanted.
@@ -48,13 +50,13 @@ pub(super) struct PlaceDiff<'a> {
 impl<'a> PlaceDiff<'a> {
     /// Of a place that stays.
     pub(super) fn new(
-        place: &'a Place,
-        wanted: &'a PlaceTarget,
+        target: &'a Target,
+        (place, wanted): (&'a Place, &'a PlaceTarget),
         seen: Option<&'a PlaceState>,
         sysctls: &'a [(SysctlKey, String)],
         removals: &'a Removals,
     ) -> Self {
-        let mut diff = Self { place, wanted, seen, pairs: Vec::new(), sysctls, removals };
+        let mut diff = Self { target, place, wanted, seen, pairs: Vec::new(), sysctls, removals };
         let pairs = wanted.bottom_up().into_iter().map(|name| (diff.at(name), &wanted.links[name]));
         diff.pairs = pairs.filter(|(at, want)| !removals.is_taken(at, want)).collect();
         diff

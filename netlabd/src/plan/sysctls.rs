@@ -126,6 +126,7 @@ impl Work<'_> {
             if !self.differs(key, &value) {
                 continue;
             }
+            self.loopback(&per, &value);
             if let Some(old) = self.values.get(key).cloned() {
                 self.follow(&per, &old, &value);
             }
@@ -134,11 +135,23 @@ impl Work<'_> {
         }
     }
 
+    /// `lo` has what a new interface has. Whether the kernel copies an IPv4 default to it hangs on what has been before: it
+    /// does so until `lo` has an address, and never where somebody had set that default of the machine's first namespace
+    /// (`devinet_copy_dflt_conf` in net/ipv4/devinet.c, Linux 6.18; `devinet_init_net` copies the marks along).
+    fn loopback(&mut self, per: &PerInterface, value: &str) {
+        let key = per.key_of(IfName::loopback().as_str()).filter(|_| per.reaches_loopback());
+        let Some(key) = key.filter(|key| !self.wanted.sysctls.contains_key(key)) else { return };
+        let is = self.values.get(&key).map(|seen| same_value(seen, value));
+        if is == Some(false) || self.seen.is_none() {
+            self.values.insert(key.clone(), value.to_owned());
+            self.writes.early.push((key, value.to_owned()));
+        }
+    }
+
     fn follow(&mut self, per: &PerInterface, old: &str, new: &str) {
         let names: Vec<&IfName> = self.wanted.links.keys().collect();
         for name in names {
-            let is_loopback = *name == IfName::loopback();
-            if !self.is_there(name.as_str()) || is_loopback && !per.reaches_loopback() {
+            if !self.is_there(name.as_str()) || *name == IfName::loopback() {
                 continue;
             }
             let Some(key) = per.key_of(name.as_str()) else { continue };
@@ -183,7 +196,8 @@ impl Work<'_> {
     /// was something else than every new one has.
     fn born(&self, per: &PerInterface, key: &SysctlKey) -> Option<String> {
         let spread = self.wanted.spread_to(per);
-        if let Some(value) = spread.filter(|_| per.of == IfName::loopback().as_str()) {
+        let is_loopback = per.of == IfName::loopback().as_str();
+        if let Some(value) = spread.filter(|_| is_loopback && !per.reaches_loopback()) {
             return Some(value.clone());
         }
         if let Some(Some(before)) = self.wanted.before.get(key).filter(|_| spread.is_none()) {

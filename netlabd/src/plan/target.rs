@@ -102,6 +102,33 @@ impl Target {
             .collect()
     }
 
+    /// Whether an interface is to have a carrier, so far as the file decides that: an end of a link has one while both
+    /// are up, a bridge while one of its ports has.
+    pub fn has_carrier(&self, at: &Endpoint) -> bool {
+        // Interfaces stand on each other, and never on themselves: no chain is longer than there are.
+        let count = self.places.get(&at.place).map_or(0, |place| place.links.len());
+        self.is_carried(at, count)
+    }
+
+    fn is_carried(&self, at: &Endpoint, depth: usize) -> bool {
+        let here = |name: &IfName| Endpoint { place: at.place.clone(), interface: name.clone() };
+        let (Some(place), Some(link)) = (self.places.get(&at.place), self.link(at)) else { return true };
+        let Some(depth) = depth.checked_sub(1) else { return true };
+        let carries = match &link.form {
+            Form::Veth { peer } => self.link(peer).is_none_or(|peer| peer.up),
+            form if form.ports().of_bridge() => {
+                let ports =
+                    place.links.iter().filter(|(_, port)| port.master.as_ref() == Some(&at.interface));
+                ports.into_iter().any(|(port, _)| self.is_carried(&here(port), depth))
+            }
+            Form::Made(kind) if kind.carrier() == Carrier::Lower => {
+                kind.lower_here().is_none_or(|lower| self.is_carried(&here(lower), depth))
+            }
+            _ => true,
+        };
+        link.up && carries
+    }
+
     /// The link at an end point.
     pub fn link(&self, at: &Endpoint) -> Option<&LinkTarget> {
         self.places.get(&at.place)?.links.get(&at.interface)

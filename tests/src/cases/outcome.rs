@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Test;
 use crate::{
@@ -22,7 +22,12 @@ use crate::{
 };
 
 /// The tests of this subject.
-pub(super) const TESTS: &[Test] = &[Test::new("outcome::of_random_pairs", pairs)];
+pub(super) const TESTS: &[Test] = &[
+    Test::new("outcome::of_the_loopback_interface", loopback),
+    Test::new("outcome::of_interfaces_that_lose_their_carrier", carriers),
+    Test::new("outcome::of_a_declared_link_local_address", declared),
+    Test::new("outcome::of_random_pairs", pairs),
+];
 
 /// Pairs where nobody asks for another number, or fewer where they take longer than [`ENOUGH`].
 const PAIRS: usize = 3;
@@ -31,8 +36,103 @@ const ENOUGH: Duration = Duration::from_secs(100);
 /// How long the kernel may take until it shows what it comes to: link-local addresses and ports of bridges take their
 /// time.
 const SETTLES: Duration = Duration::from_secs(45);
+/// The group of all interfaces of labs.
+const LINK_GROUP: u32 = 1_852_142_700;
 /// How long a pause is between two looks.
 const PAUSE: Duration = Duration::from_millis(300);
+
+/// A lab of two nodes with a link, and more in the first node.
+fn lab(first: &Value, second: &Value) -> Value {
+    let links = json!([{ "endpoints": ["a:e0", "b:e0"] }]);
+    json!({ "name": "p", "nodes": { "a": first, "b": second }, "links": links })
+}
+
+/// From one lab to the other and back: each time it must be as if it had been created.
+fn there_and_back(first: Value, second: Value) {
+    let mut host = TestHost::started();
+    let mut created = Vec::new();
+    for lab in [&first, &second] {
+        let file = host.file("lab.json", lab.to_string());
+        host.ctl(&["create-lab", &file]).ok();
+        created.push(settled(&host, lab));
+        host.ctl(&["delete-lab", "p"]).ok();
+    }
+    let file = host.file("lab.json", first.to_string());
+    host.ctl(&["create-lab", &file]).ok();
+    let mut faults = Vec::new();
+    for (lab, wanted) in [(&second, &created[1]), (&first, &created[0]), (&second, &created[1])] {
+        let file = host.file("lab.json", lab.to_string());
+        host.ctl(&["apply-lab", &file]).ok();
+        compare(&host, lab, "applied", wanted, &mut faults);
+    }
+    host.kill();
+    reboot(&mut host);
+    compare(&host, &second, "after a reboot", &created[1], &mut faults);
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// What `lo` has of IPv4 is what the default says, whatever was said of it before.
+fn loopback() {
+    let node = |sysctls: Value| lab(&json!({ "sysctls": sysctls }), &json!({}));
+    let first = node(json!({
+        "net.ipv4.conf.default.rp_filter": "1",
+        "net.ipv4.conf.lo.rp_filter": "1",
+        "net.ipv4.conf.lo.forwarding": "1",
+        "net.ipv4.conf.default.proxy_arp": "1",
+    }));
+    let second = node(json!({
+        "net.ipv4.conf.default.rp_filter": "2",
+        "net.ipv4.conf.default.forwarding": "1",
+        "net.ipv4.conf.default.accept_redirects": "0",
+    }));
+    there_and_back(first, second);
+}
+
+/// What has lost its carrier is as what never had one: bridges without ports, ends of links whose other end is down.
+fn carriers() {
+    let first = lab(
+        &json!({ "interfaces": {
+            "br0": { "bridge": {} },
+            "br1": { "bridge": {}, "addresses": ["2001:db8::1/64"] },
+            "e0": { "port": { "bridge": "br0" } },
+            "e1": { "port": { "bridge": "br1" } },
+        } }),
+        &json!({ "interfaces": { "e1": {} } }),
+    );
+    let second = lab(
+        &json!({ "interfaces": {
+            "br0": { "bridge": {} },
+            "br1": { "bridge": {}, "addresses": ["2001:db8::1/64"] },
+            "e0": { "addresses": ["192.0.2.1/24"] },
+            "e1": { "port": { "bridge": "br1" } },
+        } }),
+        &json!({ "interfaces": { "e0": { "up": false }, "e1": { "up": false } } }),
+    );
+    let with = |mut lab: Value| {
+        lab["links"] = json!([{ "endpoints": ["a:e0", "b:e0"] }, { "endpoints": ["a:e1", "b:e1"] }]);
+        lab
+    };
+    there_and_back(with(first), with(second));
+}
+
+/// A link-local address of the file comes before the one that the kernel makes, whichever came later.
+fn declared() {
+    let second = json!({ "interfaces": { "e0": { "addresses": ["fe80::1/64", "fe80::2/64"] } } });
+    let plain = lab(&json!({}), &json!({}));
+    there_and_back(plain, lab(&second, &json!({})));
+    let host = TestHost::here();
+    let shown = || host.exec("p.a", "ip -6 -o addr show dev e0 scope link").ok();
+    let in_order = |text: &str| {
+        let addresses: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(3)).collect();
+        addresses.len() == 3 && addresses[..2] == ["fe80::2/64", "fe80::1/64"]
+    };
+    wait_until("those of the file come first", SETTLES, || in_order(&shown()));
+    let text = shown();
+    let made = text.lines().last().and_then(|line| line.split_whitespace().nth(3)).expect("the kernel's own");
+    // It is made again, and the kernel puts the latest first.
+    host.sh(&format!("ip -n p.a addr del {made} dev e0"));
+    wait_until("they do so again", SETTLES, || in_order(&shown()));
+}
 
 fn pairs() {
     let asked: Option<usize> = std::env::var("NETLAB_PAIRS").ok().and_then(|text| text.parse().ok());
@@ -87,7 +187,7 @@ impl Pair<'_> {
         if created.code != 0 {
             return vec![format!("the second cannot be created: {}\n{}", created.stderr, self.second)];
         }
-        let wanted = self.settled();
+        let wanted = settled(self.host, &self.second);
         self.host.ctl(&["delete-lab", "p"]).ok();
         let created = self.host.ctl(&["create-lab", &first]);
         if created.code != 0 {
@@ -118,11 +218,18 @@ impl Pair<'_> {
         self.host.kill();
         self.host.start();
         self.compare("after a restart", &wanted, &mut faults);
+        self.host.kill();
+        reboot(self.host);
+        self.compare("after a reboot", &wanted, &mut faults);
         self.host.ctl(&["delete-lab", "p"]).ok();
         if !faults.is_empty() {
             faults.push(format!("first: {}\n  second: {}", self.first, self.second));
         }
         faults
+    }
+
+    fn compare(&self, way: &str, wanted: &[String], faults: &mut Vec<String>) {
+        compare(self.host, &self.second, way, wanted, faults);
     }
 
     fn damage(&mut self, chance: &mut Chance, wanted: &[String], faults: &mut Vec<String>) {
@@ -134,37 +241,57 @@ impl Pair<'_> {
             }
         }
     }
+}
 
-    /// What is shown once it shows the same for a while.
-    fn settled(&mut self) -> Vec<String> {
-        let mut before = show(self.host, &self.second);
-        for _ in 0..20 {
-            thread::sleep(Duration::from_secs(2));
-            let now = show(self.host, &self.second);
-            if now == before {
-                break;
-            }
-            before = now;
+/// Leaves nothing of the lab but what netlabd has on its disk, as a boot does.
+fn reboot(host: &mut TestHost) {
+    let id = host.scratch("boot_id").display().to_string();
+    let runtime = host.folders().runtime.display().to_string();
+    host.sh(&format!(
+        "ip -all netns del
+        awk '$2 ~ \"^{runtime}/\" {{ print $2 }}' /proc/mounts | tac | xargs -r -n 1 umount -l
+        rm -rf {runtime}
+        for link in $(ip -o link show group {LINK_GROUP} | sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\\1/'); do
+            ip link del $link 2>/dev/null || true
+        done
+        nft flush ruleset 2>/dev/null || true
+        sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
+        [ ! -e {id} ] || umount /proc/sys/kernel/random/boot_id
+        cat /proc/sys/kernel/random/uuid >{id}
+        mount --bind {id} /proc/sys/kernel/random/boot_id"
+    ));
+    host.start();
+}
+
+/// What is shown once it shows the same for a while.
+fn settled(host: &TestHost, lab: &Value) -> Vec<String> {
+    let mut before = show(host, lab);
+    for _ in 0..20 {
+        thread::sleep(Duration::from_secs(2));
+        let now = show(host, lab);
+        if now == before {
+            break;
         }
-        before
+        before = now;
     }
+    before
+}
 
-    fn compare(&mut self, way: &str, wanted: &[String], faults: &mut Vec<String>) {
-        let start = Instant::now();
-        loop {
-            let lines = difference(wanted, &show(self.host, &self.second));
-            if lines.is_empty() {
-                return;
-            }
-            // What differs once differs again.
-            let limit = if faults.is_empty() { SETTLES } else { PAUSE };
-            if start.elapsed() > limit {
-                faults.push(format!("{way}:"));
-                faults.extend(lines.into_iter().take(20).map(|line| format!("  {line}")));
-                return;
-            }
-            thread::sleep(PAUSE);
+fn compare(host: &TestHost, lab: &Value, way: &str, wanted: &[String], faults: &mut Vec<String>) {
+    let start = Instant::now();
+    loop {
+        let lines = difference(wanted, &show(host, lab));
+        if lines.is_empty() {
+            return;
         }
+        // What differs once differs again.
+        let limit = if faults.is_empty() { SETTLES } else { PAUSE };
+        if start.elapsed() > limit {
+            faults.push(format!("{way}:"));
+            faults.extend(lines.into_iter().take(20).map(|line| format!("  {line}")));
+            return;
+        }
+        thread::sleep(PAUSE);
     }
 }
 

@@ -149,6 +149,14 @@ fn sysctl_texts() {
             r#"nodes.n.sysctls["net.ipv4.conf.eth0.100.rp_filter"]: "net.ipv4.conf.eth0.100.rp_filter" has too many parts; write net.ipv4.conf.eth0/100.rp_filter for the interface eth0.100"#,
         ),
         (
+            r#""net.ipv6.conf.eth0.stable_secret":"2001:db8::1""#,
+            r#"nodes.n.sysctls["net.ipv6.conf.eth0.stable_secret"]: "net.ipv6.conf.eth0.stable_secret" makes addresses out of a secret, which the kernel does not give up when the file no longer says it; write the addresses, or the interface's mac"#,
+        ),
+        (
+            r#""net.ipv6.conf.default.addr_gen_mode":"2""#,
+            r#"nodes.n.sysctls["net.ipv6.conf.default.addr_gen_mode"]: "net.ipv6.conf.default.addr_gen_mode" makes addresses out of a secret, which the kernel does not give up when the file no longer says it; write the addresses, or the interface's mac"#,
+        ),
+        (
             r#""net.ipv4.conf.all":"0""#,
             r#"nodes.n.sysctls["net.ipv4.conf.all"]: "net.ipv4.conf.all" is a folder; write net.ipv4.conf.NAME.KEY"#,
         ),

@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     address::{AddressAttribute, AddressFlags, AddressMessage, AddressProtocol, AddressScope},
 };
 
-use super::{ADDRESS_PROTOCOL, RouteSocket, observe::Dump, socket::Request};
-use crate::{model::observed::AddressState, plan::Verb};
+use super::{ADDRESS_PROTOCOL, RouteSocket, observe::Dump, route, socket::Request};
+use crate::{
+    model::observed::AddressState,
+    plan::{Verb, item::LinkLocal},
+};
 
 /// What adds an address to the interface of an index, takes it off, or takes it off and adds it again.
 pub(super) fn encode(verb: Verb, address: IpNet, index: u32) -> Vec<Request> {
@@ -22,6 +25,14 @@ pub(super) fn encode(verb: Verb, address: IpNet, index: u32) -> Vec<Request> {
         Verb::Set => vec![delete(), add()],
         Verb::Delete => vec![delete()],
     }
+}
+
+/// What takes off the link-local address that the kernel made, and the route that came with it.
+pub(super) fn encode_link_local(item: &LinkLocal, index: u32) -> Vec<Request> {
+    let address = IpNet::V6(Ipv6Net::new_assert(item.address, 64));
+    let mut requests = encode(Verb::Delete, address, index);
+    requests.extend(item.alone.then(|| route::delete_groups(index)));
+    requests
 }
 
 fn message(index: u32, address: IpNet) -> AddressMessage {

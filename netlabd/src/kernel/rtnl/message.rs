@@ -20,7 +20,7 @@ use crate::{
     link::Unknown,
     model::{Endpoint, IfName, Mac, Place},
     plan::{
-        Op,
+        Op, Verb,
         item::{Item, Link, LinkChange, Name, Setting, Veth, VethEnd},
     },
 };
@@ -73,6 +73,9 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Vlan(item) => vec![vlan::encode(op.verb, item, index(item.at.interface.as_str())?)],
         Item::Address(item) => address::encode(op.verb, item.address, index(item.at.interface.as_str())?),
         Item::Route(item) => vec![route::encode(op.verb, &item.route, index(item.route.dev.as_str())?)],
+        Item::LinkLocal(item) if op.verb == Verb::Delete => {
+            address::encode_link_local(item, index(item.at.interface.as_str())?)
+        }
         // By other means.
         Item::Namespace(_) | Item::Sysctl(_) | Item::Nat(_) | Item::Guard(_) | Item::LinkLocal(_) => {
             Vec::new()

@@ -30,6 +30,20 @@ pub(super) fn encode(verb: Verb, route: &Route, index: u32) -> Request {
     }
 }
 
+/// What takes away the route to multicast groups that comes with an interface's first IPv6 address (`addrconf_add_mroute`
+/// in net/ipv6/addrconf.c).
+pub(super) fn delete_groups(index: u32) -> Request {
+    let groups = std::net::Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0);
+    let mut message = RouteMessageBuilder::<std::net::Ipv6Addr>::new()
+        .destination_prefix(groups, 8)
+        .output_interface(index)
+        .build();
+    message.header.table = libc::RT_TABLE_LOCAL;
+    message.header.protocol = RouteProtocol::Unspec;
+    message.header.kind = RouteType::Multicast;
+    (RouteNetlinkMessage::DelRoute(message), 0)
+}
+
 fn message(index: u32, route: &Route) -> RouteMessage {
     let scope = if route.via.is_some() || route.to.addr().is_ipv6() {
         RouteScope::Universe

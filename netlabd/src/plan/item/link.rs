@@ -54,7 +54,9 @@ impl Subject for Link {
         line.extend(mac.map(|mac| format!(" address {mac}")));
         line.extend(mtu.map(|mtu| format!(" mtu {mtu}")));
         line += &hand.group();
-        line.extend([" type ", kind.key(), &kind.command()]);
+        // So that a bridge without ports has no carrier.
+        let count = if hand.exact && kind.ports().of_bridge() { " priority 32768" } else { "" };
+        line.extend([" type ", kind.key(), count, &kind.command()]);
         std::iter::once(line).chain(hand.alias(at)).collect::<Vec<_>>().join("; ")
     }
 

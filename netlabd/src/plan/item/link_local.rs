@@ -8,19 +8,26 @@ use super::{Address, At, Subject};
 use crate::{
     model::{
         Endpoint, SysctlKey,
-        observed::{LinkLocalMode, link_local_of},
+        observed::{LinkLocalMode, LinkState, link_local_of},
     },
-    plan::{LinkTarget, Op, Verb, command::Hand, place::PlaceDiff},
+    plan::{
+        LinkTarget, Op, Verb,
+        command::{Hand, name},
+        place::PlaceDiff,
+    },
     shell::word,
 };
 
-/// The link-local address of an interface, which the kernel is to make out of its MAC address again.
+/// The link-local address of an interface that the kernel makes out of its MAC address. To set it is to let the kernel
+/// make it again; it is taken off what has lost its carrier.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkLocal {
     /// The interface.
     pub at: Endpoint,
-    /// The address that comes of it.
+    /// The address.
     pub address: Ipv6Addr,
+    /// Whether it is the interface's only IPv6 address: then the route to multicast groups goes with it.
+    pub alone: bool,
 }
 
 impl Subject for LinkLocal {
@@ -28,18 +35,36 @@ impl Subject for LinkLocal {
         At::Interface(&self.at)
     }
 
-    fn describe(&self, _: Verb) -> String {
-        format!("make link-local address {} of {}", self.address, self.at)
+    fn describe(&self, verb: Verb) -> String {
+        let Self { at, address, .. } = self;
+        match verb {
+            Verb::Add | Verb::Set => format!("make link-local address {address} of {at}"),
+            Verb::Delete => format!("remove link-local address {address} from {at}"),
+        }
     }
 
-    fn finding(&self, _: Verb) -> String {
-        format!("{}: the link-local address {} is missing", self.at, self.address)
+    fn finding(&self, verb: Verb) -> String {
+        let Self { at, address, .. } = self;
+        match verb {
+            Verb::Add | Verb::Set => format!("{at}: the link-local address {address} is missing"),
+            Verb::Delete => format!("{at}: it keeps the link-local address {address} without a carrier"),
+        }
     }
 
-    fn command(&self, _: Verb, hand: Hand<'_>) -> String {
+    fn command(&self, verb: Verb, hand: Hand<'_>) -> String {
+        if verb == Verb::Delete {
+            let (ip, dev) = (hand.ip(&self.at.place), name(&self.at));
+            let groups = format!("; {ip} -6 route delete multicast ff00::/8 dev {dev} table local");
+            let groups = if self.alone { groups.as_str() } else { "" };
+            return format!("{ip} address delete {}/64 dev {dev}{groups}", self.address);
+        }
         let key = format!("net/ipv6/conf/{}/addr_gen_mode", self.at.interface);
         let values = [1, 0].map(|value| word(&format!("{key}={value}")).into_owned());
         format!("{}sysctl -w {}", hand.exec(&self.at.place), values.join(" "))
+    }
+
+    fn is_done_already(&self, verb: Verb, errno: i32) -> bool {
+        verb == Verb::Delete && matches!(errno, libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH)
     }
 }
 
@@ -53,6 +78,10 @@ pub(in crate::plan) fn link_local(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
     let (Some(link), Some(mac), true) = (diff.link(at), want.mac, want.up) else { return };
     if diff.foreign_master(link, want).is_some() {
+        return;
+    }
+    if !link.carrier && !diff.target.has_carrier(at) {
+        without_carrier(at, want, link, ops);
         return;
     }
     let own = link_local_of(mac);
@@ -71,6 +100,16 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
         ops.push(Op::delete(Address { at: at.clone(), address }));
     }
     if link.makes_link_local == LinkLocalMode::Mac && link.up && !link.link_local.contains(&own) {
-        ops.push(Op::set(LinkLocal { at: at.clone(), address: own }));
+        ops.push(Op::set(LinkLocal { at: at.clone(), address: own, alone: false }));
     }
+}
+
+/// An interface that loses its carrier keeps its link-local address, and one that never had a carrier has none
+/// (`addrconf_notify` in net/ipv6/addrconf.c, Linux 6.18).
+fn without_carrier(at: &Endpoint, want: &LinkTarget, link: &LinkState, ops: &mut Vec<Op>) {
+    let is_ipv6 = |address: &IpNet| address.addr().is_ipv6();
+    let others = want.addresses.iter().chain(link.addresses.iter().map(|state| &state.address));
+    let alone = !others.into_iter().any(is_ipv6);
+    let drop = |address: &Ipv6Addr| Op::delete(LinkLocal { at: at.clone(), address: *address, alone });
+    ops.extend(link.link_local.iter().map(drop));
 }

@@ -8,7 +8,7 @@ use super::world::{At, FakeForm, HOST, Link, SpaceId, World};
 use crate::{
     link::{Kind, Lower, MacFrom},
     model::{
-        Endpoint, LabName, NodeName, PerInterface, Place, Route, SysctlKey,
+        Endpoint, LabName, NodeName, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
         spread_by,
     },
@@ -316,12 +316,6 @@ impl World {
                     values.insert(key, value.to_owned())
                 };
             }
-        }
-        // `lo` follows until it is up.
-        let follows = PerInterface::of(key).filter(|per| per.of == "default" && per.reaches_loopback());
-        let is_down = self.space(space).links.values().any(|link| link.name == "lo" && !link.up);
-        if let Some(lo) = follows.and_then(|per| per.key_of("lo")).filter(|_| is_down) {
-            self.space(space).sysctls.insert(lo, value.to_owned());
         }
         self.space(space).sysctls.insert(key.clone(), value.to_owned());
         Ok(())
