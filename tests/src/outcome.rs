@@ -46,7 +46,8 @@ bridge vlan show 2>/dev/null | awk 'NR > 1 { if (/^[^ \t]/) { port = $1; $1 = ""
 bridge -s fdb show 2>/dev/null | grep -E 'permanent|static' | of "$idle" '!(/^33:33:/ && $3 in known)' |
     sed -E 's/ used [0-9/]+//; s/^/fdb: /' | sort
 nft -s list ruleset 2>/dev/null |
-    awk '/^table/ { table = $2 " " $3; chain = "" } /^\tchain/ { chain = $2 } { print "nft: " table " " chain ": " $0 }' |
+    awk '/^table/ { table = $2 " " $3; chain = "" } /^}/ { chain = "" } /^\tchain/ { chain = $2 }
+        NF { print "nft: " table " " chain ": " $0 }' |
     sort -s -k2,4
 "#;
 

@@ -176,6 +176,14 @@ fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io:
             }
         }
     }
+    let idle = |link: &LinkState| link.up && !link.carrier;
+    if state.links.values().any(idle) {
+        // A kernel without IPv6 refuses it.
+        let groups = rtnl::groups(socket)?.unwrap_or_default();
+        for link in state.links.values_mut() {
+            link.hears_groups = groups.contains(&link.index);
+        }
+    }
     let ipv4 = granted(rtnl::routes(socket, AddressFamily::Inet, &names)?)?;
     // A kernel without IPv6 refuses the second.
     let ipv6 = rtnl::routes(socket, AddressFamily::Inet6, &names)?.unwrap_or_default();

@@ -103,6 +103,9 @@ pub struct LinkState {
     pub addresses: Vec<AddressState>,
     /// Link-local addresses that the kernel made.
     pub link_local: Vec<Ipv6Addr>,
+    /// Whether it has the route to multicast groups that the kernel makes with the first IPv6 address; asked of
+    /// interfaces without a carrier alone.
+    pub hears_groups: bool,
     /// How the kernel makes them now (`IFLA_INET6_ADDR_GEN_MODE`).
     pub makes_link_local: LinkLocalMode,
     /// VLANs of a bridge port, or of a bridge itself.

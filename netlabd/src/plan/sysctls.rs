@@ -151,7 +151,9 @@ impl Work<'_> {
     fn follow(&mut self, per: &PerInterface, old: &str, new: &str) {
         let names: Vec<&IfName> = self.wanted.links.keys().collect();
         for name in names {
-            if !self.is_there(name.as_str()) || *name == IfName::loopback() {
+            let own = self.wanted.links.get(name).and_then(|link| own_value(link, &per.name));
+            let has_own = per.folder == "net/ipv6/conf" && own.is_some();
+            if !self.is_there(name.as_str()) || *name == IfName::loopback() || has_own {
                 continue;
             }
             let Some(key) = per.key_of(name.as_str()) else { continue };

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::Before;
 use crate::{
-    link::{Kind, Lower, MacFrom},
+    link::{Carrier, Kind, Lower, MacFrom},
     model::{
         ETHERNET_MTU, Endpoint, Form, Guard, IfName, Interface, Lab, Mac, NatRule, NodeName, Place,
         PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,

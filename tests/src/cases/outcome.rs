@@ -88,19 +88,20 @@ fn loopback() {
     there_and_back(first, second);
 }
 
-/// What has lost its carrier is as what never had one: bridges without ports, ends of links whose other end is down.
+/// What has lost its carrier is as what never had one: bridges without ports, ends of links whose other end is down. And
+/// the MTU of IPv6 is that of the interface, not the default.
 fn carriers() {
     let first = lab(
-        &json!({ "interfaces": {
+        &json!({ "sysctls": { "net.ipv6.conf.default.mtu": "1400" }, "interfaces": {
             "br0": { "bridge": {} },
             "br1": { "bridge": {}, "addresses": ["2001:db8::1/64"] },
             "e0": { "port": { "bridge": "br0" } },
-            "e1": { "port": { "bridge": "br1" } },
+            "e1": { "port": { "bridge": "br1" }, "mtu": 1400 },
         } }),
-        &json!({ "interfaces": { "e1": {} } }),
+        &json!({ "interfaces": { "e1": { "mtu": 1400 } } }),
     );
     let second = lab(
-        &json!({ "interfaces": {
+        &json!({ "sysctls": { "net.ipv6.conf.default.addr_gen_mode": "1" }, "interfaces": {
             "br0": { "bridge": {} },
             "br1": { "bridge": {}, "addresses": ["2001:db8::1/64"] },
             "e0": { "addresses": ["192.0.2.1/24"] },
@@ -254,7 +255,7 @@ fn reboot(host: &mut TestHost) {
         for link in $(ip -o link show group {LINK_GROUP} | sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\\1/'); do
             ip link del $link 2>/dev/null || true
         done
-        nft flush ruleset 2>/dev/null || true
+        nft delete table inet netlab 2>/dev/null || true
         sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
         [ ! -e {id} ] || umount /proc/sys/kernel/random/boot_id
         cat /proc/sys/kernel/random/uuid >{id}

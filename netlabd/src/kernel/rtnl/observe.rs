@@ -109,6 +109,7 @@ impl LinkDump {
             master: self.master.and_then(|index| among.name(index)).map(ToOwned::to_owned),
             addresses: Vec::new(),
             link_local: Vec::new(),
+            hears_groups: false,
             makes_link_local: self.makes_link_local,
             vlans: BTreeMap::new(),
         }

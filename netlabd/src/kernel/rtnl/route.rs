@@ -104,6 +104,27 @@ pub(in crate::kernel) fn routes(
     }))
 }
 
+/// The interfaces that have the route to multicast groups which comes with an interface's first IPv6 address.
+pub(in crate::kernel) fn groups(socket: &mut RouteSocket) -> Dump<BTreeSet<u32>> {
+    let mut request = RouteMessage::default();
+    request.header.address_family = AddressFamily::Inet6;
+    request.header.table = libc::RT_TABLE_LOCAL;
+    request.header.kind = RouteType::Multicast;
+    let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
+    let interface = |message| match message {
+        RouteNetlinkMessage::NewRoute(route)
+            if route.header.kind == RouteType::Multicast && route.header.destination_prefix_length == 8 =>
+        {
+            route
+                .attributes
+                .iter()
+                .find_map(|it| if let RouteAttribute::Oif(it) = it { Some(*it) } else { None })
+        }
+        _ => None,
+    };
+    Ok(found.map(|messages| messages.into_iter().filter_map(interface).collect()))
+}
+
 fn direct(message: &RouteMessage) -> Option<(u32, IpNet)> {
     let header = &message.header;
     if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {

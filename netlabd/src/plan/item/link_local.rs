@@ -39,7 +39,7 @@ impl Subject for LinkLocal {
         let Self { at, address, .. } = self;
         match verb {
             Verb::Add | Verb::Set => format!("make link-local address {address} of {at}"),
-            Verb::Delete => format!("remove link-local address {address} from {at}"),
+            Verb::Delete => format!("remove link-local address {address} and its routes from {at}"),
         }
     }
 
@@ -47,7 +47,9 @@ impl Subject for LinkLocal {
         let Self { at, address, .. } = self;
         match verb {
             Verb::Add | Verb::Set => format!("{at}: the link-local address {address} is missing"),
-            Verb::Delete => format!("{at}: it keeps the link-local address {address} without a carrier"),
+            Verb::Delete => {
+                format!("{at}: it keeps the link-local address {address} or its routes without a carrier")
+            }
         }
     }
 
@@ -80,11 +82,11 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
     if diff.foreign_master(link, want).is_some() {
         return;
     }
+    let own = link_local_of(mac);
     if !link.carrier && !diff.target.has_carrier(at) {
-        without_carrier(at, want, link, ops);
+        without_carrier(at, want, link, own, ops);
         return;
     }
-    let own = link_local_of(mac);
     let said = ["all", "default", at.interface.as_str()].iter().any(|of| {
         let key = SysctlKey::from_path(&format!("net/ipv6/conf/{of}/addr_gen_mode"));
         key.is_ok_and(|key| diff.wanted.sysctls.contains_key(&key))
@@ -105,11 +107,15 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
 }
 
 /// An interface that loses its carrier keeps its link-local address, and one that never had a carrier has none
-/// (`addrconf_notify` in net/ipv6/addrconf.c, Linux 6.18).
-fn without_carrier(at: &Endpoint, want: &LinkTarget, link: &LinkState, ops: &mut Vec<Op>) {
+/// (`addrconf_notify` in net/ipv6/addrconf.c, Linux 6.18). The route to multicast groups is made, too, where
+/// `addr_gen_mode` is written while it is up (`addrconf_init_auto_addrs`).
+fn without_carrier(at: &Endpoint, want: &LinkTarget, link: &LinkState, own: Ipv6Addr, ops: &mut Vec<Op>) {
     let is_ipv6 = |address: &IpNet| address.addr().is_ipv6();
     let others = want.addresses.iter().chain(link.addresses.iter().map(|state| &state.address));
     let alone = !others.into_iter().any(is_ipv6);
     let drop = |address: &Ipv6Addr| Op::delete(LinkLocal { at: at.clone(), address: *address, alone });
     ops.extend(link.link_local.iter().map(drop));
+    if link.link_local.is_empty() && link.hears_groups && alone {
+        ops.push(drop(&own));
+    }
 }

@@ -115,6 +115,7 @@ impl World {
             master: link.master.and_then(|master| name(space, master)),
             addresses: link.addresses.clone(),
             link_local: Vec::new(),
+            hears_groups: false,
             makes_link_local: LinkLocalMode::Off,
             // Not asked for where no bridge filters.
             vlans: if self.filters(space) { link.vlans.clone() } else { BTreeMap::new() },
