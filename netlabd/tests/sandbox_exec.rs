@@ -215,6 +215,23 @@ fn a_fork_server_that_dies_is_replaced_and_its_commands_go_on() {
 }
 
 #[test]
+fn what_forks_commands_ends_with_the_daemon() {
+    if !inside("what_forks_commands_ends_with_the_daemon") {
+        return;
+    }
+    let lab = TestLab::new();
+    lab.output("true");
+    let server = fork_server().expect("a fork server");
+    let forker = run(&format!("ps -o pid= --ppid {server}")).trim().to_owned();
+    assert!(forker.parse::<u32>().is_ok(), "one process forks for the server: {forker:?}");
+    netlabd::sandbox::end_preparations();
+    // At once, not soon: whoever has ended a service looks for what is left of it.
+    let left = run(&format!("ps -o pid=,args= -p {server},{forker} || true"));
+    assert_eq!(left, "");
+    assert_eq!(lab.output("echo again").0, "again\n");
+}
+
+#[test]
 fn a_fork_server_that_does_not_answer_is_replaced() {
     if !inside("a_fork_server_that_does_not_answer_is_replaced") {
         return;
