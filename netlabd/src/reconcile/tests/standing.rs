@@ -61,7 +61,7 @@ fn what_differs_in_a_paused_lab_is_told_and_left() {
     assert_eq!((of(told, "Ready"), of(told, "Drifted").0), (("False", "Drifted"), "True"));
     let missing = |text: &String| text.starts_with("ns1:eth0: address ") && text.ends_with(" is missing");
     assert!(told.differences.iter().any(missing), "{told:#?}");
-    assert!(condition(told, "Ready").message.contains("resume-lab"), "{told:#?}");
+    assert!(condition(told, "Ready").message.contains("while the lab is paused"), "{told:#?}");
     assert_eq!((told.drift_repaired, told.last_error.as_ref()), (0, None));
     // Somebody mends it by hand.
     let target = Target::new(&convert::lab(lab.spec.as_ref().unwrap()).unwrap(), &lab.uid);
