@@ -13,6 +13,8 @@ impl Feature {
     pub const USER_NAMESPACES: Self = Self("CONFIG_USER_NS");
     /// veth(4) pairs.
     pub const VETH: Self = Self("CONFIG_VETH");
+    /// Tables of nftables for both families, and the rules that keep labs apart from the host.
+    pub const GUARD: Self = Self("CONFIG_NF_TABLES_INET");
     /// Translation by nftables, all that our rules use.
     pub const NAT: Self = Self("CONFIG_NFT_NAT");
     /// IPv6.

@@ -110,6 +110,17 @@ fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
             Severity::Error,
             format!("{}; no lab works without it: boot a kernel that has it", failure.message),
         ),
+        Err(failure) if feature == Feature::GUARD => finding(
+            "feature",
+            feature.config(),
+            Severity::Warning,
+            format!(
+                "{}; labs that forward or translate are refused, and while the host has \
+                 net.ipv4.conf.all.accept_redirects=1 others can change its routes by ICMP redirects: set it to 0, load \
+                 the module nf_tables or boot a kernel that has it",
+                failure.message
+            ),
+        ),
         Err(failure) => finding(
             "feature",
             feature.config(),
@@ -265,7 +276,11 @@ fn of_firewall(kernel: &Linux) -> proto::Finding {
     };
     match firewall::judge(&firewall, &firewall::any_lab(&firewall)) {
         Verdict::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
-        Verdict::Contested(message) | Verdict::Drops(message) | Verdict::Unknown(message) => about(
+        Verdict::Contested(message)
+        | Verdict::Drops(message)
+        | Verdict::Shadows(message)
+        | Verdict::Steers(message)
+        | Verdict::Unknown(message) => about(
             Severity::Warning,
             format!("{message} (LAB-INTERFACE: the interface of the lab on the host)"),
         ),

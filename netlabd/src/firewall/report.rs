@@ -21,6 +21,10 @@ pub enum Verdict {
     Drops(String),
     /// The host sends elsewhere what is for the lab, or may: by which route.
     Contested(String),
+    /// The host listens itself on a port that the lab publishes: what is reached there no more.
+    Shadows(String),
+    /// The host takes ICMP redirects of the lab: why, and how to end that.
+    Steers(String),
     /// It cannot be told: why, and where to look.
     Unknown(String),
 }

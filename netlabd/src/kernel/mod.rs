@@ -253,6 +253,10 @@ impl Kernel for Linux {
         Ok(())
     }
 
+    fn sockets(&self) -> Result<Vec<crate::platform::HostSocket>, Failure> {
+        occupied::sockets().map_err(|error| Failure::os("host", "looking at the host's sockets", &error))
+    }
+
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {
         sysctl::Sysctls::default().read(key)
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     feature::Feature,
     link::Kind,
-    model::{Endpoint, IfName, Place},
+    model::{Endpoint, Guard, IfName, Place},
     plan::{
         Op,
         item::{Address, Link, Veth, VethEnd},
@@ -53,7 +53,7 @@ fn failed(error: &io::Error) -> Failure {
 /// All features that labs may need, in the order in which they are told.
 pub(super) fn features() -> Vec<Feature> {
     let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
-    first.chain(Kind::features()).chain([Feature::NAT, Feature::IPV6]).collect()
+    first.chain(Kind::features()).chain([Feature::GUARD, Feature::NAT, Feature::IPV6]).collect()
 }
 
 fn try_here(feature: Feature) -> Result<(), Failure> {
@@ -63,6 +63,11 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
     let veth = Op::add(Veth { a: end(at("a")?), b: end(at("b")?) });
     match feature {
         Feature::VETH => return run(&[veth]),
+        Feature::GUARD => {
+            let guard = Guard { ends: vec![IfName::loopback()], forwards: true, ..Guard::default() };
+            let made = nft::replace_guard(&"probe".parse().map_err(refused)?, Some(&guard));
+            return made.map_err(|error| Failure { errno: error.errno(), ..refused(error) });
+        }
         Feature::NAT => {
             let missing = |(config, result): (&str, Result<(), nft::Error>)| {
                 let error = result.err()?;

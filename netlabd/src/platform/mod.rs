@@ -59,6 +59,9 @@ pub trait Kernel: Send + Sync + 'static {
     /// Tries whether the kernel has a feature; `Err` tells in its own words why not.
     fn probe(&self, feature: Feature) -> Result<(), Failure>;
 
+    /// The host's sockets that wait for whoever comes or are connected, but for those on and to the loopback.
+    fn sockets(&self) -> Result<Vec<HostSocket>, Failure>;
+
     /// Reads sysctls of the host; one that does not exist is left out.
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String>;
 

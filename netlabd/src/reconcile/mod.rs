@@ -17,6 +17,7 @@ mod parents;
 mod ports;
 mod preflight;
 mod ranges;
+mod redirects;
 mod rollback;
 mod sleep;
 mod specification;

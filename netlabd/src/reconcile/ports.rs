@@ -44,6 +44,27 @@ pub(super) fn check(
     }
 }
 
+/// Whether the lab publishes anything on the host.
+pub(super) fn publishes(target: &Target) -> bool {
+    forwards_of(target).next().is_some()
+}
+
+/// What began to listen where the lab publishes already, and is reached no more.
+pub(super) fn taken(target: &Target, sockets: &[HostSocket]) -> Option<String> {
+    let wanted = target.places.get(&Place::Host)?;
+    let (number, forward, socket) = forwards(wanted).enumerate().find_map(|(number, forward)| {
+        let socket = sockets.iter().find(|socket| hides(forward, socket, wanted))?;
+        Some((number, forward, socket))
+    })?;
+    Some(format!(
+        "the host itself listens on {} port {} ({}), which the lab publishes (host.nat.port_forwards[{number}]): what \
+         comes from elsewhere goes to the lab; publish another port, or stop what listens (ss -lp shows it)",
+        forward.protocol.as_str(),
+        forward.port,
+        socket.local
+    ))
+}
+
 fn forwards(place: &PlaceTarget) -> impl Iterator<Item = &PortForward> {
     place
         .nat
@@ -132,6 +153,17 @@ mod tests {
                 "only for the lab"
             );
         }
+    }
+
+    #[test]
+    fn what_begins_to_listen_later() {
+        let wanted = forward("192.0.2.2:80", "");
+        let socket = |local: &str| HostSocket { protocol: Protocol::Tcp, local: local.parse().unwrap(), peer: None };
+        let message = taken(&wanted, &[socket("0.0.0.0:81"), socket("0.0.0.0:80")]).unwrap();
+        assert!(message.contains("tcp port 80 (0.0.0.0:80)"), "{message}");
+        assert_eq!(taken(&wanted, &[socket("0.0.0.0:81")]), None);
+        assert_eq!(taken(&forward("192.0.2.2:80", "lab0"), &[socket("0.0.0.0:80")]), None, "only for the lab");
+        assert!(publishes(&wanted));
     }
 
     #[test]

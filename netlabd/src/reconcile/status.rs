@@ -34,10 +34,13 @@ fn of_host(verdict: &Verdict) -> (&'static str, &'static str, &str) {
         Verdict::Open => (
             "True",
             "NothingInTheWay",
-            "no firewall rule of others drops the lab's traffic, and no route of others leads it elsewhere",
+            "no firewall rule of others drops the lab's traffic, no route of others leads it elsewhere, and nothing else \
+             listens on what it publishes",
         ),
         Verdict::Contested(message) => ("False", "RouteOverlaps", message),
         Verdict::Drops(message) => ("False", "FirewallDrops", message),
+        Verdict::Shadows(message) => ("False", "PortTaken", message),
+        Verdict::Steers(message) => ("False", "RedirectsHeard", message),
         Verdict::Unknown(message) => ("Unknown", "FirewallUnclear", message),
     }
 }

@@ -1,6 +1,6 @@
 //! What of the host a lab may take: address ranges, names, ports. What the host uses is refused to everybody.
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use super::Test;
 use crate::{
@@ -23,6 +23,8 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 const SOON: Duration = Duration::from_secs(20);
+/// No event tells of sockets: netlabd looks again every 30 seconds.
+const RESYNC: Duration = Duration::from_secs(90);
 
 /// A lab `up` with a cable to the host's `lab0`, which has an address.
 fn up(address: &str, more: &str) -> String {
@@ -231,4 +233,17 @@ c = socket.socket(type=socket.SOCK_DGRAM); c.bind((\"198.18.0.1\", 5353)); time.
     refused(&host, &other, &["lab up (yours) has the host's tcp port 8081 already"]);
     // What it has it keeps.
     host.ctl(&["apply-lab", &file]).ok();
+    // What begins to listen there later is told of, by the resync at the latest.
+    assert_eq!(host_ready(&host)[0], "True");
+    let listen = "import socket, time; a = socket.create_server((\"198.18.0.1\", 8081)); time.sleep(600)";
+    let mut late = Command::new("python3").args(["-c", listen]).spawn().expect("starting python3");
+    wait_until("it is told of", RESYNC, || host_ready(&host)[0] == "False");
+    let [_, reason, message] = host_ready(&host);
+    assert_eq!(reason, "PortTaken");
+    assert!(message.contains("the host itself listens on tcp port 8081 (198.18.0.1:8081)"), "{message}");
+    assert!(message.contains("host.nat.port_forwards[0]") && message.contains("ss -lp"), "{message}");
+    let _ = host.ctl(&["list-labs"]).code(0).says("8081");
+    late.kill().expect("it runs");
+    late.wait().expect("waiting");
+    wait_until("it is over", RESYNC, || host_ready(&host)[0] == "True");
 }

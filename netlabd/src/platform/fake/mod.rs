@@ -10,7 +10,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{Failure, Firewall, HostLink, HostState, Kernel, Scope};
+use super::{Failure, Firewall, HostLink, HostSocket, HostState, Kernel, Scope};
 use crate::{
     feature::Feature,
     model::{LabName, Place, SysctlKey, observed::Observed},
@@ -171,6 +171,10 @@ impl Kernel for FakeKernel {
             pins: state.world.pins.keys().cloned().collect(),
             ..HostState::default()
         })
+    }
+
+    fn sockets(&self) -> Result<Vec<HostSocket>, Failure> {
+        Ok(Vec::new())
     }
 
     fn firewall(&self) -> Result<Firewall, Failure> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    super::{ranges, status::Sight},
+    super::{ports, ranges, redirects, status::Sight},
     Actor, Wanted,
 };
 use crate::{
@@ -25,7 +25,7 @@ impl Actor {
     pub(super) fn sight(&self, wanted: &Wanted, observed: &Observed, plan: Plan) -> Sight {
         Sight {
             extras: plan.extras,
-            verdict: self.verdict(&wanted.target),
+            verdict: firewall::concerns(&wanted.target).then(|| self.verdict(&wanted.target, observed)),
             learning: plan::learning(&wanted.target, observed),
         }
     }
@@ -48,14 +48,30 @@ impl Actor {
         }
     }
 
-    /// How the host's firewall and its routes stand towards the lab; `None` where it does not matter.
-    fn verdict(&self, target: &Target) -> Option<Verdict> {
-        firewall::concerns(target).then(|| match self.shared.kernel.firewall() {
-            Ok(seen) => match ranges::contested(target, &seen.routes) {
-                Some(route) => Verdict::Contested(route),
-                None => firewall::judge(&seen, &firewall::flows(target, &seen)),
-            },
-            Err(failure) => Verdict::Unknown(failure.to_string()),
-        })
+    /// How the host stands towards the lab: its firewall, its routes, what listens there, whether it can be steered.
+    fn verdict(&self, target: &Target, observed: &Observed) -> Verdict {
+        let kernel = &self.shared.kernel;
+        let seen = match kernel.firewall() {
+            Ok(seen) => seen,
+            Err(failure) => return Verdict::Unknown(failure.to_string()),
+        };
+        if let Some(route) = ranges::contested(target, &seen.routes) {
+            return Verdict::Contested(route);
+        }
+        let verdict = firewall::judge(&seen, &firewall::flows(target, &seen));
+        if verdict != Verdict::Open {
+            return verdict;
+        }
+        if ports::publishes(target) {
+            match kernel.sockets() {
+                Ok(sockets) => {
+                    if let Some(taken) = ports::taken(target, &sockets) {
+                        return Verdict::Shadows(taken);
+                    }
+                }
+                Err(failure) => return Verdict::Unknown(failure.to_string()),
+            }
+        }
+        redirects::heard(target, observed, |key| kernel.host_sysctl(key)).map_or(Verdict::Open, Verdict::Steers)
     }
 }
