@@ -158,11 +158,16 @@ mod tests {
     #[test]
     fn what_begins_to_listen_later() {
         let wanted = forward("192.0.2.2:80", "");
-        let socket = |local: &str| HostSocket { protocol: Protocol::Tcp, local: local.parse().unwrap(), peer: None };
+        let socket =
+            |local: &str| HostSocket { protocol: Protocol::Tcp, local: local.parse().unwrap(), peer: None };
         let message = taken(&wanted, &[socket("0.0.0.0:81"), socket("0.0.0.0:80")]).unwrap();
         assert!(message.contains("tcp port 80 (0.0.0.0:80)"), "{message}");
         assert_eq!(taken(&wanted, &[socket("0.0.0.0:81")]), None);
-        assert_eq!(taken(&forward("192.0.2.2:80", "lab0"), &[socket("0.0.0.0:80")]), None, "only for the lab");
+        assert_eq!(
+            taken(&forward("192.0.2.2:80", "lab0"), &[socket("0.0.0.0:80")]),
+            None,
+            "only for the lab"
+        );
         assert!(publishes(&wanted));
     }
 

@@ -72,6 +72,7 @@ impl Actor {
                 Err(failure) => return Verdict::Unknown(failure.to_string()),
             }
         }
-        redirects::heard(target, observed, |key| kernel.host_sysctl(key)).map_or(Verdict::Open, Verdict::Steers)
+        redirects::heard(target, observed, |key| kernel.host_sysctl(key))
+            .map_or(Verdict::Open, Verdict::Steers)
     }
 }
