@@ -206,10 +206,10 @@ impl Meters {
             ("labs_created", "Labs accepted", &self.labs_created),
             ("labs_deleted", "Labs of which nothing is left", &self.labs_deleted),
             ("drift_repairs", "Repairs of drift", &self.drift_repairs),
-            ("rollbacks", "Changes put back because nobody confirmed them in time", &self.rollbacks),
+            ("rollbacks", "Changes rolled back because nobody confirmed them in time", &self.rollbacks),
             (
                 "events_lost",
-                "Times that events of the kernel were lost; all labs are then looked at",
+                "Times that events of the kernel were lost; all labs are then observed",
                 &self.events_lost,
             ),
             ("exec_sessions", "Commands started in nodes", &self.exec_sessions),

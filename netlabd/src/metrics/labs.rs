@@ -46,12 +46,12 @@ impl Collector for Labs {
         let paused = labs.iter().filter(|lab| lab.paused).count();
         gauge(encoder, "netlab_labs_paused", "Labs whose drift is not repaired.", paused as u64)?;
         let drifted = labs.iter().filter(|lab| lab.drifted).count();
-        gauge(encoder, "netlab_labs_drifted", "Labs that differ from what is wanted.", drifted as u64)?;
+        gauge(encoder, "netlab_labs_drifted", "Labs that differ from the desired state.", drifted as u64)?;
         gauge(encoder, "netlab_nodes", "Nodes in all labs.", usage.nodes)?;
         gauge(encoder, "netlab_links", "Links in all labs.", usage.links)?;
         let (busy, all) = self.manager.workers();
-        gauge(encoder, "netlab_workers_busy", "Labs that are looked at or worked on now.", busy as u64)?;
-        gauge(encoder, "netlab_workers", "Labs that can be looked at or worked on at once.", all as u64)?;
+        gauge(encoder, "netlab_workers_busy", "Labs being reconciled now.", busy as u64)?;
+        gauge(encoder, "netlab_workers", "Labs that can be reconciled at once.", all as u64)?;
         let sessions = |session| self.policy.under_way(session);
         let help = "Commands in nodes under way.";
         gauge(encoder, "netlab_exec_sessions_open", help, sessions(Session::Exec))?;
