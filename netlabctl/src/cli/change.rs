@@ -57,7 +57,7 @@ pub(crate) struct ApplyLab {
     /// Only print what would be done: exit code 0 without changes, 8 with.
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Put back what the lab was before unless confirm-lab comes within this time, for example 60s.
+    /// Roll the change back unless it is confirmed with confirm-lab within this time, for example 60s.
     #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
     pub(crate) rollback_after: Option<std::time::Duration>,
     /// Refuse unless the lab is of this generation.

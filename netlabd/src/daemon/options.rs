@@ -22,8 +22,8 @@ pub(super) struct Options {
     /// Where network namespaces are found, as LAB.NODE.
     #[arg(long, value_name = "DIR", default_value = "/run/netns")]
     pub(super) netns_dir: PathBuf,
-    /// Takes all labs off this host and exits. What is wanted stays in the store: the next start
-    /// makes the labs again. For who removes netlabd.
+    /// Takes all labs off this host and exits. The desired state stays in the store, so the next start
+    /// recreates the labs. Meant for uninstalling netlabd.
     #[arg(long)]
     pub(super) take_down: bool,
     /// Reads the configuration, says what is wrong with it, and exits.
