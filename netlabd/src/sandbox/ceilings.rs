@@ -14,9 +14,9 @@ use rustix::{
 
 use super::{
     error::Step,
-    namespace::write_once,
     task::{At, Failure},
 };
+use crate::sys::procfs::write_once;
 
 /// What a lab as a whole may take. Applies to user namespaces that are made from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

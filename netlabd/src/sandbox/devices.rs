@@ -8,8 +8,8 @@ use rustix::{io::Errno, mount::MountFlags};
 
 use super::{
     attributes::{NODEV, NOEXEC, NOSUID, RDONLY, clone, put, set, set_at},
-    mounts::mount_new,
 };
+use crate::sys::mount::mount_new;
 
 /// What each command has, as the host has them.
 const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];

@@ -9,7 +9,7 @@ use std::{fs, io, path::Path};
 use rustix::{
     fs::{Mode, OFlags, open},
     io::Errno,
-    mount::{MountFlags, mount},
+    mount::MountFlags,
 };
 
 use super::{
@@ -20,6 +20,7 @@ use super::{
     spec::Spec,
     task::{At, Failure},
 };
+use crate::sys::mount::mount_new;
 
 /// Directories that are the command's own, with their modes and sizes.
 const TEMPORARY: &[(&str, &str)] = &[
@@ -71,10 +72,4 @@ fn tmpfs(path: &str, options: &str) -> Result<(), Errno> {
         Err(Errno::NOENT | Errno::NOTDIR) => Ok(()),
         done => done,
     }
-}
-
-/// Mounts a file system of a kind that needs no source.
-pub(super) fn mount_new(kind: &str, path: &str, flags: MountFlags, options: &str) -> Result<(), Errno> {
-    let options = std::ffi::CString::new(options).map_err(|_| Errno::INVAL)?;
-    mount(kind, path, kind, flags, Some(options.as_c_str()))
 }

@@ -29,7 +29,10 @@ use super::{
     pin::{self, same_namespace},
     task::{At, Failure, Task, done, request},
 };
-use crate::threads::{join, spawn_scoped};
+use crate::{
+    sys::procfs::write_once,
+    threads::{join, spawn_scoped},
+};
 
 /// The host's user and group ids that a lab's ids 0 to `count - 1` are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +124,7 @@ impl AsFd for UserNamespace {
 }
 
 /// Opens the user namespace that owns `namespace` (`NS_GET_USERNS` of `ioctl_nsfs(2)`).
-#[allow(unsafe_code, reason = "rustix knows no nsfs requests")]
+#[expect(unsafe_code, reason = "rustix knows no nsfs requests")]
 pub(super) fn owner(namespace: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     use std::os::fd::FromRawFd;
 
@@ -189,17 +192,8 @@ fn one(fds: Vec<OwnedFd>) -> Result<OwnedFd> {
     fds.into_iter().next().ok_or_else(|| Error::HelperEnded("sent no namespace".into()))
 }
 
-/// Writes `text` to a file of /proc in a single write, as id maps want it.
-pub(super) fn write_once(path: &str, text: &str) -> Result<(), Errno> {
-    let file = open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
-    match rustix::io::write(&file, text.as_bytes())? {
-        n if n == text.len() => Ok(()),
-        _ => Err(Errno::IO),
-    }
-}
-
 /// `unshare(2)` in the helper.
-#[allow(unsafe_code, reason = "rustix marks it unsafe for CLONE_FILES")]
+#[expect(unsafe_code, reason = "rustix marks it unsafe for CLONE_FILES")]
 pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
     // SAFETY: no caller passes CLONE_FILES, and the helper has one thread.
     unsafe { unshare_unsafe(flags) }

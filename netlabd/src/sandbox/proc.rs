@@ -5,10 +5,8 @@
 
 use rustix::{io::Errno, mount::MountFlags};
 
-use super::{
-    attributes::{RDONLY, clone, put, set, set_at},
-    mounts::mount_new,
-};
+use super::attributes::{RDONLY, clone, put, set, set_at};
+use crate::sys::mount::mount_new;
 
 /// Where a network namespace has its sysctls; the kernel lets the lab's root write those of its own.
 const SYSCTLS: &str = "/proc/sys/net";
