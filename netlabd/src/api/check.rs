@@ -7,9 +7,8 @@ use tonic::{Code, Status};
 
 use super::status;
 use crate::{
-    kernel::Linux,
     model::{Check, Lab, Place},
-    probe,
+    platform, probe,
 };
 
 /// How long a check that expects no answer waits for one, at most: an answer comes at once or not at
@@ -21,14 +20,14 @@ const RETRIES: u32 = 5;
 
 /// Runs all checks of a lab; one result each, in order.
 pub(super) async fn run(
-    kernel: &Arc<Linux>,
+    kernel: &Arc<dyn platform::Nodes>,
     lab: &Arc<Lab>,
     timeout: Duration,
 ) -> Result<Vec<proto::CheckResult>, Status> {
     let mut tasks = tokio::task::JoinSet::new();
     for number in 0..lab.checks.len() {
         let (kernel, lab) = (kernel.clone(), lab.clone());
-        tasks.spawn(async move { (number, one(&kernel, &lab, &lab.checks[number], timeout).await) });
+        tasks.spawn(async move { (number, one(&*kernel, &lab, &lab.checks[number], timeout).await) });
     }
     let mut results = vec![proto::CheckResult::default(); lab.checks.len()];
     while let Some(done) = tasks.join_next().await {
@@ -39,7 +38,12 @@ pub(super) async fn run(
     Ok(results)
 }
 
-async fn one(kernel: &Linux, lab: &Lab, check: &Check, timeout: Duration) -> proto::CheckResult {
+async fn one(
+    kernel: &dyn platform::Nodes,
+    lab: &Lab,
+    check: &Check,
+    timeout: Duration,
+) -> proto::CheckResult {
     let mut result = proto::CheckResult {
         check: Some(proto::Check {
             from: check.from.to_string(),

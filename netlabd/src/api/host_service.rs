@@ -10,21 +10,20 @@ use super::{caller::access, neighbours};
 use crate::{
     feature::Feature,
     firewall::{self, Verdict},
-    kernel::Linux,
     model::is_fallback_device,
-    platform::Kernel,
+    platform,
     policy::{Config, Ids, Known, Policy},
 };
 
 /// The service.
 pub(super) struct Host {
-    kernel: Arc<Linux>,
+    kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
 }
 
 impl Host {
     /// Speaks of the host that `kernel` runs.
-    pub(super) fn new(kernel: Arc<Linux>, policy: Policy) -> Self {
+    pub(super) fn new(kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { kernel, policy }
     }
 }
@@ -49,7 +48,7 @@ impl HostService for Host {
     ) -> Result<Response<proto::DiagnoseHostResponse>, Status> {
         access(&self.policy, &request)?;
         let (kernel, config) = (self.kernel.clone(), self.policy.config());
-        let findings = tokio::task::spawn_blocking(move || diagnose(&kernel, &config))
+        let findings = tokio::task::spawn_blocking(move || diagnose(&*kernel, &config))
             .await
             .map_err(|error| Status::internal(error.to_string()))?;
         Ok(Response::new(proto::DiagnoseHostResponse {
@@ -78,7 +77,7 @@ fn finding(area: &str, name: &str, severity: Severity, message: impl Into<String
     }
 }
 
-fn diagnose(kernel: &Linux, config: &Config) -> Vec<proto::Finding> {
+fn diagnose(kernel: &dyn platform::Nodes, config: &Config) -> Vec<proto::Finding> {
     let mut findings: Vec<_> =
         kernel.features().into_iter().map(|feature| of_feature(kernel, feature)).collect();
     findings.extend(["user", "net", "mnt", "pid"].into_iter().filter_map(limit));
@@ -93,7 +92,7 @@ fn diagnose(kernel: &Linux, config: &Config) -> Vec<proto::Finding> {
     findings
 }
 
-fn of_feature(kernel: &Linux, feature: Feature) -> proto::Finding {
+fn of_feature(kernel: &dyn platform::Nodes, feature: Feature) -> proto::Finding {
     // Without these no lab works at all.
     let vital = matches!(feature, Feature::USER_NAMESPACES | Feature::VETH);
     match kernel.probe(feature) {
@@ -156,7 +155,7 @@ fn limit(kind: &str) -> Option<proto::Finding> {
 }
 
 /// Bounds of the processes of labs, `cgroups(7)`.
-fn bounds(kernel: &Linux) -> proto::Finding {
+fn bounds(kernel: &dyn platform::Nodes) -> proto::Finding {
     let about = |severity, message| finding("limit", "cgroup", severity, message);
     match kernel.bounds() {
         Ok(parent) => about(
@@ -175,7 +174,7 @@ fn bounds(kernel: &Linux) -> proto::Finding {
 }
 
 /// Who else has ids that labs have, or could have.
-fn ids(kernel: &Linux, ids: Ids) -> proto::Finding {
+fn ids(kernel: &dyn platform::Nodes, ids: Ids) -> proto::Finding {
     const SHOWN: usize = 3;
     let about = |severity, message| finding("host", "ids", severity, message);
     let known = Known::read();
@@ -268,7 +267,7 @@ fn modules() -> proto::Finding {
 }
 
 /// Rules of others that would drop what labs send through the host.
-fn of_firewall(kernel: &Linux) -> proto::Finding {
+fn of_firewall(kernel: &dyn platform::Nodes) -> proto::Finding {
     let about = |severity, message: String| finding("host", "firewall", severity, message);
     let firewall = match kernel.firewall() {
         Ok(firewall) => firewall,

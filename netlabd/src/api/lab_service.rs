@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     clock,
-    kernel::Linux,
     model::LabName,
+    platform,
     policy::{Access, Policy},
     reconcile::{Error, Expected, LabWatch, Manager, Specification},
 };
@@ -28,7 +28,7 @@ const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::f
 /// The service.
 pub(super) struct Labs {
     manager: Manager,
-    kernel: Arc<Linux>,
+    kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
     /// Room for plans: one of a large lab takes as much memory as the lab.
     plans: Arc<Semaphore>,
@@ -39,7 +39,7 @@ const PLANS: usize = 4;
 
 impl Labs {
     /// Serves the labs of `manager`, whose nodes are on `kernel`, to whom `policy` allows it.
-    pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
+    pub(super) fn new(manager: Manager, kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { manager, kernel, policy, plans: Arc::new(Semaphore::new(PLANS)) }
     }
 

@@ -20,10 +20,9 @@ use super::{
 };
 use crate::{
     capture, clock, convert,
-    kernel::Linux,
     meters::meters,
     model::{Lab, LabName, NodeName, Place},
-    platform::errno_of,
+    platform::{self, errno_of},
     policy::{Access, Held, Owner, Policy, Session, Share},
     probe,
     reconcile::Manager,
@@ -33,13 +32,13 @@ use crate::{
 /// The service.
 pub(super) struct Nodes {
     manager: Manager,
-    kernel: Arc<Linux>,
+    kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
 }
 
 impl Nodes {
     /// Serves the nodes of `manager`'s labs, which are on `kernel`, to whom `policy` allows it.
-    pub(super) fn new(manager: Manager, kernel: Arc<Linux>, policy: Policy) -> Self {
+    pub(super) fn new(manager: Manager, kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { manager, kernel, policy }
     }
 

@@ -24,8 +24,8 @@ use super::{
     node_service::Nodes, tls::Remote, version_headers,
 };
 use crate::{
-    kernel::Linux,
     listen::listen,
+    platform,
     policy::{Counters, MEMBERS, Policy, config::Limits},
     reconcile::Manager,
 };
@@ -62,7 +62,7 @@ pub const SERVICES: [&str; 4] = [
 /// socket, the others ask `policy`.
 pub fn services(
     manager: Manager,
-    kernel: Arc<Linux>,
+    kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
 ) -> Result<(Routes, HealthReporter), tonic_reflection::server::Error> {
     let (health, health_service) = tonic_health::server::health_reporter();

@@ -14,6 +14,7 @@ mod inspect;
 mod mounts;
 mod namespaces;
 pub mod nft;
+mod nodes;
 mod observe;
 mod occupied;
 mod probe;
@@ -26,22 +27,20 @@ mod work;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
-    os::fd::{AsFd, OwnedFd},
-    path::{Path, PathBuf},
+    os::fd::OwnedFd,
+    path::PathBuf,
     sync::{Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
-use netlab_proto::v1::{DetachedCommand, NodeStatus};
 use netlink_packet_route::link::InfoKind;
 
 use crate::{
     feature::Feature,
-    model::{LabName, NodeName, Place, SysctlKey, observed::Observed},
-    plan::{Op, Plan, Target},
-    platform::{Failure, Firewall, HostLink, HostState, Kernel, Scope},
-    policy::EACH,
-    sandbox::{Ceilings, Child, Command, IdRange, Limits},
+    model::{LabName, Place, SysctlKey, observed::Observed},
+    plan::{Op, Plan},
+    platform::{Failure, Firewall, HostLink, HostState, Kernel, Nodes as _, Scope},
+    sandbox::{Ceilings, Limits},
 };
 
 use commands::Commands;
@@ -95,11 +94,6 @@ impl Linux {
         })
     }
 
-    /// All features that labs may need, in the order in which they are told.
-    pub fn features(&self) -> Vec<Feature> {
-        probe::features()
-    }
-
     /// For how long labs' work in the kernel has made no progress; zero where there is none under way.
     pub fn busy_for(&self) -> Duration {
         self.busy.longest()
@@ -115,24 +109,6 @@ impl Linux {
         }
     }
 
-    /// The cgroup below which the processes of labs are bounded, or why they are not.
-    pub fn bounds(&self) -> Result<&Path, &str> {
-        self.commands.bounds()
-    }
-
-    /// Runs a command in a node of a lab whose ids begin at `first_id`, whose processes are bounded.
-    pub fn run(
-        &self,
-        lab: &LabName,
-        node: &NodeName,
-        first_id: u32,
-        limits: Limits,
-        command: Command,
-    ) -> Result<Child, Failure> {
-        let ids = IdRange { base: first_id, count: EACH };
-        self.commands.run(&self.spaces, lab, node, ids, limits, command)
-    }
-
     /// Ends the processes in nodes that a plan takes out of a lab which stays.
     fn end_in_removed(&self, scope: Scope<'_>, plan: &Plan) -> Result<(), Failure> {
         for op in plan.ops() {
@@ -143,37 +119,6 @@ impl Linux {
             }
         }
         Ok(())
-    }
-
-    /// Keeps that a command runs on without a client.
-    pub fn note_detached(
-        &self,
-        lab: &LabName,
-        child: &Child,
-        command: &DetachedCommand,
-    ) -> std::io::Result<()> {
-        detached::note(&self.commands.detached_dir(lab), child.monitor(), command)
-    }
-
-    /// The commands of a lab that run on without a client, oldest first.
-    pub fn detached(&self, lab: &LabName) -> Vec<DetachedCommand> {
-        detached::running(&self.commands.detached_dir(lab))
-    }
-
-    /// What is there of a lab, of which `target` is wanted, with states and counters.
-    pub fn inspect(&self, lab: &LabName, target: &Target) -> Result<Vec<NodeStatus>, Failure> {
-        inspect::inspect(self, self.host.as_fd(), lab, target)
-    }
-
-    /// The network namespace of a node, or of the host; `None` if there is no such node.
-    pub fn namespace(&self, lab: &LabName, node: Option<&NodeName>) -> Result<Option<OwnedFd>, Failure> {
-        let copy = |fd: std::os::fd::BorrowedFd<'_>| {
-            fd.try_clone_to_owned().map_err(|error| Failure::os(lab, "opening a namespace", &error))
-        };
-        match node {
-            None => copy(self.host.as_fd()).map(Some),
-            Some(node) => self.spaces.of(lab)?.nodes().get(node).map(|space| copy(space.fd())).transpose(),
-        }
     }
 }
 

@@ -1,8 +1,9 @@
-//! What the reconciler asks of the kernel: to look, and to carry out a plan.
+//! What the reconciler and the API ask of the kernel: to look, to carry out a plan, to run commands in nodes.
 
 #[cfg(test)]
 pub(crate) mod fake;
 mod host;
+mod nodes;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,6 +12,7 @@ use std::{
 };
 
 pub use host::{HostLink, HostRoute, HostSocket, HostState};
+pub use nodes::Nodes;
 
 use crate::{
     feature::Feature,
