@@ -54,7 +54,7 @@ pub(crate) fn listen(path: &Path, name: &str) -> io::Result<UnixListener> {
 }
 
 /// Chooses the group of files that this thread makes (`setfsgid(2)`), and answers the one before.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn file_group(group: u32) -> u32 {
     // SAFETY: no pointers. It is this thread's alone.
     unsafe { libc::setfsgid(group) }.cast_unsigned()

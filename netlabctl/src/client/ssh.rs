@@ -124,7 +124,7 @@ fn can_ask() -> bool {
 
 /// Ctrl-C at the terminal is for the command in the node. It reaches all programs there, and would end ssh,
 /// which has to carry it.
-#[allow(unsafe_code)] // No safe way to ignore a signal in a child alone.
+#[expect(unsafe_code, reason = "no safe way to ignore a signal in a child alone")]
 fn deaf_to_the_terminal(command: &mut Command) {
     let ignore = || {
         for signal in [libc::SIGINT, libc::SIGQUIT] {

@@ -1,5 +1,4 @@
 //! The socket that systemd opened for us, `sd_listen_fds(3)`.
-#![allow(unsafe_code)] // A number from the environment becomes a descriptor.
 
 use std::{
     io,
@@ -9,6 +8,7 @@ use std::{
 use rustix::net::{AddressFamily, SocketType, sockopt};
 
 /// The unix socket that netlabd was started with, if it was; call once. More than one is an error.
+#[expect(unsafe_code, reason = "a number from the environment becomes a descriptor")]
 pub(super) fn inherited() -> io::Result<Option<std::os::unix::net::UnixListener>> {
     let mut passed = sd_notify::listen_fds_with_names()?;
     let Some((number, name)) = passed.next() else { return Ok(None) };

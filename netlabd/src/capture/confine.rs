@@ -1,5 +1,4 @@
 //! A program in a network namespace of its own, as nobody, with no more than raw sockets there.
-#![allow(unsafe_code)] // work between fork and exec: system calls only
 
 use std::{io, mem};
 
@@ -12,11 +11,13 @@ const NET_RAW: u32 = 13;
 
 /// Lets the command run as nobody in a new network namespace whose `lo` is up; its one capability is
 /// `CAP_NET_RAW`, of use in that namespace only.
+#[expect(unsafe_code, reason = "work between fork and exec")]
 pub(super) fn in_an_empty_network(command: &mut Command) {
     // SAFETY: `confine` only makes system calls, on memory of its own.
     unsafe { command.pre_exec(confine) };
 }
 
+#[expect(unsafe_code, reason = "work between fork and exec")]
 fn confine() -> io::Result<()> {
     // SAFETY: plain system calls; the structures are valid and live as long as the calls.
     unsafe {

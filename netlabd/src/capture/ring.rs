@@ -3,7 +3,6 @@
 //!
 //! The kernel fills blocks with packets and hands them over one by one, full or after a while; a block
 //! that was read is handed back. Where the kernel finds no free block it drops, and counts.
-#![allow(unsafe_code)] // mmap(2), and memory that the kernel writes
 
 use std::{
     io,
@@ -55,12 +54,15 @@ pub(super) struct Ring {
 }
 
 // SAFETY: the memory is this value's own until it is dropped; nothing in it is tied to a thread.
+#[expect(unsafe_code, reason = "memory that the kernel writes")]
 unsafe impl Send for Ring {}
 // SAFETY: through a shared reference it is only read; the status of a block is atomic.
+#[expect(unsafe_code, reason = "memory that the kernel writes")]
 unsafe impl Sync for Ring {}
 
 impl Ring {
     /// Gives a socket a ring of about `size` bytes.
+    #[expect(unsafe_code, reason = "memory that the kernel writes")]
     pub(super) fn new(fd: &OwnedFd, size: usize) -> io::Result<Self> {
         set(fd, (libc::SOL_PACKET, libc::PACKET_VERSION), &VERSION_3)?;
         let blocks = (size / BLOCK).max(4);
@@ -123,12 +125,14 @@ impl Ring {
         self.offset += next;
     }
 
+    #[expect(unsafe_code, reason = "memory that the kernel writes")]
     fn status(&self) -> &AtomicU32 {
         // SAFETY: the block is within the mapping, and its status aligned: blocks begin at pages.
         unsafe { AtomicU32::from_ptr(self.base.as_ptr().add(self.block * BLOCK + STATUS).cast()) }
     }
 
     /// The block to read next. Only while it is ours.
+    #[expect(unsafe_code, reason = "memory that the kernel writes")]
     fn bytes(&self) -> &[u8] {
         // SAFETY: the block is within the mapping, and the kernel does not write it until handed back.
         unsafe { std::slice::from_raw_parts(self.base.as_ptr().add(self.block * BLOCK), BLOCK) }
@@ -136,6 +140,7 @@ impl Ring {
 }
 
 impl Drop for Ring {
+    #[expect(unsafe_code, reason = "memory that the kernel writes")]
     fn drop(&mut self) {
         // SAFETY: the mapping is this value's own and nobody looks at it any more.
         unsafe { libc::munmap(self.base.as_ptr().cast(), BLOCK * self.blocks) };

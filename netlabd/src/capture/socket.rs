@@ -1,5 +1,4 @@
 //! A packet socket, packet(7).
-#![allow(unsafe_code)] // system calls and socket options that no safe wrapper has
 
 use std::{
     ffi::CStr,
@@ -147,6 +146,7 @@ fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<Interface>), O
 }
 
 /// The interfaces of the calling thread's namespace.
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 fn all_interfaces() -> io::Result<Vec<(u32, String)>> {
     // SAFETY: the list is ours until it is freed.
     let list = unsafe { libc::if_nameindex() };
@@ -168,6 +168,7 @@ fn all_interfaces() -> io::Result<Vec<(u32, String)>> {
 }
 
 /// The hardware type of an interface, `ARPHRD_*`.
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 fn hardware(fd: &OwnedFd, name: &str) -> io::Result<u16> {
     // SAFETY: all-zero is a valid request.
     let mut request: libc::ifreq = unsafe { mem::zeroed() };
@@ -185,6 +186,7 @@ fn hardware(fd: &OwnedFd, name: &str) -> io::Result<u16> {
 }
 
 /// Hands a socket to the runtime.
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is owned and stays the same until the value is dropped.
     Ok(unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?)
@@ -205,6 +207,7 @@ pub(super) fn statistics(fd: &OwnedFd) -> (u64, u64) {
     }
 }
 
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 fn bind(fd: &OwnedFd, index: u32) -> io::Result<()> {
     // SAFETY: all-zero is valid for plain numbers.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };

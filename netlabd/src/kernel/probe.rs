@@ -1,5 +1,4 @@
 //! Whether the kernel has a feature: by trying it in a throw-away network namespace.
-#![allow(unsafe_code)] // unshare(2) on a thread that ends right after
 
 use std::{io, thread};
 
@@ -22,6 +21,7 @@ use crate::{
 };
 
 /// Tries a feature; `Err` tells in the kernel's own words why not.
+#[expect(unsafe_code, reason = "unshare(2) on a thread that ends right after")]
 pub(super) fn probe(feature: Feature) -> Result<(), Failure> {
     if feature == Feature::USER_NAMESPACES {
         // Nobody's id: mapping the host's root would take a capability that netlabd has no need of.

@@ -4,7 +4,6 @@
 //! order in which they died (`cleanup_net` in `net/core/net_namespace.c`). That is a hundred times
 //! faster than deleting the interfaces of each: its waits are shared. It does not tell when it is
 //! done, so one more namespace is let go after them, whose end can be seen ([`Last`]).
-#![allow(unsafe_code)] // a netlink socket's descriptor is borrowed
 
 use std::{
     fs::File,
@@ -86,6 +85,7 @@ fn follow_on(turn: &mpsc::Receiver<()>, made: mpsc::Sender<()>) -> io::Result<()
 }
 
 /// A socket that hears of interfaces in the thread's namespace.
+#[expect(unsafe_code, reason = "the descriptor of a netlink socket is borrowed")]
 fn events() -> io::Result<Socket> {
     /// `RTMGRP_LINK` of linux/rtnetlink.h.
     const LINKS: u32 = 1;

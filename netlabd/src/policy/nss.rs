@@ -13,7 +13,7 @@ pub fn user_name(uid: u32) -> Option<String> {
 }
 
 /// A user or group with that id, from wherever the host knows them (`getpwuid(3)`, `getgrgid(3)`).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn from_anywhere(id: u32) -> Option<String> {
     let mut buffer: Vec<libc::c_char> = vec![0; 16 << 10];
     // SAFETY: plain data, which the calls fill; the text they point to is in the buffer, which lives on.

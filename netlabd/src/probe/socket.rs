@@ -1,7 +1,5 @@
 //! Raw ICMP sockets in other network namespaces.
 
-#![allow(unsafe_code)] // ICMP filters and the hop limit have no safe wrapper
-
 use std::{
     io, mem,
     net::{IpAddr, SocketAddr},
@@ -49,6 +47,7 @@ pub(super) struct Datagram {
 impl EchoSocket {
     /// Opens a socket inside the network namespace. Must be called within a tokio runtime. Fails as setns(2)
     /// and socket(2) do: without `CAP_SYS_ADMIN` and `CAP_NET_RAW` with EPERM.
+    #[expect(unsafe_code, reason = "no safe wrapper knows it")]
     pub async fn open(namespace: BorrowedFd<'_>, family: Family) -> io::Result<Self> {
         let namespace = Arc::new(namespace.try_clone_to_owned()?);
         let (give, take) = oneshot::channel();
@@ -123,6 +122,7 @@ fn all_but<const WORDS: usize>(errors: &[u8], reply: u8) -> [u32; WORDS] {
     words
 }
 
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Datagram> {
     // SAFETY: all-zero bytes are a valid value of these structures.
     let (mut name, mut header): (libc::sockaddr_storage, libc::msghdr) =
@@ -143,6 +143,7 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Datagram> {
     Ok(Datagram { length, from: address(&name)?, hop_limit })
 }
 
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 fn address(name: &libc::sockaddr_storage) -> io::Result<IpAddr> {
     match i32::from(name.ss_family) {
         libc::AF_INET => {
@@ -163,6 +164,7 @@ fn address(name: &libc::sockaddr_storage) -> io::Result<IpAddr> {
 ///
 /// # Safety
 /// `header` must be as recvmsg(2) left it, with its control buffer alive.
+#[expect(unsafe_code, reason = "no safe wrapper knows it")]
 unsafe fn hop_limit(header: &libc::msghdr) -> Option<u8> {
     // SAFETY: the macros stay within `msg_controllen`, which the kernel set.
     let mut message = unsafe { libc::CMSG_FIRSTHDR(header) };

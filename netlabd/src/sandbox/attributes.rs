@@ -58,7 +58,7 @@ pub(super) fn set_below(path: impl Arg, attributes: u64) -> Result<(), Errno> {
     change(CWD, path, AT_RECURSIVE, attributes, 0)
 }
 
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn change(
     directory: BorrowedFd<'_>,
     path: impl Arg,

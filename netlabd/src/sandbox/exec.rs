@@ -157,7 +157,7 @@ fn spec(lab: &LabContext<'_>, command: Command) -> Spec {
 }
 
 /// Lets tokio tell when a packet is there.
-#[allow(unsafe_code, reason = "tokio asks the caller to vouch for the descriptor")]
+#[expect(unsafe_code, reason = "tokio asks the caller to vouch for the descriptor")]
 fn watch(socket: OwnedFd) -> std::io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an `OwnedFd` always answers the one descriptor that it keeps open.
     Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)

@@ -201,7 +201,7 @@ fn close_all() {
 
 /// Blocks SIGTERM, so that it is kept for [`await_shutdown`]: to the first process of a namespace it would mean
 /// nothing (`pid_namespaces(7)`), and a shutdown of the host would wait a minute and a half for it.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn hold_sigterm() -> libc::sigset_t {
     // SAFETY: plain data, which sigemptyset(3) fills; no handler is installed.
     unsafe {
@@ -215,7 +215,7 @@ fn hold_sigterm() -> libc::sigset_t {
 
 /// Sleeps until the host's own SIGTERM comes. The lab's root sends it in vain: within the namespace the sender
 /// has a number, and `SI_USER` cannot be forged (`rt_sigqueueinfo(2)`).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn await_shutdown(term: &libc::sigset_t) {
     loop {
         // SAFETY: both are plain data of ours; the sender is there for a signal that kill(2) sent.

@@ -46,7 +46,7 @@ pub(super) struct Listener(OwnedFd);
 
 /// Installs the filter for this process and all it starts, and answers where its calls arrive. Takes `no_new_privs`. Once
 /// nobody listens, such calls fail with ENOSYS.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn install() -> Result<OwnedFd, Errno> {
     let mut program = program();
     let length = u16::try_from(program.len()).map_err(|_| Errno::INVAL)?;
@@ -101,7 +101,7 @@ impl Listener {
     }
 
     /// Takes a call that waits. ENOENT: its caller has gone meanwhile.
-    #[allow(unsafe_code, reason = "no safe wrapper exists")]
+    #[expect(unsafe_code, reason = "no safe wrapper exists")]
     pub(super) fn take(&self) -> Result<Request, Errno> {
         // Larger than `struct seccomp_notif`, which may grow, and zero, as the kernel wants it.
         let mut buffer = [0_u64; 64];
@@ -119,7 +119,7 @@ impl Listener {
     }
 
     /// Whether a call still waits, and so its thread's number still is that thread's.
-    #[allow(unsafe_code, reason = "no safe wrapper exists")]
+    #[expect(unsafe_code, reason = "no safe wrapper exists")]
     pub(super) fn waits(&self, request: &Request) -> bool {
         // SAFETY: the kernel reads eight bytes.
         let answer = unsafe {
@@ -129,7 +129,7 @@ impl Listener {
     }
 
     /// Answers a call. Its caller may have gone, which is its own affair.
-    #[allow(unsafe_code, reason = "no safe wrapper exists")]
+    #[expect(unsafe_code, reason = "no safe wrapper exists")]
     pub(super) fn answer(&self, request: &Request, done: Result<(), Errno>) {
         let error = done.map_or_else(|errno| -errno.raw_os_error(), |()| 0);
         let response = libc::seccomp_notif_resp { id: request.id, val: 0, error, flags: 0 };

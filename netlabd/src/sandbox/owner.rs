@@ -32,7 +32,7 @@ pub(super) fn owner_of(namespace: BorrowedFd<'_>) -> Result<Uid, Errno> {
     owner_uid(&super::namespace::owner(namespace)?)
 }
 
-#[allow(unsafe_code, reason = "rustix knows no nsfs requests")]
+#[expect(unsafe_code, reason = "rustix knows no nsfs requests")]
 fn owner_uid(user: &OwnedFd) -> Result<Uid, Errno> {
     use rustix::ioctl;
 

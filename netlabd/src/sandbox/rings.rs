@@ -233,7 +233,7 @@ fn open_process(thread: u32) -> Result<OwnedFd, Errno> {
 }
 
 /// Copies a request, up to the length of `struct tpacket_req3`.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn read_memory(thread: u32, address: u64, length: u64) -> Result<Vec<u8>, Errno> {
     const LONGEST: usize = 28;
     let length = usize::try_from(length & u64::from(u32::MAX)).map_or(LONGEST, |length| length.min(LONGEST));
@@ -258,7 +258,7 @@ fn read_memory(thread: u32, address: u64, length: u64) -> Result<Vec<u8>, Errno>
 }
 
 /// Copies a descriptor of another process (`pidfd_getfd(2)`, Linux 5.6).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn copy_descriptor(process: &OwnedFd, fd: u64) -> Result<OwnedFd, Errno> {
     // SAFETY: no pointers.
     let answer = unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), fd, 0) };
@@ -270,7 +270,7 @@ fn copy_descriptor(process: &OwnedFd, fd: u64) -> Result<OwnedFd, Errno> {
 }
 
 /// Sets an option of a packet socket.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn set(socket: &OwnedFd, name: libc::c_int, value: &[u8]) -> Result<(), Errno> {
     let length = libc::socklen_t::try_from(value.len()).map_err(|_| Errno::INVAL)?;
     // SAFETY: a value of the length that is stated.
@@ -283,7 +283,7 @@ fn set(socket: &OwnedFd, name: libc::c_int, value: &[u8]) -> Result<(), Errno> {
 }
 
 /// Locks a part of a file for this open file, or unlocks it (`F_OFD_SETLK` of `fcntl_locking(2)`). Never waits.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 fn lock(file: &File, kind: libc::c_int, bytes: Bytes) -> Result<(), Errno> {
     // SAFETY: plain data, for which zero is valid.
     let mut request: libc::flock = unsafe { std::mem::zeroed() };

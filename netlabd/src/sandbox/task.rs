@@ -78,7 +78,7 @@ pub(super) fn finish(channel: &Channel, done: Result<(), Failure>) -> i32 {
 
 /// Closes every descriptor from `first` on, at once or (`CLOSE_RANGE_CLOEXEC`) at exec
 /// (`close_range(2)`, Linux 5.11).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn close_range(first: u32, flags: libc::c_uint) -> Result<(), Errno> {
     // SAFETY: takes no pointers. Closing at once happens only before this process owns a descriptor.
     match unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, flags) } {
@@ -88,7 +88,7 @@ pub(super) fn close_range(first: u32, flags: libc::c_uint) -> Result<(), Errno> 
 }
 
 /// `fork(2)`: the child's id in the parent, `None` in the child.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn fork() -> Result<Option<Pid>, Errno> {
     // SAFETY: a helper has one thread, so the child may go on as if nothing happened.
     match unsafe { libc::fork() } {
@@ -107,7 +107,7 @@ pub(super) enum Reaping {
 }
 
 /// Chooses who reaps the children. A forked process goes on with its parent's choice.
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn reap_children(reaping: Reaping) {
     let disposition = match reaping {
         Reaping::ByTheKernel => libc::SIG_IGN,
@@ -119,7 +119,7 @@ pub(super) fn reap_children(reaping: Reaping) {
 
 /// Gives every signal its default action. One that is ignored stays so in all that is started, and a daemon
 /// that a script has started in the background ignores Ctrl-C (POSIX shell, 2.11).
-#[allow(unsafe_code, reason = "no safe wrapper exists")]
+#[expect(unsafe_code, reason = "no safe wrapper exists")]
 pub(super) fn default_signals() {
     for number in 1..=libc::SIGRTMAX() {
         // SAFETY: no handler is installed. SIGKILL, SIGSTOP and those of the C library are refused, as they should be.

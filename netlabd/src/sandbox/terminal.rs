@@ -14,7 +14,7 @@ pub struct Terminal(AsyncFd<OwnedFd>);
 
 impl Terminal {
     /// Hands a pty master to the runtime.
-    #[allow(unsafe_code, reason = "tokio asks the caller to vouch for the descriptor")]
+    #[expect(unsafe_code, reason = "tokio asks the caller to vouch for the descriptor")]
     pub fn new(master: OwnedFd) -> io::Result<Self> {
         fcntl_setfl(&master, fcntl_getfl(&master)? | OFlags::NONBLOCK)?;
         // SAFETY: an `OwnedFd` always answers the one descriptor that it keeps open.

@@ -71,8 +71,8 @@ pub(crate) const PROBES: &[Probe] = &[
         })
     }),
     ("lower the limit of cores with setrlimit", || {
-        // SAFETY: one limit.
         core_limit(|none| {
+            // SAFETY: one limit.
             check(unsafe { libc::syscall(libc::SYS_setrlimit, libc::RLIMIT_CORE, none.as_ptr()) })
         })
     }),

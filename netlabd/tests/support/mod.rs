@@ -21,7 +21,7 @@ pub(crate) fn isolated(test: impl FnOnce() + Send + 'static) {
     }
 }
 
-#[allow(unsafe_code)]
+#[expect(unsafe_code, reason = "rustix marks it unsafe for CLONE_FILES")]
 fn enter_new_namespaces() {
     use rustix::thread::{UnshareFlags, unshare_unsafe};
     // SAFETY: the thread is new and shares no file table or root directory that another one relies on; FS is

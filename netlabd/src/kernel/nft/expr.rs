@@ -1,7 +1,5 @@
 //! A NAT rule as nftables expressions, in the order and with the operands that nft(8) itself would use.
 
-#![allow(unsafe_code)] // two expressions that nftnl has no safe builder for
-
 use std::{
     ffi::{CStr, CString},
     net::{IpAddr, SocketAddr},
@@ -186,6 +184,7 @@ impl Expression for OtherMeta {
     }
 }
 
+#[expect(unsafe_code, reason = "nftnl has no safe builder for this expression")]
 pub(super) fn build(name: &CStr, operands: &[(u32, u32)]) -> NonNull<sys::nftnl_expr> {
     // SAFETY: `name` is a C string that outlives the call.
     let expr =

@@ -1,7 +1,5 @@
 //! A rule's expressions as libnftnl prints them: the common form in which rules are compared.
 
-#![allow(unsafe_code)] // libnftnl's parser and printer have no safe wrapper
-
 use std::{ffi::c_char, ptr::NonNull};
 
 use nftnl::nftnl_sys as sys;
@@ -19,6 +17,7 @@ pub(super) fn expressions(message: Message<'_>) -> String {
     lines.map(|line| if counted(line) { "[ counter ]" } else { line }).collect::<Vec<_>>().join(" ")
 }
 
+#[expect(unsafe_code, reason = "libnftnl's parser and printer have no safe wrapper")]
 fn print(message: Message<'_>) -> Option<String> {
     // The parser reads 32-bit numbers: give it a copy that is aligned for them.
     let aligned: Vec<u32> = message.bytes().chunks(4).map(word).collect();
@@ -57,6 +56,7 @@ fn word(bytes: &[u8]) -> u32 {
 struct Rule(NonNull<sys::nftnl_rule>);
 
 impl Drop for Rule {
+    #[expect(unsafe_code, reason = "libnftnl's parser and printer have no safe wrapper")]
     fn drop(&mut self) {
         // SAFETY: allocated by `nftnl_rule_alloc`, freed once.
         unsafe { sys::nftnl_rule_free(self.0.as_ptr()) };

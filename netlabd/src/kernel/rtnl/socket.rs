@@ -54,7 +54,7 @@ impl RouteSocket {
         socket.set_cap_ack(true)?;
         socket.set_netlink_get_strict_chk(true)?;
         // SAFETY: the descriptor is the socket's own and outlives the borrow.
-        #[allow(unsafe_code)]
+        #[expect(unsafe_code, reason = "netlink-sys lends no descriptor")]
         let fd = unsafe { BorrowedFd::borrow_raw(socket.as_raw_fd()) };
         rustix::net::sockopt::set_socket_recv_buffer_size_force(fd, RECEIVE_BUFFER)?;
         rustix::net::sockopt::set_socket_send_buffer_size_force(fd, RECEIVE_BUFFER)?;

@@ -1,8 +1,5 @@
 //! A netlink socket that hears the events of all namespaces which the host has identifiers of.
 
-// Neither rustix nor netlink-sys hands out the control message that tells whose event it is.
-#![allow(unsafe_code)]
-
 use std::{
     io,
     os::fd::{AsRawFd, BorrowedFd},
@@ -47,6 +44,7 @@ impl EventSocket {
         Ok(this)
     }
 
+    #[expect(unsafe_code, reason = "neither rustix nor netlink-sys hands out whose event it is")]
     fn fd(&self) -> BorrowedFd<'_> {
         // SAFETY: the descriptor is the socket's own and outlives the borrow.
         unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
@@ -62,6 +60,7 @@ impl EventSocket {
     }
 
     /// Receives one datagram; `None` if there is none. Does not wait.
+    #[expect(unsafe_code, reason = "neither rustix nor netlink-sys hands out whose event it is")]
     pub(super) fn receive<'a>(&self, buffer: &'a mut [u8]) -> io::Result<Option<Received<'a>>> {
         // `u64` aligns it for `cmsghdr`; a control message here is 20 bytes.
         let mut control = [0_u64; 8];
@@ -94,6 +93,7 @@ impl EventSocket {
 }
 
 /// The identifier of the sender's namespace among the control messages.
+#[expect(unsafe_code, reason = "neither rustix nor netlink-sys hands out whose event it is")]
 fn sender(message: &libc::msghdr) -> Option<i32> {
     // SAFETY: the kernel has filled `msg_control` up to `msg_controllen`, and the CMSG functions stay
     // within it; the payload of this control message is one `int`, which may be unaligned.
