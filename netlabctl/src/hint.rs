@@ -1,13 +1,15 @@
 //! Errors of the daemon, with "did you mean" for misspelt labs and nodes.
 
-use netlab_proto::v1::{GetLabRequest, LabResource, ListLabsRequest};
+use netlab_proto::{
+    suggest::nearest,
+    v1::{GetLabRequest, LabResource, ListLabsRequest},
+};
 use tonic::{Code, Status};
 
 use crate::{
     client::Client,
     error::{Failure, exit_code, reason},
     labfile::LabFile,
-    suggest::nearest,
 };
 
 /// Labs that are asked for at once.

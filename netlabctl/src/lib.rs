@@ -19,7 +19,6 @@ mod output;
 mod pki;
 mod progress;
 mod schema;
-mod suggest;
 mod usage;
 mod version;
 mod wait;

@@ -4,8 +4,9 @@ use clap::{
     Command, CommandFactory as _, Error,
     error::{ContextKind, ContextValue, ErrorKind},
 };
+use netlab_proto::suggest::nearest;
 
-use crate::{cli::Cli, suggest::nearest};
+use crate::cli::Cli;
 
 /// The same error with the one suggestion that helps, or none. The parser suggests every name that is somewhat
 /// like the word, hidden ones too, and to pass what is no option as a value, which is never meant.

@@ -184,7 +184,7 @@ impl Wait {
 
     fn late(&self, goes_on: &str) -> Failure {
         let timeout = crate::duration::show(self.timeout);
-        let phase = phase(self.status.phase()).to_lowercase();
+        let phase = self.status.phase().word();
         let name = &self.name;
         let why = self.why();
         let message =

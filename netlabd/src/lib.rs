@@ -31,7 +31,6 @@
 //! - [`log`]: where what is logged goes.
 //! - `design`: random labs, for tests.
 //! - `shell`: words of commands that are printed to be run.
-//! - `suggest`: the name that was meant by a misspelt one.
 //! - `sys`: system calls that several parts need.
 //! - `threads`: threads, also where the kernel has none to give just now.
 //! - [`probe`]: ICMP echo from inside a node.
@@ -65,6 +64,5 @@ pub mod reconcile;
 pub mod sandbox;
 mod shell;
 pub mod store;
-mod suggest;
 mod sys;
 mod threads;

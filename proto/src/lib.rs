@@ -2,6 +2,7 @@
 //! names of the `.proto` files, and the descriptors for reflection.
 
 pub mod range;
+pub mod suggest;
 pub mod text;
 
 /// Package `netlab.v1`.
@@ -9,6 +10,13 @@ pub mod text;
 pub mod v1 {
     tonic::include_proto!("netlab.v1");
     include!(concat!(env!("OUT_DIR"), "/netlab.v1.serde.rs"));
+}
+
+impl v1::Phase {
+    /// The phase in a word, for example `ready`.
+    pub fn word(self) -> String {
+        self.as_str_name().trim_start_matches("PHASE_").to_ascii_lowercase()
+    }
 }
 
 /// The value of an enumeration on its way to JSON.

@@ -1,11 +1,12 @@
 //! `help`: what `--help` says.
 
+use netlab_proto::suggest::nearest;
+
 use super::DONE;
 use crate::{
     cli,
     error::{Failure, USAGE},
     output,
-    suggest::nearest,
 };
 
 /// Prints the help of a command, of the program without one.

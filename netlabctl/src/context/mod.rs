@@ -11,12 +11,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netlab_proto::suggest::nearest;
+
 use crate::{
     cli::Where,
     client::{Credentials, Daemon},
     context::file::{Config, Context},
     error::{Failure, NOT_FOUND, USAGE},
-    suggest::nearest,
 };
 
 /// The daemon of this machine.

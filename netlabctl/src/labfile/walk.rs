@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, ops::RangeInclusive, str::FromStr};
 
+use netlab_proto::suggest::nearest;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value as Field};
 
 use super::{
     fault::{Fault, Position},
     tree::{Entry, Node, Value, is_null},
 };
-use crate::suggest::nearest;
 
 /// Builds a message from a value of the file; everything that does not fit goes to `faults`.
 pub(crate) fn message(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fault>) -> DynamicMessage {

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
+use netlab_proto::suggest::nearest;
 use rcgen::{RevokedCertParams, SerialNumber};
 use rustls::pki_types::{CertificateRevocationListDer, pem::PemObject as _};
 use time::OffsetDateTime;
@@ -13,10 +14,7 @@ use super::{
     certificate::hexadecimal,
     files::{self, PUBLIC},
 };
-use crate::{
-    error::{FAILED, Failure, NOT_FOUND},
-    suggest::nearest,
-};
+use crate::error::{FAILED, Failure, NOT_FOUND};
 
 /// What the list of revocations says.
 #[derive(Debug, Default)]

@@ -95,7 +95,7 @@ fn outcome(lab: &proto::LabResource, wanted: u64) -> Option<Result<(), Status>> 
 
 fn late(lab: &proto::LabResource, timeout: Duration) -> Status {
     let known = lab.status.clone().unwrap_or_default();
-    let phase = known.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
+    let phase = known.phase().word();
     let ready = known.conditions.iter().find(|one| one.r#type == "Ready");
     let why = ready.map(|one| format!(": {}", one.message)).unwrap_or_default();
     let message = format!("lab {} is still {phase} after {} s{why}", lab.name, timeout.as_secs_f64());

@@ -126,7 +126,7 @@ fn restarts(config: &Config) -> (Limits, &MetricsConfig, &[SocketAddr]) {
 /// `3 labs: 2 ready, 1 failed`, and what is wrong with the configuration.
 fn line(phases: &BTreeMap<Phase, usize>, refused: Option<&str>) -> String {
     let total: usize = phases.values().sum();
-    let each: Vec<_> = phases.iter().map(|(phase, count)| format!("{count} {}", word(*phase))).collect();
+    let each: Vec<_> = phases.iter().map(|(phase, count)| format!("{count} {}", phase.word())).collect();
     let labs = match total {
         0 => "no labs".to_owned(),
         1 => format!("1 lab: {}", each.join(", ")),
@@ -136,10 +136,6 @@ fn line(phases: &BTreeMap<Phase, usize>, refused: Option<&str>) -> String {
         Some(error) => format!("{labs}; the configuration is the old one: {error}"),
         None => labs,
     }
-}
-
-fn word(phase: Phase) -> String {
-    phase.as_str_name().trim_start_matches("PHASE_").to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use netlab_proto::text::is_hidden;
+use netlab_proto::{suggest::nearest, text::is_hidden};
 
-use crate::{model::name::NameError, suggest::nearest};
+use crate::model::name::NameError;
 
 /// One thing that is wrong with a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

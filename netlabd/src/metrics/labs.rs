@@ -65,11 +65,6 @@ fn gauge(encoder: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64
     ConstGauge::new(value).encode(metric)
 }
 
-/// A phase as a label has it, for example `ready`.
-fn word(phase: Phase) -> String {
-    phase.as_str_name().trim_start_matches("PHASE_").to_lowercase()
-}
-
 fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Result {
     let mut counts: BTreeMap<Phase, u64> = PHASES.into_iter().map(|phase| (phase, 0)).collect();
     for lab in labs {
@@ -77,7 +72,7 @@ fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Resu
     }
     let mut family = encoder.encode_descriptor("netlab_labs", "Labs, by phase.", None, MetricType::Gauge)?;
     for (phase, count) in counts {
-        let labels = [("phase", word(phase))];
+        let labels = [("phase", phase.word())];
         ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
     }
     Ok(())

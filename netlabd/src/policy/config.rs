@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use netlab_proto::suggest::nearest;
 use serde::Deserialize;
 
 use super::{
@@ -14,7 +15,7 @@ use super::{
     value::{Bytes, NamePattern, Pool, Prefix},
 };
 pub use super::{ids::Ids, tls::Tls};
-use crate::{sandbox, suggest::nearest};
+use crate::sandbox;
 
 /// Where the configuration is looked for unless one is named.
 pub const DEFAULT_FILE: &str = "/etc/netlabd/config.toml";

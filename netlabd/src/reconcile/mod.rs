@@ -234,7 +234,7 @@ impl Manager {
             return Err(Error::NotReady(name.clone(), "what is kept of it is not valid any more".to_owned()));
         }
         if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
-            let phase = state.status.phase().as_str_name().trim_start_matches("PHASE_").to_lowercase();
+            let phase = state.status.phase().word();
             return Err(Error::NotReady(name.clone(), format!("it is {phase}; wait for it")));
         }
         Ok(state.lab.clone())
