@@ -2,12 +2,10 @@
 
 use std::fmt::Write as _;
 
-use netlab_proto::{
-    text::{is_hidden, visible},
-    v1::CheckResult,
-};
+use netlab_proto::v1::CheckResult;
 
 use super::reachable;
+use crate::output::xml::escape;
 
 /// Writes one test suite, a test case a check.
 pub(super) fn write(lab: &str, results: &[CheckResult]) -> String {
@@ -30,22 +28,6 @@ pub(super) fn write(lab: &str, results: &[CheckResult]) -> String {
         }
     }
     out + "</testsuite>\n"
-}
-
-/// Escapes text for XML 1.0, with what XML cannot hold and what cannot be seen written out: reports are read on
-/// pages of others.
-fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            '\u{fffe}' | '\u{ffff}' => c.escape_unicode().to_string(),
-            c if is_hidden(c) && !matches!(c, '\n' | '\t') => visible(&c.to_string()),
-            c => c.to_string(),
-        })
-        .collect()
 }
 
 #[cfg(test)]

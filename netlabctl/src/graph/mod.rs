@@ -11,12 +11,9 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netlab_proto::{
-    text::{is_hidden, visible},
-    v1::{Interface, Lab},
-};
+use netlab_proto::v1::{Interface, Lab};
 
-use crate::cli::GraphFormat;
+use crate::{cli::GraphFormat, output::xml};
 use kind::KindView;
 
 /// The host's name in links and checks.
@@ -190,17 +187,7 @@ fn on_host(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     uppers(places).map(edge).collect()
 }
 
-/// Text that XML and Mermaid alike take for nothing but text, with what cannot be seen written out.
+/// Text that XML and Mermaid alike take for nothing but text in one line.
 fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '&' => "&amp;".to_owned(),
-            '<' => "&lt;".to_owned(),
-            '>' => "&gt;".to_owned(),
-            '"' => "&quot;".to_owned(),
-            c if c.is_whitespace() => ' '.to_string(),
-            c if is_hidden(c) => visible(&c.to_string()),
-            c => c.to_string(),
-        })
-        .collect()
+    xml::escape(&text.replace(char::is_whitespace, " "))
 }

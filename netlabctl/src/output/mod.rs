@@ -4,6 +4,7 @@ mod message;
 pub(crate) mod style;
 pub(crate) mod table;
 pub(crate) mod time;
+pub(crate) mod xml;
 mod yaml;
 
 use std::{
@@ -40,10 +41,7 @@ pub(crate) fn result<T: Serialize + Name>(
     message: &T,
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    match format {
-        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
-        Output::Json | Output::Yaml => own(format, &message::value(message).map_err(failed)?, table),
-    }
+    write(format, Shape::Whole, || message::value(message), table)
 }
 
 /// Writes a result of this program's own, or a message with nothing but what is set in it.
@@ -52,11 +50,7 @@ pub(crate) fn own<T: Serialize>(
     value: &T,
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    match format {
-        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
-        Output::Json => print(&json(&serde_json::to_string_pretty(value).map_err(failed)?)),
-        Output::Yaml => print(&yaml::write(&serde_json::to_value(value).map_err(failed)?)),
-    }
+    write(format, Shape::Whole, || serde_json::to_value(value), table)
 }
 
 /// Writes one of many answers as it comes: a JSON object a line, or a YAML document each.
@@ -65,10 +59,7 @@ pub(crate) fn event<T: Serialize + Name>(
     message: &T,
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    match format {
-        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
-        Output::Json | Output::Yaml => own_event(format, &message::value(message).map_err(failed)?, table),
-    }
+    write(format, Shape::OneOfMany, || message::value(message), table)
 }
 
 /// The same for a result of this program's own.
@@ -77,11 +68,30 @@ pub(crate) fn own_event(
     value: &Value,
     table: impl FnOnce() -> String,
 ) -> Result<(), Failure> {
-    match format {
-        Output::Table | Output::Wide | Output::Name | Output::Junit => print(&table()),
-        Output::Json => print(&json(&serde_json::to_string(value).map_err(failed)?)),
-        Output::Yaml => print(&format!("---\n{}", yaml::write(value))),
-    }
+    write(format, Shape::OneOfMany, || Ok(value.clone()), table)
+}
+
+/// Whether an answer stands alone or in a stream.
+enum Shape {
+    Whole,
+    OneOfMany,
+}
+
+fn write(
+    format: Output,
+    shape: Shape,
+    value: impl FnOnce() -> serde_json::Result<Value>,
+    table: impl FnOnce() -> String,
+) -> Result<(), Failure> {
+    print(&match (format, shape) {
+        (Output::Table | Output::Wide | Output::Name | Output::Junit, _) => table(),
+        (Output::Json, Shape::Whole) => {
+            json(&value().and_then(|value| serde_json::to_string_pretty(&value)).map_err(failed)?)
+        }
+        (Output::Json, Shape::OneOfMany) => json(&value().map_err(failed)?.to_string()),
+        (Output::Yaml, Shape::Whole) => yaml::write(&value().map_err(failed)?),
+        (Output::Yaml, Shape::OneOfMany) => format!("---\n{}", yaml::write(&value().map_err(failed)?)),
+    })
 }
 
 /// Writes what a command tells of a lab: the answer itself, or its name alone, or `table` for people.

@@ -3,17 +3,17 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pbjson_types::Timestamp;
+use time::OffsetDateTime;
 
 const DAY: i64 = 86_400;
 
-/// RFC 3339 in UTC with milliseconds, for example `2026-01-31T09:30:00.125Z`; `-` for none.
+/// RFC 3339 in UTC with milliseconds, for example `2026-01-31T09:30:00.125Z`; `-` for none, and for one beyond the year 9999.
 pub(crate) fn rfc3339(time: Option<&Timestamp>) -> String {
     let Some(time) = time else { return "-".to_owned() };
-    let (days, second) = (time.seconds.div_euclid(DAY), time.seconds.rem_euclid(DAY));
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let millis = time.nanos / 1_000_000;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
+    let Ok(utc) = OffsetDateTime::from_unix_timestamp(time.seconds) else { return "-".to_owned() };
+    let (date, millis) = (utc.date(), time.nanos / 1_000_000);
+    let (hour, minute, second) = utc.to_hms();
+    format!("{date}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
 /// How long ago, in the largest unit that fits, for example `5m`; `-` for no time.
@@ -37,19 +37,6 @@ fn span(seconds: i64) -> String {
         7200..=172_799 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / DAY),
     }
-}
-
-/// The Gregorian date of a day counted from 1970-01-01. Years are counted from March, so the leap
-/// day is the last of its year.
-fn date(days: i64) -> (i64, i64, i64) {
-    // 719,468 days lie between 0000-03-01 and 1970-01-01; 146,097 are 400 years.
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let year = year + era * 400 + i64::from(month >= 10);
-    (year, if month < 10 { month + 3 } else { month - 9 }, day - (153 * month + 2) / 5 + 1)
 }
 
 #[cfg(test)]

@@ -9,8 +9,6 @@ use std::{
     time::Duration,
 };
 
-use rustix::fs::{FlockOperation, flock};
-
 /// A daemon that was killed while it started a helper leaves the lock for as long as that one needs to
 /// begin: so many attempts are made, so far apart.
 const ATTEMPTS: u32 = 20;
@@ -60,7 +58,7 @@ impl Lock {
             if attempt > 0 {
                 thread::sleep(PAUSE);
             }
-            flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+            file.try_lock().is_ok()
         });
         if !locked {
             let mut pid = String::new();
