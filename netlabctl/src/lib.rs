@@ -57,7 +57,7 @@ pub fn main() -> ExitCode {
             for line in &failure.lines {
                 let _ = writeln!(stderr, "{}", output::table::clean(line));
             }
-            ExitCode::from(if in_node { cmd::exec::own_failure(failure.code) } else { failure.code })
+            ExitCode::from(if in_node { cmd::session::own_failure(failure.code) } else { failure.code })
         }
     }
 }

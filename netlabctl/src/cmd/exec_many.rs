@@ -6,7 +6,7 @@ use netlab_proto::v1::{ExecStart, GetLabRequest};
 
 use super::{
     DONE,
-    exec::{own_failure, session},
+    session::{own_failure, session},
 };
 use crate::{
     client::Client,
