@@ -3,7 +3,7 @@
 use netlab_proto::range;
 
 use super::{Path, Sink};
-use crate::model::interface::VlanId;
+use crate::model::vlan_id::VlanId;
 
 /// Reads a VLAN identifier.
 pub(crate) fn vlan(id: u32, path: &Path, sink: &mut Sink) -> Option<VlanId> {

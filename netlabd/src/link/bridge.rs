@@ -10,7 +10,7 @@ use super::{
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::{interface::ETHERNET_MTU, name::IfName},
+    model::{mtu::ETHERNET_MTU, name::IfName},
 };
 
 /// An Ethernet bridge.

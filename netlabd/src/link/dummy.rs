@@ -7,7 +7,7 @@ use super::{Attributes, LinkKind, Unknown};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::{interface::ETHERNET_MTU, name::IfName},
+    model::{mtu::ETHERNET_MTU, name::IfName},
 };
 
 /// A dummy.

@@ -8,7 +8,7 @@ use super::{Kind, Tunnel};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::{interface::VlanId, lab::Place, name::IfName},
+    model::{lab::Place, name::IfName, vlan_id::VlanId},
 };
 
 /// One kind of interface.

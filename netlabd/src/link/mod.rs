@@ -155,7 +155,7 @@ macro_rules! kinds {
                 /// [`LinkKind::tunnel`].
                 tunnel() -> Option<Tunnel>,
                 /// [`LinkKind::vlan`].
-                vlan() -> Option<crate::model::interface::VlanId>,
+                vlan() -> Option<crate::model::vlan_id::VlanId>,
                 /// [`LinkKind::needs`].
                 needs() -> (Feature, &'static str),
                 /// [`LinkKind::command`].

@@ -7,7 +7,7 @@ use super::{Attributes, Carrier, Identity, LinkKind, Lower, MacFrom, Unknown};
 use crate::{
     feature::Feature,
     input::{Path, Sink, name, number},
-    model::{interface::VlanId, name::IfName},
+    model::{name::IfName, vlan_id::VlanId},
 };
 
 /// An 802.1Q VLAN on another interface of the same node.
