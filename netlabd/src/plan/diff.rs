@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     Op, PlaceTarget, Plan, Stage, Target,
     extras::extras,
+    facets,
     item::{Namespace, Nat, guard::keep_apart, sysctl},
     links::links,
     place::PlaceDiff,
@@ -88,7 +89,7 @@ fn settings(
     let ops = |(place, wanted)| {
         let seen = observed.places.get(place).map(AsRef::as_ref);
         let late = writes.get(place).map_or(&[][..], |writes| &writes.late);
-        PlaceDiff::new(target, (place, wanted), seen, late, removals).ops()
+        facets::ops(&PlaceDiff::new(target, (place, wanted), seen, late, removals))
     };
     target.places.iter().flat_map(ops).collect()
 }

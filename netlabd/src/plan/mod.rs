@@ -8,6 +8,7 @@ mod before;
 mod command;
 mod diff;
 mod extras;
+mod facets;
 mod finding;
 mod guard;
 mod hand;

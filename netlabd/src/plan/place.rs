@@ -1,34 +1,10 @@
 //! The comparison of one place, item by item.
 
-use super::{
-    LinkTarget, Op, PlaceTarget, Target,
-    item::{address, link, link_local, nat, route, setting, sysctl, vlan},
-    removal::Removals,
-};
+use super::{LinkTarget, PlaceTarget, Target, removal::Removals};
 use crate::model::{
     Endpoint, IfName, Place, SysctlKey,
     observed::{LinkState, PlaceState},
 };
-
-/// Compares one item of a place, wanted and seen, and plans what is to be done.
-type Facet = fn(&PlaceDiff<'_>, &mut Vec<Op>);
-
-/// In an order that the kernel accepts: what carries before what is carried, interfaces up before the
-/// routes through them.
-const ORDER: &[Facet] = &[
-    route::stale,
-    address::in_the_way,
-    link::inside,
-    setting::master,
-    vlan::vlans,
-    setting::after_vlans,
-    sysctl::of_interfaces,
-    setting::up,
-    link_local::link_local,
-    address::addresses,
-    route::missing,
-    nat::nat,
-];
 
 /// One place, as wanted and as it is.
 pub(super) struct PlaceDiff<'a> {
@@ -60,15 +36,6 @@ impl<'a> PlaceDiff<'a> {
         let pairs = wanted.bottom_up().into_iter().map(|name| (diff.at(name), &wanted.links[name]));
         diff.pairs = pairs.filter(|(at, want)| !removals.is_taken(at, want)).collect();
         diff
-    }
-
-    /// What is to be done, in order.
-    pub(super) fn ops(&self) -> Vec<Op> {
-        let mut ops = Vec::new();
-        for facet in ORDER {
-            facet(self, &mut ops);
-        }
-        ops
     }
 
     /// An interface of the place.

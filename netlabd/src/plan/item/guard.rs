@@ -8,7 +8,7 @@ use crate::{
         self, Place,
         observed::{GuardState, Observed},
     },
-    plan::{Op, Verb, command::Hand, finding::Missing, guard},
+    plan::{Op, Verb, command::Hand, guard, item::Missing},
     shell::word,
 };
 

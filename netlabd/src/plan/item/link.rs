@@ -7,7 +7,7 @@ use crate::{
     plan::{
         LinkTarget, Op, PlaceTarget, Verb,
         command::{Hand, new},
-        finding::Missing,
+        item::Missing,
         place::PlaceDiff,
     },
     shell::word,

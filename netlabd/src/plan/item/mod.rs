@@ -3,13 +3,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use super::{Verb, command::Hand, finding::Missing};
+use super::{Verb, command::Hand};
 use crate::model::{Endpoint, Place};
 
 pub(super) mod address;
 pub(super) mod guard;
 pub(super) mod link;
 pub(super) mod link_local;
+mod missing;
 mod name;
 mod namespace;
 pub(super) mod nat;
@@ -24,6 +25,7 @@ pub use address::Address;
 pub use guard::Guard;
 pub use link::Link;
 pub use link_local::LinkLocal;
+pub(super) use missing::Missing;
 pub use name::Name;
 pub use namespace::Namespace;
 pub use nat::Nat;

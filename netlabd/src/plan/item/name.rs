@@ -6,7 +6,7 @@ use crate::{
     plan::{
         Verb,
         command::{Hand, dev},
-        finding::Missing,
+        item::Missing,
     },
     shell::word,
 };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::{At, Subject};
 use crate::{
     model::{NodeName, Place},
-    plan::{Verb, command::Hand, finding::Missing},
+    plan::{Verb, command::Hand, item::Missing},
 };
 
 /// A node's network namespace, pinned: made, pinned again where the pin is lost, or taken away with all that is in it.

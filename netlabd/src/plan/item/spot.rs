@@ -8,7 +8,7 @@ use crate::{
     plan::{
         Verb,
         command::{Hand, dev},
-        finding::Missing,
+        item::Missing,
     },
 };
 

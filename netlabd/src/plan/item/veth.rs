@@ -6,7 +6,7 @@ use crate::{
     plan::{
         Verb,
         command::{Hand, name, new},
-        finding::Missing,
+        item::Missing,
     },
 };
 

@@ -1,0 +1,36 @@
+//! The items of a place, in the order in which they are compared and planned.
+
+use super::{
+    Op,
+    item::{address, link, link_local, nat, route, setting, sysctl, vlan},
+    place::PlaceDiff,
+};
+
+/// Compares one item of a place, wanted and seen, and plans what is to be done.
+type Facet = fn(&PlaceDiff<'_>, &mut Vec<Op>);
+
+/// In an order that the kernel accepts: what carries before what is carried, interfaces up before the
+/// routes through them.
+const ORDER: &[Facet] = &[
+    route::stale,
+    address::in_the_way,
+    link::inside,
+    setting::master,
+    vlan::vlans,
+    setting::after_vlans,
+    sysctl::of_interfaces,
+    setting::up,
+    link_local::link_local,
+    address::addresses,
+    route::missing,
+    nat::nat,
+];
+
+/// What is to be done in a place, in order.
+pub(super) fn ops(place: &PlaceDiff<'_>) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for facet in ORDER {
+        facet(place, &mut ops);
+    }
+    ops
+}
