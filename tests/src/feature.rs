@@ -17,6 +17,8 @@ pub enum Feature {
     Vxlan,
     /// macvlan.
     Macvlan,
+    /// Virtual routing and forwarding.
+    Vrf,
     /// NAT by nftables.
     Nat,
     /// Bridged packets in the hooks of IP.
@@ -39,6 +41,7 @@ impl Feature {
         Self::Dummy,
         Self::Vxlan,
         Self::Macvlan,
+        Self::Vrf,
         Self::Nat,
         Self::BridgeNetfilter,
         Self::Cgroup,
@@ -55,6 +58,7 @@ impl Feature {
             Self::Dummy => "CONFIG_DUMMY",
             Self::Vxlan => "CONFIG_VXLAN",
             Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Vrf => "CONFIG_NET_VRF",
             Self::Nat => "CONFIG_NFT_NAT",
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
@@ -84,6 +88,7 @@ impl Feature {
             Self::Macvlan => {
                 "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
             }
+            Self::Vrf => "ip link add f9 type vrf table 99",
             Self::Cgroup => {
                 "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
             }

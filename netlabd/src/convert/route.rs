@@ -68,7 +68,7 @@ fn read_route(
         None | Some(0) if to.addr().is_ipv6() => METRIC_IPV6,
         metric => metric.unwrap_or(0),
     };
-    Some(Route { to, via, dev, metric })
+    Some(Route { to, via, dev, metric, table: Route::MAIN })
 }
 
 /// `default` is of the family of `via`, or IPv4 if there is none.

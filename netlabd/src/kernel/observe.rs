@@ -12,12 +12,12 @@ use netlink_packet_route::AddressFamily;
 use super::{
     namespaces::{LabSpaces, NodeSpace},
     nft,
-    rtnl::{self, LinkDump, Neighbours, Refusal, RouteSocket, Seen},
+    rtnl::{self, LinkDump, Neighbours, Refusal, RouteSocket, Routes, Seen},
     sysctl::Sysctls,
 };
 use crate::{
     model::{
-        LabName, NodeName, Place, SysctlKey,
+        LabName, NodeName, Place, Route, SysctlKey,
         observed::{LinkState, NatState, ObservedForm, PlaceState, TableState},
     },
     plan::Target,
@@ -140,7 +140,9 @@ fn look(
     netns::enter(space.fd())?;
     sysctls.enter();
     let mut socket = RouteSocket::open()?;
-    let mut state = settings(&mut socket, states(&links, &around))?;
+    // Of all tables: 0.
+    let tables = BTreeSet::from([0]);
+    let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
     state.sysctls = values(target, around.place, &links, sysctls);
     (state.nat, state.tables) = rules(nft::Scope::Node)?;
     Ok(state)
@@ -154,8 +156,20 @@ fn states(links: &[LinkDump], among: &dyn Neighbours) -> BTreeMap<String, LinkSt
     links.iter().map(|link| (link.name.clone(), link.state(among))).collect()
 }
 
-/// Interfaces with their addresses and VLANs, and routes.
-fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io::Result<PlaceState> {
+/// The tables in which the kernel keeps the routes of ports of VRFs, by the port's index.
+fn in_vrfs(links: &[LinkDump]) -> BTreeMap<u32, u32> {
+    let vrf = |link: &LinkDump| Some((link.index, link.vrf_table()?));
+    let vrfs: BTreeMap<u32, u32> = links.iter().filter_map(vrf).collect();
+    links.iter().filter_map(|link| Some((link.index, *vrfs.get(&link.master?)?))).collect()
+}
+
+/// Interfaces with their addresses and VLANs, and the routes of some tables.
+fn settings(
+    socket: &mut RouteSocket,
+    links: BTreeMap<String, LinkState>,
+    in_vrfs: &BTreeMap<u32, u32>,
+    tables: &BTreeSet<u32>,
+) -> io::Result<PlaceState> {
     let names: BTreeMap<u32, String> = links.iter().map(|(name, link)| (link.index, name.clone())).collect();
     let mut state = PlaceState { links, ..PlaceState::default() };
     for (index, address) in granted(rtnl::addresses(socket)?)? {
@@ -184,18 +198,23 @@ fn settings(socket: &mut RouteSocket, links: BTreeMap<String, LinkState>) -> io:
             link.hears_groups = groups.contains(&link.index);
         }
     }
-    let ipv4 = granted(rtnl::routes(socket, AddressFamily::Inet, &names)?)?;
-    // A kernel without IPv6 refuses the second.
-    let ipv6 = rtnl::routes(socket, AddressFamily::Inet6, &names)?.unwrap_or_default();
-    let direct = &ipv4.direct | &ipv6.direct;
-    state.links.values_mut().for_each(|link| cut_off(link, &direct));
-    state.routes = [ipv4.routes, ipv6.routes].concat();
+    let mut all = Routes::default();
+    for table in tables {
+        all.extend(granted(rtnl::routes(socket, AddressFamily::Inet, *table, &names)?)?);
+        // A kernel without IPv6 refuses it.
+        all.extend(rtnl::routes(socket, AddressFamily::Inet6, *table, &names)?.unwrap_or_default());
+    }
+    for link in state.links.values_mut() {
+        let table = in_vrfs.get(&link.index).copied().unwrap_or(Route::MAIN);
+        cut_off(link, table, &all.direct);
+    }
+    state.routes = all.routes;
     Ok(state)
 }
 
 /// Marks the addresses as well of an interface that is up and has no route to their networks: the kernel makes it
 /// with the address, and nobody makes it again when somebody has taken it away.
-fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
+fn cut_off(link: &mut LinkState, table: u32, direct: &BTreeSet<(u32, u32, IpNet)>) {
     if !link.up || link.form == ObservedForm::Loopback {
         return;
     }
@@ -207,7 +226,7 @@ fn cut_off(link: &mut LinkState, direct: &BTreeSet<(u32, IpNet)>) {
             // is there once the interface is at work.
             IpNet::V6(address) => address.prefix_len() < 128 && state.ours && link.carrier,
         };
-        state.cut_off |= has_route && !direct.contains(&(index, state.address.trunc()));
+        state.cut_off |= has_route && !direct.contains(&(table, index, state.address.trunc()));
     }
 }
 
@@ -233,12 +252,16 @@ fn look_host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> io::
         marked_by(link) == Some(scope.lab.as_str())
             || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))
     };
+    let in_vrfs = in_vrfs(&all);
     let mut links: Vec<_> = all.into_iter().filter(concerns).collect();
     for link in &mut links {
         link.ours = marked_by(link) == Some(scope.lab.as_str());
     }
     let around = Around { place: &Place::Host, names: seen.names.clone(), host: &seen, spaces };
-    let mut state = settings(&mut socket, states(&links, &around))?;
+    // What else the host has in other tables may be much.
+    let own = links.iter().filter_map(|link| in_vrfs.get(&link.index).copied());
+    let tables = own.chain([Route::MAIN]).collect();
+    let mut state = settings(&mut socket, states(&links, &around), &in_vrfs, &tables)?;
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());

@@ -28,7 +28,7 @@ pub struct Observed {
 pub struct PlaceState {
     /// Interfaces by name.
     pub links: BTreeMap<String, LinkState>,
-    /// Routes of the main table, save those that the kernel makes by itself.
+    /// Routes of all tables, save those that the kernel makes by itself; one with several next hops once for each.
     pub routes: Vec<RouteState>,
     /// The sysctls that were asked about; a missing one does not exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
@@ -202,8 +202,8 @@ pub struct AddressState {
     pub address: IpNet,
     /// Whether it carries our mark (`IFA_PROTO`).
     pub ours: bool,
-    /// Whether somebody has taken the route away that the kernel made to its network, or it stands behind the
-    /// link-local address that the kernel made.
+    /// Whether somebody has taken the route away that the kernel made to its network, in the main table or in that of
+    /// the VRF that the interface belongs to, or it stands behind the link-local address that the kernel made.
     pub cut_off: bool,
 }
 
@@ -221,7 +221,7 @@ pub struct VlanFlags {
 pub struct RouteState {
     /// The route.
     pub route: Route,
-    /// Whether it has nothing that we do not give it: metrics, a preferred source, a type of service.
+    /// Whether it has nothing that we do not give it: metrics, a preferred source, a type of service, more next hops.
     pub plain: bool,
     /// Whether it carries our mark (`rtm_protocol`).
     pub ours: bool,

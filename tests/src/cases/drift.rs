@@ -9,6 +9,7 @@ use crate::{command::wait_until, damage::repairs, feature::Feature, host::TestHo
 pub(super) const TESTS: &[Test] = &[
     Test::new("drift::links", links),
     Test::new("drift::addresses_and_routes", addresses_and_routes),
+    Test::new("drift::in_a_vrf", in_a_vrf).needs(&[Feature::Vrf]),
     Test::new("drift::bridges", bridges),
     Test::new("drift::bridge_vlans", bridge_vlans).needs(&[Feature::BridgeVlan]),
     Test::new("drift::tunnels", tunnels).needs(&[Feature::Vxlan]),
@@ -180,6 +181,11 @@ fn addresses_and_routes() {
                 "ip -n d.ns2 route del 203.0.113.0/24",
                 "ip -n d.ns2 route | grep -q '^203.0.113.0/24 dev eth0' && ip -n d.ns2 route | grep -q '^default via 203.0.113.254'",
             ),
+            // A next hop of the other family, as BGP has it without numbers, is no network of its own.
+            (
+                "ip -n d.ns2 route replace 203.0.113.0/24 via inet6 fe80::1 dev eth0",
+                "ip -n d.ns2 route | grep -q '^203.0.113.0/24 dev eth0' && ip -n d.ns2 route | grep -q '^default via 203.0.113.254'",
+            ),
             (
                 "ip -n d.ns1 route change default via 192.0.2.254 mtu 1400",
                 "! ip -n d.ns1 route | grep -q 'mtu 1400'",
@@ -192,6 +198,42 @@ fn addresses_and_routes() {
         SOON,
     );
     all_is_well(&host, "d", &file);
+}
+
+/// Of a port of a VRF the kernel keeps the routes in the VRF's table.
+fn in_a_vrf() {
+    let host = TestHost::started();
+    let file = host.file(
+        "v.yaml",
+        "\
+name: v
+nodes:
+  a:
+    interfaces: { eth0: { addresses: [192.0.2.1/24, \"2001:db8::1/64\"] } }
+    routes: [ { to: 203.0.113.0/24, via: 192.0.2.2 } ]
+  b: { interfaces: { eth0: { addresses: [192.0.2.2/24] } } }
+links:
+  - endpoints: [\"a:eth0\", \"b:eth0\"]
+",
+    );
+    host.ctl(&["create-lab", &file]).ok();
+    host.sh("ip -n v.a link add red type vrf table 100; ip -n v.a link set red up");
+    let mended = "ip -n v.a route show table 100 | grep -q '^192.0.2.0/24 dev eth0'
+        ip -n v.a -6 route show table 100 | grep -q '^2001:db8::/64 dev eth0'
+        ip -n v.a route | grep -q '^203.0.113.0/24 via 192.0.2.2'";
+    for damage in [
+        "link set eth0 master red",
+        "route del 192.0.2.0/24 dev eth0 table 100",
+        "-6 route del 2001:db8::/64 dev eth0 table 100",
+    ] {
+        host.sh(&format!("ip -n v.a {damage}"));
+        wait_until(&format!("`{damage}` is mended"), SOON, || host.run("sh", &["-ec", mended]).code == 0);
+        host.wait_ready("v");
+        // And once only: a look finds nothing more to do.
+        let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
+    }
+    let _ = host.run("ip", &["-n", "v.a", "link", "show", "eth0"]).says("master red");
+    host.ctl(&["delete-lab", "v"]).ok();
 }
 
 fn bridges() {

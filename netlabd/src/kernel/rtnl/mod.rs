@@ -18,7 +18,7 @@ pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, Neighbours, hurry, links};
-pub(super) use route::{groups, has_advertised_default, routes, uplinks};
+pub(super) use route::{Routes, groups, has_advertised_default, routes, uplinks};
 pub(super) use socket::{Refusal, Request, RouteSocket};
 
 pub(super) use vlan::vlans;

@@ -6,7 +6,7 @@ use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
         AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind,
-        InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop, State,
+        InfoPortData, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop, State,
     },
 };
 
@@ -69,6 +69,14 @@ pub(in crate::kernel) trait Neighbours {
 }
 
 impl LinkDump {
+    /// Of a VRF the table in which the kernel keeps the routes of its ports (`IFLA_VRF_TABLE`).
+    pub(in crate::kernel) fn vrf_table(&self) -> Option<u32> {
+        let Some(InfoData::Vrf(options)) = &self.info.1 else { return None };
+        options
+            .iter()
+            .find_map(|option| if let InfoVrf::TableId(table) = option { Some(*table) } else { None })
+    }
+
     /// What it is, among its neighbours.
     fn form(&self, among: &dyn Neighbours) -> ObservedForm {
         if self.loopback {

@@ -3,14 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType},
+    route::{
+        RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+        RouteVia,
+    },
 };
 use rtnetlink::RouteMessageBuilder;
 
@@ -51,11 +54,11 @@ fn message(index: u32, route: &Route) -> RouteMessage {
         RouteScope::Link
     };
     let mut message = match route.to {
-        ipnet::IpNet::V4(to) => RouteMessageBuilder::<std::net::Ipv4Addr>::new()
+        ipnet::IpNet::V4(to) => RouteMessageBuilder::<Ipv4Addr>::new()
             .destination_prefix(to.network(), to.prefix_len())
             .output_interface(index)
             .build(),
-        ipnet::IpNet::V6(to) => RouteMessageBuilder::<std::net::Ipv6Addr>::new()
+        ipnet::IpNet::V6(to) => RouteMessageBuilder::<Ipv6Addr>::new()
             .destination_prefix(to.network(), to.prefix_len())
             .output_interface(index)
             .build(),
@@ -63,9 +66,16 @@ fn message(index: u32, route: &Route) -> RouteMessage {
     message.header.scope = scope;
     message.header.kind = RouteType::Unicast;
     message.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
-    if let Some(via) = route.via {
-        let attribute = RouteAttribute::Gateway(via.into());
-        message.attributes.push(attribute);
+    match (route.via, route.to) {
+        (Some(IpAddr::V6(via)), IpNet::V4(_)) => {
+            message.attributes.push(RouteAttribute::Via(RouteVia::Inet6(via)));
+        }
+        (Some(via), _) => message.attributes.push(RouteAttribute::Gateway(via.into())),
+        (None, _) => {}
+    }
+    match u8::try_from(route.table) {
+        Ok(table) => message.header.table = table,
+        Err(_) => message.attributes.push(RouteAttribute::Table(route.table)),
     }
     if route.metric > 0 {
         message.attributes.push(RouteAttribute::Priority(route.metric));
@@ -73,34 +83,50 @@ fn message(index: u32, route: &Route) -> RouteMessage {
     message
 }
 
-/// The main table.
+/// What is there of routes.
 #[derive(Debug, Default)]
-pub(in crate::kernel) struct RouteTable {
-    /// Its routes, save those that the kernel makes by itself and those with several hops.
+pub(in crate::kernel) struct Routes {
+    /// All of the tables asked for, save those that the kernel makes by itself.
     pub(in crate::kernel) routes: Vec<RouteState>,
-    /// The networks that are reached through an interface without a gateway, whoever made the route.
-    pub(in crate::kernel) direct: BTreeSet<(u32, IpNet)>,
+    /// The networks that are reached through an interface without a gateway, whoever made the route: by table,
+    /// interface and network.
+    pub(in crate::kernel) direct: BTreeSet<(u32, u32, IpNet)>,
 }
 
-/// The routes of the main table.
+impl Routes {
+    /// Takes in those of another table or family.
+    pub(in crate::kernel) fn extend(&mut self, others: Self) {
+        self.routes.extend(others.routes);
+        self.direct.extend(others.direct);
+    }
+}
+
+/// The routes of a table, or of all where it is 0.
 pub(in crate::kernel) fn routes(
     socket: &mut RouteSocket,
     family: AddressFamily,
+    table: u32,
     names: &BTreeMap<u32, String>,
-) -> Dump<RouteTable> {
+) -> Dump<Routes> {
     let mut request = RouteMessage::default();
     request.header.address_family = family;
-    request.header.table = RouteHeader::RT_TABLE_MAIN;
+    match u8::try_from(table) {
+        Ok(table) => request.header.table = table,
+        Err(_) => request.attributes.push(RouteAttribute::Table(table)),
+    }
     let found = socket.dump(&RouteNetlinkMessage::GetRoute(request))?;
     Ok(found.map(|messages| {
-        let mut table = RouteTable::default();
+        let mut all = Routes::default();
         for message in messages {
-            if let RouteNetlinkMessage::NewRoute(message) = message {
-                table.direct.extend(direct(&message));
-                table.routes.extend(route(&message, names));
+            if let RouteNetlinkMessage::NewRoute(message) = message
+                && message.header.kind == RouteType::Unicast
+                && let Some(route) = Decoded::of(&message)
+            {
+                all.direct.extend(route.direct());
+                all.routes.extend(route.states(&message, names));
             }
         }
-        table
+        all
     }))
 }
 
@@ -125,50 +151,72 @@ pub(in crate::kernel) fn groups(socket: &mut RouteSocket) -> Dump<BTreeSet<u32>>
     Ok(found.map(|messages| messages.into_iter().filter_map(interface).collect()))
 }
 
-fn direct(message: &RouteMessage) -> Option<(u32, IpNet)> {
-    let header = &message.header;
-    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast {
-        return None;
-    }
-    let (mut to, mut dev) = (None, None);
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => to = ip(address),
-            RouteAttribute::Oif(index) => dev = Some(*index),
-            RouteAttribute::Gateway(_) => return None,
-            _ => {}
-        }
-    }
-    Some((dev?, IpNet::new(to?, header.destination_prefix_length).ok()?))
+/// A unicast route, its interfaces still by index.
+#[derive(Debug)]
+struct Decoded {
+    table: u32,
+    to: IpNet,
+    metric: u32,
+    /// Interface and gateway of each next hop.
+    hops: Vec<(u32, Option<IpAddr>)>,
+    plain: bool,
 }
 
-fn route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<RouteState> {
-    let header = &message.header;
-    let by_kernel =
-        matches!(header.protocol, RouteProtocol::Kernel | RouteProtocol::Ra | RouteProtocol::IcmpRedirect);
-    if header.table != RouteHeader::RT_TABLE_MAIN || header.kind != RouteType::Unicast || by_kernel {
-        return None;
-    }
-    let ipv6 = header.address_family == AddressFamily::Inet6;
-    let any: IpAddr =
-        if ipv6 { std::net::Ipv6Addr::UNSPECIFIED.into() } else { std::net::Ipv4Addr::UNSPECIFIED.into() };
-    let (mut to, mut via, mut dev, mut metric) = (any, None, None, 0);
-    let mut plain = header.tos == 0;
-    for attribute in &message.attributes {
-        match attribute {
-            RouteAttribute::Destination(address) => to = ip(address)?,
-            RouteAttribute::Gateway(address) => via = ip(address),
-            RouteAttribute::Oif(index) => dev = names.get(index),
-            RouteAttribute::Priority(priority) => metric = *priority,
-            RouteAttribute::Metrics(metrics) => plain &= metrics.is_empty(),
-            RouteAttribute::PrefSource(_) => plain = false,
-            _ => {}
+impl Decoded {
+    fn of(message: &RouteMessage) -> Option<Self> {
+        let header = &message.header;
+        let ipv6 = header.address_family == AddressFamily::Inet6;
+        let mut to: IpAddr = if ipv6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        let (mut table, mut metric, mut plain) = (u32::from(header.table), 0, header.tos == 0);
+        let mut hops = Vec::new();
+        for attribute in &message.attributes {
+            match attribute {
+                RouteAttribute::Destination(address) => to = ip(address)?,
+                RouteAttribute::Table(number) => table = *number,
+                RouteAttribute::Priority(priority) => metric = *priority,
+                RouteAttribute::Metrics(metrics) => plain &= metrics.is_empty(),
+                RouteAttribute::PrefSource(_) => plain = false,
+                RouteAttribute::MultiPath(several) => {
+                    plain = false;
+                    hops.extend(several.iter().map(|hop| (hop.interface_index, gateway(&hop.attributes))));
+                }
+                RouteAttribute::Oif(index) => hops.push((*index, gateway(&message.attributes))),
+                _ => {}
+            }
         }
+        let to = IpNet::new(to, header.destination_prefix_length).ok()?;
+        Some(Self { table, to, metric, hops, plain })
     }
-    let to = IpNet::new(to, header.destination_prefix_length).ok()?;
-    let dev: IfName = dev?.parse().ok()?;
-    let ours = header.protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
-    Some(RouteState { route: Route { to, via, dev, metric }, plain, ours })
+
+    fn direct(&self) -> impl Iterator<Item = (u32, u32, IpNet)> {
+        let direct = self.hops.iter().filter(|(_, gateway)| gateway.is_none());
+        direct.map(|(index, _)| (self.table, *index, self.to))
+    }
+
+    /// One for each next hop, unless the kernel has made the route by itself.
+    fn states(&self, message: &RouteMessage, names: &BTreeMap<u32, String>) -> Vec<RouteState> {
+        let protocol = message.header.protocol;
+        if matches!(protocol, RouteProtocol::Kernel | RouteProtocol::Ra | RouteProtocol::IcmpRedirect) {
+            return Vec::new();
+        }
+        let ours = protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
+        let (table, to, metric, plain) = (self.table, self.to, self.metric, self.plain);
+        let state = |(index, via): &(u32, Option<IpAddr>)| {
+            let dev: IfName = names.get(index)?.parse().ok()?;
+            Some(RouteState { route: Route { to, via: *via, dev, metric, table }, plain, ours })
+        };
+        self.hops.iter().filter_map(state).collect()
+    }
+}
+
+/// The gateway of a route or of one of its next hops, of either family (`RTA_VIA`: of the other).
+fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+    attributes.iter().find_map(|attribute| match attribute {
+        RouteAttribute::Gateway(address) => ip(address),
+        RouteAttribute::Via(RouteVia::Inet(address)) => Some(IpAddr::V4(*address)),
+        RouteAttribute::Via(RouteVia::Inet6(address)) => Some(IpAddr::V6(*address)),
+        _ => None,
+    })
 }
 
 fn ip(address: &RouteAddress) -> Option<IpAddr> {
@@ -211,4 +259,63 @@ pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily
         _ => Vec::new(),
     };
     Ok(found.into_iter().flat_map(of).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::route::RouteNextHop;
+
+    use super::*;
+
+    fn route(to: &str, via: Option<&str>, table: u32) -> Route {
+        let (to, via) = (to.parse().unwrap(), via.map(|via| via.parse().unwrap()));
+        Route { to, via, dev: "eth0".parse().unwrap(), metric: 1024, table }
+    }
+
+    fn names() -> BTreeMap<u32, String> {
+        [(7, "eth0"), (8, "eth1")].map(|(index, name)| (index, name.to_owned())).into()
+    }
+
+    #[test]
+    fn routes_are_read_as_they_were_made() {
+        let all = [
+            route("203.0.113.0/24", None, Route::MAIN),
+            route("0.0.0.0/0", Some("192.0.2.1"), 100),
+            route("203.0.113.0/24", Some("fe80::1"), 100_000),
+            route("2001:db8::/32", Some("fe80::1"), Route::MAIN),
+        ];
+        for wanted in all {
+            let message = message(7, &wanted);
+            let decoded = Decoded::of(&message).unwrap();
+            let state = RouteState { route: wanted.clone(), plain: true, ours: true };
+            assert_eq!(decoded.states(&message, &names()), [state]);
+            let direct: Vec<_> = decoded.direct().collect();
+            let expected = wanted.via.is_none().then_some((wanted.table, 7, wanted.to));
+            assert_eq!(direct, Vec::from_iter(expected), "{wanted}");
+        }
+    }
+
+    #[test]
+    fn each_next_hop_is_seen_and_none_is_what_is_wanted() {
+        let mut message = message(7, &route("203.0.113.0/24", None, Route::MAIN));
+        message.attributes.retain(|attribute| !matches!(attribute, RouteAttribute::Oif(_)));
+        let hop = |index, gateway| {
+            let mut hop = RouteNextHop::default();
+            hop.interface_index = index;
+            hop.attributes = gateway;
+            hop
+        };
+        let via = RouteAttribute::Via(RouteVia::Inet6("fe80::1".parse().unwrap()));
+        message.attributes.push(RouteAttribute::MultiPath(vec![hop(7, vec![via]), hop(8, Vec::new())]));
+        let decoded = Decoded::of(&message).unwrap();
+        let seen = decoded.states(&message, &names());
+        let texts: Vec<_> = seen.iter().map(|state| state.route.to_string()).collect();
+        assert_eq!(
+            texts,
+            ["203.0.113.0/24 via inet6 fe80::1 dev eth0 metric 1024", "203.0.113.0/24 dev eth1 metric 1024"]
+        );
+        assert!(seen.iter().all(|state| !state.plain));
+        let direct: Vec<_> = decoded.direct().collect();
+        assert_eq!(direct, [(Route::MAIN, 8, "203.0.113.0/24".parse().unwrap())]);
+    }
 }

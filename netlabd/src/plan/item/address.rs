@@ -100,10 +100,10 @@ pub(in crate::plan) fn addresses(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
         let link = diff.link(at);
         let mut seen = link.map_or_else(Vec::new, |link| link.addresses.clone());
         seen.retain(|state| !is_in_the_way(state, want));
-        // Elsewhere than in the main table, its routes are for the master's owner to see to.
+        // Whoever else has made it a port of something decides about the order.
         let own = link.is_none_or(|link| diff.foreign_master(link, want).is_none());
         for state in &mut seen {
-            state.cut_off &= want.up && own;
+            state.cut_off &= want.up;
         }
         let op = |step: &Step| match (at.clone(), *step) {
             (at, Step::Add(address)) => Op::add(Address { at, address }),

@@ -72,21 +72,16 @@ impl Subject for Route {
 
 fn line(route: &model::Route) -> String {
     let to = if route.to.prefix_len() == 0 { "default".to_owned() } else { route.to.to_string() };
-    let via = route.via.map(|via| format!(" via {via}")).unwrap_or_default();
-    let metric = match (route.to.addr().is_ipv6(), route.metric) {
-        (false, 0) | (true, 1024) => String::new(),
-        (_, metric) => format!(" metric {metric}"),
-    };
-    format!("{to}{via} dev {}{metric}", word(route.dev.as_str()))
+    let (via, choice) = (route.via_words(), route.choice_words());
+    format!("{to}{via} dev {}{choice}", word(route.dev.as_str()))
 }
 
 /// Routes of the lab that are no longer wanted, and that no wanted one takes the place of.
 pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let Some(seen) = diff.seen else { return };
     for state in seen.routes.iter().filter(|state| state.ours) {
-        let replaced = |want: &model::Route| want.to == state.route.to && want.metric == state.route.metric;
         let gone = diff.is_removed(state.route.dev.as_str());
-        if !gone && !diff.wanted.routes.iter().any(replaced) {
+        if !gone && !diff.wanted.routes.iter().any(|want| want.replaces(&state.route)) {
             ops.push(Op::delete(Route { place: diff.place.clone(), route: state.route.clone() }));
         }
     }

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{converge, observe};
 use crate::{
     convert,
-    plan::{Target, command, diff},
+    plan::{Plan, Target, command, diff},
     platform::fake::FakeKernel,
 };
 
@@ -46,6 +46,28 @@ fn causes_are_told_and_what_follows_from_them_is_not() {
         found(lab(), &["mtu a:e 1400", "unmark b:e"]),
         ["a:e: it is not MTU 1500", "b:e: it is not marked as the lab's"]
     );
+}
+
+/// Of a port of a VRF the kernel keeps the route to its network in the VRF's table.
+#[test]
+fn an_address_in_a_vrf_of_others_is_repaired_once() {
+    let lab = json!({
+        "name": "l",
+        "nodes": {
+            "a": { "interfaces": { "e": { "addresses": ["192.0.2.1/24"] } } },
+            "b": { "interfaces": { "e": {} } }
+        },
+        "links": [{ "endpoints": ["a:e", "b:e"] }]
+    });
+    let lab = convert::lab(&serde_json::from_value(lab).unwrap()).unwrap();
+    let (kernel, target) = (FakeKernel::new(), Target::new(&lab, "uid"));
+    converge(&kernel, &lab.name, &target).unwrap();
+    for line in ["strange a:red", "enslave a:e red", "disconnect a:e"] {
+        assert!(kernel.damage(&lab.name, line), "nothing to {line}");
+    }
+    let plans = converge(&kernel, &lab.name, &target).unwrap();
+    let ops: Vec<_> = plans.iter().flat_map(Plan::ops).map(ToString::to_string).collect();
+    assert_eq!(ops, ["add address 192.0.2.1/24 to a:e again"]);
 }
 
 /// The seam between a bridge and an address, both on the host.

@@ -37,7 +37,7 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
 
 /// A few things done to a lab; numbers choose among its interfaces.
 fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
-    const VERBS: [&str; 13] = [
+    const VERBS: [&str; 14] = [
         "delete",
         "down",
         "mtu",
@@ -47,6 +47,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
         "novlans",
         "unaddress",
         "address",
+        "disconnect",
         "unroute",
         "unpin",
         "kill",
@@ -73,7 +74,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
 }
 
 fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((0..13_usize, 0..32_usize), 0..6)
+    prop::collection::vec((0..14_usize, 0..32_usize), 0..6)
 }
 
 proptest! {

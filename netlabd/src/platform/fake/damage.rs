@@ -75,6 +75,14 @@ impl Lab<'_> {
                 let from = link.name.clone();
                 self.rename(at.0, &from, name).is_ok()
             }
+            ("disconnect", []) => {
+                link.addresses.iter_mut().for_each(|state| state.cut_off = true);
+                !link.addresses.is_empty()
+            }
+            ("enslave", [master]) => {
+                let master = self.world.find(at.0, master)?;
+                self.world.set_master(at, Some(master)).is_ok()
+            }
             ("novlans", []) => {
                 link.vlans.clear();
                 true

@@ -285,7 +285,7 @@ impl Lab<'_> {
             return Err(if route.to.addr().is_ipv4() { libc::ENETUNREACH } else { libc::EHOSTUNREACH });
         }
         let routes = &mut self.world.space(space).routes;
-        routes.retain(|state| state.route.to != route.to || state.route.metric != route.metric);
+        routes.retain(|state| !route.replaces(&state.route));
         routes.push(RouteState { route: route.clone(), ours: true, plain: true });
         Ok(())
     }
