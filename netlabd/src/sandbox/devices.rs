@@ -6,9 +6,7 @@ use std::{fs, io, os::fd::OwnedFd, os::unix::fs::symlink, path::Path};
 
 use rustix::{io::Errno, mount::MountFlags};
 
-use super::{
-    attributes::{NODEV, NOEXEC, NOSUID, RDONLY, clone, put, set, set_at},
-};
+use super::attributes::{NODEV, NOEXEC, NOSUID, RDONLY, clone, put, set, set_at};
 use crate::sys::mount::mount_new;
 
 /// What each command has, as the host has them.
