@@ -27,8 +27,10 @@ pub fn dispatch() {
     // Started by a link, it would be called `exe` in lists of processes.
     rustix::thread::set_name(c"netlabd-sandbox").unwrap_or_default();
     let word = args.next().unwrap_or_default();
-    let task = Task::ALL.into_iter().find(|task| word.as_bytes() == task.name().as_bytes());
-    let code = match task.ok_or(Errno::INVAL).and_then(|task| Ok((task, become_helper(task)?))) {
+    let code = match Task::named(word.as_bytes())
+        .ok_or(Errno::INVAL)
+        .and_then(|task| Ok((task, become_helper(task)?)))
+    {
         Ok((task, mut channel)) => {
             let result = run(task, &mut channel);
             finish(&channel, result)
@@ -48,7 +50,7 @@ fn run(task: Task, channel: &mut Channel) -> Result<(), Failure> {
         Task::Networks => namespace::create_networks(channel),
         Task::Init => init::start(channel),
         Task::FindInit => init::find(channel),
-        Task::Run => fork_server::serve(channel),
+        Task::Run => fork_server::serve(channel, run),
     }
 }
 

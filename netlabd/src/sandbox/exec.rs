@@ -13,7 +13,7 @@ use super::{
     cgroup::Cgroup,
     channel::Report,
     error::{Error, Result, Step, errno},
-    fork_server::fork_helper,
+    fork_client::fork_helper,
     helper::Helper,
     init::LabInit,
     namespace::{IdRange, UserNamespace},

@@ -1,20 +1,13 @@
-//! Helpers for commands, forked by a small process that is there already: to start a program as large as the
-//! daemon takes longer than all the rest of a command's start.
+//! Helpers for commands and namespaces, forked by a small process that is there already: to start a program as large
+//! as the daemon takes longer than all the rest of a command's start, or than making a few namespaces.
 //!
 //! The server is a helper itself. It is started with the daemon, knows nothing of any command, and ends with the
 //! daemon. For each command it is sent one end of a new channel. It hands that on to a child of its own, the forker, which
 //! is in a [`view`] of the host's files for commands, and forks a helper that listens there. When the host mounts or
-//! unmounts something, the forker ends and lets go of what the host no longer has; the next command gets another.
+//! unmounts something, the forker ends and lets go of what the host no longer has; the next command gets another. Helpers
+//! that make namespaces see the host's files as the daemon does: the server forks them itself.
 
-use std::{
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::ffi::OsStrExt,
-    },
-    path::Path,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::os::fd::{AsFd, OwnedFd};
 
 use prost::Message;
 use rustix::{
@@ -28,94 +21,12 @@ use rustix::{
 use super::{
     channel::{Channel, Report},
     devices,
-    error::{Error, Result, Step},
-    helper::{Helper, SILENCE},
+    error::Step,
+    fork_client::{MAKE, ViewSpec, WORD},
     monitor, seccomp,
     task::{At, Failure, Reaping, Task, done, fork, reap_children, request},
     view::{self, Changes},
 };
-
-/// Longest silence of the server, which only has to fork. One that hangs or was stopped is replaced then.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long the server may take to end by itself.
-const END: Duration = Duration::from_secs(2);
-
-/// Begins each request.
-const WORD: &[u8] = b"fork";
-
-static SERVER: Mutex<Option<Helper>> = Mutex::new(None);
-
-/// Starts the server, so that the first command need not wait for it.
-///
-/// # Errors
-/// When the process cannot be started; the first command then tries again.
-pub fn prepare_commands() -> Result<()> {
-    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    if server.is_none() {
-        *server = Some(start()?);
-    }
-    Ok(())
-}
-
-/// Ends the server and its forker, so that nothing of netlabd is left when netlabd has ended; commands that run go on.
-pub fn end_preparations() {
-    if let Some(server) = SERVER.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        server.end(END);
-    }
-}
-
-fn start() -> Result<Helper> {
-    let mut server = Helper::start(Task::Run)?;
-    server.limit_wait(PATIENCE)?;
-    Ok(server)
-}
-
-/// Forks a helper that runs one command, in a view without the mounts of pins, and with `/dev/net/tun` only for labs that
-/// may open it; a server that has ended, or does not answer, is replaced.
-pub(super) fn fork_helper(pins: &[&Path], tun: bool) -> Result<Helper> {
-    let view =
-        ViewSpec { hidden: pins.iter().map(|path| path.as_os_str().as_bytes().to_vec()).collect(), tun };
-    // Never empty, which would be the end of the channel.
-    let wanted = [WORD, &view.encode_to_vec()].concat();
-    let mut server = SERVER.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(running) = server.as_mut() {
-        match ask(running, &wanted) {
-            Err(Error::HelperEnded(_) | Error::Step { step: Step::Talk, .. }) => {}
-            Err(Error::HelperTimeout(_)) => retire(server.take()),
-            answer => return answer,
-        }
-    }
-    ask(server.insert(start()?), &wanted)
-}
-
-/// Kills a server that does not answer. What it forks nevertheless finds its channel closed, and ends. One that hangs
-/// in the kernel cannot be reaped yet, and nobody shall wait for it.
-fn retire(server: Option<Helper>) {
-    tracing::warn!("the process that starts commands in nodes does not answer; another one takes its place");
-    // Without a thread, it is waited for here.
-    std::thread::Builder::new().name("retire".into()).spawn(move || drop(server)).ok();
-}
-
-fn ask(server: &mut Helper, wanted: &[u8]) -> Result<Helper> {
-    let start = |errno| Step::StartHelper.errno(errno);
-    let (channel, theirs) = Channel::pair().map_err(start)?;
-    channel.limit_wait(SILENCE).map_err(start)?;
-    server.send(wanted, &[theirs.as_fd()])?;
-    let (process, _) = server.done()?;
-    Ok(Helper::forked(channel, process.unsigned_abs()))
-}
-
-/// What a command is to see of the host.
-#[derive(Clone, PartialEq, Message)]
-struct ViewSpec {
-    /// Mount points that it does without.
-    #[prost(bytes = "vec", repeated, tag = "1")]
-    hidden: Vec<Vec<u8>>,
-    /// Whether it has `/dev/net/tun`.
-    #[prost(bool, tag = "2")]
-    tun: bool,
-}
 
 /// A child of the server that forks helpers.
 struct Forker {
@@ -125,8 +36,11 @@ struct Forker {
 }
 
 /// Helper's task: have helpers forked until the daemon has gone. In a forked one, runs a command and watches over it; its
-/// channel takes the place of the server's.
-pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
+/// channel takes the place of the server's. `make` does other tasks.
+pub(super) fn serve(
+    channel: &mut Channel,
+    make: impl FnOnce(Task, &mut Channel) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     reap_children(Reaping::ByTheKernel);
     // Of helpers that outlive their forker too: the host's init may be one that does not reap.
     set_child_subreaper(Some(getpid())).at(Step::Prepare)?;
@@ -142,6 +56,20 @@ pub(super) fn serve(channel: &mut Channel) -> Result<(), Failure> {
             end(forker);
             return Ok(());
         };
+        if let Some(task) = wanted.strip_prefix(MAKE) {
+            let task = Task::named(task).ok_or((Step::Talk, Errno::BADMSG))?;
+            match fork() {
+                Ok(None) => {
+                    reap_children(Reaping::ByItself);
+                    drop((forker, changes));
+                    *channel = Channel::from_fd(theirs);
+                    return make(task, channel);
+                }
+                Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
+                Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+            }
+            continue;
+        }
         let view = wanted.strip_prefix(WORD).and_then(|view| ViewSpec::decode(view).ok());
         let mut view = view.ok_or((Step::Talk, Errno::BADMSG))?;
         // It comes with its module, which the host may load at any time.

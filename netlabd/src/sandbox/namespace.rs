@@ -25,6 +25,7 @@ use super::{
     channel::{Channel, MAX_FDS},
     confine,
     error::{Error, Result, Step, errno},
+    fork_client::fork_maker,
     helper::Helper,
     pin::{self, same_namespace},
     task::{At, Failure, Task, done, request},
@@ -56,7 +57,7 @@ impl UserNamespace {
     /// Creates one that takes no more than `ceilings`, and at once `n` network namespaces as
     /// [`Self::create_network_namespaces`] does.
     pub fn create_with(ids: IdRange, ceilings: Ceilings, n: usize) -> Result<(Self, Vec<OwnedFd>)> {
-        let mut helper = Helper::start(Task::User)?;
+        let mut helper = fork_maker(Task::User)?;
         helper.send(&ceilings.encode(ids.base), &[])?;
         let fd = one(helper.done()?.1)?;
         // Mapped before anything else happens inside: a process there has ids only from here on.
@@ -99,7 +100,7 @@ impl UserNamespace {
     }
 
     fn create_by_one_helper(&self, n: usize) -> Result<Vec<OwnedFd>> {
-        let helper = Helper::start(Task::Networks)?;
+        let helper = fork_maker(Task::Networks)?;
         helper.send(&count(n)?, &[self.as_fd()])?;
         receive(helper, n)
     }

@@ -50,7 +50,12 @@ pub(super) enum Task {
 }
 
 impl Task {
-    pub(super) const ALL: [Self; 5] = [Self::User, Self::Networks, Self::Init, Self::FindInit, Self::Run];
+    const ALL: [Self; 5] = [Self::User, Self::Networks, Self::Init, Self::FindInit, Self::Run];
+
+    /// The task of a name.
+    pub(super) fn named(name: &[u8]) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.name().as_bytes() == name)
+    }
 
     /// The argument that asks for it, which `ps` shows.
     pub(super) fn name(self) -> &'static str {
