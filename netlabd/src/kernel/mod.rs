@@ -8,6 +8,7 @@ mod cache;
 mod commands;
 mod detached;
 mod dirty;
+mod execute;
 mod firewall;
 mod inflight;
 mod inspect;
@@ -22,7 +23,6 @@ mod rtnl;
 mod sysctl;
 mod teardown;
 mod watch;
-mod work;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -147,7 +147,7 @@ impl Kernel for Linux {
         if let Err(failure) = ended {
             return vec![failure];
         }
-        let failures = work::execute(&self.spaces, scope, plan, &mut |steps| {
+        let failures = execute::execute(&self.spaces, scope, plan, &mut |steps| {
             call.progress();
             done(steps);
         });
