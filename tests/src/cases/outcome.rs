@@ -48,10 +48,10 @@ fn lab(first: &Value, second: &Value) -> Value {
 }
 
 /// From one lab to the other and back: each time it must be as if it had been created.
-fn there_and_back(first: Value, second: Value) {
+fn there_and_back(first: &Value, second: &Value) {
     let mut host = TestHost::started();
     let mut created = Vec::new();
-    for lab in [&first, &second] {
+    for lab in [first, second] {
         let file = host.file("lab.json", lab.to_string());
         host.ctl(&["create-lab", &file]).ok();
         created.push(settled(&host, lab));
@@ -60,14 +60,14 @@ fn there_and_back(first: Value, second: Value) {
     let file = host.file("lab.json", first.to_string());
     host.ctl(&["create-lab", &file]).ok();
     let mut faults = Vec::new();
-    for (lab, wanted) in [(&second, &created[1]), (&first, &created[0]), (&second, &created[1])] {
+    for (lab, wanted) in [(second, &created[1]), (first, &created[0]), (second, &created[1])] {
         let file = host.file("lab.json", lab.to_string());
         host.ctl(&["apply-lab", &file]).ok();
         compare(&host, lab, "applied", wanted, &mut faults);
     }
     host.kill();
     reboot(&mut host);
-    compare(&host, &second, "after a reboot", &created[1], &mut faults);
+    compare(&host, second, "after a reboot", &created[1], &mut faults);
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -85,7 +85,7 @@ fn loopback() {
         "net.ipv4.conf.default.forwarding": "1",
         "net.ipv4.conf.default.accept_redirects": "0",
     }));
-    there_and_back(first, second);
+    there_and_back(&first, &second);
 }
 
 /// What has lost its carrier is as what never had one: bridges without ports, ends of links whose other end is down. And
@@ -113,14 +113,14 @@ fn carriers() {
         lab["links"] = json!([{ "endpoints": ["a:e0", "b:e0"] }, { "endpoints": ["a:e1", "b:e1"] }]);
         lab
     };
-    there_and_back(with(first), with(second));
+    there_and_back(&with(first), &with(second));
 }
 
 /// A link-local address of the file comes before the one that the kernel makes, whichever came later.
 fn declared() {
     let second = json!({ "interfaces": { "e0": { "addresses": ["fe80::1/64", "fe80::2/64"] } } });
     let plain = lab(&json!({}), &json!({}));
-    there_and_back(plain, lab(&second, &json!({})));
+    there_and_back(&plain, &lab(&second, &json!({})));
     let host = TestHost::here();
     let shown = || host.exec("p.a", "ip -6 -o addr show dev e0 scope link").ok();
     let in_order = |text: &str| {
