@@ -17,6 +17,8 @@ use crate::{chance::Chance, feature::Feature, host::TestHost};
 ///   interface down or without a carrier: some are joined when it is made (`ipv6_add_dev`), dropped when IPv6 goes off or
 ///   the interface down (`ipv6_mc_down`), and joined again only once IPv6 is at work (`ipv6_mc_up`);
 /// - whether an interface that is down has been up, when it got `noqueue` in the place of `noop` (`dev_activate`);
+/// - `DOWN` or `LOWERLAYERDOWN` of an end of a link without a carrier: the kernel looks the other end's number up among the
+///   interfaces of this namespace, where it stands for another or none (`default_operstate`);
 /// - whether a bridge without ports has had one, whose removal sets what it can send at once (`br_set_gso_limits`).
 const SHOW: &str = r#"
 names() { sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\1/'; }
@@ -29,7 +31,7 @@ sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|ma
     sed 's/^/sysctl: /'
 ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(id)? [^ ]+//g
     s/(tcn|hello|topology_change|gc|hold|message_age|forward_delay)_timer +[0-9.]+//g; s/fdb_n_learned [0-9]+//
-    s/(port_id|port_no|designated_port) [^ ]+//g; /[<,]UP[,>]/!s/ qdisc no(op|queue) / /' |
+    s/(port_id|port_no|designated_port) [^ ]+//g; /[<,]UP[,>]/!s/ qdisc no(op|queue) / /; s/ state LOWERLAYERDOWN / state DOWN /' |
     of "$portless" '{ name = $1; sub(":", "", name) } name in known { gsub("tso_max_(size|segs) [0-9]+", "") } 1' |
     sed 's/^/link: /' | sort
 ip -o -4 addr | sed -E 's/^[0-9]+: //; s/ *\\ */ /g; s/^/address: /' | sort -s -k2,2
