@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use rustix::net::RecvFlags;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, UnixListener},
+    net::{TcpListener, UnixListener, UnixStream},
     sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::Sleep,
 };
@@ -162,15 +163,26 @@ type BoxFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 async fn run(listener: UnixListener, entrance: Entrance) {
     // The semaphore is never closed.
     while let Ok(permit) = entrance.all.clone().acquire_owned().await {
-        let accepted = listener.accept().await.and_then(|(stream, _)| Ok((Caller::of(&stream)?, stream)));
+        let accepted = listener.accept().await.and_then(|(stream, _)| {
+            let caller = if has_left(&stream) { None } else { Some(Caller::of(&stream)?) };
+            Ok((caller, stream))
+        });
         match accepted {
-            Ok((caller, stream)) => entrance.admit(Box::new(stream), caller, None, permit).await,
+            Ok((Some(caller), stream)) => entrance.admit(Box::new(stream), caller, None, permit).await,
+            Ok((None, _)) => {}
             Err(error) => {
                 tracing::warn!(%error, "a connection cannot be accepted");
                 tokio::time::sleep(PAUSE).await;
             }
         }
     }
+}
+
+/// Whether the client closed its connection without a word. The socket's queue holds thousands of such: each
+/// would be looked up and given a turn before those who wait behind it.
+fn has_left(stream: &UnixStream) -> bool {
+    let flags = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    matches!(rustix::net::recv(stream, &mut [0; 1], flags), Ok((0, _)))
 }
 
 impl Connected for Connection {
@@ -229,5 +241,35 @@ impl AsyncWrite for Connection {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, net::Shutdown};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_left_without_a_word_is_known() {
+        let pair = || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            (UnixStream::from_std(ours).unwrap(), theirs)
+        };
+        let (silent, _there) = pair();
+        assert!(!has_left(&silent));
+        let (spoke, mut gone) = pair();
+        gone.write_all(b"P").unwrap();
+        drop(gone);
+        assert!(!has_left(&spoke));
+        spoke.readable().await.unwrap();
+        let mut byte = [0; 2];
+        assert_eq!(spoke.try_read(&mut byte).unwrap(), 1, "the word is still there to be read");
+        let (left, there) = pair();
+        there.shutdown(Shutdown::Write).unwrap();
+        assert!(has_left(&left));
+        drop(there);
+        assert!(has_left(&left));
     }
 }
