@@ -4,6 +4,7 @@ use std::{
     fs::{self, File},
     path::PathBuf,
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -35,6 +36,9 @@ pub(super) const TESTS: &[Test] = &[
         .lacks(&[Feature::OwnKernel]),
 ];
 
+/// Captures started: several run at once, each with files of its own.
+static STARTED: AtomicUsize = AtomicUsize::new(0);
+
 /// How long what is expected may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -48,7 +52,9 @@ struct Running {
 impl Running {
     /// Starts it and waits until it listens.
     fn start(host: &TestHost, args: &[&str]) -> Self {
-        let (out, err) = (host.scratch("capture.out"), host.scratch("capture.err"));
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let file = |kind| host.scratch(&format!("capture-{number}.{kind}"));
+        let (out, err) = (file("out"), file("err"));
         let child = host
             .ctl_command(&[&["capture"], args].concat())
             .stdin(Stdio::null())
