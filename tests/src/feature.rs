@@ -88,7 +88,8 @@ impl Feature {
             Self::Macvlan => {
                 "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
             }
-            Self::Vrf => "ip link add f9 type vrf table 99",
+            // Not here: its rule stays when it goes (`vrf_add_fib_rules`).
+            Self::Vrf => "unshare --net ip link add f9 type vrf table 99",
             Self::Cgroup => {
                 "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
             }

@@ -110,6 +110,30 @@ impl Target {
         self.is_carried(at, count)
     }
 
+    /// Whether the file itself takes the carrier away: the other end of the link is down, or what the interface stands
+    /// on, or its other end.
+    pub fn is_unplugged(&self, at: &Endpoint) -> bool {
+        let count = self.places.get(&at.place).map_or(0, |place| place.links.len());
+        let mut at = at.clone();
+        // No chain is longer than there are interfaces.
+        for _ in 0..count {
+            let Some(form) = self.link(&at).map(|link| &link.form) else { return false };
+            let down = |at: &Endpoint| self.link(at).is_some_and(|link| !link.up);
+            match form {
+                Form::Veth { peer } => return down(peer),
+                Form::Made(kind) if kind.carrier() == Carrier::Lower => {
+                    let Some(lower) = kind.lower_here() else { return false };
+                    at.interface = lower.clone();
+                    if down(&at) {
+                        return true;
+                    }
+                }
+                _ => return false,
+            }
+        }
+        false
+    }
+
     fn is_carried(&self, at: &Endpoint, depth: usize) -> bool {
         let here = |name: &IfName| Endpoint { place: at.place.clone(), interface: name.clone() };
         let (Some(place), Some(link)) = (self.places.get(&at.place), self.link(at)) else { return true };

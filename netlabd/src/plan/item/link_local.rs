@@ -83,7 +83,8 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
         return;
     }
     let own = link_local_of(mac);
-    if !link.carrier && !diff.target.has_carrier(at) {
+    // What the plan unplugs has its carrier still, and keeps it for up to a second (`net/core/link_watch.c`).
+    if !diff.target.has_carrier(at) && (!link.carrier || diff.target.is_unplugged(at)) {
         without_carrier(at, want, link, own, ops);
         return;
     }
