@@ -105,49 +105,37 @@ impl Target {
     /// Whether an interface is to have a carrier, so far as the file decides that: an end of a link has one while both
     /// are up, a bridge while one of its ports has.
     pub fn has_carrier(&self, at: &Endpoint) -> bool {
+        self.is_carried(at, true)
+    }
+
+    /// Whether the file itself takes the carrier away, whatever ports bridges have: an interface is down, the other end
+    /// of its link, or what it stands on.
+    pub fn is_unplugged(&self, at: &Endpoint) -> bool {
+        !self.is_carried(at, false)
+    }
+
+    /// `needs_ports`: a bridge without a port that has a carrier has none.
+    fn is_carried(&self, at: &Endpoint, needs_ports: bool) -> bool {
         // Interfaces stand on each other, and never on themselves: no chain is longer than there are.
         let count = self.places.get(&at.place).map_or(0, |place| place.links.len());
-        self.is_carried(at, count)
+        self.is_carried_within(at, needs_ports, count)
     }
 
-    /// Whether the file itself takes the carrier away: the other end of the link is down, or what the interface stands
-    /// on, or its other end.
-    pub fn is_unplugged(&self, at: &Endpoint) -> bool {
-        let count = self.places.get(&at.place).map_or(0, |place| place.links.len());
-        let mut at = at.clone();
-        // No chain is longer than there are interfaces.
-        for _ in 0..count {
-            let Some(form) = self.link(&at).map(|link| &link.form) else { return false };
-            let down = |at: &Endpoint| self.link(at).is_some_and(|link| !link.up);
-            match form {
-                Form::Veth { peer } => return down(peer),
-                Form::Made(kind) if kind.carrier() == Carrier::Lower => {
-                    let Some(lower) = kind.lower_here() else { return false };
-                    at.interface = lower.clone();
-                    if down(&at) {
-                        return true;
-                    }
-                }
-                _ => return false,
-            }
-        }
-        false
-    }
-
-    fn is_carried(&self, at: &Endpoint, depth: usize) -> bool {
-        let here = |name: &IfName| Endpoint { place: at.place.clone(), interface: name.clone() };
+    fn is_carried_within(&self, at: &Endpoint, needs_ports: bool, depth: usize) -> bool {
         let (Some(place), Some(link)) = (self.places.get(&at.place), self.link(at)) else { return true };
         let Some(depth) = depth.checked_sub(1) else { return true };
+        let is_carried = |name: &IfName| {
+            let here = Endpoint { place: at.place.clone(), interface: name.clone() };
+            self.is_carried_within(&here, needs_ports, depth)
+        };
         let carries = match &link.form {
             Form::Veth { peer } => self.link(peer).is_none_or(|peer| peer.up),
-            form if form.ports().of_bridge() => {
-                let ports =
+            form if needs_ports && form.ports().of_bridge() => {
+                let mut ports =
                     place.links.iter().filter(|(_, port)| port.master.as_ref() == Some(&at.interface));
-                ports.into_iter().any(|(port, _)| self.is_carried(&here(port), depth))
+                ports.any(|(port, _)| is_carried(port))
             }
-            Form::Made(kind) if kind.carrier() == Carrier::Lower => {
-                kind.lower_here().is_none_or(|lower| self.is_carried(&here(lower), depth))
-            }
+            Form::Made(kind) if kind.carrier() == Carrier::Lower => kind.lower_here().is_none_or(is_carried),
             _ => true,
         };
         link.up && carries
