@@ -174,7 +174,7 @@ impl Removals {
         self.taken.iter().map(conflict).collect()
     }
 
-    /// The interface at an end point, unless it is removalsed.
+    /// The interface at an end point, unless it will be gone.
     pub(super) fn survivor<'a>(&self, observed: &'a Observed, at: &Endpoint) -> Option<&'a LinkState> {
         if self.takes(&at.place, at.interface.as_str()) { None } else { observed.link(at) }
     }
