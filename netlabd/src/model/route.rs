@@ -26,6 +26,9 @@ impl Route {
     /// The main table (`RT_TABLE_MAIN`).
     pub const MAIN: u32 = 254;
 
+    /// `rtm_protocol` of every route that netlabd adds.
+    pub const PROTOCOL: u8 = 78;
+
     /// Whether the kernel lets one take the place of the other.
     pub fn replaces(&self, other: &Self) -> bool {
         (self.table, self.to, self.metric) == (other.table, other.to, other.metric)

@@ -27,6 +27,3 @@ pub(super) use crate::model::LINK_GROUP;
 
 /// `IFA_PROTO` of every address that netlabd adds (Linux 5.18 and later).
 pub(super) const ADDRESS_PROTOCOL: u8 = 78;
-
-/// `rtm_protocol` of every route that netlabd adds.
-pub(super) const ROUTE_PROTOCOL: u8 = 78;

@@ -17,7 +17,7 @@ use netlink_packet_route::{
 };
 use rtnetlink::RouteMessageBuilder;
 
-use super::{ROUTE_PROTOCOL, RouteSocket, observe::Dump, socket::Request};
+use super::{RouteSocket, observe::Dump, socket::Request};
 use crate::{
     model::{IfName, Route, observed::RouteState},
     plan::Verb,
@@ -65,7 +65,7 @@ fn message(index: u32, route: &Route) -> RouteMessage {
     };
     message.header.scope = scope;
     message.header.kind = RouteType::Unicast;
-    message.header.protocol = RouteProtocol::Other(ROUTE_PROTOCOL);
+    message.header.protocol = RouteProtocol::Other(Route::PROTOCOL);
     match (route.via, route.to) {
         (Some(IpAddr::V6(via)), IpNet::V4(_)) => {
             message.attributes.push(RouteAttribute::Via(RouteVia::Inet6(via)));
@@ -199,7 +199,7 @@ impl Decoded {
         if matches!(protocol, RouteProtocol::Kernel | RouteProtocol::Ra | RouteProtocol::IcmpRedirect) {
             return Vec::new();
         }
-        let ours = protocol == RouteProtocol::Other(ROUTE_PROTOCOL);
+        let ours = protocol == RouteProtocol::Other(Route::PROTOCOL);
         let (table, to, metric, plain) = (self.table, self.to, self.metric, self.plain);
         let state = |(index, via): &(u32, Option<IpAddr>)| {
             let dev: IfName = names.get(index)?.parse().ok()?;

@@ -9,9 +9,6 @@ use crate::{
     shell::word,
 };
 
-/// `rtm_protocol` of every route that netlabd adds.
-const ROUTE_PROTOCOL: u8 = 78;
-
 /// A route; added, it takes the place of one with the same destination and metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
@@ -51,7 +48,7 @@ impl Subject for Route {
         match verb {
             Verb::Delete => format!("{ip} route delete {line}"),
             Verb::Add | Verb::Set if hand.exact => {
-                format!("{ip} route replace {line} proto {ROUTE_PROTOCOL}")
+                format!("{ip} route replace {line} proto {}", model::Route::PROTOCOL)
             }
             Verb::Add | Verb::Set => format!("{ip} route add {line}"),
         }
