@@ -30,6 +30,7 @@
 //! - `listen`: unix sockets that a group may connect to.
 //! - [`log`]: where what is logged goes.
 //! - `design`: random labs, for tests.
+//! - `resolver`: the host's name servers.
 //! - `shell`: words of commands that are printed to be run.
 //! - `sys`: system calls that several parts need.
 //! - `threads`: threads, also where the kernel has none to give just now.
@@ -61,6 +62,7 @@ pub mod platform;
 pub mod policy;
 pub mod probe;
 pub mod reconcile;
+mod resolver;
 pub mod sandbox;
 mod shell;
 pub mod store;

@@ -2,8 +2,10 @@
 
 use std::{fs, net::IpAddr};
 
-/// The host's own, and the servers behind the stub of systemd-resolved(8), which listens on the host's loopback.
-const FILES: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+use crate::{
+    input::address::is_link_local,
+    resolver::{FILES, server},
+};
 
 /// What a node has where none of the host's name servers can serve it. Without a server, programs ask 127.0.0.1.
 const NONE: &str = "# The host's name servers listen on its own loopback or by an interface of its own, where no node reaches them:\n\
@@ -11,39 +13,32 @@ const NONE: &str = "# The host's name servers listen on its own loopback or by a
 
 /// Content of a node's /etc/resolv.conf.
 pub(super) fn of_node() -> String {
-    let texts = FILES.map(|file| fs::read_to_string(file).unwrap_or_default());
-    of(&texts)
+    of(FILES.into_iter().map(|file| fs::read_to_string(file).unwrap_or_default()))
 }
 
 /// The first text that names a server within reach, without those that are not; else the first one's rest.
-fn of(texts: &[String]) -> String {
-    let reachable = |text: &String| {
+fn of(mut texts: impl Iterator<Item = String>) -> String {
+    let reachable = |text: String| {
         let lines = text.lines().filter(|line| server(line).is_none_or(serves_nodes));
         lines.flat_map(|line| [line, "\n"]).collect::<String>()
     };
     let has_server = |text: &String| text.lines().any(|line| server(line).is_some());
-    let mut all = texts.iter().map(reachable);
-    let first = all.next().unwrap_or_default();
+    let own = texts.next().unwrap_or_default();
+    let asks_itself = has_server(&own);
+    let first = reachable(own);
     if has_server(&first) {
         return first;
     }
     // A host without any server has none to give.
-    let behind = if texts.first().is_some_and(has_server) { all.find(has_server) } else { None };
+    let behind = if asks_itself { texts.map(reachable).find(has_server) } else { None };
     behind.unwrap_or_else(|| format!("{NONE}{first}"))
-}
-
-/// The address that a line names as a server.
-fn server(line: &str) -> Option<&str> {
-    let mut words = line.split_whitespace();
-    if words.next() == Some("nameserver") { words.next() } else { None }
 }
 
 /// Whether a server can be asked from a node: one on the loopback, or on a link of the host's, cannot.
 fn serves_nodes(address: &str) -> bool {
     address.parse::<IpAddr>().is_ok_and(|address| {
         let address = address.to_canonical();
-        let on_link = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
-        !address.is_loopback() && !address.is_unspecified() && !on_link
+        !address.is_loopback() && !address.is_unspecified() && !is_link_local(address)
     })
 }
 
@@ -53,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_node_has_the_servers_that_it_can_ask() {
-        let of = |etc: &str, resolved: &str| of(&[etc.to_owned(), resolved.to_owned()]);
+        let of = |etc: &str, resolved: &str| of([etc, resolved].map(str::to_owned).into_iter());
         let plain = "search example.org\nnameserver 192.0.2.53\noptions edns0\n";
         assert_eq!(of(plain, "nameserver 192.0.2.99\n"), plain);
         assert_eq!(of("nameserver 192.0.2.53\nnameserver 127.0.1.1", ""), "nameserver 192.0.2.53\n");

@@ -6,10 +6,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use crate::{model::Protocol, platform::HostSocket};
-
-/// resolv.conf(5), and those behind the stub of systemd-resolved(8).
-const RESOLVERS: [&str; 2] = ["/etc/resolv.conf", "/run/systemd/resolve/resolv.conf"];
+use crate::{model::Protocol, platform::HostSocket, resolver};
 
 /// The host's nameservers, each with the file that says so; loopback addresses are left out.
 pub(super) fn nameservers() -> Vec<(IpAddr, &'static str)> {
@@ -17,17 +14,14 @@ pub(super) fn nameservers() -> Vec<(IpAddr, &'static str)> {
         let text = fs::read_to_string(file).unwrap_or_default();
         of_resolver(&text).into_iter().map(move |address| (address, file))
     };
-    let mut all: Vec<(IpAddr, &str)> = RESOLVERS.into_iter().flat_map(read).collect();
+    let mut all: Vec<(IpAddr, &str)> = resolver::FILES.into_iter().flat_map(read).collect();
     all.dedup_by_key(|(address, _)| *address);
     all
 }
 
 fn of_resolver(text: &str) -> Vec<IpAddr> {
     let server = |line: &str| {
-        let mut words = line.split_whitespace();
-        let address = words.next().filter(|word| *word == "nameserver").and(words.next())?;
-        // A link-local one names its interface: `fe80::1%eth0`.
-        let address: IpAddr = address.split('%').next()?.parse().ok()?;
+        let address: IpAddr = resolver::server(line)?.split('%').next()?.parse().ok()?;
         (!address.is_loopback()).then_some(address)
     };
     text.lines().filter_map(server).collect()
