@@ -16,6 +16,7 @@ use super::{
     sysctl::Sysctls,
 };
 use crate::{
+    input::address::is_link_local,
     model::{
         LabName, NodeName, Place, Route, SysctlKey,
         observed::{LinkState, NatState, ObservedForm, PlaceState, TableState},
@@ -176,7 +177,9 @@ fn settings(
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
             match address {
                 Seen::Other(mut address) => {
-                    address.cut_off = is_link_local(&address.address) && !link.link_local.is_empty();
+                    // The kernel may put the one that it made before or behind ours: of two of one scope the later one
+                    // stands first (`ipv6_link_dev_addr` in net/ipv6/addrconf.c).
+                    address.cut_off = is_link_local(address.address.addr()) && !link.link_local.is_empty();
                     link.addresses.push(address);
                 }
                 Seen::LinkLocal(address) => link.link_local.push(address),
@@ -228,12 +231,6 @@ fn cut_off(link: &mut LinkState, table: u32, direct: &BTreeSet<(u32, u32, IpNet)
         };
         state.cut_off |= has_route && !direct.contains(&(table, index, state.address.trunc()));
     }
-}
-
-/// Whether the kernel orders it among the link-local address that it made, which may come before or after ours: of two
-/// of one scope the later one stands first (`ipv6_link_dev_addr` in net/ipv6/addrconf.c).
-fn is_link_local(address: &IpNet) -> bool {
-    matches!(address, IpNet::V6(v6) if v6.addr().is_unicast_link_local())
 }
 
 fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 
 use super::world::{At, FakeForm, HOST, Link, SpaceId, World};
 use crate::{
+    input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
     model::{
         Endpoint, LabName, NodeName, Place, Route, SysctlKey,
@@ -293,8 +294,7 @@ impl Lab<'_> {
 
 /// Whether an address is on an interface's own network.
 fn is_on(link: &Link, address: IpAddr) -> bool {
-    let link_local = matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local());
-    link_local || link.addresses.iter().any(|state| state.address.contains(&address))
+    is_link_local(address) || link.addresses.iter().any(|state| state.address.contains(&address))
 }
 
 impl World {
