@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::model::IfName;
+use crate::model::{Form, IfName};
 
-use super::draft::{Draft, Site, Sites};
+use super::draft::{Site, Sites};
 use crate::input::Sink;
 
 /// Levels that the kernel allows (`MAX_NEST_DEV` in include/linux/netdevice.h).
@@ -26,7 +26,7 @@ fn lowers(site: &Site) -> Edges<'_> {
     let mut lowers = Edges::new();
     let known = |name: &IfName| site.interfaces.contains_key(name);
     for (name, draft) in &site.interfaces {
-        if let Some(lower) = carrier(draft).filter(|lower| known(lower)) {
+        if let Some(lower) = draft.form.as_ref().and_then(Form::lower_here).filter(|lower| known(lower)) {
             lowers.entry(name).or_default().push(lower);
         }
         if let Some(port) = draft.port.as_ref().filter(|port| known(&port.bridge)) {
@@ -34,11 +34,6 @@ fn lowers(site: &Site) -> Edges<'_> {
         }
     }
     lowers
-}
-
-/// The interface of the same place that carries this one.
-pub(super) fn carrier(draft: &Draft) -> Option<&IfName> {
-    draft.form.as_ref()?.lower_here()
 }
 
 /// Sorts topologically (Kahn 1962).
