@@ -5,7 +5,7 @@ use std::sync::Arc;
 use netlab_proto::v1 as proto;
 use prost::bytes::Bytes;
 
-use crate::{model::Lab, store};
+use crate::model::Lab;
 
 /// A desired state that is valid.
 #[derive(Debug, Clone)]
@@ -18,11 +18,6 @@ pub struct Specification {
 }
 
 impl Specification {
-    /// `lab` is what `spec` says.
-    pub fn new(spec: proto::Lab, lab: impl Into<Arc<Lab>>) -> Self {
-        Self { kept: store::encode(&spec), spec, lab: lab.into() }
-    }
-
     /// The lab that it describes.
     pub fn lab(&self) -> &Arc<Lab> {
         &self.lab

@@ -38,7 +38,7 @@ struct Bed {
 
 /// A lab to ask for.
 fn wanted(spec: &proto::Lab) -> Specification {
-    Specification::new(spec.clone(), convert::lab(spec).unwrap())
+    Specification { spec: spec.clone(), kept: store::encode(spec), lab: convert::lab(spec).unwrap().into() }
 }
 
 impl Bed {
