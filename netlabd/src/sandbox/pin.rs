@@ -10,7 +10,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstat, fstatfs, open, statx},
+    fs::{AtFlags, CWD, Mode, OFlags, StatxAttributes, StatxFlags, fstatfs, open, statx},
     io::Errno,
     mount::{
         MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
@@ -19,7 +19,7 @@ use rustix::{
 };
 
 use super::error::{Error, Result, Step, errno};
-use crate::failpoint;
+use crate::{failpoint, sys::nsfs::Inode};
 
 /// `NSFS_MAGIC` of linux/magic.h: the file system that namespaces are files of.
 const NSFS_MAGIC: u64 = 0x6e73_6673;
@@ -158,10 +158,9 @@ pub fn is_pin_of(path: &Path, fd: BorrowedFd<'_>) -> Result<bool> {
     open_pin(path)?.map_or(Ok(false), |pinned| same_namespace(pinned.as_fd(), fd).map_err(failed))
 }
 
-/// Whether two descriptors stand for one namespace: same device and inode (`namespaces(7)`).
+/// Whether two descriptors stand for one namespace.
 pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<bool, Errno> {
-    let (a, b) = (fstat(a)?, fstat(b)?);
-    Ok((a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+    Ok(Inode::of(a)? == Inode::of(b)?)
 }
 
 /// Whether something is mounted at `path` itself (`STATX_ATTR_MOUNT_ROOT`, Linux 5.8).

@@ -3,5 +3,6 @@
 pub(crate) mod capabilities;
 pub(crate) mod mount;
 pub(crate) mod netns;
+pub(crate) mod nsfs;
 pub(crate) mod procfs;
 pub(crate) mod sockopt;

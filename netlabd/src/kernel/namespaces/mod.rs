@@ -25,9 +25,9 @@ use crate::{
     platform::Failure,
     policy::EACH,
     sandbox::{self, Ceilings, IdRange, UserNamespace},
-    sys::netns,
+    sys::{netns, nsfs::Inode},
 };
-use pins::{Inode, Pins};
+use pins::Pins;
 
 /// The namespaces of all labs.
 #[derive(Debug)]

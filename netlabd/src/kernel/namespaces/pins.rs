@@ -15,7 +15,7 @@ use std::{
     fs, io,
     os::{
         fd::{BorrowedFd, OwnedFd},
-        unix::fs::{MetadataExt, symlink},
+        unix::fs::symlink,
     },
     path::{Path, PathBuf},
 };
@@ -25,30 +25,13 @@ use crate::{
     model::{LabName, NodeName},
     platform::Failure,
     sandbox,
-    sys::netns,
+    sys::{netns, nsfs::Inode},
 };
 
 /// Most pins taken away at once where each is unmounted by itself: those who wait for a grace period together share it.
 const AT_ONCE: usize = 64;
 /// Pins for which another thread pays.
 const EACH: usize = 4;
-
-/// Which namespace a file stands for: device and inode (`namespaces(7)`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Inode(u64, u64);
-
-impl Inode {
-    /// The namespace that a descriptor is of.
-    pub(super) fn of(namespace: BorrowedFd<'_>) -> io::Result<Self> {
-        let stat = rustix::fs::fstat(namespace)?;
-        Ok(Self(stat.st_dev, stat.st_ino))
-    }
-
-    /// The namespace that is pinned at a path or where a link there leads to.
-    fn at(path: &Path) -> io::Result<Self> {
-        fs::metadata(path).map(|file| Self(file.dev(), file.ino()))
-    }
-}
 
 /// Where a node's namespace is pinned.
 #[derive(Debug, Clone, Copy)]
