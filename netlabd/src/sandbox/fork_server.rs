@@ -58,15 +58,9 @@ pub(super) fn serve(
         };
         if let Some(task) = wanted.strip_prefix(MAKE) {
             let task = Task::named(task).ok_or((Step::Talk, Errno::BADMSG))?;
-            match fork() {
-                Ok(None) => {
-                    reap_children(Reaping::ByItself);
-                    drop((forker, changes));
-                    *channel = Channel::from_fd(theirs);
-                    return make(task, channel);
-                }
-                Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
-                Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+            if fork_helper(channel, theirs)? {
+                drop((forker, changes));
+                return make(task, channel);
             }
             continue;
         }
@@ -91,8 +85,7 @@ pub(super) fn serve(
                 drop(end);
                 forker = first_request(Forker { process, requests, view }, &theirs);
             }
-            // Too many processes now may be fewer later.
-            Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+            Err(errno) => cannot_fork(channel, errno),
         }
     }
 }
@@ -127,16 +120,29 @@ fn fork_helpers(channel: &mut Channel, requests: Channel, view: &ViewSpec) -> Re
     view::separate(view.hidden.iter().map(Vec::as_slice), view.tun)?;
     done(&requests, 0, &[])?;
     while let Ok((_, [theirs])) = request::<1>(&requests) {
-        match fork() {
-            Ok(None) => {
-                reap_children(Reaping::ByItself);
-                drop(requests);
-                *channel = Channel::from_fd(theirs);
-                return monitor::run(channel);
-            }
-            Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
-            Err(errno) => channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default(),
+        if fork_helper(channel, theirs)? {
+            drop(requests);
+            return monitor::run(channel);
         }
     }
     Ok(())
+}
+
+/// Forks a helper and tells the daemon of it, or why there is none: too many processes now may be fewer later. Answers
+/// whether this is the helper; its channel is the one that it was given.
+fn fork_helper(channel: &mut Channel, theirs: OwnedFd) -> Result<bool, Failure> {
+    match fork() {
+        Ok(None) => {
+            reap_children(Reaping::ByItself);
+            *channel = Channel::from_fd(theirs);
+            return Ok(true);
+        }
+        Ok(Some(child)) => done(channel, child.as_raw_nonzero().get(), &[])?,
+        Err(errno) => cannot_fork(channel, errno),
+    }
+    Ok(false)
+}
+
+fn cannot_fork(channel: &Channel, errno: Errno) {
+    channel.report(Report::Failed(Step::Fork, errno), &[]).unwrap_or_default();
 }
