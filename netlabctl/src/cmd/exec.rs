@@ -21,22 +21,22 @@ pub(super) async fn run(client: &Client, mut args: Exec) -> Result<u8, Failure> 
         // No node is named: the word in its place is the command's first.
         args.command.insert(0, std::mem::take(&mut args.node));
     }
-    let nodes = exec_many::nodes(client, &args.lab, &args.node, args.all).await?;
-    let one = <[String; 1]>::try_from(nodes.clone()).ok().filter(|_| !args.all);
-    let tty = one.is_some() && !args.detach && (args.tty || (!args.no_tty && interactive()));
+    let alone = !args.all && !args.node.contains(',');
+    let tty = alone && !args.detach && (args.tty || (!args.no_tty && interactive()));
     let start = ExecStart {
         lab: args.lab,
-        node: one.map(|[node]| node).unwrap_or_default(),
+        node: args.node,
         args: args.command,
         environment: environment(tty, args.env),
         working_directory: args.workdir,
         terminal: tty.then(size),
         detach: args.detach,
     };
-    if start.node.is_empty() {
-        return exec_many::run(client, &start, &nodes).await;
+    if alone {
+        return session(client, start, !args.no_stdin && !args.detach).await;
     }
-    session(client, start, !args.no_stdin && !args.detach).await
+    let nodes = exec_many::nodes(client, &start.lab, &start.node, args.all).await?;
+    exec_many::run(client, &start, &nodes).await
 }
 
 /// Opens a shell in a node: on a terminal where there is one, else for a script on stdin.

@@ -15,13 +15,13 @@ use crate::{
     output::{self, table::clean},
 };
 
-/// The nodes that a word of the command line names: one, several separated by commas, or with `all` every one.
+/// The nodes that a word of the command line names: several separated by commas, or with `all` every one.
 ///
 /// # Errors
 /// There is no such lab, or it is another's.
 pub(super) async fn nodes(client: &Client, lab: &str, word: &str, all: bool) -> Result<Vec<String>, Failure> {
     if !all {
-        return Ok(word.split(',').filter(|node| !node.is_empty()).map(str::to_owned).collect());
+        return Ok(word.split(',').map(str::to_owned).collect());
     }
     let request = GetLabRequest { name: lab.to_owned(), ..GetLabRequest::default() };
     let answer = match client.labs().get_lab(request).await {

@@ -62,6 +62,11 @@ fn exec_in_several_nodes_goes_on_past_one_that_fails() {
         .run(&["exec", "vxlam", "--all", "--", "exit"])
         .failed(125, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     assert_eq!(ground.run(&["exec", "vxlan", "--all"]).code, 125);
+    for nobody in ["", ",", "ns1,"] {
+        let ran = ground.run(&["exec", "vxlan", nobody, "--", "exit", "0"]);
+        assert_eq!(ran.code, 125, "{nobody:?}");
+        assert!(ran.err.starts_with("netlabctl: there is no node"), "{nobody:?}: {}", ran.err);
+    }
 }
 
 #[test]
