@@ -1,4 +1,4 @@
-//! What somebody breaks by hand is repaired; what somebody adds is left alone.
+//! What somebody breaks by hand is repaired.
 
 use std::time::Duration;
 
@@ -17,8 +17,6 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::nat", nat).needs(&[Feature::Nat]),
     Test::new("drift::namespaces", namespaces),
     Test::new("drift::unmounted_pin", unmounted),
-    Test::new("drift::extras_are_left_alone", extras),
-    Test::new("drift::rules_of_others_in_nodes", rules_of_others).needs(&[Feature::Nat]),
     Test::new("drift::on_the_host", on_the_host).needs(&[Feature::Nat]),
     Test::new("drift::link_local_addresses", link_locals),
     Test::new("drift::again_and_again", again_and_again),
@@ -26,9 +24,9 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 /// How long a repair may take. A median is measured elsewhere; here a loaded machine must not matter.
-const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(20);
 /// How long until something is noticed of which the kernel tells nobody.
-const LATER: Duration = Duration::from_secs(60);
+pub(super) const LATER: Duration = Duration::from_secs(60);
 
 /// The kernel makes these; of an interface whose name no sysctl could have, too.
 fn link_locals() {
@@ -84,7 +82,7 @@ checks:
 type Damage = (&'static str, &'static str);
 
 /// Breaks the lab in each way in turn, and waits for each repair.
-fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
+pub(super) fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
     for (damage, mended) in damages {
         let before = repairs(&host.lab(lab));
         host.sh(damage);
@@ -98,7 +96,8 @@ fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
     }
 }
 
-fn with_lab() -> (TestHost, String) {
+/// A host with it, and its file.
+pub(super) fn with_lab() -> (TestHost, String) {
     let host = TestHost::started();
     let file = host.file("d.yaml", LAB);
     host.ctl(&["create-lab", &file]).ok();
@@ -399,90 +398,6 @@ fn unmounted() {
         breaks(&host, "d", &[one], SOON);
     }
     all_is_well(&host, "d", &file);
-}
-
-fn extras() {
-    let (host, file) = with_lab();
-    host.sh("ip -n d.ns1 addr add 192.0.2.77/24 dev eth0
-        ip -n d.ns1 route add 198.18.0.0/15 via 192.0.2.254
-        ip -n d.ns1 route add 198.51.100.0/24 via 192.0.2.254 proto zebra
-        ip -n d.ns1 route add 198.51.100.128/25 via 192.0.2.254 proto bird
-        ip -n d.ns1 link add mine type veth peer name yours
-        ip -n d.ns1 addr add 10.9.9.1/24 dev mine
-        ip -n d.ns1 rule add from 10.9.9.9 lookup 99");
-    let added = || {
-        host.sh("ip -n d.ns1 addr show dev eth0 | grep -q 192.0.2.77/24
-            ip -n d.ns1 route | grep -q 198.18.0.0/15
-            ip -n d.ns1 route | grep -q '198.51.100.0/24 .*proto zebra'
-            ip -n d.ns1 route | grep -q '198.51.100.128/25 .*proto bird'
-            ip -n d.ns1 addr show dev mine | grep -q 10.9.9.1/24
-            ip -n d.ns1 rule | grep -q 10.9.9.9");
-    };
-    breaks(
-        &host,
-        "d",
-        &[("ip -n d.ns1 link set eth0 mtu 1300", "ip -n d.ns1 link show eth0 | grep -q 'mtu 1500'")],
-        SOON,
-    );
-    added();
-    wait_until("get-lab shows what was added", LATER, || {
-        let extras = host.lab("d")["status"]["extras"].to_string();
-        ["192.0.2.77/24", "198.18.0.0/15", "198.51.100.128/25", "mine"]
-            .iter()
-            .all(|extra| extras.contains(extra))
-    });
-    // A changed lab leaves them alone too, and a plan does not speak of them.
-    let _ = host.ctl(&["apply-lab", "--dry-run", &file]).code(0);
-    let changed = host.file("changed.yaml", LAB.replace("99", "98"));
-    host.ctl(&["apply-lab", &changed]).ok();
-    added();
-    host.ctl(&["delete-lab", "d"]).ok();
-    assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
-}
-
-/// Rules that somebody typed in a node, beside ours, in our table, and where we have none.
-fn rules_of_others() {
-    let host = TestHost::started();
-    host.ctl(&["create-lab", "labs/internet-router.yaml"]).ok();
-    let extras = || host.lab("internet-router")["status"]["extras"].to_string();
-    let tells = |extra: &str| {
-        wait_until(&format!("get-lab tells of {extra}"), SOON, || extras().contains(extra));
-    };
-    let in_router = "ip netns exec internet-router.router";
-    // Each of these is told by its event: nothing else in the lab changes.
-    host.sh(&format!(
-        "{in_router} nft 'table ip mine {{ chain c {{ type filter hook input priority 0; }}; }}'"
-    ));
-    tells("router: nft table ip mine, 1 chain, 0 rules");
-    host.sh(&format!("{in_router} nft add rule ip mine c ip protocol icmp accept"));
-    tells("router: nft table ip mine, 1 chain, 1 rule\"");
-    host.sh(&format!("{in_router} nft 'table inet netlab {{ chain mine {{ accept; }}; }}'"));
-    tells("router: nft table inet netlab, 1 chain, 1 rule");
-    host.sh("ip netns exec internet-router.ns1 nft add table bridge yours");
-    tells("ns1: nft table bridge yours, 0 chains, 0 rules");
-    // A repair of our own rules leaves them alone.
-    let ruleset = || {
-        host.sh(&format!(
-            "{in_router} nft list table ip mine; {in_router} nft list chain inet netlab mine;
-             ip netns exec internet-router.ns1 nft list ruleset"
-        ))
-    };
-    let before = ruleset();
-    breaks(
-        &host,
-        "internet-router",
-        &[(
-            "ip netns exec internet-router.router nft flush chain inet netlab postrouting",
-            "ip netns exec internet-router.router nft list ruleset | grep -q masquerade",
-        )],
-        SOON,
-    );
-    assert_eq!(ruleset(), before);
-    let _ = host.ctl(&["apply-lab", "--dry-run", "labs/internet-router.yaml"]).code(0);
-    host.sh(&format!("{in_router} nft delete table ip mine"));
-    wait_until("get-lab no longer tells of what is gone", SOON, || !extras().contains("ip mine"));
-    host.ctl(&["delete-lab", "internet-router"]).ok();
-    assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
 }
 
 fn paused() {

@@ -14,6 +14,7 @@ mod client;
 mod concurrency;
 mod drift;
 mod exec;
+mod extras;
 mod failure;
 mod faults;
 mod firewall;
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Test> {
         by_hand::TESTS,
         nodes::TESTS,
         exec::TESTS,
+        extras::TESTS,
         captures::TESTS,
         classroom::TESTS,
         history::TESTS,
