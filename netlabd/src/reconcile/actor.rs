@@ -213,6 +213,8 @@ impl Actor {
         let started = Instant::now();
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
+        // What the first look showed, and whether what was made has been waited for.
+        let (mut first, mut settled) = (None, false);
         for round in 0..ROUNDS {
             self.shared.kernel.catch_up();
             self.entry.forget_events();
@@ -230,8 +232,10 @@ impl Actor {
                 return self.fail(&wanted, &failure);
             }
             if plan.is_empty() {
-                if !done.is_empty() {
-                    self.settle(&wanted, &observed);
+                if !done.is_empty() && !std::mem::replace(&mut settled, true) {
+                    if self.settle(&wanted, &observed, first.as_ref()) {
+                        continue;
+                    }
                 }
                 let sight = self.sight(&wanted, &observed, plan);
                 return self.verified(&wanted, &sight, started, found, done);
@@ -259,6 +263,7 @@ impl Actor {
             if self.is_outdated(&wanted) || wanted.verified && self.entry.state().record.paused {
                 return Next::Again;
             }
+            first.get_or_insert(observed);
             if round > 0 {
                 pause(round);
             }

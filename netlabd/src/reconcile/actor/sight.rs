@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     firewall::{self, Verdict},
-    model::observed::Observed,
+    model::{Place, observed::Observed},
     plan::{self, Plan, Target},
 };
 
@@ -32,20 +32,30 @@ impl Actor {
 
     /// Waits until what was just made is at work: until the kernel has acted on the carriers of interfaces that have
     /// one, so that the first packet need not wait for it. Those without, such as an unplugged end, are not waited for.
-    pub(super) fn settle(&self, wanted: &Wanted, observed: &Observed) {
+    ///
+    /// Returns whether it waited for an interface that was there before, at the `first` look: of one that was unplugged
+    /// and is plugged in again the kernel does not make what it makes for a new one (`IF_READY` in
+    /// `net/ipv6/addrconf.c`), which shows only now.
+    pub(super) fn settle(&self, wanted: &Wanted, observed: &Observed, first: Option<&Observed>) -> bool {
         let mut waiting = plan::waiting(&wanted.target, observed);
+        let was_there = |(place, index): &(Place, u32)| {
+            let place = first.and_then(|first| first.places.get(place));
+            place.is_some_and(|place| place.links.values().any(|link| link.index == *index))
+        };
+        let again = waiting.iter().any(was_there);
         let end = Instant::now() + SETTLE;
         while !waiting.is_empty() && !self.is_outdated(wanted) {
             waiting = self.shared.kernel.hurry(&self.entry.name, waiting);
             if waiting.is_empty() {
-                return;
+                break;
             }
             if Instant::now() >= end {
                 tracing::warn!(lab = %self.entry.name, interfaces = waiting.len(), "not at work yet");
-                return;
+                break;
             }
             thread::sleep(PAUSE);
         }
+        again
     }
 
     /// How the host stands towards the lab: its firewall, its routes, what listens there, whether it can be steered.
