@@ -232,10 +232,9 @@ impl Actor {
                 return self.fail(&wanted, &failure);
             }
             if plan.is_empty() {
-                if !done.is_empty() && !std::mem::replace(&mut settled, true) {
-                    if self.settle(&wanted, &observed, first.as_ref()) {
-                        continue;
-                    }
+                let settle = !done.is_empty() && !std::mem::replace(&mut settled, true);
+                if settle && self.settle(&wanted, &observed, first.as_ref()) {
+                    continue;
                 }
                 let sight = self.sight(&wanted, &observed, plan);
                 return self.verified(&wanted, &sight, started, found, done);
