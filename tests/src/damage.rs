@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::{chance::Chance, host::TestHost};
+use crate::{host::TestHost, rng::Rng};
 
 /// One way to break a lab.
 #[derive(Debug, Clone)]
@@ -16,15 +16,15 @@ pub struct Damage {
 }
 
 /// Something to break of a lab as it is wanted; `None` if it has nothing.
-pub fn of(host: &TestHost, lab: &str, spec: &Value, chance: &mut Chance) -> Option<Damage> {
+pub fn of(host: &TestHost, lab: &str, spec: &Value, rng: &mut Rng) -> Option<Damage> {
     let nodes: Vec<&String> = spec["nodes"].as_object()?.keys().collect();
     if nodes.is_empty() {
         return None;
     }
-    let space = format!("{lab}.{}", chance.of(&nodes));
+    let space = format!("{lab}.{}", rng.of(&nodes));
     let links = host.exec(&space, "ls /sys/class/net").stdout;
     let links: Vec<&str> = links.split_whitespace().filter(|name| *name != "lo").collect();
-    let (kind, script) = match chance.below(11) {
+    let (kind, script) = match rng.below(11) {
         0 => ("namespace deleted", format!("ip netns del {space}")),
         1 => ("pin deleted", format!("umount -l /run/netns/{space}; rm -f /run/netns/{space}")),
         2 => ("rules flushed", format!("ip netns exec {space} nft flush ruleset")),
@@ -35,7 +35,7 @@ pub fn of(host: &TestHost, lab: &str, spec: &Value, chance: &mut Chance) -> Opti
         ),
         _ if links.is_empty() => return None,
         other => {
-            let link = *chance.of(&links);
+            let link = *rng.of(&links);
             match other {
                 5 => ("interface deleted", format!("ip -n {space} link del {link}")),
                 6 => ("interface set down", format!("ip -n {space} link set {link} down")),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::{chance::Chance, feature::Feature, host::TestHost};
+use crate::{feature::Feature, host::TestHost, rng::Rng};
 
 /// The host's interface that macvlans stand on.
 pub const PARENT: &str = "parent0";
@@ -48,20 +48,20 @@ impl Designer {
     }
 
     /// A random lab as JSON. `number` keeps what it uses of the host apart from other labs, below 32.
-    pub fn lab(&self, chance: &mut Chance, name: &str, number: usize) -> String {
+    pub fn lab(&self, rng: &mut Rng, name: &str, number: usize) -> String {
         let mut draft = Draft { nodes: Vec::new(), links: Vec::new(), on_host: Map::new() };
-        for _ in 0..=chance.below(3) {
-            draft.nodes.push(self.node(chance));
+        for _ in 0..=rng.below(3) {
+            draft.nodes.push(self.node(rng));
         }
-        for link in 0..chance.below(5) {
-            draft.link(chance, link, number);
+        for link in 0..rng.below(5) {
+            draft.link(rng, link, number);
         }
         let count = draft.nodes.len();
         let nodes: Map<_, _> =
-            (0..count).map(|n| (format!("n{n}"), self.fields(chance, &draft.nodes[n]))).collect();
+            (0..count).map(|n| (format!("n{n}"), self.fields(rng, &draft.nodes[n]))).collect();
         let mut lab = json!({ "name": name, "nodes": nodes, "links": draft.links });
         let mut host = json!({ "interfaces": draft.on_host });
-        if chance.one_in(3) {
+        if rng.one_in(3) {
             host["forwarding"] = json!(true);
             if self.can(Feature::Nat) {
                 host["nat"] = json!({ "masquerade": [{ "source": format!("198.18.{}.0/24", number * 8) }] });
@@ -71,38 +71,38 @@ impl Designer {
         lab.to_string()
     }
 
-    fn node(&self, chance: &mut Chance) -> Node {
+    fn node(&self, rng: &mut Rng) -> Node {
         let mut node = Node::default();
         let own = &mut node.interfaces;
-        if chance.one_in(2) {
-            let filtering = self.can(Feature::BridgeVlan) && chance.one_in(2);
+        if rng.one_in(2) {
+            let filtering = self.can(Feature::BridgeVlan) && rng.one_in(2);
             node.bridge = Some(filtering);
             own.insert("br0".into(), json!({ "bridge": { "vlan_filtering": filtering } }));
-            if filtering && self.can(Feature::Vlan) && chance.one_in(2) {
+            if filtering && self.can(Feature::Vlan) && rng.one_in(2) {
                 own.insert("br0.v".into(), json!({ "vlan": { "parent": "br0", "id": 10 } }));
             }
         }
-        if self.can(Feature::Dummy) && chance.one_in(2) {
-            let address = format!("198.51.100.{}/24", 1 + chance.below(3));
+        if self.can(Feature::Dummy) && rng.one_in(2) {
+            let address = format!("198.51.100.{}/24", 1 + rng.below(3));
             own.insert("d0".into(), json!({ "dummy": {}, "addresses": [address, "2001:db8::1/64"] }));
-            if self.can(Feature::Vlan) && chance.one_in(2) {
-                let id = 10 * (1 + chance.below(3));
+            if self.can(Feature::Vlan) && rng.one_in(2) {
+                let id = 10 * (1 + rng.below(3));
                 own.insert("v0".into(), json!({ "vlan": { "parent": "d0", "id": id } }));
             }
-            if self.can(Feature::Vxlan) && chance.one_in(2) {
-                let vxlan = json!({ "vni": 1 + chance.below(3), "remote": "198.51.100.9", "dev": "d0" });
+            if self.can(Feature::Vxlan) && rng.one_in(2) {
+                let vxlan = json!({ "vni": 1 + rng.below(3), "remote": "198.51.100.9", "dev": "d0" });
                 own.insert("vx0".into(), json!({ "vxlan": vxlan, "addresses": ["203.0.113.1/24"] }));
             }
         }
-        if self.can(Feature::Macvlan) && chance.one_in(4) {
+        if self.can(Feature::Macvlan) && rng.one_in(4) {
             own.insert("mv0".into(), json!({ "macvlan": { "parent": PARENT }, "mtu": 1500 }));
         }
         node
     }
 
-    fn fields(&self, chance: &mut Chance, node: &Node) -> Value {
+    fn fields(&self, rng: &mut Rng, node: &Node) -> Value {
         let mut fields = json!({ "interfaces": node.interfaces, "routes": node.routes });
-        if chance.one_in(2) {
+        if rng.one_in(2) {
             fields["forwarding"] = json!(true);
             if self.can(Feature::Nat) {
                 fields["nat"] = json!({
@@ -111,7 +111,7 @@ impl Designer {
                 });
             }
         }
-        if chance.one_in(2) {
+        if rng.one_in(2) {
             fields["sysctls"] = json!({ "net.ipv4.conf.all.rp_filter": "1" });
         }
         fields
@@ -119,22 +119,22 @@ impl Designer {
 }
 
 impl Draft {
-    fn link(&mut self, chance: &mut Chance, link: usize, number: usize) {
-        let (a, b) = (chance.below(self.nodes.len()), chance.below(self.nodes.len() + 1));
+    fn link(&mut self, rng: &mut Rng, link: usize, number: usize) {
+        let (a, b) = (rng.below(self.nodes.len()), rng.below(self.nodes.len() + 1));
         if a == b {
             return;
         }
         let (name_a, name_b) = (format!("e{link}"), format!("l{number}-{link}"));
-        let mtu = [1500, 1400, 1300][chance.below(3)];
-        let mut end_a = end(chance, link, 1, self.nodes[a].bridge);
+        let mtu = [1500, 1400, 1300][rng.below(3)];
+        let mut end_a = end(rng, link, 1, self.nodes[a].bridge);
         end_a["mtu"] = json!(mtu);
         let plain = end_a.get("addresses").is_some();
-        if plain && chance.one_in(2) {
+        if plain && rng.one_in(2) {
             let route = json!({ "to": format!("203.0.{link}.0/24"), "via": format!("192.0.{link}.2") });
             self.nodes[a].routes.push(route);
         }
         let at_b = if let Some(node) = self.nodes.get_mut(b) {
-            let mut end_b = end(chance, link, 2, node.bridge);
+            let mut end_b = end(rng, link, 2, node.bridge);
             end_b["mtu"] = json!(mtu);
             node.interfaces.insert(name_b.clone(), end_b);
             format!("n{b}:{name_b}")
@@ -149,9 +149,9 @@ impl Draft {
 }
 
 /// One end of a link: with addresses, or a port of the node's bridge.
-fn end(chance: &mut Chance, link: usize, side: u8, bridge: Option<bool>) -> Value {
+fn end(rng: &mut Rng, link: usize, side: u8, bridge: Option<bool>) -> Value {
     let address = format!("192.0.{link}.{side}/24");
-    match (bridge, chance.below(4)) {
+    match (bridge, rng.below(4)) {
         (None, _) | (_, 0) => json!({ "addresses": [address, format!("2001:db8:a{link}::{side}/64")] }),
         (Some(true), 1) => json!({ "port": { "bridge": "br0", "access": 10 } }),
         (Some(true), 2) => json!({ "port": { "bridge": "br0", "trunk": [10, 20], "native": 30 } }),

@@ -9,9 +9,9 @@
 //!
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
-//! - [`host`], [`daemon`], [`internet`], [`strangers`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`toll`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`], [`by_hand`]: what a test works with.
-//! - [`soak`]: random work, by [`chance`], on labs of a random [`design`], with [`damage`], into [`figures`].
+//! - [`host`], [`daemon`], [`internet`], [`foreign`], [`users`], [`flood`], [`traffic`], [`capture`],
+//!   [`cost`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`], [`by_hand`]: what a test works with.
+//! - [`soak`]: random work, by [`rng`], on labs of a random [`design`], with [`damage`], into [`results`].
 //! - [`cases`]: the tests.
 
 // A test tells what is wrong by panicking; each panic says so itself.
@@ -20,27 +20,27 @@
 pub mod by_hand;
 pub mod capture;
 pub mod cases;
-pub mod chance;
 pub mod cli;
 pub mod command;
+pub mod cost;
 pub mod daemon;
 pub mod damage;
 pub mod design;
 pub mod feature;
-pub mod figures;
 pub mod flood;
+pub mod foreign;
 pub mod host;
 pub mod internet;
 pub mod inventory;
 pub mod outcome;
 pub mod pinger;
 pub mod remote;
+pub mod results;
+pub mod rng;
 pub mod runner;
 pub mod scrape;
 pub mod service;
 pub mod soak;
 pub mod sshd;
-pub mod strangers;
-pub mod toll;
 pub mod traffic;
 pub mod users;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::{chance::Chance, feature::Feature, host::TestHost};
+use crate::{feature::Feature, host::TestHost, rng::Rng};
 
 /// What the kernel shows in one namespace, in lines. Left out is what no file decides, see docs/testing.md: numbers of
 /// interfaces, ports and queries, timers, counters, learned neighbours and addresses, whether duplicate address detection is
@@ -186,13 +186,13 @@ const OFF: &[&str] = &[
 
 /// Gives a random lab more that may be left out of the next: sysctls, several addresses of one subnet in any order, MAC
 /// addresses, interfaces that are down, STP, small MTUs.
-pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool, lacks: &BTreeSet<String>) -> Value {
+pub fn enrich(lab: &str, rng: &mut Rng, dummy: bool, lacks: &BTreeSet<String>) -> Value {
     let mut lab: Value = serde_json::from_str(lab).expect("a lab of ours");
     let nodes: Vec<String> = lab["nodes"].as_object().expect("nodes").keys().cloned().collect();
     for node in nodes {
         let node = &mut lab["nodes"][node.as_str()];
-        if dummy && chance.one_in(3) {
-            node["interfaces"]["many"] = json!({ "dummy": {}, "addresses": addresses(chance) });
+        if dummy && rng.one_in(3) {
+            node["interfaces"]["many"] = json!({ "dummy": {}, "addresses": addresses(rng) });
         }
         let routes = node["routes"].as_array().is_some_and(|routes| !routes.is_empty());
         let names: Vec<String> =
@@ -200,34 +200,34 @@ pub fn enrich(lab: &str, chance: &mut Chance, dummy: bool, lacks: &BTreeSet<Stri
         for name in &names {
             let interface = &mut node["interfaces"][name.as_str()];
             // Nothing may lead through what is down.
-            if chance.one_in(8) && !routes {
+            if rng.one_in(8) && !routes {
                 interface["up"] = json!(false);
             }
-            if chance.one_in(6) && interface["vlan"].is_null() {
-                interface["mac"] = json!(format!("02:00:00:00:00:0{}", 1 + chance.below(9)));
+            if rng.one_in(6) && interface["vlan"].is_null() {
+                interface["mac"] = json!(format!("02:00:00:00:00:0{}", 1 + rng.below(9)));
             }
-            if chance.one_in(6) && interface["addresses"].as_array().is_some_and(|own| !own.is_empty()) {
+            if rng.one_in(6) && interface["addresses"].as_array().is_some_and(|own| !own.is_empty()) {
                 let own = interface["addresses"].as_array_mut().expect("seen above");
-                own.push(json!(format!("fe80::{}/64", 1 + chance.below(3))));
+                own.push(json!(format!("fe80::{}/64", 1 + rng.below(3))));
             }
-            if interface["bridge"].is_object() && chance.one_in(4) {
+            if interface["bridge"].is_object() && rng.one_in(4) {
                 interface["bridge"]["stp"] = json!(true);
             }
         }
         let mut sysctls = serde_json::Map::new();
-        for _ in 0..chance.below(6) {
-            let (key, values) = *chance.of(SYSCTLS);
-            sysctls.insert(key.to_owned(), json!(*chance.of(values)));
+        for _ in 0..rng.below(6) {
+            let (key, values) = *rng.of(SYSCTLS);
+            sysctls.insert(key.to_owned(), json!(*rng.of(values)));
         }
         if !names.is_empty() {
-            for _ in 0..chance.below(4) {
-                let (key, values) = *chance.of(OF_INTERFACES);
-                let key = key.replace("IF", &chance.of(&names).replace('.', "/"));
-                sysctls.insert(key, json!(*chance.of(values)));
+            for _ in 0..rng.below(4) {
+                let (key, values) = *rng.of(OF_INTERFACES);
+                let key = key.replace("IF", &rng.of(&names).replace('.', "/"));
+                sysctls.insert(key, json!(*rng.of(values)));
             }
         }
-        if chance.one_in(4) {
-            let key = *chance.of(OFF);
+        if rng.one_in(4) {
+            let key = *rng.of(OFF);
             let name = names.first().map_or("lo", String::as_str).replace('.', "/");
             sysctls.insert(key.replace("IF", &name), json!("1"));
             without_ipv6(node);
@@ -251,13 +251,13 @@ pub fn lacking(host: &TestHost) -> BTreeSet<String> {
 }
 
 /// Some addresses of few subnets, in any order.
-fn addresses(chance: &mut Chance) -> Vec<String> {
+fn addresses(rng: &mut Rng) -> Vec<String> {
     let mut pool: Vec<String> = (1..4).map(|n| format!("100.64.0.{n}/24")).collect();
     pool.extend((1..3).map(|n| format!("100.64.1.{n}/24")));
     pool.extend((1..4).map(|n| format!("2001:db8:64::{n}/64")));
     let mut chosen = Vec::new();
-    for _ in 0..chance.below(pool.len()) {
-        chosen.push(pool.remove(chance.below(pool.len())));
+    for _ in 0..rng.below(pool.len()) {
+        chosen.push(pool.remove(rng.below(pool.len())));
     }
     chosen
 }

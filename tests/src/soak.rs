@@ -11,16 +11,16 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    chance::Chance,
     command::{exit_code, wait_until},
     daemon::memory,
     damage::{self, Damage, repairs},
     design::{self, Designer},
     feature::Feature,
-    figures::Figures,
+    foreign,
     host::TestHost,
     inventory::Inventory,
-    strangers,
+    results::RunResults,
+    rng::Rng,
     traffic::Traffic,
 };
 
@@ -47,13 +47,13 @@ links: [ { endpoints: ['a:e', 'b:e'] } ]
 pub struct Soak {
     host: TestHost,
     designer: Designer,
-    chance: Chance,
+    rng: Rng,
     labs: Vec<String>,
     /// Whether the daemon may be killed.
     kills: bool,
     traffic: Option<(Instant, Traffic)>,
     empty: Inventory,
-    figures: Figures,
+    results: RunResults,
 }
 
 impl Soak {
@@ -64,55 +64,55 @@ impl Soak {
         let designer = Designer::new(&host);
         design::prepare(&host);
         if designer.can(Feature::Nat) {
-            strangers::move_in(&host);
+            foreign::create(&host);
         }
         host.start();
         let empty = host.inventory();
         let file = host.file("bystander.yaml", BYSTANDER);
         host.ctl(&["create-lab", &file]).ok();
         let labs = (0..labs).map(|number| format!("lab{number}")).collect();
-        let chance = Chance::new(seed);
+        let rng = Rng::new(seed);
         let mut soak = Self {
             host,
             designer,
-            chance,
+            rng,
             labs,
             kills: true,
             traffic: None,
             empty,
-            figures: Figures::new(seed),
+            results: RunResults::new(seed),
         };
         soak.renew_traffic();
         soak
     }
 
     /// Works until the time is over, half of it with kills and half without, and ends.
-    pub fn run_for(mut self, time: Duration) -> Figures {
+    pub fn run_for(mut self, time: Duration) -> RunResults {
         let start = Instant::now();
         while start.elapsed() < time / 2 {
             self.steps(LOOK);
         }
         self.kills = false;
         self.delete_all();
-        self.figures.usage_before = Some(self.usage());
+        self.results.usage_before = Some(self.usage());
         while start.elapsed() < time {
             self.steps(LOOK);
         }
         self.delete_all();
-        self.figures.usage_after = Some(self.usage());
-        self.figures.time = start.elapsed();
+        self.results.usage_after = Some(self.usage());
+        self.results.time = start.elapsed();
         self.end()
     }
 
     /// Does so many steps, with or without kills, and ends.
-    pub fn run_steps(mut self, steps: usize, kills: bool) -> Figures {
+    pub fn run_steps(mut self, steps: usize, kills: bool) -> RunResults {
         self.kills = kills;
         let start = Instant::now();
         for _ in 0..steps / LOOK {
             self.steps(LOOK);
         }
         self.delete_all();
-        self.figures.time = start.elapsed();
+        self.results.time = start.elapsed();
         self.end()
     }
 
@@ -133,12 +133,12 @@ impl Soak {
     }
 
     fn step(&mut self) {
-        let number = self.chance.below(self.labs.len());
+        let number = self.rng.below(self.labs.len());
         let lab = self.labs[number].clone();
-        match self.chance.below(10) {
+        match self.rng.below(10) {
             0..=3 => self.apply(&lab, number),
             4 => {
-                self.figures.count("delete");
+                self.results.count("delete");
                 self.command(&["delete-lab", &lab], &[0, 4]);
             }
             5..=7 => self.damage(&lab),
@@ -148,21 +148,21 @@ impl Soak {
     }
 
     fn apply(&mut self, lab: &str, number: usize) {
-        let text = self.designer.lab(&mut self.chance, lab, number);
+        let text = self.designer.lab(&mut self.rng, lab, number);
         let file = self.host.file(&format!("{lab}.json"), text);
         let mut args = vec!["apply-lab", &file];
-        if self.chance.one_in(6) {
+        if self.rng.one_in(6) {
             args.extend(["--rollback-after", "1s"]);
-            self.figures.count("apply that is put back");
+            self.results.count("apply that is put back");
         } else {
-            self.figures.count("create or apply");
+            self.results.count("create or apply");
         }
         self.command(&args, &[0]);
     }
 
     /// Runs netlabctl; in one of some times netlabd is killed meanwhile.
     fn command(&mut self, args: &[&str], codes: &[i32]) {
-        if !self.kills || !self.chance.one_in(3) {
+        if !self.kills || !self.rng.one_in(3) {
             let output = self.host.ctl(args);
             assert!(codes.contains(&output.code), "{output}");
             return;
@@ -171,7 +171,7 @@ impl Soak {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut client = command.spawn().expect("starting netlabctl");
         // During the request, the work, or after it.
-        thread::sleep(Duration::from_millis(self.chance.below(120) as u64));
+        thread::sleep(Duration::from_millis(self.rng.below(120) as u64));
         self.kill();
         let mut code = None;
         wait_until("netlabctl ends", LONG, || {
@@ -186,14 +186,14 @@ impl Soak {
     fn kill(&mut self) {
         self.host.kill();
         self.host.start();
-        self.figures.count("kill -9");
+        self.results.count("kill -9");
     }
 
     fn pause(&mut self, lab: &str) {
         if !self.exists(lab) {
             return;
         }
-        self.figures.count("pause and resume");
+        self.results.count("pause and resume");
         self.command(&["pause-lab", lab], &[0, 4]);
         self.damage(lab);
         self.command(&["resume-lab", lab], &[0, 4]);
@@ -202,15 +202,14 @@ impl Soak {
     /// Damages something of a lab, and waits until it is mended.
     fn damage(&mut self, lab: &str) {
         let Some(state) = self.settle(lab) else { return };
-        let Some(Damage { kind, script }) = damage::of(&self.host, lab, &state["spec"], &mut self.chance)
-        else {
+        let Some(Damage { kind, script }) = damage::of(&self.host, lab, &state["spec"], &mut self.rng) else {
             return;
         };
         let (paused, before) = (state["status"]["paused"] == true, repairs(&state));
         let at = damage::now_us();
         // What is gone already needs no damage.
         let _ = self.host.run("sh", &["-c", &script]);
-        self.figures.count("damage");
+        self.results.count("damage");
         if paused {
             return;
         }
@@ -221,7 +220,7 @@ impl Soak {
         let state = self.host.lab(lab);
         if repairs(&state) == before + 1 {
             let repair = &state["status"]["repairs"][0];
-            self.figures.repaired(kind, damage::time_us(&repair["time"]).saturating_sub(at));
+            self.results.repaired(kind, damage::time_us(&repair["time"]).saturating_sub(at));
         }
     }
 
@@ -259,7 +258,7 @@ impl Soak {
 
     fn renew_traffic(&mut self) {
         if let Some((_, traffic)) = self.traffic.take() {
-            self.figures.packets += traffic.lost_nothing();
+            self.results.packets += traffic.lost_nothing();
         }
         self.traffic = Some((Instant::now(), Traffic::start(&self.host, "bystander.a", "192.0.2.2")));
     }
@@ -278,15 +277,15 @@ impl Soak {
         (memory(pid, "VmRSS"), open)
     }
 
-    fn end(mut self) -> Figures {
+    fn end(mut self) -> RunResults {
         if let Some((_, traffic)) = self.traffic.take() {
-            self.figures.packets += traffic.lost_nothing();
+            self.results.packets += traffic.lost_nothing();
         }
         self.host.ctl(&["delete-lab", "bystander"]).ok();
         self.empty.assert_soon_unchanged();
-        if let (Some((_, before)), Some((_, after))) = (self.figures.usage_before, self.figures.usage_after) {
+        if let (Some((_, before)), Some((_, after))) = (self.results.usage_before, self.results.usage_after) {
             assert!(after <= before + 4, "netlabd has {after} descriptors open, {before} before");
         }
-        self.figures
+        self.results
     }
 }

@@ -14,7 +14,7 @@ mod transport;
 use std::{collections::HashMap, fmt::Write as _, net::IpAddr};
 
 pub(crate) use pcapng::Malformed;
-use pcapng::{Link, Packet, Reader};
+use pcapng::{LinkType, Packet, Reader};
 
 /// Headers within headers that are followed, for example VXLAN in VXLAN.
 const DEPTH: u8 = 8;
@@ -54,9 +54,9 @@ impl Decoder {
         }
         let mut line = Line { text, conversations: &mut self.conversations, depth: 0 };
         match packet.link {
-            Link::Ethernet => line.ethernet(&packet.bytes, packet.length, self.link_header),
-            Link::Ip => line.any_ip(&packet.bytes),
-            Link::Other(kind) => line.add(format_args!("link type {kind}, length {}", packet.length)),
+            LinkType::Ethernet => line.ethernet(&packet.bytes, packet.length, self.link_header),
+            LinkType::Ip => line.any_ip(&packet.bytes),
+            LinkType::Other(kind) => line.add(format_args!("link type {kind}, length {}", packet.length)),
         }
         text.push('\n');
     }

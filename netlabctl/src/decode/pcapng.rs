@@ -10,7 +10,7 @@ pub(crate) struct Malformed;
 
 /// What packets of an interface begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum LinkType {
     /// `LINKTYPE_ETHERNET`.
     Ethernet,
     /// `LINKTYPE_RAW`: an IP header.
@@ -27,7 +27,7 @@ pub(super) struct Packet {
     /// Where it was seen.
     pub(super) interface: String,
     /// What it begins with.
-    pub(super) link: Link,
+    pub(super) link: LinkType,
     /// What was kept of it.
     pub(super) bytes: Vec<u8>,
     /// How long it was.
@@ -45,7 +45,7 @@ pub(super) struct Reader {
 
 #[derive(Debug)]
 struct Interface {
-    link: Link,
+    link: LinkType,
     name: String,
     /// Units of its times in a second.
     units: u64,
@@ -91,9 +91,9 @@ impl Reader {
 
 fn interface(body: &[u8]) -> Option<Interface> {
     let link = match le16(body, 0)? {
-        1 => Link::Ethernet,
-        101 => Link::Ip,
-        other => Link::Other(other),
+        1 => LinkType::Ethernet,
+        101 => LinkType::Ip,
+        other => LinkType::Other(other),
     };
     let mut interface = Interface { link, name: "?".to_owned(), units: 1_000_000 };
     let mut options = body.get(8..)?;

@@ -56,10 +56,10 @@ async fn one(
         let address = lab.address_for(&check.from, &check.to)?;
         result.address = address.to_string();
         let node = if let Place::Node(node) = &check.from { Some(node) } else { None };
-        let space = kernel.namespace(&lab.name, node).map_err(|failure| failure.to_string())?;
-        let space = space.ok_or_else(|| format!("the namespace of {} is gone", check.from))?;
+        let namespace = kernel.namespace(&lab.name, node).map_err(|failure| failure.to_string())?;
+        let namespace = namespace.ok_or_else(|| format!("the namespace of {} is gone", check.from))?;
         let wait = if check.reachable { timeout } else { timeout.min(SILENCE) };
-        Ok::<_, String>(probe::probe_once(space.as_fd(), address.into(), wait, RETRIES).await)
+        Ok::<_, String>(probe::probe_once(namespace.as_fd(), address.into(), wait, RETRIES).await)
     };
     match seen.await {
         Ok(seen) => {

@@ -9,19 +9,19 @@ use tonic::{Request, Response, Status};
 use super::{caller::access, neighbours};
 use crate::{
     feature::Feature,
-    firewall::{self, Verdict},
+    firewall::{self, FirewallReport},
     model::is_fallback_device,
     platform,
     policy::{Config, Ids, Known, Policy},
 };
 
 /// The service.
-pub(super) struct Host {
+pub(super) struct HostApi {
     kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
 }
 
-impl Host {
+impl HostApi {
     /// Speaks of the host that `kernel` runs.
     pub(super) fn new(kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { kernel, policy }
@@ -29,7 +29,7 @@ impl Host {
 }
 
 #[tonic::async_trait]
-impl HostService for Host {
+impl HostService for HostApi {
     async fn get_host(
         &self,
         request: Request<proto::GetHostRequest>,
@@ -274,12 +274,12 @@ fn of_firewall(kernel: &dyn platform::Nodes) -> proto::Finding {
         Err(failure) => return about(Severity::Warning, failure.to_string()),
     };
     match firewall::judge(&firewall, &firewall::any_lab(&firewall)) {
-        Verdict::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
-        Verdict::Contested(message)
-        | Verdict::Drops(message)
-        | Verdict::Shadows(message)
-        | Verdict::Steers(message)
-        | Verdict::Unknown(message) => about(
+        FirewallReport::Open => about(Severity::Ok, "no rule of others drops what labs send out".to_owned()),
+        FirewallReport::Contested(message)
+        | FirewallReport::Drops(message)
+        | FirewallReport::Shadows(message)
+        | FirewallReport::Steers(message)
+        | FirewallReport::Unknown(message) => about(
             Severity::Warning,
             format!("{message} (LAB-INTERFACE: the interface of the lab on the host)"),
         ),

@@ -26,7 +26,7 @@ const PAGE: (usize, usize) = (100, 1_000);
 const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
 
 /// The service.
-pub(super) struct Labs {
+pub(super) struct LabApi {
     manager: Manager,
     kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
@@ -37,7 +37,7 @@ pub(super) struct Labs {
 /// How many plans are made at once; more wait.
 const PLANS: usize = 4;
 
-impl Labs {
+impl LabApi {
     /// Serves the labs of `manager`, whose nodes are on `kernel`, to whom `policy` allows it.
     pub(super) fn new(manager: Manager, kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { manager, kernel, policy, plans: Arc::new(Semaphore::new(PLANS)) }
@@ -109,7 +109,7 @@ fn rollback_after(asked: pbjson_types::Duration) -> Result<Duration, Status> {
 }
 
 #[tonic::async_trait]
-impl LabService for Labs {
+impl LabService for LabApi {
     async fn create_lab(
         &self,
         request: Request<proto::CreateLabRequest>,

@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// The service.
-pub(super) struct Nodes {
+pub(super) struct NodeApi {
     manager: Manager,
     kernel: Arc<dyn platform::Nodes>,
     policy: Policy,
 }
 
-impl Nodes {
+impl NodeApi {
     /// Serves the nodes of `manager`'s labs, which are on `kernel`, to whom `policy` allows it.
     pub(super) fn new(manager: Manager, kernel: Arc<dyn platform::Nodes>, policy: Policy) -> Self {
         Self { manager, kernel, policy }
@@ -49,8 +49,8 @@ impl Nodes {
 
     fn namespace(&self, lab: &LabName, place: &Place) -> Result<OwnedFd, Status> {
         let node = if let Place::Node(node) = place { Some(node) } else { None };
-        let space = self.kernel.namespace(lab, node).map_err(crate::reconcile::Error::from)?;
-        space.ok_or_else(|| {
+        let namespace = self.kernel.namespace(lab, node).map_err(crate::reconcile::Error::from)?;
+        namespace.ok_or_else(|| {
             let message = format!("lab {lab} has no node {place}");
             status::status(Code::NotFound, "NODE_NOT_FOUND", message)
         })
@@ -86,7 +86,7 @@ impl Nodes {
             .map_err(|error| status::invalid("from", format!("{:?} {error}", request.from)))?;
         let to = convert::target(&request.to)
             .map_err(|error| status::invalid("to", format!("{:?} {error}", request.to)))?;
-        let space = self.namespace(&lab.name, &from)?;
+        let namespace = self.namespace(&lab.name, &from)?;
         let address = lab
             .address_for(&from, &to)
             .map_err(|message| status::status(Code::NotFound, "NODE_NOT_FOUND", message))?;
@@ -98,7 +98,7 @@ impl Nodes {
             interface: ping::at(&lab, &to, address),
             source: options.source.map(|source| source.to_string()).unwrap_or_default(),
         };
-        let socket = probe::EchoSocket::open(space.as_fd(), address.into())
+        let socket = probe::EchoSocket::open(namespace.as_fd(), address.into())
             .await
             .map_err(|error| status::by_kernel(&error, errno_of(&error)))?;
         let events = probe::ping(socket, address.into(), options)
@@ -241,13 +241,13 @@ impl Nodes {
         let node = |text: &String| text.split_once(':').and_then(|(place, _)| place.parse::<NodeName>().ok());
         let nodes: Vec<_> =
             interfaces.iter().filter_map(node).filter(|node| node.as_str() != "host").collect();
-        let spaces = move || -> Vec<_> {
-            let space =
+        let namespaces = move || -> Vec<_> {
+            let namespace =
                 |node| Some(rustix::fs::fstat(kernel.namespace(&lab, Some(node)).ok()??).ok()?.st_ino);
-            nodes.iter().map(space).collect()
+            nodes.iter().map(namespace).collect()
         };
-        let before = spaces();
-        move || spaces() == before
+        let before = namespaces();
+        move || namespaces() == before
     }
 }
 
@@ -291,7 +291,7 @@ fn options(request: &proto::PingRequest) -> Result<probe::Options, Status> {
 }
 
 #[tonic::async_trait]
-impl NodeService for Nodes {
+impl NodeService for NodeApi {
     type PingStream = Pin<Box<dyn Stream<Item = Result<proto::PingResponse, Status>> + Send>>;
 
     async fn ping(&self, request: Request<proto::PingRequest>) -> Result<Response<Self::PingStream>, Status> {

@@ -7,7 +7,7 @@ use tonic::Status;
 use super::status;
 use crate::{
     convert,
-    model::{Endpoint, IfName, Lab, Place, Target},
+    model::{Destination, Endpoint, IfName, Lab, Place},
     platform::errno_of,
 };
 
@@ -20,7 +20,7 @@ pub(super) fn source(lab: &Lab, from: &Place, text: &str, target: IpAddr) -> Res
         return Ok(None);
     }
     let invalid = |why: String| status::invalid("source", why);
-    if let Ok(Target::Address(address)) = convert::target(text) {
+    if let Ok(Destination::Address(address)) = convert::target(text) {
         if address.is_ipv4() != target.is_ipv4() {
             return Err(invalid(format!("{address} and {target} are of different IP versions")));
         }
@@ -33,10 +33,10 @@ pub(super) fn source(lab: &Lab, from: &Place, text: &str, target: IpAddr) -> Res
 }
 
 /// Whose address it is where the request named a node; empty where it named the address itself.
-pub(super) fn at(lab: &Lab, to: &Target, address: IpAddr) -> String {
+pub(super) fn at(lab: &Lab, to: &Destination, address: IpAddr) -> String {
     let place = match to {
-        Target::Address(_) => return String::new(),
-        Target::Place(place) | Target::Endpoint(Endpoint { place, .. }) => place,
+        Destination::Address(_) => return String::new(),
+        Destination::Place(place) | Destination::Endpoint(Endpoint { place, .. }) => place,
     };
     lab.interface_with(place, address).map(|at| at.to_string()).unwrap_or_default()
 }

@@ -20,8 +20,8 @@ use tonic_health::server::HealthReporter;
 use tower::{layer::layer_fn, util::MapResponseLayer};
 
 use super::{
-    activation, connection, host_service::Host, lab_service::Labs, limits::Gate, meter::Meter,
-    node_service::Nodes, tls::Remote, version_headers,
+    activation, connection, host_service::HostApi, lab_service::LabApi, limits::Gate, meter::Meter,
+    node_service::NodeApi, tls::Remote, version_headers,
 };
 use crate::{
     listen::listen,
@@ -53,9 +53,9 @@ pub fn open(path: &Path) -> io::Result<(UnixListener, Option<PathBuf>)> {
 /// The services whose health is told, by the names that clients ask for; the empty one is the whole.
 pub const SERVICES: [&str; 4] = [
     "",
-    <LabServiceServer<Labs> as NamedService>::NAME,
-    <NodeServiceServer<Nodes> as NamedService>::NAME,
-    <HostServiceServer<Host> as NamedService>::NAME,
+    <LabServiceServer<LabApi> as NamedService>::NAME,
+    <NodeServiceServer<NodeApi> as NamedService>::NAME,
+    <HostServiceServer<HostApi> as NamedService>::NAME,
 ];
 
 /// All services, and who tells their health. Health and reflection are for everybody who can open the
@@ -72,16 +72,16 @@ pub fn services(
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
     let largest = policy.config().limits.max_message_bytes.get();
-    let labs = LabServiceServer::new(Labs::new(manager.clone(), kernel.clone(), policy.clone()))
+    let labs = LabServiceServer::new(LabApi::new(manager.clone(), kernel.clone(), policy.clone()))
         .max_decoding_message_size(largest as usize);
-    let nodes = NodeServiceServer::new(Nodes::new(manager, kernel.clone(), policy.clone()))
+    let nodes = NodeServiceServer::new(NodeApi::new(manager, kernel.clone(), policy.clone()))
         .max_decoding_message_size(MAX_NODE_REQUEST);
     let routes = Routes::new(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
         .add_service(labs)
         .add_service(nodes)
-        .add_service(HostServiceServer::new(Host::new(kernel, policy)));
+        .add_service(HostServiceServer::new(HostApi::new(kernel, policy)));
     Ok((routes, health))
 }
 

@@ -10,7 +10,7 @@ use tonic::Status;
 use super::status;
 use crate::{
     policy::Access,
-    reconcile::{Gone, Item, Manager},
+    reconcile::{FeedEvent, Gone, Manager},
 };
 
 /// Messages that wait for a slow reader; then the stream waits for it.
@@ -104,7 +104,7 @@ impl Watcher {
     }
 
     /// Tells of events; the position of the last. `None`: nobody listens.
-    async fn tell(&mut self, items: &[Item]) -> Option<u64> {
+    async fn tell(&mut self, items: &[FeedEvent]) -> Option<u64> {
         let mut position = 0;
         for item in items {
             position = item.serial;
@@ -113,7 +113,7 @@ impl Watcher {
         Some(position)
     }
 
-    async fn tell_item(&mut self, item: &Item) -> Option<()> {
+    async fn tell_item(&mut self, item: &FeedEvent) -> Option<()> {
         let own = self.access.owns(&item.subject.owner);
         let name = item.subject.name.to_string();
         let key = key(&name, if own { &item.subject.uid } else { "" });

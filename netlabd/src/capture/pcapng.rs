@@ -1,6 +1,6 @@
 //! The pcapng format (draft-ietf-opsawg-pcapng), as much of it as a capture needs.
 
-use super::{ring::Packet, socket::Link};
+use super::{ring::Packet, socket::LinkType};
 
 /// Counts of one interface since the capture began.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -27,7 +27,7 @@ pub(super) fn head() -> Vec<u8> {
 }
 
 /// The description of the next interface; packets name it by its number in the file.
-pub(super) fn interface(out: &mut Vec<u8>, label: &str, link: Link, snapshot_length: u32, filter: &str) {
+pub(super) fn interface(out: &mut Vec<u8>, label: &str, link: LinkType, snapshot_length: u32, filter: &str) {
     block(out, 1, |interface| {
         interface.extend(link.link_type().to_le_bytes());
         interface.extend([0; 2]);

@@ -44,14 +44,14 @@ pub enum OpenError {
 
 /// What a packet begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum LinkType {
     /// An Ethernet header.
     Ethernet,
     /// An IPv4 or IPv6 header.
     Ip,
 }
 
-impl Link {
+impl LinkType {
     /// By the interface's hardware type, `ARPHRD_*` of `linux/if_arp.h`.
     pub(super) fn of(hardware: u16) -> Option<Self> {
         /// Of `linux/if_arp.h`; not in libc.
@@ -78,7 +78,7 @@ impl Link {
 }
 
 /// An interface: index, name, kind.
-pub(super) type Interface = (u32, String, Link);
+pub(super) type Device = (u32, String, LinkType);
 
 /// A socket that sees packets, the memory where they are, and what it listens to.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) struct Opened {
     pub(super) fd: OwnedFd,
     pub(super) ring: Ring,
     /// The interfaces: index, name, kind. One, or all there are now.
-    pub(super) interfaces: Vec<Interface>,
+    pub(super) interfaces: Vec<Device>,
 }
 
 /// Opens a socket in the source's namespace; it receives from then on. `size`: bytes of its buffer.
@@ -111,7 +111,7 @@ fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, 
     let (index, interfaces) = listened_to(source, &fd)?;
     let ring = Ring::new(&fd, size).map_err(failed)?;
     let program = match interfaces.first() {
-        Some((_, _, Link::Ip)) if index != 0 => {
+        Some((_, _, LinkType::Ip)) if index != 0 => {
             options.filter.raw.as_ref().ok_or_else(|| OpenError::Filter(source.label.clone()))?
         }
         _ => &options.filter.ethernet,
@@ -131,17 +131,18 @@ fn open_here(source: &Source, options: &Options, size: usize) -> Result<Opened, 
 }
 
 /// The index to bind to, 0 for all, and the interfaces that are meant.
-fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<Interface>), OpenError> {
+fn listened_to(source: &Source, fd: &OwnedFd) -> Result<(u32, Vec<Device>), OpenError> {
     if source.interface == ANY {
-        let known = |(index, name): (u32, String)| Some((index, Link::of(hardware(fd, &name).ok()?)?, name));
+        let known =
+            |(index, name): (u32, String)| Some((index, LinkType::of(hardware(fd, &name).ok()?)?, name));
         let all = all_interfaces().map_err(|error| failed(source, error))?.into_iter().filter_map(known);
         return Ok((0, all.map(|(index, link, name)| (index, name, link)).collect()));
     }
     let index = rustix::net::netdevice::name_to_index(fd, &source.interface)
         .map_err(|errno| failed(source, errno.into()))?;
     let hardware = hardware(fd, &source.interface).map_err(|error| failed(source, error))?;
-    let link =
-        Link::of(hardware).ok_or_else(|| OpenError::Hardware { label: source.label.clone(), hardware })?;
+    let link = LinkType::of(hardware)
+        .ok_or_else(|| OpenError::Hardware { label: source.label.clone(), hardware })?;
     Ok((index, vec![(index, source.interface.clone(), link)]))
 }
 
@@ -244,9 +245,9 @@ mod tests {
 
     #[test]
     fn links() {
-        assert_eq!(Link::of(libc::ARPHRD_ETHER), Some(Link::Ethernet));
-        assert_eq!(Link::of(libc::ARPHRD_NONE), Some(Link::Ip));
-        assert_eq!(Link::of(libc::ARPHRD_IEEE80211), None);
+        assert_eq!(LinkType::of(libc::ARPHRD_ETHER), Some(LinkType::Ethernet));
+        assert_eq!(LinkType::of(libc::ARPHRD_NONE), Some(LinkType::Ip));
+        assert_eq!(LinkType::of(libc::ARPHRD_IEEE80211), None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use tokio::io::unix::AsyncFd;
 use super::{
     Options, Source, pcapng,
     ring::{Packet, Ring},
-    socket::{self, ANY, Link, OpenError},
+    socket::{self, ANY, LinkType, OpenError},
 };
 
 /// A tap at an interface, or at all of a node.
@@ -59,10 +59,17 @@ impl Tap {
     }
 
     /// Gives an interface the file's next number.
-    fn describe(&mut self, index: u32, name: &str, link: Option<Link>, options: &Options, file: &mut File) {
+    fn describe(
+        &mut self,
+        index: u32,
+        name: &str,
+        link: Option<LinkType>,
+        options: &Options,
+        file: &mut File,
+    ) {
         // A filter for Ethernet lets anything of other packets pass.
-        let shown =
-            link.filter(|link| !self.all || *link == Link::Ethernet || options.filter.ethernet.is_empty());
+        let shown = link
+            .filter(|link| !self.all || *link == LinkType::Ethernet || options.filter.ethernet.is_empty());
         let number = shown.map(|link| {
             let node = self.label.strip_suffix(ANY).unwrap_or(&self.label);
             let label = if self.all { format!("{node}{name}") } else { self.label.clone() };
@@ -89,7 +96,7 @@ impl Tap {
             // Only where all are listened to: an interface that came later.
             let hardware = self.ring.peek().map_or(0, |packet| packet.hardware);
             let name = socket::name(self.fd.get_ref(), index).unwrap_or_else(|| format!("if{index}"));
-            self.describe(index, &name, Link::of(hardware), options, file);
+            self.describe(index, &name, LinkType::of(hardware), options, file);
         }
         let number =
             self.interfaces.iter().find(|(known, _)| *known == index).and_then(|(_, number)| *number);
@@ -149,7 +156,7 @@ impl File {
         Self { bytes: pcapng::head(), packets: 0, interfaces: 0, start_ns: now_ns }
     }
 
-    fn interface(&mut self, label: &str, link: Link, options: &Options) -> u32 {
+    fn interface(&mut self, label: &str, link: LinkType, options: &Options) -> u32 {
         let (length, filter) = (options.snapshot_length, options.filter.expression.as_str());
         pcapng::interface(&mut self.bytes, label, link, length, filter);
         self.interfaces += 1;

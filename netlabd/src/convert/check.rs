@@ -2,7 +2,7 @@
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{Check, Endpoint, NameError, Place, Target};
+use crate::model::{Check, Destination, Endpoint, NameError, Place};
 
 use super::draft::Sites;
 use crate::input::{Path, Sink, address, name, shown};
@@ -19,7 +19,7 @@ pub fn place(text: &str) -> Result<Place, NameError> {
 ///
 /// # Errors
 /// What is wrong, in words that follow the text.
-pub fn target(text: &str) -> Result<Target, NameError> {
+pub fn target(text: &str) -> Result<Destination, NameError> {
     if text.parse::<std::net::IpAddr>().is_ok() {
         let address = address::host(text)?;
         if address::is_link_local(address) {
@@ -27,18 +27,18 @@ pub fn target(text: &str) -> Result<Target, NameError> {
                 "is link-local and on no certain link; name node:interface instead".into(),
             ));
         }
-        return Ok(Target::Address(address));
+        return Ok(Destination::Address(address));
     }
     if crate::model::address::is_ambiguous(text) {
         return Err(NameError(crate::model::address::AMBIGUOUS.into()));
     }
     if text.contains(':') {
-        return name::endpoint(text).map(Target::Endpoint);
+        return name::endpoint(text).map(Destination::Endpoint);
     }
     if text.contains(['.', '/']) {
         return Err(NameError("is not a node, node:interface, host or an IP address".into()));
     }
-    place(text).map(Target::Place)
+    place(text).map(Destination::Place)
 }
 
 /// Reads the checks of a lab.
@@ -59,17 +59,17 @@ pub(super) fn read(checks: &[proto::Check], sites: &Sites, sink: &mut Sink) -> V
 }
 
 /// The target is there and has an address.
-fn check_target(to: &Target, sites: &Sites, path: &Path, sink: &mut Sink) {
+fn check_target(to: &Destination, sites: &Sites, path: &Path, sink: &mut Sink) {
     let place = match to {
-        Target::Address(_) => return,
-        Target::Place(place) | Target::Endpoint(Endpoint { place, .. }) => place,
+        Destination::Address(_) => return,
+        Destination::Place(place) | Destination::Endpoint(Endpoint { place, .. }) => place,
     };
     if !sites.exists(place, path, sink) {
         return;
     }
     let Some(site) = sites.get(place) else { return };
     let has_address = match to {
-        Target::Endpoint(Endpoint { interface, .. }) => match site.find(interface, path, sink) {
+        Destination::Endpoint(Endpoint { interface, .. }) => match site.find(interface, path, sink) {
             Some(draft) => !draft.addresses.is_empty(),
             None => return,
         },

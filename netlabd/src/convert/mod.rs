@@ -5,12 +5,12 @@
 //! what one thing says of another, a file for each subject.
 
 mod advice;
+mod cable;
 mod check;
 mod draft;
 mod gateway;
 mod interface;
 mod limit;
-mod link;
 mod lower;
 mod mtu;
 mod nat;
@@ -49,13 +49,13 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     let root = Path::root();
     let lab_name: Option<LabName> = sink.parse(&root.field("name"), &message.name);
     let mut sites = places::read(message, &mut sink);
-    let links = link::read(&message.links, &mut sites, &mut sink);
+    let cables = cable::read(&message.links, &mut sites, &mut sink);
     let stacks = stack::check(&sites, &mut sink);
     port::check(&sites, &mut sink);
     lower::check(&sites, &mut sink);
     mtu::check(&sites, &stacks, &mut sink);
     subnet::check(&sites, &mut sink);
-    let segments = segment::check(&sites, &links, &mut sink);
+    let segments = segment::check(&sites, &cables, &mut sink);
     let host_message = message.host.clone().unwrap_or_default();
     let mut nodes = BTreeMap::new();
     let mut host = Host::default();
@@ -84,7 +84,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
         }
     }
     let name = lab_name.ok_or_else(Faults::default)?;
-    Ok(Lab { name, nodes, host, links, checks, warnings })
+    Ok(Lab { name, nodes, host, cables, checks, warnings })
 }
 
 /// The interfaces of other labs that the lab is joined with on the host.

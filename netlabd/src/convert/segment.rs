@@ -1,10 +1,10 @@
-//! Addresses on one wire: links, and bridges that do not filter VLANs, join interfaces to a segment.
+//! Addresses on one wire: cables, and bridges that do not filter VLANs, join interfaces to a segment.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
 use crate::{
     link::Kind,
-    model::{Endpoint, Form, IfName, Link},
+    model::{Cable, Endpoint, Form, IfName},
 };
 
 use super::draft::{Draft, Site, Sites};
@@ -14,12 +14,12 @@ use crate::input::{Path, Sink};
 ///
 /// VLANs part a segment; what is behind a filtering bridge, a VLAN interface or a tunnel is not
 /// followed.
-pub(super) fn check(sites: &Sites, links: &[Link], sink: &mut Sink) -> Segments {
+pub(super) fn check(sites: &Sites, cables: &[Cable], sink: &mut Sink) -> Segments {
     let mut segments = Segments::default();
-    for Link { a, b } in links {
+    for Cable { a, b } in cables {
         segments.join(a, b);
     }
-    check_macs(sites, links, sink);
+    check_macs(sites, cables, sink);
     for site in sites.iter() {
         for (name, draft) in &site.interfaces {
             if let Some(upper) = joined(site, draft) {
@@ -63,8 +63,8 @@ fn joined(site: &Site, draft: &Draft) -> Option<Endpoint> {
     plain.then(|| endpoint(site, bridge))
 }
 
-fn check_macs(sites: &Sites, links: &[Link], sink: &mut Sink) {
-    for Link { a, b } in links {
+fn check_macs(sites: &Sites, cables: &[Cable], sink: &mut Sink) {
+    for Cable { a, b } in cables {
         let mac = |end| sites.interface(end).and_then(|draft| draft.mac);
         let (Some(mac), Some(site)) = (mac(a).filter(|it| mac(b) == Some(*it)), sites.get(&b.place)) else {
             continue;

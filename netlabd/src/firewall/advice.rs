@@ -108,7 +108,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        firewall::flow::Interface,
+        firewall::flow::HostInterface,
         model::ruleset::{Chain, TableId},
     };
 
@@ -122,7 +122,7 @@ mod tests {
         }
         let base = chains.first().copied().unwrap_or("forward").to_owned();
         let culprit = Culprit { table, base: base.clone(), chain: base, rule: None };
-        let from = Some(Interface { name: name.to_owned(), index: None });
+        let from = Some(HostInterface { name: name.to_owned(), index: None });
         let (source, destination, protocol, port) = (None, None, None, None);
         let flow =
             Flow { purpose: Purpose::Out, ipv6: false, from, to: None, source, destination, protocol, port };

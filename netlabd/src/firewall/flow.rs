@@ -21,7 +21,7 @@ pub(super) mod state {
 
 /// An interface of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interface {
+pub struct HostInterface {
     /// Its name.
     pub name: String,
     /// Its index, where it exists.
@@ -57,9 +57,9 @@ pub struct Flow {
     /// Whether it is IPv6.
     pub ipv6: bool,
     /// The interface that it comes in by; `None`: from the host itself.
-    pub from: Option<Interface>,
+    pub from: Option<HostInterface>,
     /// The interface that it leaves by; `None`: to the host itself, or not known.
-    pub to: Option<Interface>,
+    pub to: Option<HostInterface>,
     /// Source addresses; `None`: any.
     pub source: Option<IpNet>,
     /// Destination addresses; `None`: any.
@@ -100,7 +100,7 @@ impl Flow {
 
     /// What it is, in words.
     pub(super) fn words(&self) -> String {
-        let name = |side: &Option<Interface>, else_: &str| {
+        let name = |side: &Option<HostInterface>, else_: &str| {
             side.as_ref().map_or_else(|| else_.to_owned(), |interface| interface.name.clone())
         };
         let (from, to) = (name(&self.from, "anywhere"), name(&self.to, "anywhere"));

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::flow::{Flow, Interface};
+use super::flow::{Flow, HostInterface};
 use crate::model::ruleset::{Comparison, Field};
 
 /// Bytes of all registers of `nf_tables`.
@@ -148,7 +148,7 @@ fn status(flow: &Flow) -> Vec<Byte> {
 }
 
 /// As the kernel compares it: all of `IFNAMSIZ` bytes.
-fn name(interface: &Interface) -> Vec<Byte> {
+fn name(interface: &HostInterface) -> Vec<Byte> {
     let mut bytes = [0; libc::IFNAMSIZ];
     for (to, from) in bytes.iter_mut().zip(interface.name.bytes()) {
         *to = from;
@@ -157,7 +157,7 @@ fn name(interface: &Interface) -> Vec<Byte> {
 }
 
 /// A rule that names an interface by its index speaks of one that exists.
-fn index(interface: &Interface) -> Vec<Byte> {
+fn index(interface: &HostInterface) -> Vec<Byte> {
     Byte::all(&interface.index.unwrap_or_default().to_ne_bytes())
 }
 

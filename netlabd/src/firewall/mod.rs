@@ -13,6 +13,6 @@ mod report;
 mod text;
 mod walk;
 
-pub use flow::{Flow, Interface, Purpose};
+pub use flow::{Flow, HostInterface, Purpose};
 pub use needs::{any_lab, concerns, flows};
-pub use report::{Verdict, judge};
+pub use report::{FirewallReport, judge};

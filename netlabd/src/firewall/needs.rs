@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::{
-    flow::{Flow, Interface, Purpose},
+    flow::{Flow, HostInterface, Purpose},
     known::PING,
 };
 use crate::{
@@ -49,11 +49,11 @@ pub fn flows(target: &Target, firewall: &Firewall) -> Vec<Flow> {
 /// What any lab would send out through the host, for who has no lab yet: from an interface that no rule
 /// can know.
 pub fn any_lab(firewall: &Firewall) -> Vec<Flow> {
-    let own = Some(Interface { name: "LAB-INTERFACE".to_owned(), index: None });
+    let own = Some(HostInterface { name: "LAB-INTERFACE".to_owned(), index: None });
     let uplinks = &firewall.uplinks[0];
     let out = |uplink: &String| {
         let index = firewall.interfaces.get(uplink).copied();
-        flow(Purpose::Out, false, own.clone(), Some(Interface { name: uplink.clone(), index }))
+        flow(Purpose::Out, false, own.clone(), Some(HostInterface { name: uplink.clone(), index }))
     };
     if uplinks.is_empty() {
         return vec![flow(Purpose::Out, false, own, None)];
@@ -72,12 +72,12 @@ impl Needs<'_> {
         self.host.sysctls.iter().any(|(key, value)| key.as_str() == wanted && value != "0")
     }
 
-    fn interface(&self, name: &str) -> Interface {
-        Interface { name: name.to_owned(), index: self.firewall.interfaces.get(name).copied() }
+    fn interface(&self, name: &str) -> HostInterface {
+        HostInterface { name: name.to_owned(), index: self.firewall.interfaces.get(name).copied() }
     }
 
     /// The interfaces to the outside, those of the lab left out; one unknown if there is none.
-    fn uplinks(&self, ipv6: bool) -> Vec<Option<Interface>> {
+    fn uplinks(&self, ipv6: bool) -> Vec<Option<HostInterface>> {
         let masquerading = self.host.nat.iter().filter_map(|rule| match rule {
             NatRule::Masquerade(masquerade) => masquerade.out_interface.as_ref().map(IfName::as_str),
             NatRule::LeaveBridged | NatRule::PortForward(_) => None,
@@ -185,6 +185,6 @@ impl Needs<'_> {
     }
 }
 
-fn flow(purpose: Purpose, ipv6: bool, from: Option<Interface>, to: Option<Interface>) -> Flow {
+fn flow(purpose: Purpose, ipv6: bool, from: Option<HostInterface>, to: Option<HostInterface>) -> Flow {
     Flow { purpose, ipv6, from, to, source: None, destination: None, protocol: None, port: None }
 }

@@ -14,7 +14,7 @@ const NAMED: usize = 4;
 
 /// How the host's firewall stands towards a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum FirewallReport {
     /// Nothing of it drops what the lab needs.
     Open,
     /// It drops something: which rule, what, and how to let it through.
@@ -30,7 +30,7 @@ pub enum Verdict {
 }
 
 /// Judges the flows of a lab.
-pub fn judge(firewall: &Firewall, flows: &[Flow]) -> Verdict {
+pub fn judge(firewall: &Firewall, flows: &[Flow]) -> FirewallReport {
     let mut found: BTreeMap<Culprit, (Dropped, Vec<&Flow>)> = BTreeMap::new();
     for flow in flows {
         // What comes first decides; mending that shows the next.
@@ -52,12 +52,12 @@ pub fn judge(firewall: &Firewall, flows: &[Flow]) -> Verdict {
     let mut unknown = words(&unsure);
     unknown.extend(legacy(&firewall.legacy));
     if certain.is_empty() && unknown.is_empty() {
-        return Verdict::Open;
+        return FirewallReport::Open;
     }
     let mut all = words(&certain);
     all.extend(unknown);
     let text = all.join(". ");
-    if certain.is_empty() { Verdict::Unknown(text) } else { Verdict::Drops(text) }
+    if certain.is_empty() { FirewallReport::Unknown(text) } else { FirewallReport::Drops(text) }
 }
 
 fn one(firewall: &Firewall, dropped: &Dropped, flows: &[&Flow]) -> String {

@@ -122,27 +122,27 @@ impl<'a> Walk<'a> {
             for (fit, verdict) in self.decide(rule) {
                 let unsure = unsure || fit == Fit::Unsure;
                 let end = match verdict {
-                    Outcome::Queue => {
+                    Effect::Queue => {
                         self.passes(rule, Fit::Unsure, unsure);
                         End::Accepted
                     }
-                    Outcome::Verdict(Verdict::Continue) => continue,
-                    Outcome::Verdict(Verdict::Accept) => End::Accepted,
-                    Outcome::Verdict(Verdict::Drop) => {
+                    Effect::Verdict(Verdict::Continue) => continue,
+                    Effect::Verdict(Verdict::Accept) => End::Accepted,
+                    Effect::Verdict(Verdict::Drop) => {
                         End::Dropped((name.to_owned(), Some((rule.handle, text::rule(rule, self.sets())))))
                     }
-                    Outcome::Verdict(Verdict::Return) => {
+                    Effect::Verdict(Verdict::Return) => {
                         if fit == Fit::All {
                             return End::On;
                         }
                         some_returned = true;
                         continue;
                     }
-                    Outcome::Verdict(Verdict::Jump(to)) => match self.chain(&to, depth + 1, unsure) {
+                    Effect::Verdict(Verdict::Jump(to)) => match self.chain(&to, depth + 1, unsure) {
                         End::On => continue,
                         end => end,
                     },
-                    Outcome::Verdict(Verdict::Goto(to)) => self.chain(&to, depth + 1, unsure),
+                    Effect::Verdict(Verdict::Goto(to)) => self.chain(&to, depth + 1, unsure),
                 };
                 match end {
                     End::Accepted if fit != Fit::All || some_returned => self.passes(rule, fit, unsure),
@@ -176,7 +176,7 @@ impl<'a> Walk<'a> {
     }
 
     /// What a rule decides about the flow, or parts of it.
-    fn decide(&self, rule: &Rule) -> Vec<(Fit, Outcome)> {
+    fn decide(&self, rule: &Rule) -> Vec<(Fit, Effect)> {
         let mut registers = [Byte::OPAQUE; REGISTERS];
         let mut fit = Fit::All;
         let mut branches = Vec::new();
@@ -220,15 +220,15 @@ impl<'a> Walk<'a> {
                     Fit::Unsure
                 }
                 Expr::Verdict(verdict) => {
-                    branches.push((fit, Outcome::Verdict(verdict.clone())));
+                    branches.push((fit, Effect::Verdict(verdict.clone())));
                     break;
                 }
                 Expr::Reject => {
-                    branches.push((fit, Outcome::Verdict(Verdict::Drop)));
+                    branches.push((fit, Effect::Verdict(Verdict::Drop)));
                     break;
                 }
                 Expr::Queue => {
-                    branches.push((fit, Outcome::Queue));
+                    branches.push((fit, Effect::Queue));
                     break;
                 }
             };
@@ -241,7 +241,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether a key is an element. In a map to verdicts, the elements that it may be are branches.
-    fn lookup(&self, key: &[Byte], set: &str, fit: Fit, branches: &mut Vec<(Fit, Outcome)>) -> Fit {
+    fn lookup(&self, key: &[Byte], set: &str, fit: Fit, branches: &mut Vec<(Fit, Effect)>) -> Fit {
         let found = self.sets()(set).and_then(|set| set.elements.as_ref());
         let Some(elements) = found else { return Fit::Unsure };
         let mut best = Fit::None;
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
             if this != Fit::None
                 && let Some(verdict) = &element.verdict
             {
-                branches.push((fit.max(this), Outcome::Verdict(verdict.clone())));
+                branches.push((fit.max(this), Effect::Verdict(verdict.clone())));
             }
             best = best.min(this);
         }
@@ -261,7 +261,7 @@ impl<'a> Walk<'a> {
 
 /// What a rule does to a packet.
 #[derive(Debug, Clone)]
-enum Outcome {
+enum Effect {
     Verdict(Verdict),
     /// A program decides.
     Queue,

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Linux, dirty::Taken, namespaces::LabSpaces, observe};
+use super::{Linux, dirty::Taken, namespaces::LabNamespaces, observe};
 use crate::{
     model::{
         LabName, NodeName, Place, SysctlKey,
@@ -33,12 +33,12 @@ const TOLD: [&str; 2] = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
 
 /// What was seen of all labs.
 #[derive(Debug, Default)]
-pub(super) struct Memory(Mutex<BTreeMap<LabName, Arc<Mutex<Seen>>>>);
+pub(super) struct Cache(Mutex<BTreeMap<LabName, Arc<Mutex<LabCache>>>>);
 
 /// What was seen of one lab; locked during a look, so that who looks at the same time shares it.
 #[derive(Debug, Default)]
-struct Seen {
-    nodes: BTreeMap<NodeName, NodeSeen>,
+struct LabCache {
+    nodes: BTreeMap<NodeName, NodeCache>,
     /// When all pins were last looked for.
     pins: Option<Instant>,
     /// [`Taken::all`] of the last look.
@@ -49,7 +49,7 @@ struct Seen {
 
 /// What was seen of one node.
 #[derive(Debug)]
-struct NodeSeen {
+struct NodeCache {
     state: Arc<PlaceState>,
     /// The sysctls that were asked about, whether they exist or not.
     asked: BTreeSet<SysctlKey>,
@@ -57,7 +57,7 @@ struct NodeSeen {
     at: Instant,
 }
 
-impl NodeSeen {
+impl NodeCache {
     /// Whether a look now would show the same, if no event told of a change, and answer for `wanted`.
     fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
@@ -84,8 +84,8 @@ impl NodeSeen {
     }
 }
 
-impl Memory {
-    fn of(&self, lab: &LabName) -> Arc<Mutex<Seen>> {
+impl Cache {
+    fn of(&self, lab: &LabName) -> Arc<Mutex<LabCache>> {
         let mut labs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         labs.entry(lab.clone()).or_default().clone()
     }
@@ -98,18 +98,18 @@ impl Memory {
 
 /// Looks at a lab, as little as will do.
 pub(super) fn observe(linux: &Linux, scope: Scope<'_>) -> Result<Observed, Failure> {
-    let memory = linux.memory.of(scope.lab);
-    let mut seen = memory.lock().unwrap_or_else(PoisonError::into_inner);
+    let cache = linux.cache.of(scope.lab);
+    let mut seen = cache.lock().unwrap_or_else(PoisonError::into_inner);
     let heard = linux.hear();
     // Identifiers, then marks, then the look: whatever happens after the look is heard and marks anew.
-    let spaces = linux.spaces.identified(scope.lab)?;
+    let namespaces = linux.namespaces.identified(scope.lab)?;
     let marked = linux.marks.take(scope.lab);
-    let looked = look_again(linux, scope, &spaces, &mut seen, &marked, heard);
-    if looked.is_err() || spaces.nodes().is_empty() {
-        *seen = Seen::default();
+    let looked = look_again(linux, scope, &namespaces, &mut seen, &marked, heard);
+    if looked.is_err() || namespaces.nodes().is_empty() {
+        *seen = LabCache::default();
         drop(seen);
         // Labs that are only asked about must not pile up.
-        linux.memory.forget(scope.lab);
+        linux.cache.forget(scope.lab);
     }
     looked
 }
@@ -117,19 +117,19 @@ pub(super) fn observe(linux: &Linux, scope: Scope<'_>) -> Result<Observed, Failu
 fn look_again(
     linux: &Linux,
     scope: Scope<'_>,
-    spaces: &LabSpaces,
-    seen: &mut Seen,
+    namespaces: &LabNamespaces,
+    seen: &mut LabCache,
     marked: &Taken,
     heard: bool,
 ) -> Result<Observed, Failure> {
-    let host = observe::host(scope, spaces, linux.host.as_fd())?;
+    let host = observe::host(scope, namespaces, linux.host.as_fd())?;
     let now = Instant::now();
     let whole = !heard || marked.all != seen.all;
     seen.all = marked.all;
     let due = due(seen.nodes.iter().map(|(node, known)| (node, known.at)), now);
-    let holds = |node: &NodeName, known: &NodeSeen| {
+    let holds = |node: &NodeName, known: &NodeCache| {
         !whole
-            && spaces.nodes().contains_key(node)
+            && namespaces.nodes().contains_key(node)
             && !marked.nodes.contains(node)
             && !due.contains(node)
             && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
@@ -138,10 +138,10 @@ fn look_again(
     let stale: Vec<NodeName> = stale.collect();
     let mut old: BTreeMap<_, _> = stale.iter().filter_map(|node| seen.nodes.remove_entry(node)).collect();
     let mut again: BTreeSet<NodeName> =
-        spaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
+        namespaces.nodes().keys().filter(|node| !seen.nodes.contains_key(*node)).cloned().collect();
     while !again.is_empty() {
         let nodes: Vec<&NodeName> = again.iter().collect();
-        let states = observe::nodes(scope.target, &nodes, spaces, linux.host.as_fd(), &host)?;
+        let states = observe::nodes(scope.target, &nodes, namespaces, linux.host.as_fd(), &host)?;
         let found: BTreeMap<_, _> = again
             .iter()
             .cloned()
@@ -156,15 +156,15 @@ fn look_again(
     }
     let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
     let places = nodes.chain([(Place::Host, Arc::new(host.state))]).collect();
-    Ok(Observed { places, unpinned: unpinned(linux, scope.lab, spaces, seen, now) })
+    Ok(Observed { places, unpinned: unpinned(linux, scope.lab, namespaces, seen, now) })
 }
 
 /// The nodes whose pins are not in their places; looked for when mounts have changed, or now and then.
 fn unpinned(
     linux: &Linux,
     lab: &LabName,
-    spaces: &LabSpaces,
-    seen: &mut Seen,
+    namespaces: &LabNamespaces,
+    seen: &mut LabCache,
     now: Instant,
 ) -> BTreeSet<NodeName> {
     // Before the look: what changes during it is looked at again.
@@ -173,7 +173,7 @@ fn unpinned(
         return BTreeSet::new();
     }
     seen.pins = Some(now);
-    let unpinned: BTreeSet<_> = linux.spaces.unpinned(lab, spaces).into_iter().collect();
+    let unpinned: BTreeSet<_> = linux.namespaces.unpinned(lab, namespaces).into_iter().collect();
     seen.pinned = unpinned.is_empty().then_some(changes);
     unpinned
 }
@@ -189,22 +189,22 @@ fn due<'a>(
     old.into_iter().take(most).map(|(_, node)| node.clone()).collect()
 }
 
-fn remember(target: &Target, node: NodeName, state: PlaceState, at: Instant) -> (NodeName, NodeSeen) {
+fn remember(target: &Target, node: NodeName, state: PlaceState, at: Instant) -> (NodeName, NodeCache) {
     let wanted = target.places.get(&Place::Node(node.clone()));
     let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
-    (node, NodeSeen { state: Arc::new(state), asked, at })
+    (node, NodeCache { state: Arc::new(state), asked, at })
 }
 
 /// The nodes that were not looked at but must be: a cable between them and one that was is not the one it
 /// was. Moving one end of a veth pair elsewhere is no event for the other end.
 fn disagreeing(
-    kept: &BTreeMap<NodeName, NodeSeen>,
-    old: &BTreeMap<NodeName, NodeSeen>,
-    found: &BTreeMap<NodeName, NodeSeen>,
+    kept: &BTreeMap<NodeName, NodeCache>,
+    old: &BTreeMap<NodeName, NodeCache>,
+    found: &BTreeMap<NodeName, NodeCache>,
 ) -> BTreeSet<NodeName> {
     let mut disagree = BTreeSet::new();
     for (node, now) in found {
-        let before = old.get(node).into_iter().flat_map(NodeSeen::neighbours);
+        let before = old.get(node).into_iter().flat_map(NodeCache::neighbours);
         for neighbour in now.neighbours().chain(before) {
             let Some(known) = kept.get(neighbour) else { continue };
             let there: BTreeSet<_> =

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::namespaces::Spaces;
+use super::namespaces::Namespaces;
 use crate::{
     model::{LabName, NodeName},
     platform::Failure,
@@ -64,7 +64,7 @@ impl Commands {
     /// Runs a command in a node. `ids` are those of the lab's user namespace.
     pub(super) fn run(
         &self,
-        spaces: &Spaces,
+        namespaces: &Namespaces,
         lab: &LabName,
         node: &NodeName,
         ids: IdRange,
@@ -72,8 +72,8 @@ impl Commands {
         command: Command,
     ) -> Result<Child, Failure> {
         let failed = |error: sandbox::Error| Failure::sandbox(node, &error);
-        let open = spaces.of(lab)?;
-        let (Some(space), Some(user)) = (open.nodes().get(node), open.user()) else {
+        let open = namespaces.of(lab)?;
+        let (Some(namespace), Some(user)) = (open.nodes().get(node), open.user()) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
         let cgroup = match self.cgroups.as_ref().ok().map(|cgroups| cgroups.create(lab.as_str(), limits)) {
@@ -93,7 +93,7 @@ impl Commands {
             user,
             ids,
             init,
-            network: space.fd(),
+            network: namespace.fd(),
             cgroup: cgroup.as_ref(),
             processes: limits.processes,
             tun: limits.tun,

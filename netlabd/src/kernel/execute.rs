@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     advice,
-    namespaces::{LabSpaces, Spaces},
+    namespaces::{LabNamespaces, Namespaces},
     nft, observe,
-    rtnl::{self, Indexes, Refusal, Request, RouteSocket},
+    rtnl::{self, Indexes, NetlinkError, Request, RouteSocket},
     sysctl::{Followers, Sysctls},
     teardown,
 };
@@ -28,21 +28,21 @@ const MANY: usize = 16;
 
 /// Carries out a plan; stops after the first stage with failures.
 pub(super) fn execute(
-    spaces: &Spaces,
+    namespaces: &Namespaces,
     scope: Scope<'_>,
     plan: &Plan,
     done: &mut dyn FnMut(usize),
 ) -> Vec<Failure> {
     let mut count = 0;
     for stage in &plan.stages {
-        let mut failures = namespaces(spaces, scope, &stage.ops);
+        let mut failures = add_namespaces(namespaces, scope, &stage.ops);
         if failures.is_empty() {
-            match spaces.of(scope.lab) {
+            match namespaces.of(scope.lab) {
                 Ok(open) => failures = settings(&open, scope.lab, &stage.ops),
                 Err(failure) => failures.push(failure),
             }
         }
-        failures.extend(removals(spaces, scope.lab, &stage.ops));
+        failures.extend(removals(namespaces, scope.lab, &stage.ops));
         if !failures.is_empty() {
             return failures;
         }
@@ -54,15 +54,15 @@ pub(super) fn execute(
 }
 
 /// Makes all new namespaces of a stage at once, and puts lost pins back.
-fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
+fn add_namespaces(namespaces: &Namespaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
     let new: Vec<_> = ops.iter().filter_map(Op::makes_node).collect();
     let mut failures = Vec::new();
     if !new.is_empty() {
-        failures.extend(spaces.add(scope.lab, scope.first_id, &new).err().unwrap_or_default());
+        failures.extend(namespaces.add(scope.lab, scope.first_id, &new).err().unwrap_or_default());
     }
     for op in ops {
         if let (Verb::Set, Item::Namespace(Namespace(node))) = (op.verb, &op.item) {
-            failures.extend(spaces.pin(scope.lab, node).err());
+            failures.extend(namespaces.pin(scope.lab, node).err());
         }
     }
     failures
@@ -70,18 +70,18 @@ fn namespaces(spaces: &Spaces, scope: Scope<'_>, ops: &[Op]) -> Vec<Failure> {
 
 /// Takes namespaces away: lets all go, waits until the kernel has taken them apart, and deletes the
 /// interfaces of those that somebody else holds, such as a process inside.
-fn removals(spaces: &Spaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
+fn removals(namespaces: &Namespaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     let gone: Vec<_> = ops.iter().filter_map(Op::deletes_node).collect();
     if gone.is_empty() {
         return Vec::new();
     }
     let failed = |error| Failure::os(lab, "deleting its interfaces", &error);
     let last = teardown::Last::make();
-    let removed = match spaces.remove(lab, &gone) {
+    let removed = match namespaces.remove(lab, &gone) {
         Ok(removed) => removed,
         Err(failure) => return vec![failure],
     };
-    let emptied = last.and_then(teardown::Last::wait).and_then(|()| spaces.empty(&removed.ids));
+    let emptied = last.and_then(teardown::Last::wait).and_then(|()| namespaces.empty(&removed.ids));
     removed.failures.into_iter().chain(emptied.err().map(failed)).collect()
 }
 
@@ -95,7 +95,7 @@ fn runs_at(op: &Op) -> Place {
     }
 }
 
-fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
+fn settings(open: &LabNamespaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
     let ops: Vec<&Op> = ops.iter().filter(|op| !matches!(op.item, Item::Namespace(_))).collect();
     let detours = match detours(&ops) {
         Ok(detours) => detours,
@@ -126,7 +126,7 @@ fn settings(open: &LabSpaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> {
 
 /// Makes many veth pairs between nodes from a namespace that is made for that and has no interface whose
 /// name could be in the way: that saves entering each node.
-fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
+fn from_nowhere(open: &LabNamespaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
     let ops: Vec<&Op> = veths.values().flatten().copied().collect();
     let lost = ops.iter().flat_map(|op| op.nodes()).filter(|node| !open.nodes().contains_key(node));
     let lost: Vec<_> = lost.map(|node| Failure::new(node, "its namespace is gone")).collect();
@@ -141,13 +141,13 @@ fn from_nowhere(open: &LabSpaces, lab: &LabName, veths: &BTreeMap<Place, Vec<&Op
 }
 
 /// Runs the operations of nodes, each node's in order.
-fn in_nodes(open: &LabSpaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
+fn in_nodes(open: &LabNamespaces, lab: &LabName, groups: BTreeMap<Place, Vec<&Op>>) -> Vec<Failure> {
     let groups: Vec<_> = groups.into_iter().collect();
     let results = netns::for_each(&groups, Sysctls::of_many, |sysctls, (place, ops)| {
-        let Some(space) = open.fd(place) else {
+        let Some(namespace) = open.fd(place) else {
             return vec![Failure::new(place, "its namespace is gone")];
         };
-        match netns::enter(space) {
+        match netns::enter(namespace) {
             Ok(()) => {
                 sysctls.enter();
                 run(place, open, lab, ops, sysctls)
@@ -188,7 +188,7 @@ fn detours(ops: &[&Op]) -> std::io::Result<BTreeMap<usize, [Op; 2]>> {
 }
 
 /// Runs operations in order in the calling thread's namespace.
-fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sysctls) -> Vec<Failure> {
+fn run(place: &Place, open: &LabNamespaces, lab: &LabName, ops: &[&Op], sysctls: &Sysctls) -> Vec<Failure> {
     let socket = match RouteSocket::open() {
         Ok(socket) => socket,
         Err(error) => return vec![Failure::os(place, "opening an rtnetlink socket", &error)],
@@ -219,7 +219,7 @@ fn run(place: &Place, open: &LabSpaces, lab: &LabName, ops: &[&Op], sysctls: &Sy
 struct Runner<'a> {
     place: &'a Place,
     lab: &'a LabName,
-    open: &'a LabSpaces,
+    open: &'a LabNamespaces,
     alias: String,
     socket: RouteSocket,
     sysctls: &'a Sysctls,
@@ -241,8 +241,11 @@ impl<'a> Runner<'a> {
             }
             Item::Nat(Nat { rules, .. }) => {
                 self.flush();
-                let scope =
-                    if *self.place == Place::Host { nft::Scope::Host(self.lab) } else { nft::Scope::Node };
+                let scope = if *self.place == Place::Host {
+                    nft::ChainScope::Host(self.lab)
+                } else {
+                    nft::ChainScope::Node
+                };
                 if let Err(error) = nft::replace(scope, rules) {
                     let errno = error.errno();
                     self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
@@ -296,8 +299,8 @@ impl<'a> Runner<'a> {
         for attempt in 0..2 {
             let none = Indexes::new();
             let open = self.open;
-            let space = |place: &Place| if place == self.place { None } else { open.fd(place) };
-            match rtnl::messages(op, self.indexes.as_ref().unwrap_or(&none), &space, &self.alias) {
+            let namespace = |place: &Place| if place == self.place { None } else { open.fd(place) };
+            match rtnl::messages(op, self.indexes.as_ref().unwrap_or(&none), &namespace, &self.alias) {
                 Ok(requests) => {
                     self.pending.extend(requests.into_iter().map(|request| (op, request)));
                     if let (Item::Name(Name { from, to }), Some(indexes)) = (&op.item, &mut self.indexes)
@@ -361,7 +364,7 @@ fn sysctl_failed(place: &Place, key: &SysctlKey, value: &str, error: &std::io::E
     Failure::os(place, format!("setting {key} = {value}"), error)
 }
 
-fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &Refusal) -> Failure {
+fn refused(object: &dyn std::fmt::Display, what: &str, refusal: &NetlinkError) -> Failure {
     Failure { errno: Some(refusal.errno), ..Failure::new(object, format!("{what}: {refusal}")) }
 }
 

@@ -19,9 +19,9 @@ use crate::{
 
 /// The ruleset as last read: a large one is read again only when something of it has changed.
 #[derive(Debug, Default)]
-pub(super) struct Known(Mutex<Option<(u32, Arc<Ruleset>)>>);
+pub(super) struct RulesetCache(Mutex<Option<(u32, Arc<Ruleset>)>>);
 
-impl Known {
+impl RulesetCache {
     fn ruleset(&self) -> Result<Arc<Ruleset>, nft::Error> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(generation) = nft::generation()? else { return Ok(Arc::default()) };
@@ -41,7 +41,7 @@ impl Known {
         let ruleset = self.ruleset().map_err(|error| Failure::new("host", error))?;
         let look = || -> io::Result<Firewall> {
             let mut socket = RouteSocket::open()?;
-            let refused = |refusal: rtnl::Refusal| io::Error::from_raw_os_error(refusal.errno);
+            let refused = |refusal: rtnl::NetlinkError| io::Error::from_raw_os_error(refusal.errno);
             let links = rtnl::links(&mut socket, None)?.map_err(refused)?;
             let names: BTreeMap<u32, String> =
                 links.iter().map(|link| (link.index, link.name.clone())).collect();

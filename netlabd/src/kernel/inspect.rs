@@ -11,7 +11,7 @@ use proto::interface_status::Presence;
 
 use super::{
     Linux,
-    namespaces::{LabSpaces, NodeSpace},
+    namespaces::{LabNamespaces, NodeNamespace},
     observe,
     rtnl::{self, Inspected, RouteSocket},
 };
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// One place as dumped; other ends still by number.
-struct Seen {
+struct PlaceDump {
     place: Place,
     links: Vec<Inspected>,
     addresses: BTreeMap<u32, Vec<IpNet>>,
@@ -42,15 +42,15 @@ pub(super) fn inspect(
     target: &Target,
 ) -> Result<Vec<proto::NodeStatus>, Failure> {
     let failed = |error: io::Error| Failure::os("host", "looking at the host", &error);
-    let spaces = linux.spaces.identified(lab)?;
+    let namespaces = linux.namespaces.identified(lab)?;
     let mut socket = RouteSocket::open().map_err(failed)?;
     let own_id = rtnl::namespace_id(&mut socket, host).map_err(failed)?;
     let on_host = look_at_host(&mut socket, lab).map_err(failed)?;
-    let nodes: Vec<_> = spaces.nodes().iter().collect();
+    let nodes: Vec<_> = namespaces.nodes().iter().collect();
     let eye = || netns::enter(host).and_then(|()| RouteSocket::open());
-    let looks = netns::for_each(&nodes, eye, |from_host, (node, space)| {
+    let looks = netns::for_each(&nodes, eye, |from_host, (node, namespace)| {
         let look = match from_host {
-            Ok(from_host) => look_into(from_host, Place::Node((*node).clone()), space),
+            Ok(from_host) => look_into(from_host, Place::Node((*node).clone()), namespace),
             Err(error) => Err(io::Error::from(error.kind())),
         };
         ((*node).clone(), look)
@@ -63,11 +63,11 @@ pub(super) fn inspect(
             Err(error) => drop(errors.insert(Place::Node(node), crate::platform::os_text(&error))),
         }
     }
-    Ok(tell(&Whole { seen, errors, spaces: &spaces, host: own_id }, target))
+    Ok(tell(&Whole { seen, errors, namespaces: &namespaces, host: own_id }, target))
 }
 
 /// The lab's part of the host: what bears its mark, and the names of all.
-fn look_at_host(socket: &mut RouteSocket, lab: &LabName) -> io::Result<Seen> {
+fn look_at_host(socket: &mut RouteSocket, lab: &LabName) -> io::Result<PlaceDump> {
     let links = granted(rtnl::inspect_links(socket, None)?)?;
     let names = names(&links);
     let marked = |link: &Inspected| link.ours && observe::lab_of_alias(&link.alias) == Some(lab.as_str());
@@ -75,18 +75,18 @@ fn look_at_host(socket: &mut RouteSocket, lab: &LabName) -> io::Result<Seen> {
     // Addresses of others are none of the lab's business, and may be many.
     let addresses =
         if links.is_empty() { BTreeMap::new() } else { granted(rtnl::inspect_addresses(socket)?)? };
-    Ok(Seen { place: Place::Host, links, addresses, names })
+    Ok(PlaceDump { place: Place::Host, links, addresses, names })
 }
 
-fn look_into(from_host: &mut RouteSocket, place: Place, space: &NodeSpace) -> io::Result<Seen> {
+fn look_into(from_host: &mut RouteSocket, place: Place, namespace: &NodeNamespace) -> io::Result<PlaceDump> {
     // Asked from the host, links name the namespaces of their other ends as the host knows them.
-    let links = granted(rtnl::inspect_links(from_host, space.id)?)?;
-    netns::enter(space.fd())?;
+    let links = granted(rtnl::inspect_links(from_host, namespace.id)?)?;
+    netns::enter(namespace.fd())?;
     let addresses = granted(rtnl::inspect_addresses(&mut RouteSocket::open()?)?)?;
-    Ok(Seen { names: names(&links), place, links, addresses })
+    Ok(PlaceDump { names: names(&links), place, links, addresses })
 }
 
-fn granted<T>(answer: Result<T, rtnl::Refusal>) -> io::Result<T> {
+fn granted<T>(answer: Result<T, rtnl::NetlinkError>) -> io::Result<T> {
     answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))
 }
 
@@ -96,16 +96,16 @@ fn names(links: &[Inspected]) -> BTreeMap<u32, String> {
 
 /// All that was seen.
 struct Whole<'a> {
-    seen: Vec<Seen>,
+    seen: Vec<PlaceDump>,
     /// What could not be looked into, and why.
     errors: BTreeMap<Place, String>,
-    spaces: &'a LabSpaces,
+    namespaces: &'a LabNamespaces,
     /// The host's identifier of itself.
     host: i32,
 }
 
 impl Whole<'_> {
-    fn at(&self, place: &Place) -> Option<&Seen> {
+    fn at(&self, place: &Place) -> Option<&PlaceDump> {
         self.seen.iter().find(|seen| seen.place == *place)
     }
 
@@ -114,7 +114,7 @@ impl Whole<'_> {
         match id {
             None => Some(own.clone()),
             Some(id) if id == self.host => Some(Place::Host),
-            Some(id) => self.spaces.node_of(id).cloned().map(Place::Node),
+            Some(id) => self.namespaces.node_of(id).cloned().map(Place::Node),
         }
     }
 
@@ -123,7 +123,7 @@ impl Whole<'_> {
         Some(format!("{place}:{}", self.at(place)?.names.get(&index)?))
     }
 
-    fn interface(&self, seen: &Seen, link: &Inspected) -> proto::InterfaceStatus {
+    fn interface(&self, seen: &PlaceDump, link: &Inspected) -> proto::InterfaceStatus {
         let mut status = link.status.clone();
         let master = link.master.and_then(|index| seen.names.get(&index));
         status.master = master.cloned().unwrap_or_default();

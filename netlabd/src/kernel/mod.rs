@@ -45,7 +45,7 @@ use crate::{
 
 use commands::Commands;
 use inflight::Busy;
-use namespaces::Spaces;
+use namespaces::Namespaces;
 use rtnl::RouteSocket;
 pub use watch::{Wake, read_route_events};
 
@@ -54,22 +54,22 @@ pub use watch::{Wake, read_route_events};
 pub struct Linux {
     /// The host: the network namespace in which netlabd was started.
     host: OwnedFd,
-    spaces: Spaces,
+    namespaces: Namespaces,
     busy: Busy,
     commands: Commands,
     /// Those that the kernel has shown to have.
     features: Mutex<BTreeSet<Feature>>,
     /// What labs want of the host, for the events there.
-    wanted: watch::Wanted,
+    wanted: watch::HostInterest,
     silent: watch::Silent,
     pins: watch::Pins,
     mounts: mounts::Mounts,
-    firewall: firewall::Known,
+    firewall: firewall::RulesetCache,
     /// Whence events come; empty until they are asked for.
     events: OnceLock<watch::Events>,
     /// Where events, or our own work, have changed something.
     marks: dirty::Marks,
-    memory: cache::Memory,
+    cache: cache::Cache,
 }
 
 impl Linux {
@@ -80,17 +80,17 @@ impl Linux {
         Ok(Self {
             host,
             commands: Commands::new(netns_dir.clone(), labs_dir.clone()),
-            spaces: Spaces::new(netns_dir, labs_dir),
+            namespaces: Namespaces::new(netns_dir, labs_dir),
             busy: Busy::default(),
             features: Mutex::default(),
-            wanted: watch::Wanted::default(),
+            wanted: watch::HostInterest::default(),
             silent: watch::Silent::default(),
             pins: watch::Pins::new()?,
             mounts: mounts::Mounts::new(),
-            firewall: firewall::Known::default(),
+            firewall: firewall::RulesetCache::default(),
             events: OnceLock::new(),
             marks: dirty::Marks::default(),
-            memory: cache::Memory::default(),
+            cache: cache::Cache::default(),
         })
     }
 
@@ -103,7 +103,7 @@ impl Linux {
     /// now on.
     pub fn limit(&self, limits: Limits, ceilings: Ceilings) {
         let processes = if self.bounds().is_ok() { u64::MAX } else { limits.processes.into() };
-        self.spaces.limit(Ceilings { processes, ..ceilings });
+        self.namespaces.limit(Ceilings { processes, ..ceilings });
         if let Err(error) = self.commands.limit(limits) {
             tracing::warn!(%error, "the bounds of labs' processes stay as they were");
         }
@@ -113,9 +113,9 @@ impl Linux {
     fn end_in_removed(&self, scope: Scope<'_>, plan: &Plan) -> Result<(), Failure> {
         for op in plan.ops() {
             if let Some(node) = op.deletes_node()
-                && let Some(space) = self.spaces.of(scope.lab)?.nodes().get(node)
+                && let Some(namespace) = self.namespaces.of(scope.lab)?.nodes().get(node)
             {
-                self.commands.end_in(scope.lab, node, space.fd())?;
+                self.commands.end_in(scope.lab, node, namespace.fd())?;
             }
         }
         Ok(())
@@ -129,7 +129,7 @@ impl Kernel for Linux {
         if scope.first_id != 0 {
             self.wanted.note(scope.lab, scope.target);
             self.silent.note(scope.lab, scope.target);
-            self.pins.watch(self.spaces.netns_dir());
+            self.pins.watch(self.namespaces.netns_dir());
         }
         cache::observe(self, scope)
     }
@@ -147,7 +147,7 @@ impl Kernel for Linux {
         if let Err(failure) = ended {
             return vec![failure];
         }
-        let failures = execute::execute(&self.spaces, scope, plan, &mut |steps| {
+        let failures = execute::execute(&self.namespaces, scope, plan, &mut |steps| {
             call.progress();
             done(steps);
         });
@@ -157,15 +157,15 @@ impl Kernel for Linux {
     }
 
     fn hurry(&self, lab: &LabName, links: Vec<(Place, u32)>) -> Vec<(Place, u32)> {
-        let (Ok(spaces), Ok(mut socket)) = (self.spaces.identified(lab), RouteSocket::open()) else {
+        let (Ok(namespaces), Ok(mut socket)) = (self.namespaces.identified(lab), RouteSocket::open()) else {
             return links;
         };
         let waits = |(place, index): &(Place, u32)| {
             let nsid = match place {
                 Place::Host => None,
                 // What is gone is no longer waited for.
-                Place::Node(node) => match spaces.nodes().get(node) {
-                    Some(space) => space.id,
+                Place::Node(node) => match namespaces.nodes().get(node) {
+                    Some(namespace) => namespace.id,
                     None => return false,
                 },
             };
@@ -176,11 +176,11 @@ impl Kernel for Linux {
     }
 
     fn host(&self) -> Result<HostState, Failure> {
-        host(&self.spaces).map_err(|error| Failure::os("host", "looking at the host", &error))
+        host(&self.namespaces).map_err(|error| Failure::os("host", "looking at the host", &error))
     }
 
     fn pins(&self) -> Result<BTreeSet<String>, Failure> {
-        self.spaces.pins().map_err(|error| Failure::os("host", "listing namespaces", &error))
+        self.namespaces.pins().map_err(|error| Failure::os("host", "listing namespaces", &error))
     }
 
     fn firewall(&self) -> Result<Firewall, Failure> {
@@ -222,7 +222,7 @@ impl Kernel for Linux {
 
     fn marked_labs(&self) -> Result<BTreeSet<LabName>, Failure> {
         let failure = |error: std::io::Error| Failure::os("host", "looking for labs", &error);
-        let mut labs: BTreeSet<LabName> = self.spaces.labs().map_err(failure)?.into_iter().collect();
+        let mut labs: BTreeSet<LabName> = self.namespaces.labs().map_err(failure)?.into_iter().collect();
         let mut socket = RouteSocket::open().map_err(failure)?;
         let links = rtnl::links(&mut socket, None).map_err(failure)?.unwrap_or_default();
         labs.extend(links.iter().filter_map(|link| observe::marked_by(link)?.parse().ok()));
@@ -233,21 +233,27 @@ impl Kernel for Linux {
 
     fn ids_in_use(&self) -> Result<BTreeSet<u32>, Failure> {
         let failure = |error: std::io::Error| Failure::os("host", "looking for ids of labs", &error);
-        Ok(self.spaces.labs().map_err(failure)?.iter().filter_map(|lab| self.spaces.first_id(lab)).collect())
+        Ok(self
+            .namespaces
+            .labs()
+            .map_err(failure)?
+            .iter()
+            .filter_map(|lab| self.namespaces.first_id(lab))
+            .collect())
     }
 
     fn release(&self, lab: &LabName) -> Result<(), Failure> {
-        self.spaces.release(lab)?;
+        self.namespaces.release(lab)?;
         self.wanted.forget(lab);
-        self.memory.forget(lab);
+        self.cache.forget(lab);
         self.marks.take(lab);
         self.silent.forget(lab);
         Ok(())
     }
 }
 
-fn host(spaces: &Spaces) -> std::io::Result<HostState> {
-    let refused = |refusal: rtnl::Refusal| std::io::Error::from_raw_os_error(refusal.errno);
+fn host(namespaces: &Namespaces) -> std::io::Result<HostState> {
+    let refused = |refusal: rtnl::NetlinkError| std::io::Error::from_raw_os_error(refusal.errno);
     let mut socket = RouteSocket::open()?;
     let dump = rtnl::links(&mut socket, None)?.map_err(refused)?;
     let names: BTreeMap<u32, String> = dump.iter().map(|link| (link.index, link.name.clone())).collect();
@@ -267,7 +273,7 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         })
         .collect();
     for (index, address) in rtnl::addresses(&mut socket)?.map_err(refused)? {
-        let rtnl::Seen::Other(address) = address else { continue };
+        let rtnl::DumpedAddress::Other(address) = address else { continue };
         if let Some(link) = names.get(&index).and_then(|name| links.get_mut(name)) {
             link.addresses.push(address.address);
         }
@@ -278,6 +284,6 @@ fn host(spaces: &Spaces) -> std::io::Result<HostState> {
         nameservers: occupied::nameservers(),
         sockets: occupied::sockets()?,
         ipv6_by_advertisement: rtnl::has_advertised_default(&mut socket)?,
-        pins: spaces.pins()?,
+        pins: namespaces.pins()?,
     })
 }

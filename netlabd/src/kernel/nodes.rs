@@ -35,7 +35,7 @@ impl Nodes for Linux {
         command: Command,
     ) -> Result<Child, Failure> {
         let ids = IdRange { base: first_id, count: EACH };
-        self.commands.run(&self.spaces, lab, node, ids, limits, command)
+        self.commands.run(&self.namespaces, lab, node, ids, limits, command)
     }
 
     fn note_detached(&self, lab: &LabName, child: &Child, command: &DetachedCommand) -> std::io::Result<()> {
@@ -56,7 +56,9 @@ impl Nodes for Linux {
         };
         match node {
             None => copy(self.host.as_fd()).map(Some),
-            Some(node) => self.spaces.of(lab)?.nodes().get(node).map(|space| copy(space.fd())).transpose(),
+            Some(node) => {
+                self.namespaces.of(lab)?.nodes().get(node).map(|namespace| copy(namespace.fd())).transpose()
+            }
         }
     }
 }

@@ -10,9 +10,9 @@ use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 
 use super::{
-    namespaces::{LabSpaces, NodeSpace},
+    namespaces::{LabNamespaces, NodeNamespace},
     nft,
-    rtnl::{self, LinkDump, Neighbours, Refusal, RouteSocket, Routes, Seen},
+    rtnl::{self, DumpedAddress, LinkDump, Neighbours, NetlinkError, RouteSocket, Routes},
     sysctl::Sysctls,
 };
 use crate::{
@@ -49,8 +49,8 @@ struct Around<'a> {
     /// The interfaces of the place by index.
     names: BTreeMap<u32, String>,
     /// Those of the host.
-    host: &'a HostSeen,
-    spaces: &'a LabSpaces,
+    host: &'a HostDump,
+    namespaces: &'a LabNamespaces,
 }
 
 impl Neighbours for Around<'_> {
@@ -62,7 +62,7 @@ impl Neighbours for Around<'_> {
         if nsid == self.host.id {
             Some(Place::Host)
         } else {
-            self.spaces.node_of(nsid).cloned().map(Place::Node)
+            self.namespaces.node_of(nsid).cloned().map(Place::Node)
         }
     }
 
@@ -76,7 +76,7 @@ impl Neighbours for Around<'_> {
 }
 
 /// What a look at the host shows for one lab.
-pub(super) struct HostSeen {
+pub(super) struct HostDump {
     /// The host's part of the lab.
     pub(super) state: PlaceState,
     /// All interfaces of the host by index.
@@ -86,28 +86,32 @@ pub(super) struct HostSeen {
 }
 
 /// Looks at the host's part of a lab.
-pub(super) fn host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> Result<HostSeen, Failure> {
-    look_host(scope, spaces, host).map_err(|error| Failure::os("host", "looking at the host", &error))
+pub(super) fn host(
+    scope: Scope<'_>,
+    namespaces: &LabNamespaces,
+    host: BorrowedFd<'_>,
+) -> Result<HostDump, Failure> {
+    look_host(scope, namespaces, host).map_err(|error| Failure::os("host", "looking at the host", &error))
 }
 
 /// Looks into nodes of a lab, some at once.
 pub(super) fn nodes(
     target: &Target,
     nodes: &[&NodeName],
-    spaces: &LabSpaces,
+    namespaces: &LabNamespaces,
     host: BorrowedFd<'_>,
-    seen: &HostSeen,
+    seen: &HostDump,
 ) -> Result<Vec<PlaceState>, Failure> {
     let eye = || (netns::enter(host).and_then(|()| RouteSocket::open()), Sysctls::of_many());
     let looks = netns::for_each(nodes, eye, |(from_host, sysctls), node| {
-        let Some(space) = spaces.nodes().get(*node) else {
+        let Some(namespace) = namespaces.nodes().get(*node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
         let failed = |error: &io::Error| Failure::os(node, "looking into its namespace", error);
         let from_host = from_host.as_mut().map_err(|error| failed(error))?;
         let place = Place::Node((*node).clone());
-        let around = Around { place: &place, names: BTreeMap::new(), host: seen, spaces };
-        look(target, around, space, from_host, sysctls).map_err(|error| failed(&error))
+        let around = Around { place: &place, names: BTreeMap::new(), host: seen, namespaces };
+        look(target, around, namespace, from_host, sysctls).map_err(|error| failed(&error))
     });
     looks.map_err(|error| Failure::no_thread("host", &error))?.into_iter().collect()
 }
@@ -131,25 +135,25 @@ fn values(
 fn look(
     target: &Target,
     mut around: Around<'_>,
-    space: &NodeSpace,
+    namespace: &NodeNamespace,
     from_host: &mut RouteSocket,
     sysctls: &mut Sysctls,
 ) -> io::Result<PlaceState> {
     // Asked from the host, links name the namespaces of their other ends as the host knows them.
-    let links = granted(rtnl::links(from_host, space.id)?)?;
+    let links = granted(rtnl::links(from_host, namespace.id)?)?;
     around.names = links.iter().map(|link| (link.index, link.name.clone())).collect();
-    netns::enter(space.fd())?;
+    netns::enter(namespace.fd())?;
     sysctls.enter();
     let mut socket = RouteSocket::open()?;
     // Of all tables: 0.
     let tables = BTreeSet::from([0]);
     let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
     state.sysctls = values(target, around.place, &links, sysctls);
-    (state.nat, state.tables) = rules(nft::Scope::Node)?;
+    (state.nat, state.tables) = rules(nft::ChainScope::Node)?;
     Ok(state)
 }
 
-fn rules(scope: nft::Scope<'_>) -> io::Result<(NatState, Vec<TableState>)> {
+fn rules(scope: nft::ChainScope<'_>) -> io::Result<(NatState, Vec<TableState>)> {
     nft::look(scope).map_err(io::Error::other)
 }
 
@@ -176,13 +180,13 @@ fn settings(
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
             match address {
-                Seen::Other(mut address) => {
+                DumpedAddress::Other(mut address) => {
                     // The kernel may put the one that it made before or behind ours: of two of one scope the later one
                     // stands first (`ipv6_link_dev_addr` in net/ipv6/addrconf.c).
                     address.cut_off = is_link_local(address.address.addr()) && !link.link_local.is_empty();
                     link.addresses.push(address);
                 }
-                Seen::LinkLocal(address) => link.link_local.push(address),
+                DumpedAddress::LinkLocal(address) => link.link_local.push(address),
             }
         }
     }
@@ -233,17 +237,17 @@ fn cut_off(link: &mut LinkState, table: u32, direct: &BTreeSet<(u32, u32, IpNet)
     }
 }
 
-fn granted<T>(answer: Result<T, Refusal>) -> io::Result<T> {
+fn granted<T>(answer: Result<T, NetlinkError>) -> io::Result<T> {
     answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))
 }
 
 /// The host's part: the lab's own interfaces, and whatever has a name that the lab wants.
-fn look_host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> io::Result<HostSeen> {
+fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>) -> io::Result<HostDump> {
     let mut socket = RouteSocket::open()?;
     let all = granted(rtnl::links(&mut socket, None)?)?;
     let names: BTreeMap<u32, String> = all.iter().map(|link| (link.index, link.name.clone())).collect();
     let id = rtnl::namespace_id(&mut socket, host)?;
-    let mut seen = HostSeen { state: PlaceState::default(), names, id };
+    let mut seen = HostDump { state: PlaceState::default(), names, id };
     let wanted = scope.target.places.get(&Place::Host);
     let concerns = |link: &LinkDump| {
         marked_by(link) == Some(scope.lab.as_str())
@@ -254,7 +258,7 @@ fn look_host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> io::
     for link in &mut links {
         link.ours = marked_by(link) == Some(scope.lab.as_str());
     }
-    let around = Around { place: &Place::Host, names: seen.names.clone(), host: &seen, spaces };
+    let around = Around { place: &Place::Host, names: seen.names.clone(), host: &seen, namespaces };
     // What else the host has in other tables may be much.
     let own = links.iter().filter_map(|link| in_vrfs.get(&link.index).copied());
     let tables = own.chain([Route::MAIN]).collect();
@@ -262,7 +266,7 @@ fn look_host(scope: Scope<'_>, spaces: &LabSpaces, host: BorrowedFd<'_>) -> io::
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());
-    (state.nat, state.tables) = rules(nft::Scope::Host(scope.lab))?;
+    (state.nat, state.tables) = rules(nft::ChainScope::Host(scope.lab))?;
     let guard = wanted.and_then(|host| host.guard.as_ref());
     state.guard = nft::look_at_guard(scope.lab, guard).map_err(io::Error::other)?;
     seen.state = state;

@@ -93,7 +93,7 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
 fn run(ops: &[Op]) -> Result<(), Failure> {
     let mut socket = RouteSocket::open().map_err(|error| failed(&error))?;
     let text = |error: io::Error| failed(&error);
-    let refusal = |refusal: rtnl::Refusal| Failure { errno: Some(refusal.errno), ..refused(&refusal) };
+    let refusal = |refusal: rtnl::NetlinkError| Failure { errno: Some(refusal.errno), ..refused(&refusal) };
     for op in ops {
         let links = rtnl::links(&mut socket, None).map_err(text)?.map_err(refusal)?;
         let indexes: Indexes = links.into_iter().map(|link| (link.name, link.index)).collect();

@@ -69,9 +69,9 @@ fn follow_on(turn: &mpsc::Receiver<()>, made: mpsc::Sender<()>) -> io::Result<()
     let here = VethEnd { at: end(Place::Host)?, mac: None, mtu: None };
     let there = Place::Node("last".parse().map_err(io::Error::other)?);
     let there = VethEnd { at: end(there)?, mac: None, mtu: None };
-    let space = |place: &Place| (*place != Place::Host).then(|| last.as_fd());
+    let namespace = |place: &Place| (*place != Place::Host).then(|| last.as_fd());
     let pair = Op::add(Veth { a: here, b: there });
-    let requests = rtnl::messages(&pair, &Indexes::new(), &space, "")
+    let requests = rtnl::messages(&pair, &Indexes::new(), &namespace, "")
         .map_err(|unknown| io::Error::new(io::ErrorKind::NotFound, unknown.0))?;
     for answer in RouteSocket::open()?.batch(requests)? {
         answer.map_err(|refusal| io::Error::from_raw_os_error(refusal.errno))?;

@@ -71,7 +71,7 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     }
 
     /// What the kernel has once in a namespace.
-    fn identity(&self) -> Option<Identity> {
+    fn identity(&self) -> Option<UniqueKey> {
         None
     }
 
@@ -294,7 +294,7 @@ pub enum When {
 
 /// What no two interfaces of a place may share.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub struct UniqueKey {
     /// What is compared, among those of one kind.
     pub key: String,
     /// The field at fault.

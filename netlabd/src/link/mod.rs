@@ -28,7 +28,7 @@ use crate::{
 pub use bridge::Bridge;
 pub use dummy::Dummy;
 pub use kind::{
-    Attributes, Carrier, Change, Identity, LinkKind, Lower, MacFrom, Named, Ports, Setting, Unknown, When,
+    Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Named, Ports, Setting, UniqueKey, Unknown, When,
 };
 pub use macvlan::{Macvlan, MacvlanMode};
 pub use tunnel::Tunnel;
@@ -139,7 +139,7 @@ macro_rules! kinds {
                 /// [`LinkKind::lower`].
                 lower() -> Option<Lower<&IfName>>,
                 /// [`LinkKind::identity`].
-                identity() -> Option<Identity>,
+                identity() -> Option<UniqueKey>,
                 /// [`LinkKind::alone`].
                 alone() -> Option<(&'static str, &'static str)>,
                 /// [`LinkKind::mac`].

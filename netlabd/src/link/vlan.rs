@@ -3,7 +3,7 @@
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::{InfoData, InfoVlan};
 
-use super::{Attributes, Carrier, Identity, LinkKind, Lower, MacFrom, Unknown};
+use super::{Attributes, Carrier, LinkKind, Lower, MacFrom, UniqueKey, Unknown};
 use crate::{
     feature::Feature,
     input::{Path, Sink, name, number},
@@ -53,9 +53,9 @@ impl LinkKind for Vlan {
         Some(&mut self.parent)
     }
 
-    fn identity(&self) -> Option<Identity> {
+    fn identity(&self) -> Option<UniqueKey> {
         let is = format!("is VLAN {} on {}", self.id, self.parent);
-        Some(Identity { key: is.clone(), field: "id", is, way_out: "give each its own id or parent" })
+        Some(UniqueKey { key: is.clone(), field: "id", is, way_out: "give each its own id or parent" })
     }
 
     fn mac(&self) -> MacFrom {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::{InfoData, InfoVxlan};
 
-use super::{Attributes, Identity, LinkKind, Lower, Tunnel, Unknown, tunnel::text};
+use super::{Attributes, LinkKind, Lower, Tunnel, UniqueKey, Unknown, tunnel::text};
 use crate::{
     feature::Feature,
     input::{Path, Sink, name, number},
@@ -116,10 +116,10 @@ impl LinkKind for Vxlan {
     }
 
     /// The kernel keeps VNIs apart by port and family, but not by `dev` (`vxlan_vni_in_use`).
-    fn identity(&self) -> Option<Identity> {
+    fn identity(&self) -> Option<UniqueKey> {
         let is = format!("has VNI {} at port {}", self.vni, self.port);
         let key = format!("{is} {}", self.ends().is_ipv6());
-        Some(Identity { key, field: "vni", is, way_out: "change one" })
+        Some(UniqueKey { key, field: "vni", is, way_out: "change one" })
     }
 
     /// RFC 7348 section 5: outer Ethernet 14, IPv4 20 or IPv6 40, UDP 8, VXLAN 8.

@@ -15,7 +15,7 @@ use prometheus_client::{
 pub(super) struct Process;
 
 /// What is told of a process.
-struct Seen {
+struct ProcessStat {
     cpu_seconds: f64,
     start_seconds: f64,
     resident_bytes: u64,
@@ -25,7 +25,7 @@ struct Seen {
     threads: u64,
 }
 
-fn look() -> ProcResult<Seen> {
+fn look() -> ProcResult<ProcessStat> {
     let process = process::Process::myself()?;
     let stat = process.stat()?;
     #[allow(clippy::cast_precision_loss)] // ticks since boot are far below 2^52
@@ -36,7 +36,7 @@ fn look() -> ProcResult<Seen> {
         process::LimitValue::Value(most) => most,
         process::LimitValue::Unlimited => u64::MAX,
     };
-    Ok(Seen {
+    Ok(ProcessStat {
         cpu_seconds: seconds(stat.utime + stat.stime),
         start_seconds: boot + seconds(stat.starttime),
         resident_bytes: stat.rss_bytes().get(),

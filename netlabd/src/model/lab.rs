@@ -14,7 +14,7 @@ pub struct Lab {
     /// What it needs on the host.
     pub host: Host,
     /// Its cables. Both ends of each are [`super::Form::Veth`] interfaces of their places.
-    pub links: Vec<Link>,
+    pub cables: Vec<Cable>,
     /// What must be true of it.
     pub checks: Vec<Check>,
     /// What the kernel takes and what is hardly meant.
@@ -105,7 +105,7 @@ impl fmt::Display for Endpoint {
 
 /// A cable between two interfaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct Cable {
     /// One end.
     pub a: Endpoint,
     /// The other.
@@ -118,14 +118,14 @@ pub struct Check {
     /// Where the echo request starts.
     pub from: Place,
     /// Where it goes.
-    pub to: Target,
+    pub to: Destination,
     /// Whether it is to be answered.
     pub reachable: bool,
 }
 
 /// What a ping or check aims at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub enum Destination {
     /// A node or the host, at whichever of its addresses suits the sender.
     Place(Place),
     /// An interface's first address.
@@ -134,7 +134,7 @@ pub enum Target {
     Address(IpAddr),
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Place(place) => place.fmt(f),

@@ -23,7 +23,7 @@ pub(crate) mod vlan_id;
 pub use address_list::AddressList;
 pub use guard::{Apart, Guard, GuardChain, GuardRule, Match, Then};
 pub use interface::{Form, Interface, LINK_GROUP};
-pub use lab::{Check, Endpoint, Host, Lab, Link, Node, Place, Target, Warning};
+pub use lab::{Cable, Check, Destination, Endpoint, Host, Lab, Node, Place, Warning};
 pub use mac::Mac;
 pub use mtu::ETHERNET_MTU;
 pub use name::{IfName, LabName, NameError, NodeName, SysctlKey, is_fallback_device};

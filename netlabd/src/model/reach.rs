@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Endpoint, Lab, NodeName, Place, Target};
+use super::{Destination, Endpoint, Lab, NodeName, Place};
 
 fn is_ipv4(net: &IpNet) -> bool {
     net.addr().is_ipv4()
@@ -22,13 +22,13 @@ impl Lab {
     ///
     /// # Errors
     /// In words, where there is no such place or interface or it has no address.
-    pub fn address_for(&self, from: &Place, to: &Target) -> Result<IpAddr, String> {
+    pub fn address_for(&self, from: &Place, to: &Destination) -> Result<IpAddr, String> {
         let unknown = |place: &Place| format!("there is no node {place} in lab {}", self.name);
         let own = self.addresses(from).ok_or_else(|| unknown(from))?;
         let theirs = match to {
-            Target::Address(address) => return Ok(*address),
-            Target::Place(place) => self.addresses(place).ok_or_else(|| unknown(place))?,
-            Target::Endpoint(at) => self.addresses_at(at)?,
+            Destination::Address(address) => return Ok(*address),
+            Destination::Place(place) => self.addresses(place).ok_or_else(|| unknown(place))?,
+            Destination::Endpoint(at) => self.addresses_at(at)?,
         };
         let kin = theirs.iter().filter(|net| own.iter().any(|own| is_ipv4(own) == is_ipv4(net)));
         let best = nearest(&own, kin).or(theirs.first());

@@ -33,13 +33,13 @@ impl Removals {
                 let spot = || Spot { place: place.clone(), name: name.clone() };
                 let want = wanted.and_then(|place| place.links.get(name.as_str()));
                 match verdict(place, wanted.is_some(), want, link, observed) {
-                    Verdict::Stays => {}
-                    Verdict::Conflict => drop(removals.taken.insert(name.clone())),
-                    Verdict::Goes => {
+                    Disposition::Stays => {}
+                    Disposition::Conflict => drop(removals.taken.insert(name.clone())),
+                    Disposition::Goes => {
                         removals.roots.insert(spot());
                         reached.push(spot());
                     }
-                    Verdict::GoesWithNode => reached.push(spot()),
+                    Disposition::GoesWithNode => reached.push(spot()),
                 }
             }
         }
@@ -72,7 +72,7 @@ impl Removals {
     }
 }
 
-enum Verdict {
+enum Disposition {
     Stays,
     Goes,
     GoesWithNode,
@@ -85,25 +85,25 @@ fn verdict(
     want: Option<&LinkTarget>,
     link: &LinkState,
     observed: &Observed,
-) -> Verdict {
+) -> Disposition {
     if link.form == ObservedForm::Loopback {
-        return Verdict::Stays;
+        return Disposition::Stays;
     }
     if !place_wanted && *place != Place::Host {
-        return Verdict::GoesWithNode;
+        return Disposition::GoesWithNode;
     }
     match want {
         Some(want) if fits(&want.form, link, observed) && (link.ours || *place != Place::Host) => {
-            Verdict::Stays
+            Disposition::Stays
         }
         Some(want) if *place == Place::Host && !link.ours => {
             // Our own end of a link whose mark somebody took away is known by its MAC address.
             let same = fits(&want.form, link, observed) && link.mac == want.mac;
-            if same { Verdict::Stays } else { Verdict::Conflict }
+            if same { Disposition::Stays } else { Disposition::Conflict }
         }
-        Some(_) => Verdict::Goes,
-        None if link.ours => Verdict::Goes,
-        None => Verdict::Stays,
+        Some(_) => Disposition::Goes,
+        None if link.ours => Disposition::Goes,
+        None => Disposition::Stays,
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Usage {
 impl Usage {
     /// What one lab takes.
     pub fn of(lab: &Lab) -> Self {
-        Self { labs: 1, nodes: lab.nodes.len() as u64, links: lab.links.len() as u64 }
+        Self { labs: 1, nodes: lab.nodes.len() as u64, links: lab.cables.len() as u64 }
     }
 }
 

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 pub use once::{ProbeResult, probe_once};
 pub use ping::{Options, ping};
 pub use socket::EchoSocket;
-pub use tally::{Event, Refusal, Reply, Summary};
+pub use tally::{Event, Reply, SendError, Summary};
 
 /// The version of IP, and with it of ICMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +33,7 @@ impl From<IpAddr> for Family {
 
 /// Who is to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Target {
+pub struct ScopedAddress {
     /// The address.
     pub address: IpAddr,
     /// The index of the interface to send through, in the sender's namespace: needed for link-local IPv6
@@ -41,13 +41,13 @@ pub struct Target {
     pub scope_id: u32,
 }
 
-impl From<IpAddr> for Target {
+impl From<IpAddr> for ScopedAddress {
     fn from(address: IpAddr) -> Self {
         Self { address, scope_id: 0 }
     }
 }
 
-impl Target {
+impl ScopedAddress {
     /// The socket address of `address` in the scope of this target.
     fn socket_address(self, address: IpAddr) -> SocketAddr {
         match address {

@@ -2,7 +2,7 @@
 
 use std::{os::fd::BorrowedFd, time::Duration};
 
-use super::{EchoSocket, Event, Options, Target, ping};
+use super::{EchoSocket, Event, Options, ScopedAddress, ping};
 
 /// Whether somebody answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct ProbeResult {
 /// has a moment to get ready. The first answer ends it. Must be called within a tokio runtime.
 pub async fn probe_once(
     namespace: BorrowedFd<'_>,
-    target: Target,
+    target: ScopedAddress,
     timeout: Duration,
     retries: u32,
 ) -> ProbeResult {

@@ -12,7 +12,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{EchoSocket, Event, Family, Target, packet, tally::Tally};
+use super::{EchoSocket, Event, Family, ScopedAddress, packet, tally::Tally};
 
 /// Events that wait for a slow reader; a reader that is slower still slows the ping down.
 const WAITING: usize = 64;
@@ -47,7 +47,11 @@ impl Default for Options {
 /// Starts a ping on the current tokio runtime. The summary is the last event. The ping ends at once when
 /// the receiver is dropped. Fails if the target or source is not of the socket's family, or if nobody here
 /// has the source address (EADDRNOTAVAIL).
-pub fn ping(socket: EchoSocket, target: Target, options: Options) -> io::Result<mpsc::Receiver<Event>> {
+pub fn ping(
+    socket: EchoSocket,
+    target: ScopedAddress,
+    options: Options,
+) -> io::Result<mpsc::Receiver<Event>> {
     let all = options.source.into_iter().chain([target.address]);
     if let Some(address) = all.into_iter().find(|address| Family::from(*address) != socket.family()) {
         let text = format!("{address} and the socket are of different IP versions");
@@ -76,7 +80,7 @@ pub fn ping(socket: EchoSocket, target: Target, options: Options) -> io::Result<
 
 struct Ping {
     socket: EchoSocket,
-    target: Target,
+    target: ScopedAddress,
     options: Options,
     tally: Tally,
 }

@@ -14,7 +14,7 @@ pub enum Event {
     /// An answer.
     Reply(Reply),
     /// An ICMP error came, or sending failed.
-    Error(Refusal),
+    Error(SendError),
     /// The end: all was sent and answered or timed out. Always the last event.
     Summary(Summary),
 }
@@ -36,7 +36,7 @@ pub struct Reply {
 
 /// An ICMP error, or a send that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct SendError {
     /// Sequence number of the request that it is about, from 1.
     pub sequence: u32,
     /// Who sent the error; `None` where this kernel refused to send.
@@ -102,7 +102,7 @@ impl Tally {
     /// The kernel refused to send the last request.
     pub(super) fn refuse(&mut self, message: String) -> Event {
         self.awaited.remove(&wire(self.summary.sent));
-        Event::Error(Refusal { sequence: self.summary.sent, from: None, message })
+        Event::Error(SendError { sequence: self.summary.sent, from: None, message })
     }
 
     /// Enters a message that came at `now`; `None` if it is not the first answer to a request of this ping.
@@ -128,7 +128,7 @@ impl Tally {
                 Event::Reply(Reply { sequence, from, ttl, rtt, bytes: HEADER + payload.len() })
             }
             Content::Error { text, .. } => {
-                Event::Error(Refusal { sequence, from: Some(from), message: text })
+                Event::Error(SendError { sequence, from: Some(from), message: text })
             }
         })
     }
@@ -203,10 +203,10 @@ mod tests {
         let (mut tally, start) = tally();
         let id = tally.send(start);
         let error = Message { id, ttl: None, content: Content::Error { target: TARGET, text: "No".into() } };
-        let expected = Refusal { sequence: 1, from: Some(OTHER), message: "No".into() };
+        let expected = SendError { sequence: 1, from: Some(OTHER), message: "No".into() };
         assert_eq!(tally.receive(error, OTHER, 64, start), Some(Event::Error(expected)));
         tally.send(start);
-        let expected = Refusal { sequence: 2, from: None, message: "No".into() };
+        let expected = SendError { sequence: 2, from: None, message: "No".into() };
         assert_eq!(tally.refuse("No".into()), Event::Error(expected));
         assert!(!tally.is_awaiting());
         assert_eq!(tally.summary(), Summary { sent: 2, ..Summary::default() });

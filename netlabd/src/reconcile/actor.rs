@@ -119,7 +119,7 @@ struct Actor {
 }
 
 /// What a round of converging works with: a copy, so that nothing is locked meanwhile.
-struct Wanted {
+struct Snapshot {
     target: Arc<Target>,
     first_id: u32,
     generation: u64,
@@ -174,10 +174,10 @@ impl Actor {
         Next::Rest
     }
 
-    fn wanted(&self) -> Wanted {
+    fn wanted(&self) -> Snapshot {
         let mut wanted = {
             let state = self.entry.state();
-            Wanted {
+            Snapshot {
                 target: state.target.clone(),
                 first_id: state.record.first_id,
                 generation: state.record.generation,
@@ -209,7 +209,7 @@ impl Actor {
         Scope { lab: &self.entry.name, first_id, target }
     }
 
-    fn converge(&mut self, mut wanted: Wanted) -> Next {
+    fn converge(&mut self, mut wanted: Snapshot) -> Next {
         let started = Instant::now();
         let (mut found, mut done) = (Vec::new(), Vec::new());
         let mut last = None;
@@ -271,7 +271,7 @@ impl Actor {
         self.fail(&wanted, &failure)
     }
 
-    fn execute(&self, wanted: &Wanted, plan: &Plan) -> Vec<Failure> {
+    fn execute(&self, wanted: &Snapshot, plan: &Plan) -> Vec<Failure> {
         let store = &self.shared.store;
         if let Err(error) = self.claim_host(&wanted.target) {
             return vec![Failure::new("host", error)];
@@ -293,14 +293,14 @@ impl Actor {
         })
     }
 
-    fn is_outdated(&self, wanted: &Wanted) -> bool {
+    fn is_outdated(&self, wanted: &Snapshot) -> bool {
         let state = self.entry.state();
         state.record.deleting || state.record.generation != wanted.generation
     }
 
     fn verified(
         &mut self,
-        wanted: &Wanted,
+        wanted: &Snapshot,
         sight: &Sight,
         started: Instant,
         found: Vec<String>,

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::{
     changes,
     error::{Error, Expected},
-    feed::{Feed, Subject},
+    feed::{Feed, LabRef},
     history::History,
     specification::Specification,
     status::Status,
@@ -135,7 +135,7 @@ impl Entry {
             name,
             nodes: BTreeMap::new(),
             host: Host::default(),
-            links: Vec::new(),
+            cables: Vec::new(),
             checks: Vec::new(),
             warnings: Vec::new(),
         };
@@ -365,7 +365,7 @@ impl Entry {
 
     /// Who watches all labs hears of this one from now on; with `so_far` also of what happened until now.
     pub(super) fn join(&self, feed: &Arc<Feed>, so_far: bool) {
-        let subject = Subject { name: self.name.clone(), uid: self.uid.clone(), owner: self.owner() };
+        let subject = LabRef { name: self.name.clone(), uid: self.uid.clone(), owner: self.owner() };
         self.history.join(feed.clone(), subject, so_far);
     }
 

@@ -22,7 +22,7 @@ const AT_ONCE: usize = 64;
 
 /// Whose an event is.
 #[derive(Debug)]
-pub struct Subject {
+pub struct LabRef {
     /// The lab's name.
     pub name: LabName,
     /// Its uid.
@@ -33,11 +33,11 @@ pub struct Subject {
 
 /// An event of one of the labs.
 #[derive(Debug, Clone)]
-pub struct Item {
+pub struct FeedEvent {
     /// Its position among those of all labs, from 1.
     pub serial: u64,
     /// Whose it is.
-    pub subject: Arc<Subject>,
+    pub subject: Arc<LabRef>,
     /// The event.
     pub event: Arc<LabEvent>,
 }
@@ -47,7 +47,7 @@ pub struct Item {
 pub struct Feed {
     /// Tells this run of netlabd from others.
     run: u64,
-    items: Mutex<VecDeque<Item>>,
+    items: Mutex<VecDeque<FeedEvent>>,
     /// The newest position; changes wake the readers.
     newest: watch::Sender<u64>,
 }
@@ -60,10 +60,10 @@ impl Feed {
     }
 
     /// Adds an event.
-    pub(super) fn publish(&self, subject: &Arc<Subject>, event: Arc<LabEvent>) {
+    pub(super) fn publish(&self, subject: &Arc<LabRef>, event: Arc<LabEvent>) {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         let serial = *self.newest.borrow() + 1;
-        items.push_back(Item { serial, subject: subject.clone(), event });
+        items.push_back(FeedEvent { serial, subject: subject.clone(), event });
         if items.len() > KEPT {
             items.pop_front();
         }
@@ -79,7 +79,7 @@ impl Feed {
     ///
     /// # Errors
     /// They are no longer all kept.
-    pub fn after(&self, position: u64) -> Result<Vec<Item>, Gone> {
+    pub fn after(&self, position: u64) -> Result<Vec<FeedEvent>, Gone> {
         let items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         let newest = *self.newest.borrow();
         let oldest = items.front().map_or(newest + 1, |item| item.serial);
@@ -118,8 +118,8 @@ pub struct NoToken;
 mod tests {
     use super::*;
 
-    fn subject() -> Arc<Subject> {
-        Arc::new(Subject { name: "x".parse().unwrap(), uid: "u".to_owned(), owner: Owner::Local(0) })
+    fn subject() -> Arc<LabRef> {
+        Arc::new(LabRef { name: "x".parse().unwrap(), uid: "u".to_owned(), owner: Owner::Local(0) })
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::{
 use netlab_proto::v1::{LabEvent, lab_event::Body};
 use tokio::sync::watch;
 
-use super::feed::{Feed, Subject};
+use super::feed::{Feed, LabRef};
 use crate::{
     clock,
     store::{self, EVENTS_AT_RISK, EVENTS_KEPT, Store},
@@ -22,7 +22,7 @@ pub struct History {
     /// The newest sequence number; changes wake the watchers.
     newest: watch::Sender<u64>,
     /// Where else they are told, once somebody can know of the lab.
-    feed: OnceLock<(Arc<Feed>, Arc<Subject>)>,
+    feed: OnceLock<(Arc<Feed>, Arc<LabRef>)>,
 }
 
 /// The events after the asked position are no longer all kept.
@@ -42,7 +42,7 @@ impl History {
     }
 
     /// Has all events told in the feed too from now on; with `so_far` those that there are as well.
-    pub(super) fn join(&self, feed: Arc<Feed>, subject: Subject, so_far: bool) {
+    pub(super) fn join(&self, feed: Arc<Feed>, subject: LabRef, so_far: bool) {
         // Locked, so that none is told twice or out of order.
         let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         // It is joined once.

@@ -49,7 +49,7 @@ use crate::{
 
 use entry::Entry;
 pub use error::{Error, Expected, Reason, Refusal};
-pub use feed::{Feed, Item, NoToken, Subject};
+pub use feed::{Feed, FeedEvent, LabRef, NoToken};
 pub use history::{Gone, History};
 pub use specification::Specification;
 use status::Status;

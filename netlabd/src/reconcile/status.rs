@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use netlab_proto::v1 as proto;
 use proto::Phase;
 
-use crate::{clock, firewall::Verdict, model::Warning};
+use crate::{clock, firewall::FirewallReport, model::Warning};
 
 /// Entries of [`proto::LabStatus::extras`], and of [`proto::LabStatus::differences`].
 const EXTRAS: usize = 100;
@@ -29,19 +29,19 @@ const DRIFTED: &str = "Drifted";
 const STORM: &str = "DamagedAgainAndAgain";
 
 /// Status, reason and message of [`HOST`].
-fn of_host(verdict: &Verdict) -> (&'static str, &'static str, &str) {
+fn of_host(verdict: &FirewallReport) -> (&'static str, &'static str, &str) {
     match verdict {
-        Verdict::Open => (
+        FirewallReport::Open => (
             "True",
             "NothingInTheWay",
             "no firewall rule of others drops the lab's traffic, no route of others leads it elsewhere, and nothing else \
              listens on what it publishes",
         ),
-        Verdict::Contested(message) => ("False", "RouteOverlaps", message),
-        Verdict::Drops(message) => ("False", "FirewallDrops", message),
-        Verdict::Shadows(message) => ("False", "PortTaken", message),
-        Verdict::Steers(message) => ("False", "RedirectsHeard", message),
-        Verdict::Unknown(message) => ("Unknown", "FirewallUnclear", message),
+        FirewallReport::Contested(message) => ("False", "RouteOverlaps", message),
+        FirewallReport::Drops(message) => ("False", "FirewallDrops", message),
+        FirewallReport::Shadows(message) => ("False", "PortTaken", message),
+        FirewallReport::Steers(message) => ("False", "RedirectsHeard", message),
+        FirewallReport::Unknown(message) => ("Unknown", "FirewallUnclear", message),
     }
 }
 
@@ -65,7 +65,7 @@ pub(super) struct Sight {
     /// What others added.
     pub(super) extras: BTreeSet<String>,
     /// How the host's firewall stands towards the lab; `None`: it does not matter.
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<FirewallReport>,
     /// Ports that listen or learn; `None` where no bridge runs the Spanning Tree Protocol.
     pub(super) learning: Option<Vec<String>>,
 }

@@ -14,7 +14,7 @@ use rustix::{
 
 use super::{
     error::Step,
-    task::{At, Failure},
+    task::{At, TaskError},
 };
 use crate::sys::procfs::write_once;
 
@@ -101,7 +101,7 @@ impl Ceilings {
     }
 
     /// Before the namespace is made: the limits in force then are its own.
-    pub(super) fn limit(self) -> Result<(), Failure> {
+    pub(super) fn limit(self) -> Result<(), TaskError> {
         for (resource, most) in [
             (Resource::Nproc, self.processes),
             (Resource::Sigpending, self.pending_signals),
@@ -115,7 +115,7 @@ impl Ceilings {
     }
 
     /// Within the namespace, as its root: what one id may have.
-    pub(super) fn write(self) -> Result<(), Failure> {
+    pub(super) fn write(self) -> Result<(), TaskError> {
         for (name, most) in [
             ("inotify_instances", self.inotify_instances),
             ("inotify_watches", self.inotify_watches),

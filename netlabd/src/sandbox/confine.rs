@@ -13,7 +13,7 @@ use rustix::{
 
 use super::{
     error::Step,
-    task::{At, Failure},
+    task::{At, TaskError},
 };
 use crate::sys::capabilities;
 
@@ -34,7 +34,7 @@ const FILES: (u64, u64) = (1024, 65_536);
 
 /// Becomes the owner of a user namespace that is yet to be made, who is nobody else's id; keeps the capabilities,
 /// which it takes where ordinary users may make none.
-pub(super) fn become_owner(id: u32) -> Result<(), Failure> {
+pub(super) fn become_owner(id: u32) -> Result<(), TaskError> {
     let (uid, gid) = (Uid::from_raw(id), Gid::from_raw(id));
     let have = held(None).at(Step::Identity)?;
     set_keep_capabilities(true).at(Step::Identity)?;
@@ -51,7 +51,7 @@ pub(super) fn become_owner(id: u32) -> Result<(), Failure> {
 
 /// Becomes user and group 0 of the lab's user namespace, which was entered before. Clears the parent
 /// death signal.
-pub(super) fn become_lab_root() -> Result<(), Failure> {
+pub(super) fn become_lab_root() -> Result<(), TaskError> {
     set_thread_groups(&[]).at(Step::Identity)?;
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).at(Step::Identity)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).at(Step::Identity)?;
@@ -60,27 +60,27 @@ pub(super) fn become_lab_root() -> Result<(), Failure> {
 }
 
 /// Drops all capabilities but those that the lab's root keeps, and any way to gain more.
-pub(super) fn drop_capabilities() -> Result<(), Failure> {
+pub(super) fn drop_capabilities() -> Result<(), TaskError> {
     keep(KEPT)
 }
 
 /// Drops all capabilities but those to send signals to the lab's processes, and to read their memory and descriptors.
-pub(super) fn keep_care() -> Result<(), Failure> {
+pub(super) fn keep_care() -> Result<(), TaskError> {
     keep(CapabilitySet::KILL.union(CapabilitySet::SYS_PTRACE))
 }
 
 /// Drops all capabilities.
-pub(super) fn drop_all_capabilities() -> Result<(), Failure> {
+pub(super) fn drop_all_capabilities() -> Result<(), TaskError> {
     keep(CapabilitySet::empty())
 }
 
-fn keep(kept: CapabilitySet) -> Result<(), Failure> {
+fn keep(kept: CapabilitySet) -> Result<(), TaskError> {
     capabilities::keep(kept).at(Step::Capabilities)
 }
 
 /// Bounds what a single command may take, and how many processes its user id may have in the lab: that
 /// holds also where no cgroup bounds them.
-pub(super) fn limit_resources(processes: u32) -> Result<(), Failure> {
+pub(super) fn limit_resources(processes: u32) -> Result<(), TaskError> {
     let set = |resource, soft: u64, hard: u64| {
         let hard = getrlimit(resource).maximum.map_or(hard, |now| hard.min(now));
         setrlimit(resource, Rlimit { current: Some(soft.min(hard)), maximum: Some(hard) }).at(Step::Limits)

@@ -14,7 +14,7 @@ use rustix::{
 use super::{
     channel::Channel,
     fork_server, init, namespace,
-    task::{Failure, NAME, Task, close_range, finish},
+    task::{NAME, Task, TaskError, close_range, finish},
 };
 
 /// Does a helper's work and exits, if this process is one; returns at once otherwise. Must be the
@@ -44,7 +44,7 @@ pub fn dispatch() {
 }
 
 /// Does a task.
-fn run(task: Task, channel: &mut Channel) -> Result<(), Failure> {
+fn run(task: Task, channel: &mut Channel) -> Result<(), TaskError> {
     match task {
         Task::User => namespace::create(channel),
         Task::Networks => namespace::create_networks(channel),

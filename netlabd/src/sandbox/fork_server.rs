@@ -24,7 +24,7 @@ use super::{
     error::Step,
     fork_client::{MAKE, ViewSpec, WORD},
     monitor, seccomp,
-    task::{At, Failure, Reaping, Task, done, fork, reap_children, request},
+    task::{At, Reaping, Task, TaskError, done, fork, reap_children, request},
     view::{self, Changes},
 };
 
@@ -39,8 +39,8 @@ struct Forker {
 /// channel takes the place of the server's. `make` does other tasks.
 pub(super) fn serve(
     channel: &mut Channel,
-    make: impl FnOnce(Task, &mut Channel) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    make: impl FnOnce(Task, &mut Channel) -> Result<(), TaskError>,
+) -> Result<(), TaskError> {
     reap_children(Reaping::ByTheKernel);
     // Of helpers that outlive their forker too: the host's init may be one that does not reap.
     set_child_subreaper(Some(getpid())).at(Step::Prepare)?;
@@ -91,7 +91,7 @@ pub(super) fn serve(
 }
 
 /// Waits for the daemon; answers whether the mounts of the host have changed before, for who has a forker.
-fn mounts_change(channel: &Channel, changes: &Changes, has_forker: bool) -> Result<bool, Failure> {
+fn mounts_change(channel: &Channel, changes: &Changes, has_forker: bool) -> Result<bool, TaskError> {
     let mut fds = vec![PollFd::from_borrowed_fd(channel.as_fd(), PollFlags::IN)];
     fds.extend(has_forker.then(|| changes.source()));
     rustix::io::retry_on_intr(|| poll(&mut fds, None)).at(Step::Talk)?;
@@ -115,7 +115,7 @@ fn end(forker: Option<Forker>) {
 
 /// Forks helpers, in a view of the host's files of its own, until the server has enough of it. Answers the daemon
 /// itself.
-fn fork_helpers(channel: &mut Channel, requests: Channel, view: &ViewSpec) -> Result<(), Failure> {
+fn fork_helpers(channel: &mut Channel, requests: Channel, view: &ViewSpec) -> Result<(), TaskError> {
     set_parent_process_death_signal(Some(Signal::KILL)).at(Step::Prepare)?;
     view::separate(view.hidden.iter().map(Vec::as_slice), view.tun)?;
     done(&requests, 0, &[])?;
@@ -130,7 +130,7 @@ fn fork_helpers(channel: &mut Channel, requests: Channel, view: &ViewSpec) -> Re
 
 /// Forks a helper and tells the daemon of it, or why there is none: too many processes now may be fewer later. Answers
 /// whether this is the helper; its channel is the one that it was given.
-fn fork_helper(channel: &mut Channel, theirs: OwnedFd) -> Result<bool, Failure> {
+fn fork_helper(channel: &mut Channel, theirs: OwnedFd) -> Result<bool, TaskError> {
     match fork() {
         Ok(None) => {
             reap_children(Reaping::ByItself);

@@ -29,7 +29,7 @@ use super::{
     namespace::{UserNamespace, enter, open_own, unshare},
     owner::as_owner,
     pin, seccomp,
-    task::{At, Failure, Reaping, Task, close_range, done, finish, fork, reap_children, request},
+    task::{At, Reaping, Task, TaskError, close_range, done, finish, fork, reap_children, request},
 };
 
 /// A lab's init and its process namespace.
@@ -152,7 +152,7 @@ pub(super) fn wait_end(process: BorrowedFd<'_>, limit: Duration) -> Result<bool,
 }
 
 /// Helper's task: fork the init of a new process namespace and hand out both.
-pub(super) fn start(channel: &Channel) -> Result<(), Failure> {
+pub(super) fn start(channel: &Channel) -> Result<(), TaskError> {
     let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
     let mut fds = packet.fds.into_iter();
     let (Some(user), procs) = (fds.next(), fds.next()) else { return Err((Step::Talk, Errno::INVAL)) };
@@ -167,7 +167,7 @@ pub(super) fn start(channel: &Channel) -> Result<(), Failure> {
 }
 
 /// What the init does, until it is killed.
-fn be_init(channel: &Channel, user: &OwnedFd, procs: Option<&OwnedFd>) -> Result<(), Failure> {
+fn be_init(channel: &Channel, user: &OwnedFd, procs: Option<&OwnedFd>) -> Result<(), TaskError> {
     if let Some(procs) = procs {
         rustix::io::write(procs, b"0").at(Step::JoinCgroup)?;
     }
@@ -233,7 +233,7 @@ fn await_shutdown(term: &libc::sigset_t) {
 
 /// Helper's task: find the first process of the namespace it is given. Its number is 1 only within,
 /// so a child goes inside and asks.
-pub(super) fn find(channel: &Channel) -> Result<(), Failure> {
+pub(super) fn find(channel: &Channel) -> Result<(), TaskError> {
     let (_, [namespace]) = request(channel)?;
     enter(&namespace, LinkNameSpaceType::ProcessID).at(Step::EnterProcessNamespace)?;
     // The child's id must not lead the lab's processes to the host's network; see `monitor::run`.

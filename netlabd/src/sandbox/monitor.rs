@@ -28,7 +28,7 @@ use super::{
     seccomp,
     spec::Spec,
     streams::{self, Ends, Streams, WindowSize},
-    task::{At, Failure, close_range, default_signals, done, finish, fork},
+    task::{At, TaskError, close_range, default_signals, done, finish, fork},
 };
 
 /// How long a command whose user has gone may take to end by itself, in ms: after SIGHUP, after SIGTERM.
@@ -42,7 +42,7 @@ struct Request {
 }
 
 /// Helper's task: run a command and watch over it.
-pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
+pub(super) fn run(channel: &Channel) -> Result<(), TaskError> {
     let packet = channel.receive().and_then(|packet| packet.ok_or(Errno::PIPE)).at(Step::Talk)?;
     let (request, [network, processes, rings]) = unpack(packet)?;
     let detached = request.spec.detached;
@@ -76,21 +76,21 @@ pub(super) fn run(channel: &Channel) -> Result<(), Failure> {
 }
 
 /// Joins the lab's cgroup, where there is one.
-fn join(procs: Option<&OwnedFd>) -> Result<(), Failure> {
+fn join(procs: Option<&OwnedFd>) -> Result<(), TaskError> {
     procs.map_or(Ok(()), |procs| rustix::io::write(procs, b"0").at(Step::JoinCgroup).map(drop))
 }
 
 /// Gives up all power but that over the lab's processes, to signal them and to read what they ask for, for whom this one counts from now on: however many
 /// commands run, they cost the lab and not the service. No process of the lab sees it: it is in the host's process
 /// namespace, and not dumpable.
-fn become_monitor(request: &Request) -> Result<(), Failure> {
+fn become_monitor(request: &Request) -> Result<(), TaskError> {
     join(request.procs.as_ref())?;
     enter(&request.user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
     confine::become_lab_root()?;
     confine::keep_care()
 }
 
-fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 3]), Failure> {
+fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 3]), TaskError> {
     let mut fds = packet.fds.into_iter();
     let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
     let spec = Spec::load(next()?).at(Step::Talk)?;
@@ -99,7 +99,7 @@ fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 3]), Failure> {
 }
 
 /// What a shell answers for the same failure.
-fn exit_code((step, errno): Failure) -> i32 {
+fn exit_code((step, errno): TaskError) -> i32 {
     match (step, errno) {
         (Step::Execute, Errno::NOENT | Errno::NOTDIR) => 127,
         (Step::Execute, _) => 126,
@@ -112,7 +112,7 @@ fn become_command(
     channel: &Channel,
     request: Request,
     monitor: OwnedFd,
-) -> Result<std::convert::Infallible, Failure> {
+) -> Result<std::convert::Infallible, TaskError> {
     let Request { spec, user, procs } = request;
     prepare_process(procs.as_ref())?;
     // A copy of the view. As host root still: the mount namespace must stay the host's, or the lab's root could mount.
@@ -146,7 +146,7 @@ fn become_command(
 }
 
 /// Signals, session, cgroup: what needs no namespace.
-fn prepare_process(procs: Option<&OwnedFd>) -> Result<(), Failure> {
+fn prepare_process(procs: Option<&OwnedFd>) -> Result<(), TaskError> {
     default_signals();
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Lab processes go first when memory is short. Not vital. They cannot lower it: their /proc is read-only.
@@ -156,7 +156,7 @@ fn prepare_process(procs: Option<&OwnedFd>) -> Result<(), Failure> {
 }
 
 /// Makes the command's streams, of which a terminal controls its session too; answers the daemon's ends.
-fn open_streams(spec: &Spec) -> Result<Vec<OwnedFd>, Failure> {
+fn open_streams(spec: &Spec) -> Result<Vec<OwnedFd>, TaskError> {
     let characters = |count: u32| u16::try_from(count).unwrap_or(u16::MAX);
     let (kind, step) = match spec {
         Spec { terminal: true, rows, columns, .. } => {
@@ -179,7 +179,7 @@ fn open_streams(spec: &Spec) -> Result<Vec<OwnedFd>, Failure> {
 /// Passes signals on until the command ends, and reports how. Once the daemon has closed the channel,
 /// the command has to end, unless it is detached. Even then the monitor stays to reap it: orphans of
 /// another process namespace go to the host's init, and in a container that may be one that does not reap.
-fn watch(channel: &Channel, child: Pid, detached: bool, rings: &mut Rings) -> Result<(), Failure> {
+fn watch(channel: &Channel, child: Pid, detached: bool, rings: &mut Rings) -> Result<(), TaskError> {
     let process = pidfd_open(child, PidfdFlags::empty()).at(Step::Wait)?;
     let mut listening = true;
     loop {
@@ -220,7 +220,7 @@ fn watch(channel: &Channel, child: Pid, detached: bool, rings: &mut Rings) -> Re
 }
 
 /// Waits until one of these is ready, and answers which; or there is something to do about rings, which is done.
-fn wait(fds: &[BorrowedFd<'_>], rings: &mut Rings) -> Result<Vec<bool>, Failure> {
+fn wait(fds: &[BorrowedFd<'_>], rings: &mut Rings) -> Result<Vec<bool>, TaskError> {
     const LOOK: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
     let limit = rings.are_there().then_some(LOOK);
     let all = fds.iter().copied().chain(rings.source());

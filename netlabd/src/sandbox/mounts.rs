@@ -18,7 +18,7 @@ use super::{
     error::Step,
     proc,
     spec::Spec,
-    task::{At, Failure},
+    task::{At, TaskError},
 };
 use crate::sys::mount::mount_new;
 
@@ -32,7 +32,7 @@ const TEMPORARY: &[(&str, &str)] = &[
 
 /// Turns a copy of the [view](super::view) of the host's files into the command's own. The process is host root in a new mount
 /// namespace and in the node's network namespace.
-pub(super) fn isolate(spec: &Spec) -> Result<(), Failure> {
+pub(super) fn isolate(spec: &Spec) -> Result<(), TaskError> {
     devices::mount_terminals(spec.root).at(Step::Mount)?;
     node_files(spec).at(Step::NodeFiles)?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;

@@ -28,7 +28,7 @@ use super::{
     fork_client::fork_maker,
     helper::Helper,
     pin::{self, same_namespace},
-    task::{At, Failure, Task, done, request},
+    task::{At, Task, TaskError, done, request},
 };
 use crate::{
     sys::procfs::write_once,
@@ -202,7 +202,7 @@ pub(super) fn unshare(flags: UnshareFlags) -> Result<(), Errno> {
 
 /// Helper's task: become the first process of a new user namespace, hand it out, wait until ids are
 /// mapped, close the door to further ones, and make as many network namespaces as asked.
-pub(super) fn create(channel: &Channel) -> Result<(), Failure> {
+pub(super) fn create(channel: &Channel) -> Result<(), TaskError> {
     let (bytes, []) = request(channel)?;
     let (first_id, ceilings) = Ceilings::decode(&bytes).ok_or((Step::Talk, Errno::INVAL))?;
     ceilings.limit()?;
@@ -223,14 +223,14 @@ pub(super) fn create(channel: &Channel) -> Result<(), Failure> {
 }
 
 /// Helper's task: enter the user namespace it is given and make as many network namespaces as asked.
-pub(super) fn create_networks(channel: &Channel) -> Result<(), Failure> {
+pub(super) fn create_networks(channel: &Channel) -> Result<(), TaskError> {
     let (bytes, [user]) = request(channel)?;
     enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;
     make_networks(channel, &bytes)
 }
 
 /// Makes network namespaces, their number in four bytes, and hands them out.
-fn make_networks(channel: &Channel, wanted: &[u8]) -> Result<(), Failure> {
+fn make_networks(channel: &Channel, wanted: &[u8]) -> Result<(), TaskError> {
     let wanted = <[u8; 4]>::try_from(wanted).map_err(|_| (Step::Talk, Errno::INVAL))?;
     let mut left = u32::from_le_bytes(wanted) as usize;
     while left > 0 {
@@ -251,7 +251,7 @@ pub(super) fn enter(namespace: &OwnedFd, kind: LinkNameSpaceType) -> Result<(), 
 }
 
 /// Opens a namespace of this process by its name below `/proc/self/ns`.
-pub(super) fn open_own(kind: &str) -> Result<OwnedFd, Failure> {
+pub(super) fn open_own(kind: &str) -> Result<OwnedFd, TaskError> {
     open(format!("/proc/self/ns/{kind}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .at(Step::OpenNamespace)
 }

@@ -28,7 +28,7 @@ use super::{
     channel::Channel,
     error::{Step, errno},
     notify::{self, Listener, Request},
-    task::{At, Failure, last_errno},
+    task::{At, TaskError, last_errno},
 };
 
 /// A byte of the budget.
@@ -76,7 +76,7 @@ pub(super) struct Rings {
 impl Rings {
     /// For a command that is about to be forked by this process, which is in the node's network namespace; `budget` is this
     /// monitor's own open file. Also answers what the command needs for [`hand_over`].
-    pub(super) fn new(budget: OwnedFd, limit: u32) -> Result<(Self, OwnedFd), Failure> {
+    pub(super) fn new(budget: OwnedFd, limit: u32) -> Result<(Self, OwnedFd), TaskError> {
         let (ours, theirs) = Channel::pair().at(Step::Talk)?;
         let sockets = File::open("/proc/self/net/packet").at(Step::Rings)?;
         let source = Source::Awaited(ours);
@@ -220,7 +220,7 @@ fn inodes(text: &str) -> Vec<u64> {
 ///
 /// The monitor gets the command's mount namespace too, so that the kernel takes its mounts away after the end of the
 /// command and not before: that waits for all processors.
-pub(super) fn hand_over(monitor: OwnedFd, mounts: &OwnedFd) -> Result<(), Failure> {
+pub(super) fn hand_over(monitor: OwnedFd, mounts: &OwnedFd) -> Result<(), TaskError> {
     let listener = notify::install().at(Step::Seccomp)?;
     Channel::from_fd(monitor).send(b"rings", &[listener.as_fd(), mounts.as_fd()]).at(Step::Talk)
 }

@@ -13,7 +13,7 @@ use seccompiler::{
 
 use super::{
     error::Step,
-    task::{At, Failure},
+    task::{At, TaskError},
 };
 
 /// Answered with EPERM: namespaces, mounts, and doors to much kernel code that no network tool needs.
@@ -70,11 +70,11 @@ type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 static COMPILED: OnceLock<[BpfProgram; 4]> = OnceLock::new();
 
 /// Compiles the filters, so that processes which are forked from this one need not.
-pub(super) fn prepare() -> Result<(), Failure> {
+pub(super) fn prepare() -> Result<(), TaskError> {
     compiled().map(drop)
 }
 
-fn compiled() -> Result<&'static [BpfProgram; 4], Failure> {
+fn compiled() -> Result<&'static [BpfProgram; 4], TaskError> {
     if let Some(filters) = COMPILED.get() {
         return Ok(filters);
     }
@@ -83,7 +83,7 @@ fn compiled() -> Result<&'static [BpfProgram; 4], Failure> {
 }
 
 /// Installs the filters for this process and all it starts. They cannot be taken off.
-pub(super) fn install() -> Result<(), Failure> {
+pub(super) fn install() -> Result<(), TaskError> {
     compiled()?.iter().try_for_each(|filter| match seccompiler::apply_filter(filter) {
         Ok(()) => Ok(()),
         Err(seccompiler::Error::Prctl(error) | seccompiler::Error::Seccomp(error)) => {

@@ -14,21 +14,21 @@ use super::{
 pub(super) const NAME: &str = "netlabd-sandbox";
 
 /// Why a task failed.
-pub(super) type Failure = (Step, Errno);
+pub(super) type TaskError = (Step, Errno);
 
 /// Lets `?` name the step that failed.
 pub(super) trait At<T> {
-    fn at(self, step: Step) -> Result<T, Failure>;
+    fn at(self, step: Step) -> Result<T, TaskError>;
 }
 
 impl<T> At<T> for Result<T, Errno> {
-    fn at(self, step: Step) -> Result<T, Failure> {
+    fn at(self, step: Step) -> Result<T, TaskError> {
         self.map_err(|errno| (step, errno))
     }
 }
 
 impl<T> At<T> for std::io::Result<T> {
-    fn at(self, step: Step) -> Result<T, Failure> {
+    fn at(self, step: Step) -> Result<T, TaskError> {
         // Without a number it is a NUL in a string, which the standard library finds itself.
         self.map_err(|error| (step, Errno::from_io_error(&error).unwrap_or(Errno::INVAL)))
     }
@@ -70,7 +70,7 @@ impl Task {
 }
 
 /// Reports a failure, and answers the exit code.
-pub(super) fn finish(channel: &Channel, done: Result<(), Failure>) -> i32 {
+pub(super) fn finish(channel: &Channel, done: Result<(), TaskError>) -> i32 {
     match done {
         Ok(()) => 0,
         Err((step, errno)) => {
@@ -138,12 +138,12 @@ pub(super) fn last_errno() -> Errno {
 }
 
 /// Reports that a stage is done.
-pub(super) fn done(channel: &Channel, value: i32, fds: &[BorrowedFd<'_>]) -> Result<(), Failure> {
+pub(super) fn done(channel: &Channel, value: i32, fds: &[BorrowedFd<'_>]) -> Result<(), TaskError> {
     channel.report(Report::Done(value), fds).at(Step::Talk)
 }
 
 /// Waits for a packet of the daemon with at least `N` descriptors.
-pub(super) fn request<const N: usize>(channel: &Channel) -> Result<(Vec<u8>, [OwnedFd; N]), Failure> {
+pub(super) fn request<const N: usize>(channel: &Channel) -> Result<(Vec<u8>, [OwnedFd; N]), TaskError> {
     let Packet { bytes, fds } = channel.receive().and_then(|got| got.ok_or(Errno::PIPE)).at(Step::Talk)?;
     Ok((bytes, fds.try_into().map_err(|_| (Step::Talk, Errno::INVAL))?))
 }

@@ -22,7 +22,7 @@ use super::{
     devices,
     error::Step,
     namespace::unshare,
-    task::{At, Failure},
+    task::{At, TaskError},
 };
 
 /// Where the host's mounts are hidden or of no use, and would only be kept: what the host unmounts stays mounted for a
@@ -53,7 +53,7 @@ impl Changes {
 /// Leaves the host's mounts for a view of them. The process is host root; `hidden` are mount points to let go of, with
 /// what is below: a command that has a copy of the pins of another lab would keep its nodes alive. `tun`: there shall be
 /// a `/dev/net/tun`.
-pub(super) fn separate<'a>(hidden: impl Iterator<Item = &'a [u8]>, tun: bool) -> Result<(), Failure> {
+pub(super) fn separate<'a>(hidden: impl Iterator<Item = &'a [u8]>, tun: bool) -> Result<(), TaskError> {
     // As host root: the mount namespace must be the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS).at(Step::SeparateMounts)?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;

@@ -6,7 +6,7 @@ use std::{
 };
 
 use netlabd::{
-    kernel::nft::{Scope, event_socket, list_labs_on_host, read, remove, replace},
+    kernel::nft::{ChainScope, event_socket, list_labs_on_host, read, remove, replace},
     model::Protocol,
 };
 
@@ -31,16 +31,16 @@ fn labs_do_not_touch_each_other_or_strangers() {
         let rules_one = [masquerade("192.0.2.0/24", "")];
         let rules_two =
             [forward(Protocol::Tcp, 80, "192.0.2.1:80", ""), masquerade("198.51.100.0/24", "eth0")];
-        replace(Scope::Host(&one), &rules_one).unwrap();
-        replace(Scope::Host(&two), &rules_two).unwrap();
+        replace(ChainScope::Host(&one), &rules_one).unwrap();
+        replace(ChainScope::Host(&two), &rules_two).unwrap();
         assert_eq!(list_labs_on_host().unwrap(), ["one", "one-prerouting"]);
-        assert!(read(Scope::Host(&one)).unwrap().is(&rules_one));
-        assert!(read(Scope::Host(&two)).unwrap().is(&rules_two));
-        replace(Scope::Host(&one), &[]).unwrap();
-        assert!(read(Scope::Host(&one)).unwrap().is(&[]));
-        assert!(read(Scope::Host(&two)).unwrap().is(&rules_two));
+        assert!(read(ChainScope::Host(&one)).unwrap().is(&rules_one));
+        assert!(read(ChainScope::Host(&two)).unwrap().is(&rules_two));
+        replace(ChainScope::Host(&one), &[]).unwrap();
+        assert!(read(ChainScope::Host(&one)).unwrap().is(&[]));
+        assert!(read(ChainScope::Host(&two)).unwrap().is(&rules_two));
         assert_eq!(list_labs_on_host().unwrap(), ["one-prerouting"]);
-        remove(Scope::Host(&two)).unwrap();
+        remove(ChainScope::Host(&two)).unwrap();
         assert_eq!(list_labs_on_host().unwrap(), [""; 0]);
         assert_eq!(sh("nft -a list ruleset"), before);
     });
@@ -54,8 +54,8 @@ fn a_stranger_in_our_table_keeps_it() {
             sh(&format!("nft add {keep}"));
             let before = sh("nft list ruleset");
             let one = lab("one");
-            replace(Scope::Host(&one), &[masquerade("", "")]).unwrap();
-            remove(Scope::Host(&one)).unwrap();
+            replace(ChainScope::Host(&one), &[masquerade("", "")]).unwrap();
+            remove(ChainScope::Host(&one)).unwrap();
             assert_eq!(sh("nft list ruleset"), before);
             sh("nft delete table inet netlab");
         }
@@ -66,7 +66,7 @@ fn a_stranger_in_our_table_keeps_it() {
 fn an_empty_table_left_by_an_interrupted_removal_goes() {
     isolated(|| {
         sh("nft add table inet netlab");
-        remove(Scope::Node).unwrap();
+        remove(ChainScope::Node).unwrap();
         assert_eq!(sh("nft list ruleset"), "");
     });
 }
@@ -80,9 +80,9 @@ fn labs_may_come_and_go_at_the_same_time() {
                     let name = lab(&format!("lab{number}"));
                     let rules = [masquerade("", "eth0")];
                     for _ in 0..50 {
-                        replace(Scope::Host(&name), &rules).unwrap();
-                        assert!(read(Scope::Host(&name)).unwrap().is(&rules));
-                        remove(Scope::Host(&name)).unwrap();
+                        replace(ChainScope::Host(&name), &rules).unwrap();
+                        assert!(read(ChainScope::Host(&name)).unwrap().is(&rules));
+                        remove(ChainScope::Host(&name)).unwrap();
                     }
                 });
             }

@@ -1,7 +1,7 @@
 //! Real packets through a router with our rules: client - router - server.
 
 use netlabd::{
-    kernel::nft::{Scope, replace},
+    kernel::nft::{ChainScope, replace},
     model::Protocol,
 };
 
@@ -54,17 +54,20 @@ fn masquerade_lets_replies_come_back() {
         sh(TOPOLOGY);
         assert!(!answers("client", "198.18.0.1"));
         assert!(!answers("client", "2001:db8:2::1"));
-        replace(Scope::Node, &[masquerade("192.0.2.0/24", "eth1"), masquerade("2001:db8:1::/64", "eth1")])
-            .unwrap();
+        replace(
+            ChainScope::Node,
+            &[masquerade("192.0.2.0/24", "eth1"), masquerade("2001:db8:1::/64", "eth1")],
+        )
+        .unwrap();
         assert!(answers("client", "198.18.0.1"));
         assert!(answers("client", "2001:db8:2::1"));
         assert_eq!(call("server", "198.18.0.1", "client", "198.18.0.1", 80), "198.18.0.254");
         assert_eq!(call("server", "2001:db8:2::1", "client", "2001:db8:2::1", 80), "2001:db8:2::fe");
-        replace(Scope::Node, &[masquerade("192.0.2.128/25", "")]).unwrap();
+        replace(ChainScope::Node, &[masquerade("192.0.2.128/25", "")]).unwrap();
         assert!(!answers("client", "198.18.0.1"), "outside of the range");
-        replace(Scope::Node, &[masquerade("", "eth0")]).unwrap();
+        replace(ChainScope::Node, &[masquerade("", "eth0")]).unwrap();
         assert!(!answers("client", "198.18.0.1"), "another interface");
-        replace(Scope::Node, &[masquerade("", "")]).unwrap();
+        replace(ChainScope::Node, &[masquerade("", "")]).unwrap();
         assert!(answers("client", "198.18.0.1"));
     });
 }
@@ -83,11 +86,11 @@ fn a_port_forward_reaches_the_service() {
             "ip -n server route add 192.0.2.0/24 via 198.18.0.254; ip -n server route add 2001:db8:1::/64 via 2001:db8:2::fe",
         );
         for input in ["eth1", ""] {
-            replace(Scope::Node, &rules(input)).unwrap();
+            replace(ChainScope::Node, &rules(input)).unwrap();
             assert_eq!(call("client", "192.0.2.1", "server", "198.18.0.254", 8080), "198.18.0.1");
             assert_eq!(call("client", "2001:db8:1::1", "server", "2001:db8:2::fe", 8081), "2001:db8:2::1");
         }
-        replace(Scope::Node, &rules("eth0")).unwrap();
+        replace(ChainScope::Node, &rules("eth0")).unwrap();
         let refused = "import socket\ntry: socket.create_connection(('198.18.0.254', 8080), 2)\nexcept OSError: print('no')";
         assert_eq!(sh(&format!("ip netns exec server python3 -c \"{refused}\"")), "no\n");
     });

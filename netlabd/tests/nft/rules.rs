@@ -1,7 +1,7 @@
 //! Rules that are written come back as ours; what others do to them shows.
 
 use netlabd::{
-    kernel::nft::{Scope, probe_features, read, remove, replace},
+    kernel::nft::{ChainScope, probe_features, read, remove, replace},
     model::{
         NatRule, Protocol,
         observed::{NatState, ObservedRule},
@@ -56,18 +56,18 @@ fn foreign(state: &NatState) -> Vec<&str> {
 fn every_variant_comes_back_as_ours() {
     isolated(|| {
         let rules = every_rule();
-        replace(Scope::Node, &rules).unwrap();
-        let state = read(Scope::Node).unwrap();
+        replace(ChainScope::Node, &rules).unwrap();
+        let state = read(ChainScope::Node).unwrap();
         assert_eq!(foreign(&state), [""; 0]);
         assert!(state.is(&rules), "{state:#?}");
         for rule in rules {
-            replace(Scope::Node, std::slice::from_ref(&rule)).unwrap();
-            assert!(read(Scope::Node).unwrap().is(std::slice::from_ref(&rule)), "{rule}");
+            replace(ChainScope::Node, std::slice::from_ref(&rule)).unwrap();
+            assert!(read(ChainScope::Node).unwrap().is(std::slice::from_ref(&rule)), "{rule}");
         }
-        remove(Scope::Node).unwrap();
-        assert_eq!(read(Scope::Node).unwrap(), NatState::default());
+        remove(ChainScope::Node).unwrap();
+        assert_eq!(read(ChainScope::Node).unwrap(), NatState::default());
         assert_eq!(sh("nft list ruleset"), "");
-        remove(Scope::Node).unwrap();
+        remove(ChainScope::Node).unwrap();
     });
 }
 
@@ -82,7 +82,7 @@ fn the_rules_read_as_nft_would_write_them() {
             masquerade("2001:db8::/32", ""),
             masquerade("", ""),
         ];
-        replace(Scope::Node, &rules).unwrap();
+        replace(ChainScope::Node, &rules).unwrap();
         let expected = r#"table inet netlab {
 	chain prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
@@ -107,14 +107,14 @@ fn the_rules_read_as_nft_would_write_them() {
 fn a_rule_that_somebody_adds_is_foreign() {
     isolated(|| {
         let rules = [masquerade("", "eth0")];
-        replace(Scope::Node, &rules).unwrap();
+        replace(ChainScope::Node, &rules).unwrap();
         sh("nft insert rule inet netlab postrouting ip saddr 203.0.113.9 accept");
-        let state = read(Scope::Node).unwrap();
+        let state = read(ChainScope::Node).unwrap();
         assert!(!state.is(&rules));
         assert_eq!(state.rules[1], ObservedRule::Ours(rules[0].clone()));
         assert!(foreign(&state)[0].contains("[ immediate reg 0 accept ]"), "{state:?}");
-        replace(Scope::Node, &rules).unwrap();
-        assert!(read(Scope::Node).unwrap().is(&rules));
+        replace(ChainScope::Node, &rules).unwrap();
+        assert!(read(ChainScope::Node).unwrap().is(&rules));
     });
 }
 
@@ -129,12 +129,12 @@ fn a_changed_rule_is_foreign() {
             "nft delete rule inet netlab postrouting handle N",
         ];
         for change in changes {
-            replace(Scope::Node, &rules).unwrap();
-            assert!(read(Scope::Node).unwrap().is(&rules));
+            replace(ChainScope::Node, &rules).unwrap();
+            assert!(read(ChainScope::Node).unwrap().is(&rules));
             let listing = sh("nft -a list chain inet netlab postrouting");
             let line = listing.lines().find(|line| line.contains("masquerade")).unwrap();
             sh(&change.replace(" N", &format!(" {}", line.rsplit(' ').next().unwrap())));
-            let state = read(Scope::Node).unwrap();
+            let state = read(ChainScope::Node).unwrap();
             assert!(!state.is(&rules), "{change}: {state:?}");
             assert_eq!(state.rules[0], ObservedRule::Ours(rules[0].clone()));
         }
@@ -145,17 +145,17 @@ fn a_changed_rule_is_foreign() {
 fn rules_that_nft_loads_from_its_own_listing_are_ours_and_counters_do_not_matter() {
     isolated(|| {
         let rules = every_rule();
-        replace(Scope::Node, &rules).unwrap();
+        replace(ChainScope::Node, &rules).unwrap();
         // Without its comment a rule does not say what it is for.
         sh("nft -s list ruleset > /run/netns/saved; nft flush ruleset");
         sh("sed -e 's/ counter / counter packets 7 bytes 900 /' /run/netns/saved | nft -f -");
         assert!(sh("nft list ruleset").contains("packets 7 bytes 900"));
-        let state = read(Scope::Node).unwrap();
+        let state = read(ChainScope::Node).unwrap();
         assert!(state.is(&rules), "{:#?}", foreign(&state));
         sh(
             "sed -e 's/ comment .*//' /run/netns/saved > /run/netns/bare; nft flush ruleset; nft -f /run/netns/bare",
         );
-        let state = read(Scope::Node).unwrap();
+        let state = read(ChainScope::Node).unwrap();
         assert_eq!((state.present, foreign(&state).len()), (true, rules.len()));
     });
 }
@@ -177,15 +177,15 @@ fn damaged_chains_show_and_are_made_anew() {
              nft add chain inet netlab prerouting '{ type nat hook prerouting priority -90; }'",
         ];
         for damage in damages {
-            replace(Scope::Node, &rules).unwrap();
-            assert!(read(Scope::Node).unwrap().is(&rules), "before {damage}");
+            replace(ChainScope::Node, &rules).unwrap();
+            assert!(read(ChainScope::Node).unwrap().is(&rules), "before {damage}");
             sh(damage);
-            let state = read(Scope::Node).unwrap();
+            let state = read(ChainScope::Node).unwrap();
             assert!(!state.present, "{damage}");
             assert_eq!(state.is(&[]), sh("nft list ruleset").is_empty(), "{damage}: {state:?}");
         }
-        replace(Scope::Node, &rules).unwrap();
-        assert!(read(Scope::Node).unwrap().is(&rules));
+        replace(ChainScope::Node, &rules).unwrap();
+        assert!(read(ChainScope::Node).unwrap().is(&rules));
     });
 }
 
@@ -194,9 +194,9 @@ fn two_thousand_rules() {
     isolated(|| {
         let rule = |port| forward(Protocol::Tcp, port, "192.0.2.1:80", "eth0");
         let rules: Vec<_> = (1..=2000).map(rule).collect();
-        replace(Scope::Node, &rules).unwrap();
-        replace(Scope::Node, &rules).unwrap();
-        assert!(read(Scope::Node).unwrap().is(&rules));
+        replace(ChainScope::Node, &rules).unwrap();
+        replace(ChainScope::Node, &rules).unwrap();
+        assert!(read(ChainScope::Node).unwrap().is(&rules));
         assert_eq!(sh("nft list ruleset").matches("dnat ip to").count(), 2000);
     });
 }
@@ -209,7 +209,7 @@ fn a_refusal_names_the_object_and_changes_nothing() {
             nft add rule inet netlab mine jump prerouting",
         );
         let before = sh("nft list ruleset");
-        let error = replace(Scope::Node, &[masquerade("", "")]).unwrap_err().to_string();
+        let error = replace(ChainScope::Node, &[masquerade("", "")]).unwrap_err().to_string();
         assert!(
             error.starts_with("chain prerouting of table inet netlab: Device or resource busy"),
             "{error}"

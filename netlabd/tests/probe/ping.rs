@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use netlabd::probe::{EchoSocket, Event, Options, Refusal, Reply, Summary, Target, ping};
+use netlabd::probe::{EchoSocket, Event, Options, Reply, ScopedAddress, SendError, Summary, ping};
 use tokio::sync::mpsc;
 
 use super::support::{isolated, sh};
@@ -54,7 +54,7 @@ fn quick(count: u32) -> Options {
     Options { count, interval, timeout, ..Options::default() }
 }
 
-async fn start(from: &str, to: Target, options: Options) -> mpsc::Receiver<Event> {
+async fn start(from: &str, to: ScopedAddress, options: Options) -> mpsc::Receiver<Event> {
     let socket = EchoSocket::open(namespace(from).as_fd(), to.address.into()).await.unwrap();
     ping(socket, to, options).unwrap()
 }
@@ -86,7 +86,7 @@ fn reply(event: &Event) -> &Reply {
 
 fn refusal(sequence: u32, from: &str, message: &str) -> Event {
     let from = (!from.is_empty()).then(|| from.parse().unwrap());
-    Event::Error(Refusal { sequence, from, message: message.into() })
+    Event::Error(SendError { sequence, from, message: message.into() })
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn link_local_addresses_take_a_scope() {
         let address: IpAddr = peer.trim().parse().unwrap();
         for (interface, received) in [("eth0", 1), ("eth1", 0)] {
             let index = sh(&format!("ip -n router -o link show {interface} | cut -d: -f1"));
-            let target = Target { address, scope_id: index.trim().parse().unwrap() };
+            let target = ScopedAddress { address, scope_id: index.trim().parse().unwrap() };
             assert_eq!(collect(start("router", target, quick(1)).await).await.1.received, received);
         }
     });

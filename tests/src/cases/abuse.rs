@@ -10,10 +10,10 @@ use std::{
 use super::{Test, apply::SMALL};
 use crate::{
     command::wait_until,
+    cost::Cost,
     daemon,
     flood::COMMAND,
     host::TestHost,
-    toll::Toll,
     users::{self, ALICE, BOB, MALLORY},
 };
 
@@ -70,13 +70,13 @@ fn count(seen: &str, what: &str) -> u32 {
 }
 
 /// Others are served while the flood stands, and its end gives everything back.
-fn stands(host: &TestHost, mut flood: Child, toll: Toll<'_>, answer: &str) {
+fn stands(host: &TestHost, mut flood: Child, cost: Cost<'_>, answer: &str) {
     let _ = BOB.ctl(host, &["list-labs"]).code(0).says("small");
     host.ctl(&["ping", "small", "ns1", "ns2", "-c", "1"]).ok();
     flood.kill().expect("the flood is there");
     flood.wait().expect("waiting for the flood");
     wait_until("the flood's share is given back", LIMIT, || ALICE.ctl(host, &["list-labs"]).code == 0);
-    toll.end(answer);
+    cost.end(answer);
 }
 
 /// What a flood saw, in words.
@@ -86,8 +86,8 @@ fn answers(seen: &str) -> String {
 
 fn never_read() {
     let host = with_lab();
-    let toll =
-        Toll::begin(&host, "200 connections of one user, 100 calls on each, whose answers nobody reads");
+    let cost =
+        Cost::begin(&host, "200 connections of one user, 100 calls on each, whose answers nobody reads");
     let (child, _) = flood(&host, 200, 100, "silent", "LabService/GetLab");
     // Connections are accepted in their order: when Bob is served, Alice's have been.
     let _ = BOB.ctl(&host, &["list-labs"]).code(0);
@@ -95,26 +95,26 @@ fn never_read() {
     let open = sockets.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
     let open = open.filter(|target| target.to_string_lossy().starts_with("socket:")).count();
     assert!(open < 120, "200 connections of one user, 64 of them allowed: {open}");
-    stands(&host, child, toll, &format!("64 connections are served, the others wait: {open} sockets open"));
+    stands(&host, child, cost, &format!("64 connections are served, the others wait: {open} sockets open"));
 }
 
 fn many_streams() {
     let host = with_lab();
-    let toll = Toll::begin(&host, "10,000 watches of one user by 50 connections");
+    let cost = Cost::begin(&host, "10,000 watches of one user by 50 connections");
     let (child, seen) = flood(&host, 50, 200, "read", "LabService/WatchLab");
     assert!((1..=256).contains(&count(&seen, "begun")), "calls under way of one user: {seen}");
     assert!(count(&seen, "ended") + count(&seen, "refused") > 0, "the others are refused: {seen}");
-    stands(&host, child, toll, &answers(&seen));
+    stands(&host, child, cost, &answers(&seen));
 }
 
 fn one_connection() {
     let host = with_lab();
-    let toll = Toll::begin(&host, "10,000 watches by one connection that ignores the limit told to it");
+    let cost = Cost::begin(&host, "10,000 watches by one connection that ignores the limit told to it");
     let (child, seen) = flood(&host, 1, 10_000, "read", "LabService/WatchLab");
     assert!(count(&seen, "begun") <= 100, "calls under way in one connection: {seen}");
     // Whoever does not heed the limit that the server announced may be cut off before any call begins.
     assert!(count(&seen, "begun") + count(&seen, "closed") > 0, "the flood was served or cut off: {seen}");
-    stands(&host, child, toll, &answers(&seen));
+    stands(&host, child, cost, &answers(&seen));
 }
 
 /// How many commands one user may run at once (`exec_sessions` of `[quotas]`), unless configured otherwise.
@@ -122,7 +122,7 @@ const COMMANDS: usize = 64;
 
 fn thousand_commands() {
     let host = with_lab();
-    let toll = Toll::begin(&host, "1,000 commands at once by one user");
+    let cost = Cost::begin(&host, "1,000 commands at once by one user");
     let line = COMMAND.join(" ");
     let running = || {
         let list = host.run("ps", &["-eo", "args"]).ok();
@@ -137,7 +137,7 @@ fn thousand_commands() {
     host.ctl(&["exec", "small", "ns1", "--", "true"]).ok();
     assert_eq!(running(), COMMANDS, "no more and no less");
     let text = refused.stderr.trim().to_owned();
-    stands(&host, child, toll, &format!("{COMMANDS} run; each other one: `{text}` (RESOURCE_EXHAUSTED)"));
+    stands(&host, child, cost, &format!("{COMMANDS} run; each other one: `{text}` (RESOURCE_EXHAUSTED)"));
     wait_until("none is left", LIMIT, || running() == 0);
     ALICE.ctl(&host, &["exec", "small", "ns1", "--", "true"]).ok();
     let helpers = || host.sh("ps -eo args | grep -c '^[n]etlabd-sandbox run' || true").trim().to_owned();
@@ -159,7 +159,7 @@ fn refusals() {
         ("a command that cannot be executed", ALICE, &exec("/etc/passwd"), 126),
         ("a capture filter with a fault", ALICE, &["capture", "small", "ns1:eth0", "-f", "tcp and and"], 2),
     ] {
-        let toll = Toll::begin(&host, case);
-        toll.refused(&user.ctl(&host, args).code(code));
+        let cost = Cost::begin(&host, case);
+        cost.refused(&user.ctl(&host, args).code(code));
     }
 }

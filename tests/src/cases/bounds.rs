@@ -5,9 +5,9 @@ use std::{fs, time::Duration};
 use super::{Test, apply::SMALL};
 use crate::{
     command::wait_until,
+    cost::Cost,
     feature::Feature,
     host::TestHost,
-    toll::Toll,
     users::{self, ALICE, BOB, CAROL},
 };
 
@@ -71,7 +71,7 @@ fn cgroup() {
 
 fn fork_bomb() {
     let (host, _) = with_labs("[lab]\npids_max = 100\n");
-    let toll = Toll::begin(&host, "a fork bomb in a node");
+    let cost = Cost::begin(&host, "a fork bomb in a node");
     // User-mode Linux itself may panic under a real bomb; there processes are started without end, one by one.
     let uml = Feature::OwnKernel.works(&host);
     let bomb = if uml { "while :; do sleep 4322 & done" } else { "f() { f | f & }; f; sleep 4322" };
@@ -87,7 +87,7 @@ fn fork_bomb() {
     }
     host.ctl(&["delete-lab", "small"]).ok();
     assert_eq!(processes(), 0, "the bomb outlives its lab");
-    toll.end("bounded by `pids_max`; other labs go on; it ends with its lab");
+    cost.end("bounded by `pids_max`; other labs go on; it ends with its lab");
 }
 
 /// Users with two labs of Alice's, and netlabd with this configuration.

@@ -5,10 +5,10 @@ use std::{fs, path::PathBuf};
 use super::Test;
 use crate::{
     by_hand::{Picture, built},
-    chance::{Chance, seed},
     design::{self, Designer, PREPARE},
     feature::Feature,
     host::{TestHost, repository},
+    rng::{Rng, seed},
 };
 
 /// The tests of this subject.
@@ -127,9 +127,9 @@ fn random() {
     design::prepare(&host);
     let seed = seed();
     println!("NETLAB_SEED={seed}");
-    let mut chance = Chance::new(seed);
+    let mut rng = Rng::new(seed);
     for number in 0..4 {
-        let file = host.file("random.json", designer.lab(&mut chance, "random", number));
+        let file = host.file("random.json", designer.lab(&mut rng, "random", number));
         same(&host, PREPARE, &file, "random");
     }
 }

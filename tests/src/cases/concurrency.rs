@@ -4,9 +4,9 @@ use std::thread;
 
 use super::{Test, apply::SMALL};
 use crate::{
-    chance::{Chance, seed},
     command::Output,
     host::TestHost,
+    rng::{Rng, seed},
     traffic::Traffic,
 };
 
@@ -166,11 +166,11 @@ fn this_and_that() {
     let names = ["one", "two", "three"];
     let files = names.map(|name| named(&host, name));
     let client = |number: u64| {
-        let mut chance = Chance::new(seed + number);
+        let mut rng = Rng::new(seed + number);
         for _ in 0..12 {
-            let lab = chance.below(names.len());
+            let lab = rng.below(names.len());
             let (name, file) = (names[lab], files[lab].as_str());
-            let args: &[&str] = match chance.below(8) {
+            let args: &[&str] = match rng.below(8) {
                 0 | 1 => &["create-lab", file],
                 2 | 3 => &["apply-lab", file],
                 4 | 5 => &["delete-lab", name],

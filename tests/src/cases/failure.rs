@@ -1,7 +1,7 @@
 //! What happens when something goes wrong halfway.
 
 use super::{Test, apply::SMALL};
-use crate::{host::TestHost, strangers};
+use crate::{foreign, host::TestHost};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -17,7 +17,7 @@ const REFUSED: &str =
 
 fn create() {
     let mut host = TestHost::here();
-    strangers::move_in(&host);
+    foreign::create(&host);
     host.start();
     let before = host.inventory();
     let file = host.file("bad.yaml", SMALL.replace("    forwarding: true\n", REFUSED));

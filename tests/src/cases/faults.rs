@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::{Test, apply::SMALL};
 use crate::{
-    chance::seed,
     command::wait_until,
     daemon::Daemon,
     feature::Feature,
-    figures::{self, Figure},
+    foreign,
     host::TestHost,
+    results::{self, TestResults},
+    rng::seed,
     soak::Soak,
-    strangers,
     traffic::Traffic,
 };
 
@@ -90,7 +90,7 @@ fn ready_or_absent(host: &TestHost, lab: &str) {
 fn creating() {
     let mut host = TestHost::here();
     let bystander = with_bystander(&mut host);
-    strangers::move_in(&host);
+    foreign::create(&host);
     let before = host.inventory();
     host.stop();
     let create =
@@ -111,7 +111,7 @@ fn deleting() {
     let mut host = TestHost::here();
     let bystander = with_bystander(&mut host);
     // Others' exceptions from the host's forwarding are put back with it.
-    strangers::move_in(&host);
+    foreign::create(&host);
     let before = host.inventory();
     host.ctl(&["create-lab", LAB]).ok();
     host.stop();
@@ -229,22 +229,23 @@ fn pausing() {
 
 /// Labs of all kinds, changed, damaged, paused and deleted, and netlabd killed meanwhile.
 fn random_kills() {
-    let figures = Soak::new(5, seed()).run_steps(20, true);
-    assert!(figures.counted("kill -9") > 0, "{figures}");
-    println!("{figures}");
+    let results = Soak::new(5, seed()).run_steps(20, true);
+    assert!(results.counted("kill -9") > 0, "{results}");
+    println!("{results}");
 }
 
 /// Labs of all kinds and edits of them: each plan converges, and the second plan is empty.
 fn random_edits() {
-    let figures = Soak::new(5, seed()).run_steps(30, false);
-    assert!(figures.counted("create or apply") > 2, "{figures}");
-    println!("{figures}");
+    let results = Soak::new(5, seed()).run_steps(30, false);
+    assert!(results.counted("create or apply") > 2, "{results}");
+    println!("{results}");
 }
 
 /// Stops the ping, and tells of a test that went well.
 fn told(work: &str, deaths: u32, bystander: Traffic) {
-    let figure = Figure { kills: deaths as usize, packets: bystander.lost_nothing(), ..Figure::default() };
-    figures::tell(&format!("kill -9 at steps of: {work}"), &figure);
+    let figure =
+        TestResults { kills: deaths as usize, packets: bystander.lost_nothing(), ..TestResults::default() };
+    results::tell(&format!("kill -9 at steps of: {work}"), &figure);
 }
 
 /// A lab that nobody touches, and a ping through it.

@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Test;
-use crate::{feature::Feature, host::TestHost, internet::Internet, strangers, traffic::Traffic};
+use crate::{feature::Feature, foreign, host::TestHost, internet::Internet, traffic::Traffic};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -35,7 +35,7 @@ const LEFTOVERS: &[(&str, &str)] = &[
 
 fn leftovers() {
     let host = TestHost::here();
-    strangers::move_in(&host);
+    foreign::create(&host);
     host.inventory().assert_unchanged();
     for (damage, mend) in LEFTOVERS {
         let before = host.inventory();
@@ -48,7 +48,7 @@ fn leftovers() {
 
 fn lost_packets() {
     let host = TestHost::here();
-    strangers::move_in(&host);
+    foreign::create(&host);
     Traffic::start(&host, "stranger", "10.66.0.1").lost_nothing();
     let traffic = Traffic::start(&host, "stranger", "10.66.0.1");
     host.sh("ip link set stranger0 down; sleep 2; ip link set stranger0 up");
@@ -59,7 +59,7 @@ fn lost_packets() {
 fn internet() {
     let host = TestHost::here();
     let internet = Internet::connect(&host);
-    strangers::move_in(&host);
+    foreign::create(&host);
     assert_eq!(internet.pinged_by(&host), [""; 0]);
     let ping = format!("ping -n -c 1 -W 1 {}", Internet::SERVER);
     host.sh("ip -n stranger route add default via 10.66.0.1; sysctl -qw net.ipv4.ip_forward=1");

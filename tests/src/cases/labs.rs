@@ -7,10 +7,10 @@ use crate::{
     capture::Capture,
     command::wait_until,
     feature::Feature,
+    foreign,
     host::{TestHost, example},
     internet::Internet,
     inventory::Inventory,
-    strangers,
 };
 
 /// The tests of this subject.
@@ -52,12 +52,12 @@ fn down(host: &TestHost, name: &str, before: &Inventory) {
     host.ctl(&["delete-lab", name]).ok();
     before.assert_unchanged();
     let _ = host.ctl(&["get-lab", name]).code(4);
-    strangers::assert_well(host);
+    foreign::assert_intact(host);
 }
 
 fn crowded() -> TestHost {
     let mut host = TestHost::here();
-    strangers::move_in(&host);
+    foreign::create(&host);
     host.start();
     host
 }
@@ -205,7 +205,7 @@ fn side_by_side() {
     reaches_the_internet(&host, &internet, "internet-bridge", &["ns2"]);
     host.ctl(&["delete-lab", "vxlan", "internet-router", "internet-bridge", "macvlan"]).ok();
     before.assert_unchanged();
-    strangers::assert_well(&host);
+    foreign::assert_intact(&host);
 }
 
 /// Whoever goes through the README's table need not delete one lab for the next.

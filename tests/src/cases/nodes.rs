@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Test, apply::SMALL};
-use crate::{command::wait_until, host::TestHost, toll::Toll};
+use crate::{command::wait_until, cost::Cost, host::TestHost};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -113,13 +113,13 @@ fn root_inside() {
 
 fn processes() {
     let host = with_small();
-    let toll = Toll::begin(&host, "a process that ignores SIGTERM and SIGHUP when its lab is deleted");
+    let cost = Cost::begin(&host, "a process that ignores SIGTERM and SIGHUP when its lab is deleted");
     let count = || host.sh("ps ax | grep -c '[s]leep 4321' || true").trim().parse::<u32>().unwrap_or(0);
     host.ctl(&["exec", "--detach", "small", "ns1", "--", "sh", "-c", "trap '' TERM HUP; sleep 4321"]).ok();
     wait_until("the command runs", Duration::from_secs(10), || count() > 0);
     host.ctl(&["delete-lab", "small"]).ok();
     assert_eq!(count(), 0, "a process outlives its lab");
-    toll.end("SIGKILL by the kernel; the delete ends when it is gone");
+    cost.end("SIGKILL by the kernel; the delete ends when it is gone");
 }
 
 /// A shutdown sends SIGTERM to every process and waits for those that stay: the lab's init must not be one. Nobody

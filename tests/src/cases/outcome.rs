@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 use super::Test;
 use crate::{
-    chance::{self, Chance},
     command::wait_until,
     damage,
     design::{self, Designer},
     host::TestHost,
     outcome::{difference, enrich, has_dummies, lacking, show},
+    rng::{self, Rng},
 };
 
 /// The tests of this subject.
@@ -139,7 +139,7 @@ fn pairs() {
     let asked: Option<usize> = std::env::var("NETLAB_PAIRS").ok().and_then(|text| text.parse().ok());
     let count = asked.unwrap_or(PAIRS);
     // The tests' own are the same ones every time.
-    let seed = if std::env::var_os("NETLAB_SEED").is_some() || asked.is_some() { chance::seed() } else { 1 };
+    let seed = if std::env::var_os("NETLAB_SEED").is_some() || asked.is_some() { rng::seed() } else { 1 };
     println!("NETLAB_SEED={seed} NETLAB_PAIRS={count}");
     let mut host = TestHost::here();
     let designer = Designer::new(&host);
@@ -152,12 +152,12 @@ fn pairs() {
             break;
         }
         done += 1;
-        let mut chance = Chance::new(seed.wrapping_add(number as u64));
-        let mut lab = || enrich(&designer.lab(&mut chance, "p", 0), &mut chance, dummies, &lacks);
+        let mut rng = Rng::new(seed.wrapping_add(number as u64));
+        let mut lab = || enrich(&designer.lab(&mut rng, "p", 0), &mut rng, dummies, &lacks);
         let (first, mut second) = (lab(), lab());
         without_stp(&mut second);
         let start = Instant::now();
-        let faults = Pair { host: &mut host, first, second }.run(&mut chance);
+        let faults = Pair { host: &mut host, first, second }.run(&mut rng);
         let seed = seed.wrapping_add(number as u64);
         println!("pair {number} (NETLAB_SEED={seed} NETLAB_PAIRS=1), {:.1} s", start.elapsed().as_secs_f64());
         for fault in &faults {
@@ -179,7 +179,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// All ways to the second lab; gives what differs from a create of it.
-    fn run(mut self, chance: &mut Chance) -> Vec<String> {
+    fn run(mut self, rng: &mut Rng) -> Vec<String> {
         let first = self.host.file("first.json", self.first.to_string());
         let second = self.host.file("second.json", self.second.to_string());
         let bad = self.host.file("bad.json", spoilt(&self.first).to_string());
@@ -215,7 +215,7 @@ impl Pair<'_> {
             generation(&lab) == Some(before + 2) && lab["status"]["phase"] == "PHASE_READY"
         });
         self.compare("rolled back", &wanted, &mut faults);
-        self.damage(chance, &wanted, &mut faults);
+        self.damage(rng, &wanted, &mut faults);
         self.host.kill();
         self.host.start();
         self.compare("after a restart", &wanted, &mut faults);
@@ -233,9 +233,9 @@ impl Pair<'_> {
         compare(self.host, &self.second, way, wanted, faults);
     }
 
-    fn damage(&mut self, chance: &mut Chance, wanted: &[String], faults: &mut Vec<String>) {
+    fn damage(&mut self, rng: &mut Rng, wanted: &[String], faults: &mut Vec<String>) {
         for _ in 0..3 {
-            let Some(damage) = damage::of(self.host, "p", &self.second, chance) else { continue };
+            let Some(damage) = damage::of(self.host, "p", &self.second, rng) else { continue };
             let done = self.host.run("sh", &["-c", &damage.script]);
             if done.code == 0 {
                 self.compare(damage.kind, wanted, faults);

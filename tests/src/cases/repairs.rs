@@ -13,8 +13,8 @@ use super::{Test, drift};
 use crate::{
     damage::{now_us, repairs, time_us},
     feature::Feature,
-    figures::{self, Figure},
     host::TestHost,
+    results::{self, TestResults},
 };
 
 /// The tests of this subject.
@@ -176,8 +176,9 @@ fn each_kind(lab: &str, damages: &[Damage]) {
         host.ctl(&["delete-lab", name]).ok();
     }
     assert_eq!(host.sh("ls /run/netns"), "", "no namespace is left");
-    let figure = Figure { damage: times.values().map(Vec::len).sum(), repairs: times, ..Figure::default() };
-    figures::tell("each kind of damage in turn, in a quiet lab", &figure);
+    let figure =
+        TestResults { damage: times.values().map(Vec::len).sum(), repairs: times, ..TestResults::default() };
+    results::tell("each kind of damage in turn, in a quiet lab", &figure);
 }
 
 /// Breaks a lab; how many microseconds later the repair was verified.

@@ -12,8 +12,8 @@ use super::{Test, apply::SMALL};
 use crate::{
     command::{run, wait_until},
     feature::Feature,
-    figures::{self, Figure},
     host::TestHost,
+    results::{self, TestResults},
     traffic::Traffic,
 };
 
@@ -87,7 +87,7 @@ fn refused_and_mended(host: &TestHost, words: &str, set: impl Fn(bool)) {
 
 /// Tells how often something was refused, in a test that went well.
 fn told(work: &str, injected: usize) {
-    figures::tell(work, &Figure { injected, ..Figure::default() });
+    results::tell(work, &TestResults { injected, ..TestResults::default() });
 }
 
 fn namespaces() {

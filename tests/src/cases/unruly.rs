@@ -7,8 +7,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::{Test, apply::SMALL};
 use crate::{
     command::{Output, wait_until},
+    cost::Cost,
     host::TestHost,
-    toll::Toll,
     users::{self, ALICE, BOB},
 };
 
@@ -87,18 +87,18 @@ fn others_are_repaired(host: &TestHost) {
 
 fn uplink_deleted() {
     let host = with_labs();
-    let toll = Toll::begin(&host, "a lab's root deletes the uplink");
+    let cost = Cost::begin(&host, "a lab's root deletes the uplink");
     for _ in 0..3 {
         in_node(&host, "ip link del eth0").ok();
         whole_again(&host);
     }
     others_are_repaired(&host);
-    toll.end("both ends are put back, with addresses and routes");
+    cost.end("both ends are put back, with addresses and routes");
 }
 
 fn renamed() {
     let host = with_labs();
-    let toll = Toll::begin(&host, "a lab's root renames every interface");
+    let cost = Cost::begin(&host, "a lab's root renames every interface");
     // netlabd may be quicker in setting one up again, and older kernels rename only what is down.
     let rename = "set -e; for link in $(cd /sys/class/net; ls -d */ | tr -d /); do n=0; \
         until ip link set $link down && ip link set $link name x$link; do n=$((n + 1)); [ $n -lt 1000 ]; done; done";
@@ -106,7 +106,7 @@ fn renamed() {
     whole_again(&host);
     wait_until("no new name is left", LIMIT, || !holds(&host, "ip -n up.n -o link | grep -q ': x'"));
     others_are_repaired(&host);
-    toll.end("each has its name again, `lo` too");
+    cost.end("each has its name again, `lo` too");
 }
 
 /// Adds 20,000 routes to the node `n`.
@@ -115,14 +115,14 @@ const ROUTES: &str = "i=0; while [ $i -lt 20000 ]; do \
 
 fn routes() {
     let host = with_labs();
-    let toll = Toll::begin(&host, "a lab's root adds 20,000 routes");
+    let cost = Cost::begin(&host, "a lab's root adds 20,000 routes");
     in_node(&host, ROUTES).ok();
     others_are_repaired(&host);
     host.sh("ip -n up.n addr del 10.8.0.1/24 dev eth1");
     whole_again(&host);
     let seen = ALICE.ctl(&host, &["get-lab", "up", "-o", "json"]).ok();
     assert!(seen.len() < 1 << 20, "get-lab gives {} bytes", seen.len());
-    toll.end("they stay, as what is extra; what the lab file says is repaired all the same");
+    cost.end("they stay, as what is extra; what the lab file says is repaired all the same");
     ALICE.ctl(&host, &["delete-lab", "up"]).ok();
 }
 
@@ -132,7 +132,7 @@ const FLAPS: &str = "i=0; while [ $i -lt 500 ]; do echo link set eth1 down; echo
 
 fn events() {
     let host = with_labs();
-    let toll = Toll::begin(&host, "a lab's root floods netlabd with events of links");
+    let cost = Cost::begin(&host, "a lab's root floods netlabd with events of links");
     ALICE.ctl(&host, &["exec", "--detach", "up", "n", "--", "sh", "-c", FLAPS]).ok();
     others_are_repaired(&host);
     // Held still, netlabd is sure to miss some.
@@ -148,7 +148,7 @@ fn events() {
     }
     others_are_repaired(&host);
     ALICE.ctl(&host, &["delete-lab", "up"]).ok();
-    toll.end(&format!("others' labs are repaired meanwhile; {} lost events are made good by looks", lost()));
+    cost.end(&format!("others' labs are repaired meanwhile; {} lost events are made good by looks", lost()));
 }
 
 /// How many events the host's netlink sockets have lost (`Drops` of `/proc/net/netlink`).

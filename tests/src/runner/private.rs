@@ -4,7 +4,7 @@ use std::{panic, process::Command, time::Duration};
 
 use rustix::process::{WaitOptions, wait};
 
-use crate::{cases, chance, feature::Feature, host, soak::Soak};
+use crate::{cases, feature::Feature, host, rng, soak::Soak};
 
 /// Labs under random work.
 const SOAK_LABS: usize = 8;
@@ -56,13 +56,13 @@ pub fn soak(seconds: u64) -> bool {
 
 /// The random work, in the namespaces it was started in.
 pub fn soak_body(seconds: u64) -> bool {
-    let work = || Soak::new(SOAK_LABS, chance::seed()).run_for(Duration::from_secs(seconds));
-    let Ok(figures) = panic::catch_unwind(work) else {
+    let work = || Soak::new(SOAK_LABS, rng::seed()).run_for(Duration::from_secs(seconds));
+    let Ok(results) = panic::catch_unwind(work) else {
         eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
         return false;
     };
-    println!("{figures}");
-    figures.tell(&format!("random work for {seconds} s, with random kills for the first half"));
+    println!("{results}");
+    results.tell(&format!("random work for {seconds} s, with random kills for the first half"));
     true
 }
 

@@ -42,7 +42,7 @@ fn whole_format() {
     let lab = good(
         &WHOLE.replace("LINKS", r#",{"endpoints":["sw:p1","ns1:eth1"]},{"endpoints":["sw:p2","net1:eth1"]}"#),
     );
-    assert_eq!(lab.links.len(), 4);
+    assert_eq!(lab.cables.len(), 4);
     assert_eq!(routes(&lab, "ns1"), ["default via 192.0.2.254 dev eth0"]);
     let PortVlans::Trunk { tagged, native } = &interface(&lab, "sw:p2").port.as_ref().unwrap().vlans else {
         panic!()
@@ -229,11 +229,11 @@ fn route_defaults() {
 
 #[test]
 fn targets() {
-    use crate::model::Target;
-    assert_eq!(target("host").unwrap(), Target::Place(Place::Host));
-    assert_eq!(target("ns1").unwrap(), Target::Place(place("ns1").unwrap()));
-    assert_eq!(target("ns1:eth0").unwrap(), Target::Endpoint(name::endpoint("ns1:eth0").unwrap()));
-    assert_eq!(target("2001:db8::1").unwrap(), Target::Address("2001:db8::1".parse().unwrap()));
+    use crate::model::Destination;
+    assert_eq!(target("host").unwrap(), Destination::Place(Place::Host));
+    assert_eq!(target("ns1").unwrap(), Destination::Place(place("ns1").unwrap()));
+    assert_eq!(target("ns1:eth0").unwrap(), Destination::Endpoint(name::endpoint("ns1:eth0").unwrap()));
+    assert_eq!(target("2001:db8::1").unwrap(), Destination::Address("2001:db8::1".parse().unwrap()));
     for text in ["", "a/b", "a:b:c", "0.0.0.0", "fe80::1", "A", "ns1:"] {
         assert!(target(text).is_err(), "{text}");
     }

@@ -87,5 +87,5 @@ fn largest() {
     let ends = format!(r#",{{"endpoints":["n{}:r","n0:l"]}}"#, NODES - 1);
     let json = format!(r#"{{"name":"x","nodes":{{{nodes}}},"links":[{links}{ends}]}}"#);
     let lab = lab(&message(&json)).unwrap_or_else(|faults| panic!("{faults}"));
-    assert_eq!((lab.nodes.len(), lab.links.len()), (NODES, NODES));
+    assert_eq!((lab.nodes.len(), lab.cables.len()), (NODES, NODES));
 }

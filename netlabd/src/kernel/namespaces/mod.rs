@@ -31,42 +31,42 @@ use pins::Pins;
 
 /// The namespaces of all labs.
 #[derive(Debug)]
-pub(super) struct Spaces {
+pub(super) struct Namespaces {
     pins: Pins,
     labs_dir: PathBuf,
-    labs: Mutex<BTreeMap<LabName, Arc<LabSpaces>>>,
+    labs: Mutex<BTreeMap<LabName, Arc<LabNamespaces>>>,
     /// What labs that are made from now on may take.
     ceilings: Mutex<Ceilings>,
     /// Whose a namespace is by its identifier. Apart from `labs`, which may be locked for long: events
     /// must not wait.
-    owners: Mutex<BTreeMap<i32, Arc<Owner>>>,
+    owners: Mutex<BTreeMap<i32, Arc<NodeRef>>>,
 }
 
 /// Whose a namespace is.
 #[derive(Debug)]
-pub(super) struct Owner {
+pub(super) struct NodeRef {
     pub(super) lab: LabName,
     pub(super) node: NodeName,
 }
 
 /// The namespaces of one lab.
 #[derive(Debug, Clone, Default)]
-pub(super) struct LabSpaces {
+pub(super) struct LabNamespaces {
     user: Option<Arc<UserNamespace>>,
-    nodes: BTreeMap<NodeName, NodeSpace>,
+    nodes: BTreeMap<NodeName, NodeNamespace>,
     by_id: BTreeMap<i32, NodeName>,
 }
 
 /// A node's namespace.
 #[derive(Debug, Clone)]
-pub(super) struct NodeSpace {
+pub(super) struct NodeNamespace {
     fd: Arc<OwnedFd>,
     inode: Inode,
     /// The host's identifier of it; `None` until the first look.
     pub(super) id: Option<i32>,
 }
 
-impl NodeSpace {
+impl NodeNamespace {
     fn new(fd: OwnedFd) -> io::Result<Self> {
         Ok(Self { inode: Inode::of(fd.as_fd())?, fd: Arc::new(fd), id: None })
     }
@@ -77,14 +77,14 @@ impl NodeSpace {
     }
 }
 
-impl LabSpaces {
+impl LabNamespaces {
     /// The user namespace.
     pub(super) fn user(&self) -> Option<&UserNamespace> {
         self.user.as_deref()
     }
 
     /// The nodes that exist.
-    pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeSpace> {
+    pub(super) fn nodes(&self) -> &BTreeMap<NodeName, NodeNamespace> {
         &self.nodes
     }
 
@@ -93,23 +93,23 @@ impl LabSpaces {
         self.by_id.get(&id)
     }
 
-    fn insert(&mut self, node: NodeName, space: NodeSpace) {
-        if let Some(id) = space.id {
+    fn insert(&mut self, node: NodeName, namespace: NodeNamespace) {
+        if let Some(id) = namespace.id {
             self.by_id.insert(id, node.clone());
         }
-        self.nodes.insert(node, space);
+        self.nodes.insert(node, namespace);
     }
 
     /// The namespace of a place; `None` for the host and for a node that is not there.
     pub(super) fn fd(&self, place: &Place) -> Option<BorrowedFd<'_>> {
         match place {
             Place::Host => None,
-            Place::Node(node) => self.nodes.get(node).map(NodeSpace::fd),
+            Place::Node(node) => self.nodes.get(node).map(NodeNamespace::fd),
         }
     }
 }
 
-impl Spaces {
+impl Namespaces {
     /// Namespaces found below `netns_dir`, pinned below `labs_dir`.
     pub(super) fn new(netns_dir: PathBuf, labs_dir: PathBuf) -> Self {
         let (labs, ceilings, owners) = Default::default();
@@ -122,7 +122,7 @@ impl Spaces {
     }
 
     /// The namespaces of a lab; those of an earlier run are found by their pins.
-    pub(super) fn of(&self, lab: &LabName) -> Result<Arc<LabSpaces>, Failure> {
+    pub(super) fn of(&self, lab: &LabName) -> Result<Arc<LabNamespaces>, Failure> {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = labs.get(lab) {
             return Ok(known.clone());
@@ -136,44 +136,44 @@ impl Spaces {
         Ok(found)
     }
 
-    fn find(&self, lab: &LabName) -> io::Result<LabSpaces> {
-        let mut spaces = LabSpaces::default();
+    fn find(&self, lab: &LabName) -> io::Result<LabNamespaces> {
+        let mut namespaces = LabNamespaces::default();
         let Some(user) = UserNamespace::open(&self.user_pin(lab)).map_err(io::Error::other)? else {
-            return Ok(spaces);
+            return Ok(namespaces);
         };
         // Once the lab is known here, none of its pins is in the making.
         for (node, fd) in self.pins.find(lab)? {
             if user.owns(fd.as_fd()).map_err(io::Error::other)? {
-                spaces.insert(node, NodeSpace::new(fd)?);
+                namespaces.insert(node, NodeNamespace::new(fd)?);
             }
         }
-        spaces.user = Some(Arc::new(user));
-        Ok(spaces)
+        namespaces.user = Some(Arc::new(user));
+        Ok(namespaces)
     }
 
     /// The namespaces of a lab, each with an identifier: from here on the events of all are heard. Those
     /// of the work before are not, and cost nothing: to tell who listens to an event, the kernel looks
     /// through all identifiers that the listener has (`do_one_broadcast` in `net/netlink/af_netlink.c`).
-    pub(super) fn identified(&self, lab: &LabName) -> Result<Arc<LabSpaces>, Failure> {
-        let spaces = self.of(lab)?;
-        let new: Vec<_> = spaces.nodes.iter().filter(|(_, space)| space.id.is_none()).collect();
+    pub(super) fn identified(&self, lab: &LabName) -> Result<Arc<LabNamespaces>, Failure> {
+        let namespaces = self.of(lab)?;
+        let new: Vec<_> = namespaces.nodes.iter().filter(|(_, namespace)| namespace.id.is_none()).collect();
         if new.is_empty() {
-            return Ok(spaces);
+            return Ok(namespaces);
         }
         let failed = |error: io::Error| Failure::os(lab, "giving its namespaces identifiers", &error);
         let mut socket = RouteSocket::open().map_err(failed)?;
         // Locked, so that no event of a namespace is read before its owner is known.
         let mut owners = self.owners();
-        let ids =
-            rtnl::namespace_ids(&mut socket, new.iter().map(|(_, space)| space.fd())).map_err(failed)?;
+        let ids = rtnl::namespace_ids(&mut socket, new.iter().map(|(_, namespace)| namespace.fd()))
+            .map_err(failed)?;
         for ((node, _), id) in new.iter().zip(&ids) {
-            owners.insert(*id, Arc::new(Owner { lab: lab.clone(), node: (*node).clone() }));
+            owners.insert(*id, Arc::new(NodeRef { lab: lab.clone(), node: (*node).clone() }));
         }
         drop(owners);
         self.edit(lab, |spaces_now| {
-            for ((node, space), id) in new.iter().zip(ids) {
+            for ((node, namespace), id) in new.iter().zip(ids) {
                 // Unless the node went, or came anew, meanwhile.
-                let same = |now: &&mut NodeSpace| Arc::ptr_eq(&now.fd, &space.fd);
+                let same = |now: &&mut NodeNamespace| Arc::ptr_eq(&now.fd, &namespace.fd);
                 if let Some(now) = spaces_now.nodes.get_mut(*node).filter(same) {
                     now.id = Some(id);
                     spaces_now.by_id.insert(id, (*node).clone());
@@ -190,7 +190,7 @@ impl Spaces {
         let mut failures = Vec::new();
         for (node, fd) in nodes.iter().zip(made) {
             match self.settle(lab, node, fd) {
-                Ok(space) => self.edit(lab, |spaces| spaces.insert((*node).clone(), space)),
+                Ok(namespace) => self.edit(lab, |namespaces| namespaces.insert((*node).clone(), namespace)),
                 Err(failure) => failures.push(failure),
             }
         }
@@ -207,7 +207,7 @@ impl Spaces {
         let ceilings = *self.ceilings.lock().unwrap_or_else(PoisonError::into_inner);
         let (user, made) = UserNamespace::create_with(ids, ceilings, nodes.len()).map_err(failed)?;
         self.pin_user(lab, &user, first_id)?;
-        self.edit(lab, |spaces| spaces.user = Some(Arc::new(user)));
+        self.edit(lab, |namespaces| namespaces.user = Some(Arc::new(user)));
         Ok(made)
     }
 
@@ -228,24 +228,24 @@ impl Spaces {
         Ok(())
     }
 
-    fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeSpace, Failure> {
+    fn settle(&self, lab: &LabName, node: &NodeName, fd: OwnedFd) -> Result<NodeNamespace, Failure> {
         self.pins.put_new(lab, node, fd.as_fd())?;
-        NodeSpace::new(fd).map_err(|error| Failure::os(node, "asking for its namespace", &error))
+        NodeNamespace::new(fd).map_err(|error| Failure::os(node, "asking for its namespace", &error))
     }
 
     /// Nodes whose pin is gone or shows something else.
-    pub(super) fn unpinned(&self, lab: &LabName, spaces: &LabSpaces) -> Vec<NodeName> {
-        let lost = |(node, space): (&NodeName, &NodeSpace)| {
-            let pinned = self.pins.holds(lab, node, space.inode);
+    pub(super) fn unpinned(&self, lab: &LabName, namespaces: &LabNamespaces) -> Vec<NodeName> {
+        let lost = |(node, namespace): (&NodeName, &NodeNamespace)| {
+            let pinned = self.pins.holds(lab, node, namespace.inode);
             (!pinned).then(|| node.clone())
         };
-        spaces.nodes.iter().filter_map(lost).collect()
+        namespaces.nodes.iter().filter_map(lost).collect()
     }
 
     /// The labs of which a node has lost its pin. Holds no namespace meanwhile: one that is let go would live longer.
     pub(super) fn labs_unpinned(&self) -> Vec<LabName> {
-        let inodes = |(lab, spaces): (&LabName, &Arc<LabSpaces>)| {
-            let nodes = spaces.nodes.iter().map(|(node, space)| (node.clone(), space.inode));
+        let inodes = |(lab, namespaces): (&LabName, &Arc<LabNamespaces>)| {
+            let nodes = namespaces.nodes.iter().map(|(node, namespace)| (node.clone(), namespace.inode));
             (lab.clone(), nodes.collect::<Vec<_>>())
         };
         let labs: Vec<_> =
@@ -258,11 +258,11 @@ impl Spaces {
 
     /// Pins a node's living namespace again.
     pub(super) fn pin(&self, lab: &LabName, node: &NodeName) -> Result<(), Failure> {
-        let spaces = self.of(lab)?;
-        let Some(space) = spaces.nodes.get(node) else {
+        let namespaces = self.of(lab)?;
+        let Some(namespace) = namespaces.nodes.get(node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let fresh = netns::open_anew(space.fd())
+        let fresh = netns::open_anew(namespace.fd())
             .map_err(|error| Failure::os(node, "opening its namespace anew", &error))?;
         self.pins.prepare(lab).map_err(|error| Failure::sandbox(node, &error))?;
         self.pins.put(lab, node, fresh.as_fd())
@@ -293,11 +293,11 @@ impl Spaces {
     }
 
     /// Whose a namespace is, by the host's identifier of it.
-    pub(super) fn owner_of(&self, id: i32) -> Option<Arc<Owner>> {
+    pub(super) fn owner_of(&self, id: i32) -> Option<Arc<NodeRef>> {
         self.owners().get(&id).cloned()
     }
 
-    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<Owner>>> {
+    fn owners(&self) -> MutexGuard<'_, BTreeMap<i32, Arc<NodeRef>>> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -310,8 +310,8 @@ impl Spaces {
     pub(super) fn pins(&self) -> io::Result<BTreeSet<String>> {
         let ours: BTreeSet<String> = {
             let labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
-            let names = |(lab, spaces): (&LabName, &Arc<LabSpaces>)| {
-                spaces.nodes.keys().map(|node| format!("{lab}.{node}")).collect::<Vec<_>>()
+            let names = |(lab, namespaces): (&LabName, &Arc<LabNamespaces>)| {
+                namespaces.nodes.keys().map(|node| format!("{lab}.{node}")).collect::<Vec<_>>()
             };
             labs.iter().flat_map(names).collect()
         };
@@ -333,7 +333,7 @@ impl Spaces {
         fs::read_to_string(self.ids_file(lab)).ok()?.trim().parse().ok()
     }
 
-    fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabSpaces)) {
+    fn edit(&self, lab: &LabName, change: impl FnOnce(&mut LabNamespaces)) {
         let mut labs = self.labs.lock().unwrap_or_else(PoisonError::into_inner);
         // Whoever holds what was there keeps that; it is copied at most once for each of them.
         change(Arc::make_mut(labs.entry(lab.clone()).or_default()));

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, io};
 
 use super::{
     super::rtnl::{self, RouteSocket},
-    Spaces,
+    Namespaces,
 };
 use crate::{
     model::{LabName, NodeName},
@@ -20,13 +20,15 @@ pub(in crate::kernel) struct Removed {
     pub(in crate::kernel) failures: Vec<Failure>,
 }
 
-impl Spaces {
+impl Namespaces {
     /// Lets namespaces of nodes go, all at one moment: the kernel then takes them apart together. It frees
     /// each once nobody is in it.
     pub(in crate::kernel) fn remove(&self, lab: &LabName, nodes: &[&NodeName]) -> Result<Removed, Failure> {
         let open = self.of(lab)?;
-        let known: Vec<_> =
-            nodes.iter().map(|node| (*node, open.nodes.get(*node).map(|space| space.inode))).collect();
+        let known: Vec<_> = nodes
+            .iter()
+            .map(|node| (*node, open.nodes.get(*node).map(|namespace| namespace.inode)))
+            .collect();
         let going: BTreeSet<_> = nodes.iter().copied().collect();
         let all = open.nodes.keys().all(|node| going.contains(node));
         // Held here they would live on.
@@ -34,17 +36,17 @@ impl Spaces {
         let unpinned = self.pins.remove(lab, &known, all).map_err(|error| Failure::no_thread(lab, &error))?;
         let mut removed = Removed::default();
         let mut last_users = Vec::with_capacity(nodes.len());
-        self.edit(lab, |spaces| {
+        self.edit(lab, |namespaces| {
             for (node, unpinned) in nodes.iter().zip(unpinned) {
                 match unpinned {
-                    Ok(()) => last_users.extend(spaces.nodes.remove(*node)),
+                    Ok(()) => last_users.extend(namespaces.nodes.remove(*node)),
                     Err(failure) => removed.failures.push(failure),
                 }
             }
-            removed.ids = last_users.iter().filter_map(|space| space.id).collect();
+            removed.ids = last_users.iter().filter_map(|namespace| namespace.id).collect();
             let mut owners = self.owners();
             for id in &removed.ids {
-                spaces.by_id.remove(id);
+                namespaces.by_id.remove(id);
                 owners.remove(id);
             }
         });

@@ -9,7 +9,7 @@ use super::{
     message::{self, Message, attr},
 };
 
-/// The two kinds of chains, in the order of [`Scope::chains`].
+/// The two kinds of chains, in the order of [`ChainScope::chains`].
 pub(super) const KINDS: [Kind; 2] = [
     Kind { suffix: "prerouting", hook: Hook::PreRouting, priority: -100 },
     Kind { suffix: "postrouting", hook: Hook::PostRouting, priority: 100 },

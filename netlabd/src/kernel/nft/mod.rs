@@ -44,14 +44,14 @@ pub(super) const TABLE: &str = "netlab";
 const NONREC: i32 = 0x100;
 /// Whose chains.
 #[derive(Debug, Clone, Copy)]
-pub enum Scope<'a> {
+pub enum ChainScope<'a> {
     /// A node's: `prerouting` and `postrouting` in the node's own table.
     Node,
     /// A lab's on the host: `LAB-prerouting` and `LAB-postrouting` in the host's table.
     Host(&'a LabName),
 }
 
-impl Scope<'_> {
+impl ChainScope<'_> {
     fn chains(self) -> [String; 2] {
         KINDS.map(|kind| match self {
             Self::Node => kind.suffix.to_owned(),
@@ -62,7 +62,7 @@ impl Scope<'_> {
 
 /// Makes the scope's chains hold exactly these rules, in this order within each chain. Done in one step: at
 /// no time is a packet seen by half of the rules. Counters begin at zero. Without rules, as [`remove`].
-pub fn replace(scope: Scope<'_>, rules: &[NatRule]) -> Result<(), Error> {
+pub fn replace(scope: ChainScope<'_>, rules: &[NatRule]) -> Result<(), Error> {
     if rules.is_empty() {
         return remove(scope);
     }
@@ -95,7 +95,7 @@ pub fn replace(scope: Scope<'_>, rules: &[NatRule]) -> Result<(), Error> {
 
 /// Deletes the scope's chains with all that is in them, and the table once it is empty. Nothing to delete is
 /// no error.
-pub fn remove(scope: Scope<'_>) -> Result<(), Error> {
+pub fn remove(scope: ChainScope<'_>) -> Result<(), Error> {
     let (socket, found) =
         match Socket::open().and_then(|socket| chain::all(&socket).map(|found| (socket, found))) {
             Err(error) if error.is_no_nf_tables() => return Ok(()),

@@ -3,7 +3,7 @@
 use nftnl::{Batch, MsgType};
 
 use super::{
-    Error, Scope, Socket, TABLE, bytes,
+    ChainScope, Error, Socket, TABLE, bytes,
     chain::{self, KINDS},
     comment, expr,
     message::{self, attr},
@@ -15,20 +15,20 @@ use crate::model::{
 };
 
 /// Looks at the scope's chains. A kernel without nftables has none.
-pub fn read(scope: Scope<'_>) -> Result<NatState, Error> {
+pub fn read(scope: ChainScope<'_>) -> Result<NatState, Error> {
     look(scope).map(|(state, _)| state)
 }
 
 /// The same, and in a node at what others have put into its tables.
-pub fn look(scope: Scope<'_>) -> Result<(NatState, Vec<TableState>), Error> {
+pub fn look(scope: ChainScope<'_>) -> Result<(NatState, Vec<TableState>), Error> {
     let opened = Socket::open().and_then(|socket| others::tables(&socket).map(|tables| (socket, tables)));
     let (socket, tables) = match opened {
         Err(error) if error.is_no_nf_tables() => return Ok(Default::default()),
         opened => opened?,
     };
     let of_others = match scope {
-        Scope::Node => others::of_others(&socket, &tables)?,
-        Scope::Host(_) => Vec::new(),
+        ChainScope::Node => others::of_others(&socket, &tables)?,
+        ChainScope::Host(_) => Vec::new(),
     };
     let Some(table) = tables.iter().find(|table| table.is_ours()) else {
         return Ok((NatState::default(), of_others));
@@ -37,7 +37,7 @@ pub fn look(scope: Scope<'_>) -> Result<(NatState, Vec<TableState>), Error> {
 }
 
 /// Looks at the scope's chains in our table.
-fn chains(socket: &Socket, scope: Scope<'_>, dormant: bool) -> Result<NatState, Error> {
+fn chains(socket: &Socket, scope: ChainScope<'_>, dormant: bool) -> Result<NatState, Error> {
     let found = chain::all(socket)?;
     let ours = scope.chains();
     let pair =

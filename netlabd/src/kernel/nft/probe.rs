@@ -2,7 +2,7 @@
 
 use crate::model::{Masquerade, NatRule, PortForward, Protocol};
 
-use super::{Error, Scope, remove, replace};
+use super::{ChainScope, Error, remove, replace};
 
 /// Tries each part of nftables that our rules use, in the calling thread's network namespace, which is to
 /// be a new one that is thrown away. Each part is named by its kernel option; a part that fails says why.
@@ -13,7 +13,7 @@ pub fn probe_features() -> Vec<(&'static str, Result<(), Error>)> {
     };
     let name = crate::model::IfName::loopback();
     let masquerade = NatRule::Masquerade(Masquerade { source: None, out_interface: None });
-    let attempt = |rule| replace(Scope::Node, &[rule]);
+    let attempt = |rule| replace(ChainScope::Node, &[rule]);
     let features = vec![
         ("CONFIG_NF_TABLES_INET", super::add_table()),
         ("CONFIG_NFT_NAT", attempt(forward(Some(name)))),
@@ -22,6 +22,6 @@ pub fn probe_features() -> Vec<(&'static str, Result<(), Error>)> {
         ("CONFIG_NFT_CT", attempt(NatRule::LeaveBridged)),
     ];
     // What is left behind goes with the namespace.
-    let _ = remove(Scope::Node);
+    let _ = remove(ChainScope::Node);
     features
 }

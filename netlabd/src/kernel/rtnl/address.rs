@@ -59,7 +59,7 @@ fn message(index: u32, address: IpNet) -> AddressMessage {
 
 /// An address of a dump.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kernel) enum Seen {
+pub(in crate::kernel) enum DumpedAddress {
     /// One that somebody has added.
     Other(AddressState),
     /// A link-local one that the kernel made (`IFAPROT_KERNEL_LL`).
@@ -68,7 +68,7 @@ pub(in crate::kernel) enum Seen {
 
 /// All addresses of the socket's namespace by interface index, in the kernel's order; of those that the kernel made by
 /// itself only the link-local ones.
-pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, Seen)>> {
+pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, DumpedAddress)>> {
     let found = socket.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
     Ok(found.map(|messages| {
         let address = |message| match message {
@@ -79,7 +79,7 @@ pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, S
     }))
 }
 
-fn decode(message: &AddressMessage) -> Option<(u32, Seen)> {
+fn decode(message: &AddressMessage) -> Option<(u32, DumpedAddress)> {
     let (mut local, mut address, mut protocol) = (None, None, None);
     for attribute in &message.attributes {
         match attribute {
@@ -94,10 +94,10 @@ fn decode(message: &AddressMessage) -> Option<(u32, Seen)> {
     let by_kernel = match address {
         IpNet::V4(v4) => v4.addr().is_loopback() && v4.prefix_len() == 8,
         IpNet::V6(v6) if protocol == Some(AddressProtocol::LinkLocal) => {
-            return Some((message.header.index, Seen::LinkLocal(v6.addr())));
+            return Some((message.header.index, DumpedAddress::LinkLocal(v6.addr())));
         }
         IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
     };
     let state = AddressState { address, ours, cut_off: false };
-    (ours || !by_kernel).then_some((message.header.index, Seen::Other(state)))
+    (ours || !by_kernel).then_some((message.header.index, DumpedAddress::Other(state)))
 }

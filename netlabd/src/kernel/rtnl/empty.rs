@@ -7,7 +7,7 @@ use netlink_packet_route::{
     link::{LinkAttribute, LinkMessage},
 };
 
-use super::{LINK_GROUP, Refusal, RouteSocket};
+use super::{LINK_GROUP, NetlinkError, RouteSocket};
 
 /// Deletes what netlabd made in the namespaces that the socket's own knows by `ids`, each in one
 /// step; an identifier that means nothing any more is passed over.
@@ -20,7 +20,7 @@ pub(in crate::kernel) fn empty_namespaces(
         message.attributes = vec![LinkAttribute::IfNetnsId(id), LinkAttribute::Group(LINK_GROUP)];
         (RouteNetlinkMessage::DelLink(message), 0)
     };
-    let gone = |refusal: &Refusal| matches!(refusal.errno, libc::EINVAL | libc::ENODEV);
+    let gone = |refusal: &NetlinkError| matches!(refusal.errno, libc::EINVAL | libc::ENODEV);
     let answers = socket.batch(ids.map(request).collect())?;
     match answers.into_iter().filter_map(Result::err).find(|refusal| !gone(refusal)) {
         Some(refusal) => Err(io::Error::from_raw_os_error(refusal.errno)),

@@ -11,7 +11,7 @@ mod route;
 mod socket;
 mod vlan;
 
-pub(super) use address::{Seen, addresses};
+pub(super) use address::{DumpedAddress, addresses};
 pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
 pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
@@ -19,7 +19,7 @@ pub(super) use message::{Indexes, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, Neighbours, hurry, links};
 pub(super) use route::{Routes, groups, has_advertised_default, routes, uplinks};
-pub(super) use socket::{Refusal, Request, RouteSocket};
+pub(super) use socket::{NetlinkError, Request, RouteSocket};
 
 pub(super) use vlan::vlans;
 

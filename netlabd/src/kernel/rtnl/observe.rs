@@ -129,7 +129,7 @@ impl LinkDump {
     }
 }
 
-pub(super) type Dump<T> = io::Result<Result<T, super::Refusal>>;
+pub(super) type Dump<T> = io::Result<Result<T, super::NetlinkError>>;
 
 /// All interfaces of the socket's namespace, or of the one that it knows by `nsid`.
 pub(in crate::kernel) fn links(socket: &mut RouteSocket, nsid: Option<i32>) -> Dump<Vec<LinkDump>> {

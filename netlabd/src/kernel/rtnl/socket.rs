@@ -25,14 +25,14 @@ pub(in crate::kernel) struct RouteSocket {
 
 /// A request that the kernel refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::kernel) struct Refusal {
+pub(in crate::kernel) struct NetlinkError {
     /// errno(3).
     pub(in crate::kernel) errno: i32,
     /// The extended acknowledgement's text; empty where the kernel gave none.
     pub(in crate::kernel) text: String,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for NetlinkError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&os_text(&io::Error::from_raw_os_error(self.errno)))?;
         if !self.text.is_empty() {
@@ -66,7 +66,7 @@ impl RouteSocket {
     pub(in crate::kernel) fn batch(
         &mut self,
         requests: Vec<Request>,
-    ) -> io::Result<Vec<Result<(), Refusal>>> {
+    ) -> io::Result<Vec<Result<(), NetlinkError>>> {
         let mut answers = Vec::with_capacity(requests.len());
         let mut requests = requests.into_iter().peekable();
         while requests.peek().is_some() {
@@ -85,7 +85,7 @@ impl RouteSocket {
     pub(in crate::kernel) fn get(
         &mut self,
         message: RouteNetlinkMessage,
-    ) -> io::Result<Result<RouteNetlinkMessage, Refusal>> {
+    ) -> io::Result<Result<RouteNetlinkMessage, NetlinkError>> {
         let mut datagram = Vec::new();
         self.encode(message, NLM_F_REQUEST, &mut datagram);
         self.socket.send(&datagram, 0)?;
@@ -110,7 +110,7 @@ impl RouteSocket {
     pub(in crate::kernel) fn dump(
         &mut self,
         message: &RouteNetlinkMessage,
-    ) -> io::Result<Result<Vec<RouteNetlinkMessage>, Refusal>> {
+    ) -> io::Result<Result<Vec<RouteNetlinkMessage>, NetlinkError>> {
         const ATTEMPTS: usize = 10;
         let mut found = Ok(Vec::new());
         for _ in 0..ATTEMPTS {
@@ -127,7 +127,7 @@ impl RouteSocket {
     fn dump_once(
         &mut self,
         message: RouteNetlinkMessage,
-    ) -> io::Result<(Result<Vec<RouteNetlinkMessage>, Refusal>, bool)> {
+    ) -> io::Result<(Result<Vec<RouteNetlinkMessage>, NetlinkError>, bool)> {
         let mut datagram = Vec::new();
         self.encode(message, NLM_F_REQUEST | NLM_F_DUMP, &mut datagram);
         self.socket.send(&datagram, 0)?;
@@ -164,7 +164,7 @@ impl RouteSocket {
         message.serialize(&mut datagram[start..]);
     }
 
-    fn answers(&mut self, first: u32, last: u32) -> io::Result<Vec<Result<(), Refusal>>> {
+    fn answers(&mut self, first: u32, last: u32) -> io::Result<Vec<Result<(), NetlinkError>>> {
         let count = (last.wrapping_sub(first) + 1) as usize;
         let mut answers = vec![Ok(()); count];
         let mut missing = count;
@@ -204,12 +204,12 @@ impl RouteSocket {
     }
 }
 
-fn refusal(error: &netlink_packet_core::ErrorMessage) -> Refusal {
+fn refusal(error: &netlink_packet_core::ErrorMessage) -> NetlinkError {
     /// `NLMSGERR_ATTR_MSG` in linux/netlink.h.
     const TEXT: u16 = 1;
     // With NETLINK_CAP_ACK the answer holds the request's 16-byte header, then attributes.
     let attributes = error.header.get(16..).unwrap_or_default();
     let text = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == TEXT);
     let text = text.map(|nla| String::from_utf8_lossy(nla.value()).trim_end_matches('\0').to_owned());
-    Refusal { errno: -error.raw_code(), text: text.unwrap_or_default() }
+    NetlinkError { errno: -error.raw_code(), text: text.unwrap_or_default() }
 }

@@ -25,7 +25,7 @@ use crate::{
 
 /// What labs want of the host: noted whenever a lab is looked at.
 #[derive(Debug, Default)]
-pub(in crate::kernel) struct Wanted(Mutex<Tables>);
+pub(in crate::kernel) struct HostInterest(Mutex<Tables>);
 
 #[derive(Debug, Default)]
 struct Tables {
@@ -63,7 +63,7 @@ impl Wants {
     }
 }
 
-impl Wanted {
+impl HostInterest {
     /// Notes what a lab wants.
     pub(in crate::kernel) fn note(&self, lab: &LabName, target: &Target) {
         let wants = Wants::of(target);
@@ -142,7 +142,7 @@ impl MarkedLinks {
     pub(super) fn add_concerned(
         &mut self,
         event: Message<'_>,
-        wanted: &Wanted,
+        wanted: &HostInterest,
         labs: &mut BTreeSet<LabName>,
     ) {
         /// `sizeof(struct ifinfomsg)`.
@@ -195,7 +195,7 @@ impl MarkedLinks {
         family: u8,
         index: u32,
         attributes: &[u8],
-        wanted: &Wanted,
+        wanted: &HostInterest,
         labs: &mut BTreeSet<LabName>,
     ) {
         let text = |kind| {

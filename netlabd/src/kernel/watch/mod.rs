@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{model::LabName, sys::netns};
 
-pub(super) use host::Wanted;
+pub(super) use host::HostInterest;
 pub(super) use pins::Pins;
 pub(super) use sysctls::Silent;
 
@@ -124,7 +124,7 @@ impl Linux {
             });
             open.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         })?;
-        self.pins.watch(self.spaces.netns_dir());
+        self.pins.watch(self.namespaces.netns_dir());
         let events = Events {
             routes: Stream::new(routes, marked),
             rules: rules.map(|socket| Stream::new(socket, ())),
@@ -146,7 +146,7 @@ impl Linux {
                 (events.wake)(wake);
             })
         })?;
-        self.spawn("mount-events", |linux, events| mounts::follow(&linux.spaces, &events.wake))
+        self.spawn("mount-events", |linux, events| mounts::follow(&linux.namespaces, &events.wake))
     }
 
     fn spawn(
@@ -208,7 +208,7 @@ impl Linux {
 
     /// Notes that something changed in the namespace with that identifier, and returns its lab.
     fn note(&self, id: i32) -> Option<LabName> {
-        let owner = self.spaces.owner_of(id)?;
+        let owner = self.namespaces.owner_of(id)?;
         self.marks.mark(&owner.lab, [owner.node.clone()]);
         Some(owner.lab.clone())
     }
@@ -244,7 +244,7 @@ impl Linux {
 
 /// Reads bytes as events of rtnetlink and of `nf_tables` on the host: for fuzzers.
 pub fn read_route_events(bytes: &[u8]) {
-    let (mut marked, wanted, mut labs) = (MarkedLinks::default(), Wanted::default(), BTreeSet::new());
+    let (mut marked, wanted, mut labs) = (MarkedLinks::default(), HostInterest::default(), BTreeSet::new());
     for event in message::split(bytes) {
         marked.add_concerned(event, &wanted, &mut labs);
         let _ = rules::is_ours(event);

@@ -15,7 +15,7 @@ use rustix::{
     io::retry_on_intr,
 };
 
-use super::{super::namespaces::Spaces, Wake};
+use super::{super::namespaces::Namespaces, Wake};
 
 /// Least time between two looks.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -23,12 +23,12 @@ const PAUSE: Duration = Duration::from_millis(20);
 const REST: u32 = 20;
 
 /// Sleeps until mounts change and tells whose pins are lost; again and again.
-pub(super) fn follow(spaces: &Spaces, wake: &dyn Fn(Wake)) -> io::Result<()> {
+pub(super) fn follow(namespaces: &Namespaces, wake: &dyn Fn(Wake)) -> io::Result<()> {
     let mounts = File::open("/proc/self/mountinfo")?;
     loop {
         retry_on_intr(|| poll(&mut [PollFd::new(&mounts, PollFlags::PRI)], None))?;
         let start = Instant::now();
-        spaces.labs_unpinned().into_iter().map(Wake::Lab).for_each(wake);
+        namespaces.labs_unpinned().into_iter().map(Wake::Lab).for_each(wake);
         thread::sleep(PAUSE.max(start.elapsed() * REST));
     }
 }

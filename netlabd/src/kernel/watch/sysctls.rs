@@ -95,11 +95,12 @@ impl Linux {
 
     /// The values that a lab's sysctls have now; of a place that is not there, none.
     fn values(&self, lab: &LabName, wanted: &Values) -> Values {
-        let Ok(spaces) = self.spaces.of(lab) else { return Values::new() };
+        let Ok(namespaces) = self.namespaces.of(lab) else { return Values::new() };
         let places: Vec<_> = wanted.iter().collect();
         let read = |sysctls: &mut Sysctls, (place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
-            let space = if **place == Place::Host { Some(self.host.as_fd()) } else { spaces.fd(place) };
-            netns::enter(space?).ok()?;
+            let namespace =
+                if **place == Place::Host { Some(self.host.as_fd()) } else { namespaces.fd(place) };
+            netns::enter(namespace?).ok()?;
             sysctls.enter();
             let values = keys.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
             Some(((*place).clone(), values.collect()))

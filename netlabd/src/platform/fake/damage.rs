@@ -3,7 +3,7 @@
 use super::{
     FakeKernel,
     ops::Lab,
-    world::{At, FakeForm, Link},
+    world::{FakeForm, Link, LinkId},
 };
 use crate::{
     link::Dummy,
@@ -33,21 +33,21 @@ impl Lab<'_> {
             ("unpin", []) => self.world.pins.remove(&format!("{}.{what}", self.name)).is_some(),
             ("kill", []) => {
                 let Ok(node) = what.parse() else { return Some(false) };
-                let known = self.space(&place(what)).is_ok();
+                let known = self.namespace(&place(what)).is_ok();
                 known && self.run(&Op::delete(Namespace(node))).is_ok()
             }
             ("flush-nat", []) => {
-                let Ok(space) = self.space(&place(what)) else { return Some(false) };
-                self.world.space(space).nat.remove(self.name).is_some()
+                let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
+                self.world.namespace(namespace).nat.remove(self.name).is_some()
             }
             ("sysctl", [key, value]) => {
-                let Ok(space) = self.space(&place(what)) else { return Some(false) };
-                self.world.set_sysctl(space, &key.parse().ok()?, value).is_ok()
+                let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
+                self.world.set_sysctl(namespace, &key.parse().ok()?, value).is_ok()
             }
             ("table", [name]) => {
-                let Ok(space) = self.space(&place(what)) else { return Some(false) };
+                let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
                 let table = TableState { family: "ip".into(), name: (*name).into(), chains: 1, rules: 2 };
-                self.world.space(space).tables.push(table);
+                self.world.namespace(namespace).tables.push(table);
                 true
             }
             ("strange", []) => self.stranger(what),
@@ -59,7 +59,7 @@ impl Lab<'_> {
         Some(done)
     }
 
-    fn damage_link(&mut self, verb: &str, at: At, rest: &[&str]) -> Option<bool> {
+    fn damage_link(&mut self, verb: &str, at: LinkId, rest: &[&str]) -> Option<bool> {
         let link = self.world.link(at)?;
         Some(match (verb, rest) {
             ("delete", []) => {
@@ -104,7 +104,7 @@ impl Lab<'_> {
             }
             ("unroute", []) => {
                 let name = link.name.clone();
-                let routes = &mut self.world.space(at.0).routes;
+                let routes = &mut self.world.namespace(at.0).routes;
                 let before = routes.len();
                 routes.retain(|state| state.route.dev.as_str() != name);
                 routes.len() < before
@@ -116,19 +116,21 @@ impl Lab<'_> {
     /// Somebody makes an interface of their own.
     fn stranger(&mut self, what: &str) -> bool {
         let Some((at, name)) = what.split_once(':') else { return false };
-        let Ok(space) = self.space(&place(at)) else { return false };
-        if self.world.find(space, name).is_some() {
+        let Ok(namespace) = self.namespace(&place(at)) else { return false };
+        if self.world.find(namespace, name).is_some() {
             return false;
         }
-        self.world
-            .add(space, Link::new(name, FakeForm::Made { kind: Dummy.into(), lower: None, mtu_set: false }));
+        self.world.add(
+            namespace,
+            Link::new(name, FakeForm::Made { kind: Dummy.into(), lower: None, mtu_set: false }),
+        );
         true
     }
 
-    fn spot(&self, text: &str) -> Option<At> {
+    fn spot(&self, text: &str) -> Option<LinkId> {
         let (at, name) = text.split_once(':')?;
-        let space = self.space(&place(at)).ok()?;
-        Some((space, self.world.find(space, name)?))
+        let namespace = self.namespace(&place(at)).ok()?;
+        Some((namespace, self.world.find(namespace, name)?))
     }
 }
 

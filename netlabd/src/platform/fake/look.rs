@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use super::world::{FakeForm, HOST, Link, SpaceId, World};
+use super::world::{FakeForm, HOST, Link, NamespaceId, World};
 use crate::{
     model::{
         Guard, LabName, Place, SysctlKey,
@@ -20,32 +20,33 @@ impl World {
     /// What is there of a lab, and what stands in its way.
     pub(super) fn observe(&self, scope: Scope<'_>) -> Observed {
         let nodes = self.labs.get(scope.lab).cloned().unwrap_or_default();
-        let mut ids: BTreeMap<SpaceId, Place> =
+        let mut ids: BTreeMap<NamespaceId, Place> =
             nodes.iter().map(|(node, id)| (*id, Place::Node(node.clone()))).collect();
         ids.insert(HOST, Place::Host);
-        let seen =
-            |(id, place): (&SpaceId, &Place)| (place.clone(), Arc::new(self.place(*id, place, scope, &ids)));
+        let seen = |(id, place): (&NamespaceId, &Place)| {
+            (place.clone(), Arc::new(self.place(*id, place, scope, &ids)))
+        };
         let places = ids.iter().map(seen).collect();
-        let pinned = |node: &_, id: &SpaceId| self.pins.get(&format!("{}.{node}", scope.lab)) == Some(id);
+        let pinned = |node: &_, id: &NamespaceId| self.pins.get(&format!("{}.{node}", scope.lab)) == Some(id);
         let unpinned = nodes.iter().filter(|(node, id)| !pinned(*node, id)).map(|(node, _)| node.clone());
         Observed { places, unpinned: unpinned.collect() }
     }
 
     fn place(
         &self,
-        id: SpaceId,
+        id: NamespaceId,
         place: &Place,
         scope: Scope<'_>,
-        ids: &BTreeMap<SpaceId, Place>,
+        ids: &BTreeMap<NamespaceId, Place>,
     ) -> PlaceState {
-        let space = &self.spaces[&id];
+        let namespace = &self.namespaces[&id];
         let wanted = scope.target.places.get(place);
         let concerns = |link: &&Link| {
             id != HOST
                 || link.mark.as_ref() == Some(scope.lab)
                 || wanted.is_some_and(|place| place.links.contains_key(link.name.as_str()))
         };
-        let links = space.links.iter().filter(|(_, link)| concerns(link)).map(|(index, link)| {
+        let links = namespace.links.iter().filter(|(_, link)| concerns(link)).map(|(index, link)| {
             let ours = if id == HOST { link.mark.as_ref() == Some(scope.lab) } else { link.mark.is_some() };
             (link.name.clone(), self.state(id, *index, link, ours, ids))
         });
@@ -55,24 +56,24 @@ impl World {
         let mut sysctls = BTreeMap::new();
         if let Some(wanted) = wanted {
             sysctls = values(wanted.asked());
-            let names = space.links.values().map(|link| link.name.as_str());
+            let names = namespace.links.values().map(|link| link.name.as_str());
             sysctls.extend(values(wanted.asked_besides(&sysctls, &names)));
         }
         PlaceState {
             links: links.collect(),
-            routes: if id == HOST { Vec::new() } else { space.routes.clone() },
+            routes: if id == HOST { Vec::new() } else { namespace.routes.clone() },
             sysctls,
-            nat: nat(space.nat.get(scope.lab)),
+            nat: nat(namespace.nat.get(scope.lab)),
             guard: self.guard(id, scope),
-            tables: if id == HOST { Vec::new() } else { space.tables.clone() },
+            tables: if id == HOST { Vec::new() } else { namespace.tables.clone() },
         }
     }
 
     /// What was of the host before labs is not compared: who looks may not know it yet.
-    fn guard(&self, id: SpaceId, scope: Scope<'_>) -> GuardState {
+    fn guard(&self, id: NamespaceId, scope: Scope<'_>) -> GuardState {
         let known = |guard: &Guard| Guard { apart: None, ..guard.clone() };
         let wanted = scope.target.places.get(&Place::Host).and_then(|host| host.guard.as_ref()).map(known);
-        match self.spaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known) {
+        match self.namespaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known) {
             None => GuardState::Absent,
             seen if seen == wanted => GuardState::AsWanted,
             Some(_) => GuardState::Other,
@@ -81,13 +82,15 @@ impl World {
 
     fn state(
         &self,
-        space: SpaceId,
+        namespace: NamespaceId,
         index: u32,
         link: &Link,
         ours: bool,
-        ids: &BTreeMap<SpaceId, Place>,
+        ids: &BTreeMap<NamespaceId, Place>,
     ) -> LinkState {
-        let name = |space: SpaceId, index: u32| self.spaces[&space].links.get(&index).map(|l| l.name.clone());
+        let name = |namespace: NamespaceId, index: u32| {
+            self.namespaces[&namespace].links.get(&index).map(|l| l.name.clone())
+        };
         let form = match &link.form {
             FakeForm::Loopback => ObservedForm::Loopback,
             FakeForm::Veth { peer: (at, index) } => {
@@ -95,7 +98,7 @@ impl World {
             }
             FakeForm::Made { kind, lower, .. } => {
                 let mut kind = kind.clone();
-                let now = lower.and_then(|(space, index)| name(space, index)?.parse().ok());
+                let now = lower.and_then(|(namespace, index)| name(namespace, index)?.parse().ok());
                 if let (Some(known), Some(now)) = (kind.lower_mut(), now) {
                     *known = now;
                 }
@@ -112,24 +115,24 @@ impl World {
             carrier: link.up,
             at_work: link.up,
             port: None,
-            master: link.master.and_then(|master| name(space, master)),
+            master: link.master.and_then(|master| name(namespace, master)),
             addresses: link.addresses.clone(),
             link_local: Vec::new(),
             hears_groups: false,
             makes_link_local: LinkLocalMode::Off,
             // Not asked for where no bridge filters.
-            vlans: if self.filters(space) { link.vlans.clone() } else { BTreeMap::new() },
+            vlans: if self.filters(namespace) { link.vlans.clone() } else { BTreeMap::new() },
         }
     }
 
-    fn filters(&self, space: SpaceId) -> bool {
+    fn filters(&self, namespace: NamespaceId) -> bool {
         let filters = |link: &Link| link.form.ports().filtering();
-        self.spaces[&space].links.values().any(filters)
+        self.namespaces[&namespace].links.values().any(filters)
     }
 
     /// The labs that have left a mark on the host.
     pub(super) fn marked(&self) -> impl Iterator<Item = &LabName> {
-        let host = &self.spaces[&HOST];
+        let host = &self.namespaces[&HOST];
         let links = host.links.values().filter_map(|link| link.mark.as_ref());
         self.labs.keys().chain(links).chain(host.nat.keys()).chain(host.guards.keys())
     }

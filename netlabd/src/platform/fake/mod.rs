@@ -28,7 +28,7 @@ struct State {
     world: World,
     /// First ids of user namespaces.
     ids: BTreeMap<LabName, u32>,
-    fault: Option<Fault>,
+    fault: Option<InjectedFailure>,
     /// Operations tried so far.
     tried: usize,
     /// What keeps failing once it has failed.
@@ -37,7 +37,7 @@ struct State {
 
 /// A failure to come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Fault {
+pub(crate) struct InjectedFailure {
     /// How many operations from now go well before one fails.
     pub(crate) after: usize,
     /// The error number.
@@ -62,7 +62,7 @@ impl FakeKernel {
     }
 
     /// Makes an operation fail, counted from now on; `None`: all goes well again.
-    pub(crate) fn fail(&self, fault: Option<Fault>) {
+    pub(crate) fn fail(&self, fault: Option<InjectedFailure>) {
         let mut state = self.state();
         state.fault = fault;
         state.tried = 0;
@@ -80,7 +80,7 @@ impl FakeKernel {
         let world = &self.state().world;
         let nodes = world.labs.get(lab).into_iter().flatten();
         let values = nodes.flat_map(|(node, id)| {
-            let values = world.spaces[id].sysctls.iter().filter(|(_, value)| *value != "0");
+            let values = world.namespaces[id].sysctls.iter().filter(|(_, value)| *value != "0");
             values.map(move |(key, value)| format!("{node}: {key} = {value}"))
         });
         values.collect()
@@ -89,9 +89,10 @@ impl FakeKernel {
     /// All there is: labs, pins, and the host with what others have on it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let world = &self.state().world;
-        let mut spaces: Vec<_> = world.spaces.values().map(|space| format!("{space:?}")).collect();
-        spaces[1..].sort();
-        Snapshot(format!("{:?}\n{:?}\n{}", world.labs, world.pins, spaces.join("\n")))
+        let mut namespaces: Vec<_> =
+            world.namespaces.values().map(|namespace| format!("{namespace:?}")).collect();
+        namespaces[1..].sort();
+        Snapshot(format!("{:?}\n{:?}\n{}", world.labs, world.pins, namespaces.join("\n")))
     }
 }
 
@@ -161,7 +162,7 @@ impl Kernel for FakeKernel {
     fn host(&self) -> Result<HostState, Failure> {
         let mut state = self.state();
         state.attempt("host", "looking at the host")?;
-        let links = state.world.spaces[&HOST].links.values().map(|link| {
+        let links = state.world.namespaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
             let lab = link.mark.as_ref().map(ToString::to_string);
             (link.name.clone(), HostLink { lab, addresses, mtu: link.mtu, ..HostLink::default() })
@@ -194,7 +195,7 @@ impl Kernel for FakeKernel {
             return Vec::new();
         }
         let state = self.state();
-        state.world.spaces[&HOST].links.values().map(|link| link.name.clone()).collect()
+        state.world.namespaces[&HOST].links.values().map(|link| link.name.clone()).collect()
     }
 
     fn set_host_sysctl(&self, key: &SysctlKey, value: &str) -> Result<(), Failure> {

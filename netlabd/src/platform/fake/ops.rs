@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::world::{At, FakeForm, HOST, Link, SpaceId, World};
+use super::world::{FakeForm, HOST, Link, LinkId, NamespaceId, World};
 use crate::{
     input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
@@ -35,19 +35,19 @@ impl Lab<'_> {
 
     fn try_run(&mut self, op: &Op) -> Result<(), i32> {
         match &op.item {
-            Item::Namespace(Namespace(node)) => self.namespace(op.verb, node),
+            Item::Namespace(Namespace(node)) => self.change_namespace(op.verb, node),
             Item::Veth(Veth { a, b }) => self.add_veth(a, b),
             Item::Link(link) => self.add_link(link),
             Item::Spot(spot) => {
-                let space = self.space(&spot.place)?;
-                if let Some(index) = self.world.find(space, &spot.name) {
-                    self.world.delete((space, index));
+                let namespace = self.namespace(&spot.place)?;
+                if let Some(index) = self.world.find(namespace, &spot.name) {
+                    self.world.delete((namespace, index));
                 }
                 Ok(())
             }
             Item::Name(Name { from, to }) => {
-                let space = self.space(&from.place)?;
-                self.rename(space, &from.name, to.as_str())
+                let namespace = self.namespace(&from.place)?;
+                self.rename(namespace, &from.name, to.as_str())
             }
             Item::Setting(Setting { at, change }) => self.change(at, change),
             Item::Vlan(vlan) => self.vlan(op.verb, vlan),
@@ -56,11 +56,11 @@ impl Lab<'_> {
             Item::LinkLocal(_) => Ok(()),
             Item::Route(item::Route { place, route }) => self.route(op.verb, place, route),
             Item::Sysctl(Sysctl { place, key, value }) => {
-                let space = self.space(place)?;
-                self.world.set_sysctl(space, key, value)
+                let namespace = self.namespace(place)?;
+                self.world.set_sysctl(namespace, key, value)
             }
             Item::Guard(item::Guard(guard)) => {
-                let guards = &mut self.world.space(HOST).guards;
+                let guards = &mut self.world.namespace(HOST).guards;
                 match guard {
                     Some(guard) => guards.insert(self.name.clone(), guard.clone()),
                     None => guards.remove(self.name),
@@ -68,8 +68,8 @@ impl Lab<'_> {
                 Ok(())
             }
             Item::Nat(Nat { place, rules }) => {
-                let space = self.space(place)?;
-                let nat = &mut self.world.space(space).nat;
+                let namespace = self.namespace(place)?;
+                let nat = &mut self.world.namespace(namespace).nat;
                 if rules.is_empty() {
                     nat.remove(self.name)
                 } else {
@@ -80,11 +80,11 @@ impl Lab<'_> {
         }
     }
 
-    fn namespace(&mut self, verb: Verb, node: &NodeName) -> Result<(), i32> {
+    fn change_namespace(&mut self, verb: Verb, node: &NodeName) -> Result<(), i32> {
         match verb {
             Verb::Add => return self.add_node(node),
             Verb::Set => {
-                let id = self.space(&Place::Node(node.clone()))?;
+                let id = self.namespace(&Place::Node(node.clone()))?;
                 self.world.pins.insert(format!("{}.{node}", self.name), id);
             }
             Verb::Delete => {
@@ -129,12 +129,12 @@ impl Lab<'_> {
         if verb != Verb::Delete {
             return self.add_route(place, route);
         }
-        let space = self.space(place)?;
-        self.world.space(space).routes.retain(|state| state.route != *route);
+        let namespace = self.namespace(place)?;
+        self.world.namespace(namespace).routes.retain(|state| state.route != *route);
         Ok(())
     }
 
-    pub(super) fn space(&self, place: &Place) -> Result<SpaceId, i32> {
+    pub(super) fn namespace(&self, place: &Place) -> Result<NamespaceId, i32> {
         match place {
             Place::Host => Ok(HOST),
             Place::Node(node) => {
@@ -143,14 +143,18 @@ impl Lab<'_> {
         }
     }
 
-    pub(super) fn at(&self, at: &Endpoint) -> Result<At, i32> {
-        let space = self.space(&at.place)?;
-        Ok((space, self.world.find(space, at.interface.as_str()).ok_or(libc::ENODEV)?))
+    pub(super) fn at(&self, at: &Endpoint) -> Result<LinkId, i32> {
+        let namespace = self.namespace(&at.place)?;
+        Ok((namespace, self.world.find(namespace, at.interface.as_str()).ok_or(libc::ENODEV)?))
     }
 
-    fn free(&self, at: &Endpoint) -> Result<SpaceId, i32> {
-        let space = self.space(&at.place)?;
-        if self.world.find(space, at.interface.as_str()).is_some() { Err(libc::EEXIST) } else { Ok(space) }
+    fn free(&self, at: &Endpoint) -> Result<NamespaceId, i32> {
+        let namespace = self.namespace(&at.place)?;
+        if self.world.find(namespace, at.interface.as_str()).is_some() {
+            Err(libc::EEXIST)
+        } else {
+            Ok(namespace)
+        }
     }
 
     fn add_node(&mut self, node: &NodeName) -> Result<(), i32> {
@@ -161,7 +165,7 @@ impl Lab<'_> {
         let id = self.world.add_space();
         // A new namespace takes over the host's forwarding.
         let forwarding: SysctlKey = "net.ipv4.ip_forward".parse().expect("a sysctl");
-        let value = self.world.space(HOST).sysctls[&forwarding].clone();
+        let value = self.world.namespace(HOST).sysctls[&forwarding].clone();
         self.world.set_sysctl(id, &forwarding, &value)?;
         self.world.labs.entry(self.name.clone()).or_default().insert(node.clone(), id);
         self.world.pins.insert(pin, id);
@@ -188,16 +192,16 @@ impl Lab<'_> {
 
     fn add_link(&mut self, link: &item::Link) -> Result<(), i32> {
         let item::Link { at, kind, mac, mtu } = link;
-        let space = self.free(at)?;
+        let namespace = self.free(at)?;
         let lower = kind.lower().map(|lower| {
-            let there = if matches!(lower, Lower::Host(_)) { HOST } else { space };
+            let there = if matches!(lower, Lower::Host(_)) { HOST } else { namespace };
             let index = self.world.find(there, lower.name().as_str()).ok_or(libc::ENODEV)?;
             Ok::<_, i32>((there, index))
         });
         let lower = lower.transpose()?;
         let (mut mac, mut mtu) = (*mac, *mtu);
         if let Some((there, index)) = lower {
-            let carrier = &self.world.spaces[&there].links[&index];
+            let carrier = &self.world.namespaces[&there].links[&index];
             if kind.mac() == MacFrom::Lower {
                 mac = mac.or(carrier.mac);
             }
@@ -210,25 +214,25 @@ impl Lab<'_> {
             }
         }
         let same = |other: &Kind| other.is_same(kind) && other.identity() == kind.identity();
-        let mut others = self.world.spaces[&space].links.values().filter_map(|link| link.form.kind());
+        let mut others = self.world.namespaces[&namespace].links.values().filter_map(|link| link.form.kind());
         if kind.identity().is_some() && others.any(same) {
             return Err(libc::EEXIST);
         }
         let form = FakeForm::Made { kind: kind.clone(), lower, mtu_set: false };
         let link = Link::new(at.interface.as_str(), form);
         let mark = Some(self.name.clone());
-        self.world.add(space, Link { mark, mac, mtu: mtu.unwrap_or(1500), ..link });
+        self.world.add(namespace, Link { mark, mac, mtu: mtu.unwrap_or(1500), ..link });
         Ok(())
     }
 
-    pub(super) fn rename(&mut self, space: SpaceId, from: &str, to: &str) -> Result<(), i32> {
-        if self.world.find(space, to).is_some() {
+    pub(super) fn rename(&mut self, namespace: NamespaceId, from: &str, to: &str) -> Result<(), i32> {
+        if self.world.find(namespace, to).is_some() {
             return Err(libc::EEXIST);
         }
-        let index = self.world.find(space, from).ok_or(libc::ENODEV)?;
-        let link = self.world.link((space, index)).ok_or(libc::ENODEV)?;
+        let index = self.world.find(namespace, from).ok_or(libc::ENODEV)?;
+        let link = self.world.link((namespace, index)).ok_or(libc::ENODEV)?;
         to.clone_into(&mut link.name);
-        for state in &mut self.world.space(space).routes {
+        for state in &mut self.world.namespace(namespace).routes {
             if state.route.dev.as_str() == from
                 && let Ok(name) = to.parse()
             {
@@ -276,16 +280,16 @@ impl Lab<'_> {
     }
 
     fn add_route(&mut self, place: &Place, route: &Route) -> Result<(), i32> {
-        let space = self.space(place)?;
-        let index = self.world.find(space, route.dev.as_str()).ok_or(libc::ENODEV)?;
-        let link = self.world.link((space, index)).ok_or(libc::ENODEV)?;
+        let namespace = self.namespace(place)?;
+        let index = self.world.find(namespace, route.dev.as_str()).ok_or(libc::ENODEV)?;
+        let link = self.world.link((namespace, index)).ok_or(libc::ENODEV)?;
         if !link.up {
             return Err(libc::ENETDOWN);
         }
         if !route.via.is_none_or(|via| is_on(link, via)) {
             return Err(if route.to.addr().is_ipv4() { libc::ENETUNREACH } else { libc::EHOSTUNREACH });
         }
-        let routes = &mut self.world.space(space).routes;
+        let routes = &mut self.world.namespace(namespace).routes;
         routes.retain(|state| !route.replaces(&state.route));
         routes.push(RouteState { route: route.clone(), ours: true, plain: true });
         Ok(())
@@ -299,17 +303,23 @@ fn is_on(link: &Link, address: IpAddr) -> bool {
 
 impl World {
     /// Writes a sysctl, and what goes along; one of an interface exists with it.
-    pub(super) fn set_sysctl(&mut self, space: SpaceId, key: &SysctlKey, value: &str) -> Result<(), i32> {
-        if !self.has_sysctl(space, key) {
+    pub(super) fn set_sysctl(
+        &mut self,
+        namespace: NamespaceId,
+        key: &SysctlKey,
+        value: &str,
+    ) -> Result<(), i32> {
+        if !self.has_sysctl(namespace, key) {
             return Err(libc::ENOENT);
         }
-        let changes = self.sysctl(space, key).as_deref() != Some(value);
+        let changes = self.sysctl(namespace, key).as_deref() != Some(value);
         if let Some(spread) = spread_by(key).filter(|_| changes) {
-            let links: Vec<_> = self.space(space).links.values().map(|link| link.name.clone()).collect();
+            let links: Vec<_> =
+                self.namespace(namespace).links.values().map(|link| link.name.clone()).collect();
             let all = ["all", "default"].into_iter().chain(links.iter().map(String::as_str));
             for key in all.filter_map(|of| spread.key_of(of)) {
                 // What is not kept is 0.
-                let values = &mut self.space(space).sysctls;
+                let values = &mut self.namespace(namespace).sysctls;
                 if value == "0" {
                     values.remove(&key)
                 } else {
@@ -317,22 +327,22 @@ impl World {
                 };
             }
         }
-        self.space(space).sysctls.insert(key.clone(), value.to_owned());
+        self.namespace(namespace).sysctls.insert(key.clone(), value.to_owned());
         Ok(())
     }
 
     /// Reads a sysctl.
-    pub(super) fn sysctl(&self, space: SpaceId, key: &SysctlKey) -> Option<String> {
-        let values = &self.spaces.get(&space)?.sysctls;
-        self.has_sysctl(space, key).then(|| values.get(key).cloned().unwrap_or_else(|| "0".to_owned()))
+    pub(super) fn sysctl(&self, namespace: NamespaceId, key: &SysctlKey) -> Option<String> {
+        let values = &self.namespaces.get(&namespace)?.sysctls;
+        self.has_sysctl(namespace, key).then(|| values.get(key).cloned().unwrap_or_else(|| "0".to_owned()))
     }
 
-    fn has_sysctl(&self, space: SpaceId, key: &SysctlKey) -> bool {
+    fn has_sysctl(&self, namespace: NamespaceId, key: &SysctlKey) -> bool {
         let path = key.path();
         let mut parts = path.split('/').skip_while(|part| *part != "conf").skip(1);
         match parts.next() {
             Some("all" | "default") | None => true,
-            Some(name) => self.find(space, name).is_some(),
+            Some(name) => self.find(namespace, name).is_some(),
         }
     }
 }

@@ -13,26 +13,26 @@ use crate::{
 };
 
 /// A namespace's number; the host is 0.
-pub(super) type SpaceId = u32;
+pub(super) type NamespaceId = u32;
 
 /// The host.
-pub(super) const HOST: SpaceId = 0;
+pub(super) const HOST: NamespaceId = 0;
 
 /// An interface: its namespace and index.
-pub(super) type At = (SpaceId, u32);
+pub(super) type LinkId = (NamespaceId, u32);
 
 /// All there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct World {
-    pub(super) spaces: BTreeMap<SpaceId, Space>,
-    pub(super) labs: BTreeMap<LabName, BTreeMap<NodeName, SpaceId>>,
-    pub(super) pins: BTreeMap<String, SpaceId>,
+    pub(super) namespaces: BTreeMap<NamespaceId, Namespace>,
+    pub(super) labs: BTreeMap<LabName, BTreeMap<NodeName, NamespaceId>>,
+    pub(super) pins: BTreeMap<String, NamespaceId>,
     next: u32,
 }
 
 /// One network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Space {
+pub(super) struct Namespace {
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) routes: Vec<RouteState>,
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
@@ -62,12 +62,12 @@ pub(super) struct Link {
 pub(super) enum FakeForm {
     Loopback,
     Veth {
-        peer: At,
+        peer: LinkId,
     },
     Made {
         /// The name in it of what it stands on is the one at its making.
         kind: Kind,
-        lower: Option<At>,
+        lower: Option<LinkId>,
         /// Whether somebody set its MTU; a bridge's follows its ports until then.
         mtu_set: bool,
     },
@@ -85,7 +85,7 @@ impl FakeForm {
     }
 
     /// What it stands on, where that bounds its MTU: what puts nothing before its frames.
-    fn bounds(&self) -> Option<At> {
+    fn bounds(&self) -> Option<LinkId> {
         match self {
             Self::Made { kind, lower, .. } if kind.overhead() == 0 => *lower,
             _ => None,
@@ -93,7 +93,7 @@ impl FakeForm {
     }
 
     /// What it is down with.
-    fn up_with(&self) -> Option<At> {
+    fn up_with(&self) -> Option<LinkId> {
         match self {
             Self::Made { kind, lower, .. } if kind.carrier() == Carrier::Lower => *lower,
             _ => None,
@@ -101,7 +101,7 @@ impl FakeForm {
     }
 
     /// Whose MAC address it has.
-    fn mac_of(&self) -> Option<At> {
+    fn mac_of(&self) -> Option<LinkId> {
         match self {
             Self::Made { kind, lower, .. } if kind.mac() == MacFrom::Lower => *lower,
             _ => None,
@@ -113,7 +113,7 @@ impl World {
     /// A host with a loopback interface, and with what a host has.
     pub(super) fn new() -> Self {
         let mut world = Self {
-            spaces: BTreeMap::from([(HOST, Space::default())]),
+            namespaces: BTreeMap::from([(HOST, Namespace::default())]),
             labs: BTreeMap::new(),
             pins: BTreeMap::new(),
             next: 1,
@@ -123,19 +123,19 @@ impl World {
     }
 
     /// A new namespace.
-    pub(super) fn add_space(&mut self) -> SpaceId {
+    pub(super) fn add_space(&mut self) -> NamespaceId {
         let id = self.number();
-        self.spaces.insert(id, Space::default());
+        self.namespaces.insert(id, Namespace::default());
         self.furnish(id);
         id
     }
 
-    fn furnish(&mut self, id: SpaceId) {
+    fn furnish(&mut self, id: NamespaceId) {
         let loopback = Link::new("lo", FakeForm::Loopback);
         self.add(id, Link { mtu: 65_536, up: id == HOST, ..loopback });
         for key in ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding", "net.ipv4.conf.all.rp_filter"] {
             let key = key.parse().expect("a sysctl");
-            self.space(id).sysctls.insert(key, "0".to_owned());
+            self.namespace(id).sysctls.insert(key, "0".to_owned());
         }
     }
 
@@ -145,54 +145,58 @@ impl World {
         self.next
     }
 
-    pub(super) fn space(&mut self, id: SpaceId) -> &mut Space {
-        self.spaces.get_mut(&id).expect("the namespace is there")
+    pub(super) fn namespace(&mut self, id: NamespaceId) -> &mut Namespace {
+        self.namespaces.get_mut(&id).expect("the namespace is there")
     }
 
-    pub(super) fn add(&mut self, space: SpaceId, link: Link) -> At {
+    pub(super) fn add(&mut self, namespace: NamespaceId, link: Link) -> LinkId {
         let index = self.number();
-        let values = &mut self.space(space).sysctls;
+        let values = &mut self.namespace(namespace).sysctls;
         let copy = |(key, value): (&SysctlKey, &String)| {
             let per = PerInterface::of(key).filter(|per| per.of == "default")?;
             Some((per.key_of(&link.name)?, value.clone()))
         };
         let copies: Vec<_> = values.iter().filter_map(copy).collect();
         values.extend(copies);
-        self.space(space).links.insert(index, link);
-        (space, index)
+        self.namespace(namespace).links.insert(index, link);
+        (namespace, index)
     }
 
-    pub(super) fn link(&mut self, at: At) -> Option<&mut Link> {
-        self.spaces.get_mut(&at.0)?.links.get_mut(&at.1)
+    pub(super) fn link(&mut self, at: LinkId) -> Option<&mut Link> {
+        self.namespaces.get_mut(&at.0)?.links.get_mut(&at.1)
     }
 
     /// The interface of a name.
-    pub(super) fn find(&self, space: SpaceId, name: &str) -> Option<u32> {
-        let links = &self.spaces.get(&space)?.links;
+    pub(super) fn find(&self, namespace: NamespaceId, name: &str) -> Option<u32> {
+        let links = &self.namespaces.get(&namespace)?.links;
         links.iter().find(|(_, link)| link.name == name).map(|(index, _)| *index)
     }
 
     /// Who stands on an interface, or is its other end.
-    fn dependents(&self, at: At) -> Vec<At> {
+    fn dependents(&self, at: LinkId) -> Vec<LinkId> {
         let depends = |link: &Link| match &link.form {
             FakeForm::Loopback => false,
             FakeForm::Veth { peer } => *peer == at,
             FakeForm::Made { lower, .. } => *lower == Some(at),
         };
-        let all = self.spaces.iter().flat_map(|(id, space)| space.links.iter().map(|(i, l)| (*id, *i, l)));
-        all.filter(|(_, _, link)| depends(link)).map(|(space, index, _)| (space, index)).collect()
+        let all = self
+            .namespaces
+            .iter()
+            .flat_map(|(id, namespace)| namespace.links.iter().map(|(i, l)| (*id, *i, l)));
+        all.filter(|(_, _, link)| depends(link)).map(|(namespace, index, _)| (namespace, index)).collect()
     }
 
     /// Deletes an interface with all that goes along.
-    pub(super) fn delete(&mut self, at: At) {
+    pub(super) fn delete(&mut self, at: LinkId) {
         let dependents = self.dependents(at);
-        let Some(link) = self.spaces.get_mut(&at.0).and_then(|space| space.links.remove(&at.1)) else {
+        let Some(link) = self.namespaces.get_mut(&at.0).and_then(|namespace| namespace.links.remove(&at.1))
+        else {
             return;
         };
-        let space = self.space(at.0);
-        space.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
-        space.routes.retain(|state| state.route.dev.as_str() != link.name);
-        for port in space.links.values_mut().filter(|port| port.master == Some(at.1)) {
+        let namespace = self.namespace(at.0);
+        namespace.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
+        namespace.routes.retain(|state| state.route.dev.as_str() != link.name);
+        for port in namespace.links.values_mut().filter(|port| port.master == Some(at.1)) {
             port.leave_bridge();
         }
         self.follow_ports(at.0, link.master);
@@ -202,17 +206,17 @@ impl World {
     }
 
     /// Deletes a namespace with all that is in it.
-    pub(super) fn delete_space(&mut self, id: SpaceId) {
-        let Some(space) = self.spaces.get(&id) else { return };
-        for index in space.links.keys().copied().collect::<Vec<_>>() {
+    pub(super) fn delete_space(&mut self, id: NamespaceId) {
+        let Some(namespace) = self.namespaces.get(&id) else { return };
+        for index in namespace.links.keys().copied().collect::<Vec<_>>() {
             self.delete((id, index));
         }
-        self.spaces.remove(&id);
+        self.namespaces.remove(&id);
         self.pins.retain(|_, pinned| *pinned != id);
     }
 
     /// Sets an interface up or down. Down loses routes and IPv6 addresses; VLANs follow.
-    pub(super) fn set_up(&mut self, at: At, up: bool) -> Result<(), i32> {
+    pub(super) fn set_up(&mut self, at: LinkId, up: bool) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
         let (name, with, was) = (link.name.clone(), link.form.up_with(), link.up);
         if let Some(lower) = with.filter(|_| up)
@@ -227,19 +231,19 @@ impl World {
         link.up = up;
         if !up {
             link.addresses.retain(|state| state.address.addr().is_ipv4());
-            self.space(at.0).routes.retain(|state| state.route.dev.as_str() != name);
+            self.namespace(at.0).routes.retain(|state| state.route.dev.as_str() != name);
         }
-        for (space, index) in self.dependents(at) {
-            let on_top = self.link((space, index)).is_some_and(|link| link.form.up_with().is_some());
+        for (namespace, index) in self.dependents(at) {
+            let on_top = self.link((namespace, index)).is_some_and(|link| link.form.up_with().is_some());
             if on_top {
-                self.set_up((space, index), up)?;
+                self.set_up((namespace, index), up)?;
             }
         }
         Ok(())
     }
 
     /// Takes an address off. With the last of its family, the routes of that family go.
-    pub(super) fn delete_address(&mut self, at: At, address: IpNet) {
+    pub(super) fn delete_address(&mut self, at: LinkId, address: IpNet) {
         let Some(link) = self.link(at) else { return };
         let name = link.name.clone();
         let before = link.addresses.len();
@@ -247,13 +251,13 @@ impl World {
         let gone = link.addresses.len() < before;
         let last = !link.addresses.iter().any(|state| state.address.addr().is_ipv4());
         if gone && last && address.addr().is_ipv4() {
-            self.space(at.0)
+            self.namespace(at.0)
                 .routes
                 .retain(|state| state.route.to.addr().is_ipv6() || state.route.dev.as_str() != name);
         }
     }
 
-    pub(super) fn set_mtu(&mut self, at: At, mtu: u32) -> Result<(), i32> {
+    pub(super) fn set_mtu(&mut self, at: LinkId, mtu: u32) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
         if link.mtu == mtu {
             return Ok(());
@@ -280,7 +284,7 @@ impl World {
     }
 
     /// A new MAC address; VLANs that shared the old one follow.
-    pub(super) fn set_mac(&mut self, at: At, mac: Mac) -> Result<(), i32> {
+    pub(super) fn set_mac(&mut self, at: LinkId, mac: Mac) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
         let old = link.mac.replace(mac);
         for above in self.dependents(at) {
@@ -292,7 +296,7 @@ impl World {
         Ok(())
     }
 
-    pub(super) fn set_master(&mut self, at: At, master: Option<u32>) -> Result<(), i32> {
+    pub(super) fn set_master(&mut self, at: LinkId, master: Option<u32>) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
         let old = link.master;
         link.leave_bridge();
@@ -309,9 +313,9 @@ impl World {
     }
 
     /// A bridge whose MTU nobody set has that of its smallest port.
-    fn follow_ports(&mut self, space: SpaceId, bridge: Option<u32>) {
+    fn follow_ports(&mut self, namespace: NamespaceId, bridge: Option<u32>) {
         let Some(bridge) = bridge else { return };
-        let links = &mut self.space(space).links;
+        let links = &mut self.namespace(namespace).links;
         let ports = links.values().filter(|link| link.master == Some(bridge)).map(|link| link.mtu);
         let smallest = ports.min().unwrap_or(1500);
         if let Some(Link { form: FakeForm::Made { mtu_set: false, .. }, mtu, .. }) = links.get_mut(&bridge) {

@@ -1,11 +1,11 @@
 //! What differs from what is wanted is told, whether it is about to be repaired or left so.
 
-use super::{Actor, Next, Wanted};
+use super::{Actor, Next, Snapshot};
 use crate::{plan::diff, store};
 
 impl Actor {
     /// Looks at a lab whose drift is not repaired, and tells what differs.
-    pub(super) fn look(&self, wanted: &Wanted) -> Next {
+    pub(super) fn look(&self, wanted: &Snapshot) -> Next {
         self.shared.kernel.catch_up();
         self.entry.forget_events();
         let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
@@ -38,7 +38,7 @@ impl Actor {
     }
 
     /// Tells what differs, unless it is told: what cannot be repaired is looked at again and again.
-    pub(super) fn tell_drift(&self, wanted: &Wanted, found: &[String]) {
+    pub(super) fn tell_drift(&self, wanted: &Snapshot, found: &[String]) {
         if self.entry.state().status.knows_drift(wanted.generation, found) {
             return;
         }

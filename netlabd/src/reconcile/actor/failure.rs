@@ -11,7 +11,7 @@ use super::{
         rollback,
         specification::Specification,
     },
-    Actor, Next, Wanted,
+    Actor, Next, Snapshot,
 };
 use crate::{
     clock, convert,
@@ -22,7 +22,7 @@ use crate::{
 
 impl Actor {
     /// Decides what a failure means: the lab is taken away again, put back to what it was, or tried again.
-    pub(super) fn fail(&self, wanted: &Wanted, failure: &Failure) -> Next {
+    pub(super) fn fail(&self, wanted: &Snapshot, failure: &Failure) -> Next {
         if self.is_outdated(wanted) {
             return Next::Again;
         }
@@ -51,7 +51,7 @@ impl Actor {
 
     /// The host has no thread or process to give: nothing is wrong with the lab, and the work goes on when there
     /// is one.
-    fn wait_for_room(&self, wanted: &Wanted, failure: &Failure) -> Next {
+    fn wait_for_room(&self, wanted: &Snapshot, failure: &Failure) -> Next {
         let phase = if wanted.verified { Phase::Degraded } else { Phase::Converging };
         let message = message(failure, true);
         self.entry.report(&self.shared.store, |status| status.failed(phase, wanted.generation, message));
@@ -59,7 +59,7 @@ impl Actor {
     }
 
     /// A lab that never was ready: what was made of it is taken away again.
-    fn undo_create(&self, wanted: &Wanted, failure: &Failure) -> Next {
+    fn undo_create(&self, wanted: &Snapshot, failure: &Failure) -> Next {
         let mut message = message(failure, false);
         message.message += "; what had been made was taken away again";
         let mut outdated = false;
@@ -87,7 +87,7 @@ impl Actor {
     }
 
     /// A change that failed: the desired state before it comes back.
-    fn revert(&self, wanted: &Wanted, failure: &Failure, previous: &Bytes) -> Next {
+    fn revert(&self, wanted: &Snapshot, failure: &Failure, previous: &Bytes) -> Next {
         let Some(desired) = self.desired(previous) else { return Next::Retry };
         let store = &self.shared.store;
         let undoing = message(failure, false);

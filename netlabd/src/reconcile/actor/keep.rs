@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Actor, Wanted};
+use super::{Actor, Snapshot};
 use crate::{
     model::{SysctlKey, observed::Observed},
     plan::{Plan, claim, settle},
@@ -14,7 +14,7 @@ impl Actor {
     /// that the lab still sets.
     pub(super) fn keep_before(
         &self,
-        wanted: &mut Wanted,
+        wanted: &mut Snapshot,
         observed: &Observed,
         plan: &Plan,
     ) -> Result<(), Failure> {

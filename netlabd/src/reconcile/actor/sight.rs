@@ -7,10 +7,10 @@ use std::{
 
 use super::{
     super::{ports, ranges, redirects, status::Sight},
-    Actor, Wanted,
+    Actor, Snapshot,
 };
 use crate::{
-    firewall::{self, Verdict},
+    firewall::{self, FirewallReport},
     model::{Place, observed::Observed},
     plan::{self, Plan, Target},
 };
@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 impl Actor {
     /// What a look showed beside the differences.
-    pub(super) fn sight(&self, wanted: &Wanted, observed: &Observed, plan: Plan) -> Sight {
+    pub(super) fn sight(&self, wanted: &Snapshot, observed: &Observed, plan: Plan) -> Sight {
         Sight {
             extras: plan.extras,
             verdict: firewall::concerns(&wanted.target).then(|| self.verdict(&wanted.target, observed)),
@@ -36,7 +36,7 @@ impl Actor {
     /// Returns whether it waited for an interface that was there before, at the `first` look: of one that was unplugged
     /// and is plugged in again the kernel does not make what it makes for a new one (`IF_READY` in
     /// `net/ipv6/addrconf.c`), which shows only now.
-    pub(super) fn settle(&self, wanted: &Wanted, observed: &Observed, first: Option<&Observed>) -> bool {
+    pub(super) fn settle(&self, wanted: &Snapshot, observed: &Observed, first: Option<&Observed>) -> bool {
         let mut waiting = plan::waiting(&wanted.target, observed);
         let was_there = |(place, index): &(Place, u32)| {
             let place = first.and_then(|first| first.places.get(place));
@@ -59,30 +59,30 @@ impl Actor {
     }
 
     /// How the host stands towards the lab: its firewall, its routes, what listens there, whether it can be steered.
-    fn verdict(&self, target: &Target, observed: &Observed) -> Verdict {
+    fn verdict(&self, target: &Target, observed: &Observed) -> FirewallReport {
         let kernel = &self.shared.kernel;
         let seen = match kernel.firewall() {
             Ok(seen) => seen,
-            Err(failure) => return Verdict::Unknown(failure.to_string()),
+            Err(failure) => return FirewallReport::Unknown(failure.to_string()),
         };
         if let Some(route) = ranges::contested(target, &seen.routes) {
-            return Verdict::Contested(route);
+            return FirewallReport::Contested(route);
         }
         let verdict = firewall::judge(&seen, &firewall::flows(target, &seen));
-        if verdict != Verdict::Open {
+        if verdict != FirewallReport::Open {
             return verdict;
         }
         if ports::publishes(target) {
             match kernel.sockets() {
                 Ok(sockets) => {
                     if let Some(taken) = ports::taken(target, &sockets) {
-                        return Verdict::Shadows(taken);
+                        return FirewallReport::Shadows(taken);
                     }
                 }
-                Err(failure) => return Verdict::Unknown(failure.to_string()),
+                Err(failure) => return FirewallReport::Unknown(failure.to_string()),
             }
         }
         redirects::heard(target, observed, |key| kernel.host_sysctl(key))
-            .map_or(Verdict::Open, Verdict::Steers)
+            .map_or(FirewallReport::Open, FirewallReport::Steers)
     }
 }

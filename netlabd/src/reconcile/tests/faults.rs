@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use proto::lab_event::Body;
 
 use super::*;
-use crate::platform::fake::Fault;
+use crate::platform::fake::InjectedFailure;
 
 /// More than any of the examples takes.
 const MANY: usize = 1_000;
@@ -22,13 +22,13 @@ const FAULTS: [(i32, bool); 6] = [
 
 /// Runs `case` with each fault at each operation until one comes too late to matter; prints how many faults that were
 /// for `tests/fault-table`.
-fn at_every_operation(work: &str, case: impl Fn(Fault) -> bool + Sync) {
+fn at_every_operation(work: &str, case: impl Fn(InjectedFailure) -> bool + Sync) {
     let injected = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for (errno, lasting) in FAULTS {
             let (case, injected) = (&case, &injected);
             scope.spawn(move || {
-                let end = (0..MANY).find(|after| !case(Fault { after: *after, errno, lasting }));
+                let end = (0..MANY).find(|after| !case(InjectedFailure { after: *after, errno, lasting }));
                 assert!(end.is_some_and(|end| end > 2), "the failures never came: {end:?}");
                 injected.fetch_add(end.unwrap_or(0), Ordering::Relaxed);
             });
@@ -41,7 +41,7 @@ fn at_every_operation(work: &str, case: impl Fn(Fault) -> bool + Sync) {
 }
 
 /// Whether a failure passes when the same is tried again.
-fn passes(fault: Fault) -> bool {
+fn passes(fault: InjectedFailure) -> bool {
     !fault.lasting && fault.errno != libc::ENOSPC
 }
 

@@ -1,7 +1,7 @@
 //! Requests at the same time: every one is answered, and what is kept is what is there.
 
 use super::*;
-use crate::{platform::fake::Fault, store::decode};
+use crate::{platform::fake::InjectedFailure, store::decode};
 
 /// Deterministic chance (xorshift, Marsaglia 2003).
 struct Chance(u64);
@@ -83,7 +83,7 @@ fn an_apply_that_was_accepted_is_never_lost_to_putting_back() {
     bed.create(&a).unwrap();
     bed.wait_for_phase(&name, Phase::Ready);
     for round in 0..60 {
-        bed.kernel.fail(Some(Fault { after: 3, errno: libc::EPERM, lasting: false }));
+        bed.kernel.fail(Some(InjectedFailure { after: 3, errno: libc::EPERM, lasting: false }));
         let _ = bed.apply(&b);
         let failing = || bed.kernel.has_failed();
         let end = Instant::now() + LONG;

@@ -3,7 +3,7 @@
 use proto::lab_event::Body;
 
 use super::*;
-use crate::platform::fake::Fault;
+use crate::platform::fake::InjectedFailure;
 
 /// The lab whose addresses are taken away.
 fn lab() -> (proto::Lab, LabName) {
@@ -100,7 +100,7 @@ fn after_a_resume_ready_is_what_was_seen_since() {
 fn drift_that_cannot_be_repaired_is_told_for_as_long_as_it_is_there() {
     let bed = Bed::new();
     let name = bed.ready();
-    bed.kernel.fail(Some(Fault { after: 1, errno: libc::EPERM, lasting: true }));
+    bed.kernel.fail(Some(InjectedFailure { after: 1, errno: libc::EPERM, lasting: true }));
     bed.break_it(&name);
     let failing =
         |lab: &proto::LabResource| status(lab).last_error.as_ref().is_some_and(|error| error.retrying);

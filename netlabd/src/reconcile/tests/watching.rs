@@ -5,7 +5,7 @@ use proto::lab_event::Body;
 use super::*;
 
 /// The events of a position on.
-fn drain(bed: &Bed, position: &mut u64) -> Vec<Item> {
+fn drain(bed: &Bed, position: &mut u64) -> Vec<FeedEvent> {
     let mut all = Vec::new();
     loop {
         let items = bed.manager.feed().after(*position).unwrap();
@@ -40,7 +40,7 @@ fn every_lab_is_heard_of_from_its_first_event_to_its_last() {
             (1..=sequences.len() as u64).collect::<Vec<_>>(),
             "none is missed or told twice"
         );
-        let changed = |item: &&&Item| matches!(item.event.body, Some(Body::SpecChanged(_)));
+        let changed = |item: &&&FeedEvent| matches!(item.event.body, Some(Body::SpecChanged(_)));
         assert_eq!(of.iter().filter(changed).count(), if spec == &one { 2 } else { 1 });
         let deleted = matches!(of.last().unwrap().event.body, Some(Body::Deleted(_)));
         assert_eq!(deleted, spec == &two);

@@ -13,13 +13,13 @@ const GROWTH: u64 = 96 << 10;
 
 /// An abuse under way.
 #[derive(Debug)]
-pub struct Toll<'a> {
+pub struct Cost<'a> {
     host: &'a TestHost,
     case: &'static str,
     before: u64,
 }
 
-impl<'a> Toll<'a> {
+impl<'a> Cost<'a> {
     /// Looks at netlabd before the abuse `case`.
     pub fn begin(host: &'a TestHost, case: &'static str) -> Self {
         // The highest mark of its memory is that of now (proc_pid_clear_refs(5)), where the kernel can.

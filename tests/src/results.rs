@@ -7,7 +7,7 @@ use serde_json::json;
 /// What a test has to say for docs/faults.md. That no lab was in between, nothing was left and no packet lost, it has
 /// asserted itself.
 #[derive(Debug, Default)]
-pub struct Figure {
+pub struct TestResults {
     /// How often netlabd was killed.
     pub kills: usize,
     /// How often something that netlabd asked for was refused.
@@ -21,17 +21,17 @@ pub struct Figure {
 }
 
 /// Prints the line that `tests/fault-table` reads.
-pub fn tell(work: &str, figure: &Figure) {
-    let Figure { kills, injected, damage, repairs, packets } = figure;
+pub fn tell(work: &str, figure: &TestResults) {
+    let TestResults { kills, injected, damage, repairs, packets } = figure;
     let fields = json!({
         "work": work, "kills": kills, "injected": injected, "damage": damage, "repairs": repairs, "packets": packets,
     });
     println!("figures: {fields}");
 }
 
-/// The figures of a run that went well.
+/// The results of a run that went well.
 #[derive(Debug)]
-pub struct Figures {
+pub struct RunResults {
     seed: u64,
     counts: BTreeMap<&'static str, usize>,
     /// By kind of damage, from the damage to the end of its repair in microseconds.
@@ -46,7 +46,7 @@ pub struct Figures {
     pub usage_after: Option<(u64, usize)>,
 }
 
-impl Figures {
+impl RunResults {
     /// Of a run with this seed.
     pub fn new(seed: u64) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Figures {
 
     /// The same for docs/faults.md.
     pub fn tell(&self, work: &str) {
-        let figure = Figure {
+        let figure = TestResults {
             kills: self.counted("kill -9"),
             injected: 0,
             damage: self.counted("damage"),
@@ -93,7 +93,7 @@ fn ms(us: u64) -> String {
     format!("{}.{}", us / 1_000, us % 1_000 / 100)
 }
 
-impl fmt::Display for Figures {
+impl fmt::Display for RunResults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "seed {}, {} s\n\n| what | times |\n|---|---|", self.seed, self.time.as_secs())?;
         for (what, times) in &self.counts {

@@ -4,7 +4,7 @@ use crate::host::TestHost;
 
 /// Makes a namespace, a link with an address and forwarding of its own, routes, a rule, an nftables
 /// ruleset with a table of rules like ours, and custom sysctls.
-pub fn move_in(host: &TestHost) {
+pub fn create(host: &TestHost) {
     host.sh("ip netns add stranger
         ip link add stranger0 type veth peer name eth0 netns stranger
         ip addr add 10.66.0.1/24 dev stranger0
@@ -31,6 +31,6 @@ pub fn move_in(host: &TestHost) {
 }
 
 /// Fails the test unless the stranger's link still works.
-pub fn assert_well(host: &TestHost) {
+pub fn assert_intact(host: &TestHost) {
     assert!(host.pings("stranger", "10.66.0.1"), "the stranger's namespace does not reach the host any more");
 }

@@ -1,10 +1,10 @@
-//! Deterministic chance: the same seed, the same run.
+//! Random numbers, deterministic: the same seed, the same run.
 
 /// A source of random numbers (xorshift, Marsaglia 2003).
 #[derive(Debug, Clone)]
-pub struct Chance(u64);
+pub struct Rng(u64);
 
-impl Chance {
+impl Rng {
     /// From a seed; any will do.
     pub fn new(seed: u64) -> Self {
         // The generator never leaves 0.

@@ -6,7 +6,7 @@ use netlab_proto::v1 as proto;
 
 use crate::{
     link::Kind,
-    model::{Endpoint, Form, IfName, Link},
+    model::{Cable, Endpoint, Form, IfName},
 };
 
 use super::{
@@ -16,20 +16,20 @@ use super::{
 use crate::input::{Path, Sink, name, shown};
 
 /// Where each end point was first named: link and end.
-type Seen = BTreeMap<Endpoint, (usize, usize)>;
+type FirstNamed = BTreeMap<Endpoint, (usize, usize)>;
 
 /// End points that could not be read and are looked through for the name of an interface.
 const MOST_UNREAD: usize = 100;
 
 /// Reads links into the drafts, then finds interfaces that are nothing at all.
-pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Link> {
-    let mut seen = Seen::new();
+pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Cable> {
+    let mut seen = FirstNamed::new();
     let mut read = Vec::with_capacity(links.len());
     for (i, link) in links.iter().enumerate() {
         let path = Path::root().field("links").index(i);
         read.extend(read_link(link, i, &path, sites, &mut seen, sink));
     }
-    for Link { a, b } in &read {
+    for Cable { a, b } in &read {
         connect(sites, a, b);
         connect(sites, b, a);
     }
@@ -51,9 +51,9 @@ fn read_link(
     number: usize,
     path: &Path,
     sites: &mut Sites,
-    seen: &mut Seen,
+    seen: &mut FirstNamed,
     sink: &mut Sink,
-) -> Option<Link> {
+) -> Option<Cable> {
     let path = path.field("endpoints");
     if link.endpoints.len() != 2 {
         sink.add(&path, format!("a link has exactly two end points, not {}", link.endpoints.len()));
@@ -73,13 +73,13 @@ fn read_link(
         }
     }
     match <[Endpoint; 2]>::try_from(ends) {
-        Ok([a, b]) if link.endpoints.len() == 2 => Some(Link { a, b }),
+        Ok([a, b]) if link.endpoints.len() == 2 => Some(Cable { a, b }),
         _ => None,
     }
 }
 
 /// An end point belongs to one link.
-fn is_free(end: &Endpoint, number: usize, seen: &Seen, path: &Path, sink: &mut Sink) -> bool {
+fn is_free(end: &Endpoint, number: usize, seen: &FirstNamed, path: &Path, sink: &mut Sink) -> bool {
     let Some((link, i)) = seen.get(end) else { return true };
     let end = shown(&end.to_string());
     if *link == number {
@@ -120,7 +120,7 @@ fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
 
 /// Finds entries without a kind that no link names. What may be meant by an end point that could not be read is
 /// told there already.
-fn check_left_over(sites: &Sites, seen: &Seen, unread: &[&str], sink: &mut Sink) {
+fn check_left_over(sites: &Sites, seen: &FirstNamed, unread: &[&str], sink: &mut Sink) {
     let mut elsewhere: BTreeMap<&IfName, &Endpoint> = BTreeMap::new();
     for end in seen.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
         elsewhere.entry(&end.interface).or_insert(end);
