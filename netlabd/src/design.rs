@@ -200,7 +200,11 @@ impl Design<'_> {
             format!("host:{name_b}")
         };
         draft.nodes[a].interfaces.insert(name_a.clone(), end_a);
-        draft.links.push(json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] }));
+        let mut cable = json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] });
+        if choices.one_in(6) {
+            cable["up"] = json!(false);
+        }
+        draft.links.push(cable);
     }
 
     fn fields(&self, node: &Node, choices: &mut dyn Choices) -> Value {

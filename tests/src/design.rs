@@ -144,7 +144,11 @@ impl Draft {
             format!("host:{name_b}")
         };
         self.nodes[a].interfaces.insert(name_a.clone(), end_a);
-        self.links.push(json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] }));
+        let mut cable = json!({ "endpoints": [format!("n{a}:{name_a}"), at_b] });
+        if rng.one_in(6) {
+            cable["up"] = json!(false);
+        }
+        self.links.push(cable);
     }
 }
 

@@ -143,7 +143,7 @@ mod tests {
         let lab = Lab {
             name: "x".to_owned(),
             nodes: [("ns1".to_owned(), node)].into(),
-            links: vec![Link::default(), Link { endpoints: vec!["a:b".to_owned()] }],
+            links: vec![Link::default(), Link { endpoints: vec!["a:b".to_owned()], ..Link::default() }],
             ..Lab::default()
         };
         let request = ApplyLabRequest { lab: Some(lab), dry_run: true, ..ApplyLabRequest::default() };

@@ -19,10 +19,10 @@ pub(super) fn write(topology: &Topology) -> String {
     for edge in &topology.edges {
         let (from, to) = (edge.from, edge.to);
         let [tail, head] = edge.ends.each_ref().map(|end| quote(end));
-        let kind = if edge.cable() {
-            String::new()
-        } else {
-            format!(", style=dashed, label={}", quote(&edge.label))
+        let kind = match (edge.cable(), edge.note.as_str()) {
+            (true, "") => String::new(),
+            (true, note) => format!(", label={}", quote(note)),
+            (false, _) => format!(", style=dashed, label={}", quote(&edge.label)),
         };
         let _ = writeln!(out, "  n{from} -- n{to} [taillabel={tail}, headlabel={head}{kind}];");
     }

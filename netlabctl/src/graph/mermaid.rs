@@ -18,7 +18,8 @@ pub(super) fn write(topology: &Topology) -> String {
     for edge in &topology.edges {
         let (from, to) = (edge.from, edge.to);
         if edge.cable() {
-            let label = escape(&edge.ends.join(" - "));
+            let note = if edge.note.is_empty() { "" } else { "<br/>" };
+            let label = format!("{}{note}{}", escape(&edge.ends.join(" - ")), escape(&edge.note));
             let _ = writeln!(out, "  n{from} ---|\"{label}\"| n{to}");
         } else {
             let _ = writeln!(out, "  n{from} -.-|\"{}\"| n{to}", escape(&edge.label));

@@ -1,5 +1,6 @@
 //! A lab's topology, and its pictures. Nothing here needs a daemon.
 
+mod cable;
 mod dot;
 mod html;
 mod kind;
@@ -11,7 +12,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use netlab_proto::v1::{Interface, Lab};
+use netlab_proto::v1::{Interface, Lab, Link};
 
 use crate::{cli::GraphFormat, output::xml};
 use kind::KindView;
@@ -48,6 +49,8 @@ struct Edge {
     ends: [String; 2],
     /// What it is, where it is no cable.
     label: String,
+    /// What is said of a cable.
+    note: String,
 }
 
 impl Edge {
@@ -142,13 +145,14 @@ fn line(name: &str, interface: Option<&Interface>) -> String {
 }
 
 fn cables(lab: &Lab, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
-    let cable = |ends: &[String]| {
-        let [from, to] = ends else { return None };
+    let cable = |link: &Link| {
+        let [from, to] = link.endpoints.as_slice() else { return None };
         let ((from, from_end), (to, to_end)) = (from.split_once(':')?, to.split_once(':')?);
         let ends = [from_end.to_owned(), to_end.to_owned()];
-        Some(Edge { from: *index.get(from)?, to: *index.get(to)?, ends, label: String::new() })
+        let note = cable::note(link);
+        Some(Edge { from: *index.get(from)?, to: *index.get(to)?, ends, label: String::new(), note })
     };
-    lab.links.iter().filter_map(|link| cable(&link.endpoints)).collect()
+    lab.links.iter().filter_map(cable).collect()
 }
 
 /// The end point of a tunnel whose remote is an address of another place, once for each pair.
@@ -170,7 +174,7 @@ fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
             let label = kind.name();
             if seen.insert((label.clone(), *place.min(other), *place.max(other))) {
                 let ends = [(*name).to_owned(), String::new()];
-                edges.push(Edge { from: index[place], to: index[other], ends, label });
+                edges.push(Edge { from: index[place], to: index[other], ends, label, note: String::new() });
             }
         }
     }
@@ -183,6 +187,7 @@ fn on_host(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
         to: index[HOST],
         ends: [name.to_owned(), kind.parent().unwrap_or_default().to_owned()],
         label: kind.name(),
+        note: String::new(),
     };
     uppers(places).map(edge).collect()
 }

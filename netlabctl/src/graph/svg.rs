@@ -122,7 +122,13 @@ fn cable(topology: &Topology, edge: &Edge, rects: &[Rect], out: &mut String) {
     };
     let second = if a.x == b.x { end.0 + bend } else { end.0 - bend };
     let style = if edge.cable() { "" } else { DASHED };
-    curve(start, (start.0 + bend, start.1), (second, end.1), end, style, out);
+    let first = start.0 + bend;
+    curve(start, (first, start.1), (second, end.1), end, style, out);
+    if !edge.note.is_empty() {
+        // The middle of a cubic: an eighth of its ends, three eighths of its control points.
+        let x = (start.0 + 3 * (first + second) + end.0) / 8;
+        text((x, usize::midpoint(start.1, end.1).saturating_sub(4)), &edge.note, out);
+    }
     for (x, y) in [start, end] {
         let _ = writeln!(out, "<circle cx=\"{x}\" cy=\"{y}\" r=\"3\" fill=\"#555555\"/>");
     }
@@ -136,10 +142,15 @@ fn arch(edge: &Edge, rects: &[Rect], out: &mut String) {
     curve(start, (start.0, height), (end.0, height), end, DASHED, out);
     // A cubic's middle is three quarters of the way to its control points.
     let (x, y) = (usize::midpoint(start.0, end.0), (3 * height + usize::midpoint(start.1, end.1)) / 4);
-    let (y, label) = (y.saturating_sub(4), escape(&edge.label));
+    text((x, y.saturating_sub(4)), &edge.label, out);
+}
+
+/// Small print around a point.
+fn text((x, y): Point, text: &str, out: &mut String) {
+    let text = escape(text);
     let _ = writeln!(
         out,
-        "<text x=\"{x}\" y=\"{y}\" font-size=\"11\" fill=\"#555555\" text-anchor=\"middle\">{label}</text>"
+        "<text x=\"{x}\" y=\"{y}\" font-size=\"11\" fill=\"#555555\" text-anchor=\"middle\">{text}</text>"
     );
 }
 

@@ -1,6 +1,6 @@
 //! What is drawn of a lab.
 
-use netlab_proto::v1::{Link, Node, Vxlan, interface::Kind};
+use netlab_proto::v1::{Node, Vxlan, interface::Kind};
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn lab() -> Lab {
         let interfaces = BTreeMap::from([("eth0".to_owned(), eth0), ("vxlan0".to_owned(), vxlan0)]);
         Node { interfaces, ..Node::default() }
     };
-    let link = |a: &str, b: &str| Link { endpoints: vec![a.to_owned(), b.to_owned()] };
+    let link = |a: &str, b: &str| Link { endpoints: vec![a.to_owned(), b.to_owned()], ..Link::default() };
     let nodes = [("a", end("192.0.2.1", "203.0.113.1")), ("b", end("203.0.113.1", "192.0.2.1"))];
     let mut nodes: BTreeMap<String, Node> =
         nodes.into_iter().map(|(name, node)| (name.to_owned(), node)).collect();
@@ -53,6 +53,15 @@ fn dot_quotes_what_it_is_given() {
 }
 
 #[test]
+fn what_is_said_of_a_cable_stands_on_it() {
+    let mut lab = lab();
+    lab.links[0].up = Some(false);
+    assert!(draw(&lab, GraphFormat::Mermaid).contains("  n0 ---|\"eth0 - e1<br/>down\"| n3\n"));
+    assert!(draw(&lab, GraphFormat::Dot).contains("headlabel=\"e1\", label=\"down\"];"));
+    assert_eq!(draw(&lab, GraphFormat::Svg).matches(">down</text>").count(), 1);
+}
+
+#[test]
 fn a_chain_is_a_row_and_what_is_not_joined_stands_below() {
     let mut lab = lab();
     lab.nodes.insert("z".to_owned(), Node::default());
@@ -81,7 +90,10 @@ fn svg_and_html_hold_every_name_escaped() {
 
 #[test]
 fn a_lab_that_makes_no_sense_is_drawn_all_the_same() {
-    let link = |ends: &[&str]| Link { endpoints: ends.iter().map(|end| (*end).to_owned()).collect() };
+    let link = |ends: &[&str]| {
+        let endpoints = ends.iter().map(|end| (*end).to_owned()).collect();
+        Link { endpoints, ..Link::default() }
+    };
     let links =
         vec![link(&["a"]), link(&["a", "b"]), link(&["a:x", "a:x"]), link(&["a:x", "b:y", "c:z"]), link(&[])];
     let lab = Lab { links, ..Lab::default() };

@@ -16,22 +16,23 @@ use super::{
 use crate::input::{Path, Sink, name, shown};
 
 /// Where each end point was first named: link and end.
-type FirstNamed = BTreeMap<Endpoint, (usize, usize)>;
+type Seen = BTreeMap<Endpoint, (usize, usize)>;
 
 /// End points that could not be read and are looked through for the name of an interface.
 const MOST_UNREAD: usize = 100;
 
 /// Reads links into the drafts, then finds interfaces that are nothing at all.
 pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Cable> {
-    let mut seen = FirstNamed::new();
+    let mut seen = Seen::new();
     let mut read = Vec::with_capacity(links.len());
     for (i, link) in links.iter().enumerate() {
         let path = Path::root().field("links").index(i);
-        read.extend(read_link(link, i, &path, sites, &mut seen, sink));
+        let ends = read_link(link, i, &path, sites, &mut seen, sink);
+        read.extend(ends.map(|ends| (ends, link.up == Some(false))));
     }
-    for Cable { a, b } in &read {
-        connect(sites, a, b);
-        connect(sites, b, a);
+    for (Cable { a, b }, pulled) in &read {
+        connect(sites, a, b, *pulled);
+        connect(sites, b, a, *pulled);
     }
     for site in sites.iter() {
         limit::check_interfaces(&site.path, site.interfaces.len(), sink);
@@ -43,7 +44,7 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
         .map(|(_, text)| text.as_str())
         .collect();
     check_left_over(sites, &seen, &unread, sink);
-    read
+    read.into_iter().map(|(link, _)| link).collect()
 }
 
 fn read_link(
@@ -51,12 +52,26 @@ fn read_link(
     number: usize,
     path: &Path,
     sites: &mut Sites,
-    seen: &mut FirstNamed,
+    seen: &mut Seen,
     sink: &mut Sink,
 ) -> Option<Cable> {
     let path = path.field("endpoints");
-    if link.endpoints.len() != 2 {
-        sink.add(&path, format!("a link has exactly two end points, not {}", link.endpoints.len()));
+    match link.endpoints.len() {
+        2 => {}
+        0 | 1 => {
+            let message = format!(
+                "a link has two end points, not {}; name the interface at either end of the cable",
+                link.endpoints.len()
+            );
+            sink.add(&path, message);
+        }
+        more => {
+            let message = format!(
+                "a link is a cable with two end points, not {more}; join more by networks, or by a bridge in a node of \
+                 its own and a link to each"
+            );
+            sink.add(&path, message);
+        }
     }
     let mut ends = Vec::new();
     for (i, text) in link.endpoints.iter().take(2).enumerate() {
@@ -79,7 +94,7 @@ fn read_link(
 }
 
 /// An end point belongs to one link.
-fn is_free(end: &Endpoint, number: usize, seen: &FirstNamed, path: &Path, sink: &mut Sink) -> bool {
+fn is_free(end: &Endpoint, number: usize, seen: &Seen, path: &Path, sink: &mut Sink) -> bool {
     let Some((link, i)) = seen.get(end) else { return true };
     let end = shown(&end.to_string());
     if *link == number {
@@ -111,16 +126,17 @@ fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bo
     !draft.has_kind
 }
 
-fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint) {
+fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint, pulled: bool) {
     let draft = sites.get_mut(&end.place).and_then(|site| site.interfaces.get_mut(&end.interface));
     if let Some(draft) = draft {
         draft.form = Some(Form::Veth { peer: peer.clone() });
+        draft.pulled = pulled;
     }
 }
 
 /// Finds entries without a kind that no link names. What may be meant by an end point that could not be read is
 /// told there already.
-fn check_left_over(sites: &Sites, seen: &FirstNamed, unread: &[&str], sink: &mut Sink) {
+fn check_left_over(sites: &Sites, seen: &Seen, unread: &[&str], sink: &mut Sink) {
     let mut elsewhere: BTreeMap<&IfName, &Endpoint> = BTreeMap::new();
     for end in seen.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
         elsewhere.entry(&end.interface).or_insert(end);

@@ -30,6 +30,8 @@ pub(super) struct Draft {
     pub(super) mac: Option<Mac>,
     /// Whether it is set up.
     pub(super) up: bool,
+    /// Whether it is an end of a cable that is pulled: down as well, and what leads through it waits.
+    pub(super) pulled: bool,
 }
 
 impl Draft {
@@ -45,6 +47,7 @@ impl Draft {
             mtu: None,
             mac: None,
             up: true,
+            pulled: false,
         }
     }
 
@@ -55,7 +58,7 @@ impl Draft {
             addresses: self.addresses.into_iter().map(|(_, address)| address).collect(),
             mtu: self.mtu,
             mac: self.mac,
-            up: self.up,
+            up: self.up && !self.pulled,
         })
     }
 }

@@ -172,7 +172,8 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
     let node = &lab.nodes[name];
     let mut target = PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
-        routes: node.routes.clone(),
+        // What leads through a cable that is pulled comes with it.
+        routes: node.routes.iter().filter(|it| is_up(&it.dev, &node.interfaces)).cloned().collect(),
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
         nat: node.nat.rules(),

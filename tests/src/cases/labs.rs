@@ -19,6 +19,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
     Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
+    Test::new("labs::failover", failover),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
     Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
@@ -75,6 +76,13 @@ fn reaches_the_internet(host: &TestHost, internet: &Internet, lab: &str, nodes: 
         assert!(host.pings(&format!("{lab}.{node}"), Internet::SERVER), "{node} does not reach the internet");
     }
     assert_eq!(internet.pinged_by(host), [Internet::HOST], "the internet sees translated addresses only");
+}
+
+fn failover() {
+    let host = crowded();
+    let before = up(&host, "failover");
+    let _ = host.exec("failover.r1", "ip route get 192.0.2.2").says("dev a");
+    down(&host, "failover", &before);
 }
 
 fn vxlan() {

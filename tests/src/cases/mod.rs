@@ -8,6 +8,7 @@ mod apply;
 mod bad_input;
 mod bounds;
 mod by_hand;
+mod cables;
 mod captures;
 mod classroom;
 mod client;
@@ -83,6 +84,7 @@ pub fn all() -> Vec<Test> {
         tour::TESTS,
         notebook::TESTS,
         kinds::TESTS,
+        cables::TESTS,
         bad_input::TESTS,
         words::TESTS,
         apply::TESTS,

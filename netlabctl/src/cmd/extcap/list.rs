@@ -102,7 +102,10 @@ mod tests {
             nodes: [("a".to_owned(), Node { interfaces: [interface("vx{")].into(), ..Node::default() })]
                 .into(),
             host: Some(Host { interfaces: [interface("lab0")].into(), ..Host::default() }),
-            links: vec![Link { endpoints: vec!["a:eth0".to_owned(), "host:lab0".to_owned()] }],
+            links: vec![Link {
+                endpoints: vec!["a:eth0".to_owned(), "host:lab0".to_owned()],
+                ..Link::default()
+            }],
             ..Lab::default()
         };
         let mut text = String::new();

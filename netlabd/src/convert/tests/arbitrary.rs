@@ -158,7 +158,8 @@ fn message() -> impl Strategy<Value = proto::Lab> {
             joins,
         },
     );
-    let link = vec(text(), 0..4).prop_map(|endpoints| proto::Link { endpoints });
+    let link = (vec(text(), 0..4), option::of(any::<bool>()))
+        .prop_map(|(endpoints, up)| proto::Link { endpoints, up });
     let check = (text(), text()).prop_map(|(from, to)| proto::Check { from, to, reachable: None });
     let nodes = proptest::collection::btree_map(text(), node(), 0..4);
     let all = (text(), nodes, option::of(host), vec(link, 0..4), vec(check, 0..3));
@@ -189,7 +190,7 @@ fn nearly_right() -> impl Strategy<Value = proto::Lab> {
     (node.clone(), node).prop_map(|(a, b)| proto::Lab {
         name: "x".into(),
         nodes: BTreeMap::from([("a".into(), a), ("b".into(), b)]),
-        links: vec![proto::Link { endpoints: vec!["a:eth0".into(), "b:eth0".into()] }],
+        links: vec![proto::Link { endpoints: vec!["a:eth0".into(), "b:eth0".into()], ..Default::default() }],
         ..Default::default()
     })
 }

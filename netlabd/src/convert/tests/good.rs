@@ -238,3 +238,19 @@ fn targets() {
         assert!(target(text).is_err(), "{text}");
     }
 }
+
+/// A cable that is pulled takes its ends down and leaves the routes through them to the planner.
+#[test]
+fn pulled_cables() {
+    let lab = |cable: &str| {
+        format!(
+            r#"{{"name":"x","nodes":{{"a":{{"interfaces":{{"e":{{"addresses":["192.0.2.1/24"]}}}},
+            "routes":[{{"to":"default","via":"192.0.2.2"}}]}},"b":{{}}}},"links":[{{"endpoints":["a:e","b:e"]{cable}}}]}}"#
+        )
+    };
+    for (cable, up) in [("", true), (r#","up":true"#, true), (r#","up":false"#, false)] {
+        let lab = good(&lab(cable));
+        assert_eq!((interface(&lab, "a:e").up, interface(&lab, "b:e").up), (up, up), "{cable}");
+        assert_eq!(lab.nodes["a"].routes.len(), 1);
+    }
+}

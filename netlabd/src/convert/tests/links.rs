@@ -16,11 +16,17 @@ fn names() {
 #[test]
 fn end_points() {
     for (text, expected) in [
-        ("{}", "links[0].endpoints: a link has exactly two end points, not 0"),
-        (r#"{"endpoints":["a:eth0"]}"#, "links[0].endpoints: a link has exactly two end points, not 1"),
+        (
+            "{}",
+            "links[0].endpoints: a link has two end points, not 0; name the interface at either end of the cable",
+        ),
+        (
+            r#"{"endpoints":["a:eth0"]}"#,
+            "links[0].endpoints: a link has two end points, not 1; name the interface at either end of the cable",
+        ),
         (
             r#"{"endpoints":["a:eth0","b:eth0","a:eth1"]}"#,
-            "links[0].endpoints: a link has exactly two end points, not 3",
+            "links[0].endpoints: a link is a cable with two end points, not 3; join more by networks, or by a bridge in a node of its own and a link to each",
         ),
         (
             r#"{"endpoints":["a","b:eth0"]}"#,
