@@ -1,7 +1,6 @@
-//! Labs that somebody wants: what they may be, what they would change, and that they are kept.
+//! Labs that somebody wants: what they may be, and that they are kept.
 
 use std::{
-    collections::BTreeSet,
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -11,24 +10,22 @@ use netlab_proto::v1 as proto;
 use super::{
     Error, Expected, Manager, Specification,
     entry::{Desired, Entry, Why},
-    host,
-    others::Other,
-    preflight, rollback,
+    rollback,
 };
 use crate::{
     clock,
     convert::{self, Faults},
     meters::meters,
-    model::{Lab, NodeName, Place, observed::Observed},
-    plan::{Plan, Target, diff, from_nothing},
-    platform::{Failure, HostState, Scope},
-    policy::{Access, Ids, Known, Owner, Usage, overlap},
+    model::Lab,
+    plan::{Plan, Target},
+    platform::Failure,
+    policy::{Access, Ids, Known, Usage, overlap},
     store::{self, Record},
 };
 
 impl Manager {
     /// Whether the caller may have `lab` as it is to be: the host's protection and the quotas.
-    fn admit(&self, lab: &Lab, entry: Option<&Entry>, access: &Access) -> Result<(), Error> {
+    pub(super) fn admit(&self, lab: &Lab, entry: Option<&Entry>, access: &Access) -> Result<(), Error> {
         access.may_touch(lab)?;
         let owner = entry.map_or_else(|| access.caller().owner.clone(), Entry::owner);
         let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
@@ -152,31 +149,18 @@ impl Manager {
         access: &Access,
     ) -> Result<(proto::LabResource, Plan), Error> {
         let lab = specification.lab.clone();
-        let known = self.entry(&lab.name);
-        if let Err(error @ Error::Unreadable(_)) = known {
-            return Err(error);
-        }
-        let Ok(entry) = known else {
-            expected.check(&lab.name, &Record::default())?;
-            let plan = self.plan(&lab, false, access)?;
-            return Ok((self.create(specification, "", access)?, plan));
+        let entry = match self.entry(&lab.name) {
+            Err(error @ Error::Unreadable(_)) => return Err(error),
+            Err(_) => {
+                expected.check(&lab.name, &Record::default())?;
+                let plan = self.plan(&lab, false, access)?;
+                return Ok((self.create(specification, "", access)?, plan));
+            }
+            Ok(entry) => entry,
         };
         access.may_use(&lab.name, &entry.owner())?;
         let _admission = self.0.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        let (fits, deleting, unchanged, held) = {
-            let state = entry.state();
-            let same = state.record.spec.as_ref() == Some(&specification.kept);
-            let unchanged = (same && state.record.failure.is_none()).then(|| entry.message(&state, None));
-            (expected.check(&lab.name, &state.record), state.record.deleting, unchanged, state.held.is_some())
-        };
-        if held && rollback_after.is_some() {
-            let why = "what is kept of it is not valid any more, and so cannot be rolled back to";
-            return Err(Error::NotReady(lab.name.clone(), why.to_owned()));
-        }
-        if deleting {
-            return Err(Error::Deleting(lab.name.clone()));
-        }
-        fits?;
+        let unchanged = may_apply(&entry, &specification, expected, rollback_after)?;
         if unchanged.is_none() {
             self.admit(&lab, Some(&entry), access)?;
         }
@@ -185,98 +169,38 @@ impl Manager {
         let accepted = if let Some(unchanged) = unchanged {
             proto::LabResource { spec: Some(specification.spec), ..unchanged }
         } else {
-            let name = lab.name.clone();
             let desired = Desired { specification, target };
-            let why = Why::asked(access, proto::ChangeCause::Applied);
-            let accepted = entry.respecify(&self.0.store, desired, why, |record| {
-                // Both may have changed since they were looked at above.
-                if record.deleting {
-                    return Err(Error::Deleting(name));
-                }
-                expected.check(&name, record)?;
-                rollback::note(record, rollback_after);
-                make_room(record);
-                if held {
-                    record.previous_spec = None;
-                }
-                Ok(())
-            })?;
-            self.await_rollback(&entry);
-            accepted
+            self.respecify(&entry, desired, expected, rollback_after, access)?
         };
         entry.command.notify_one();
         Ok((accepted, plan))
     }
 
-    /// What applying a lab would do. `from_scratch`: as if nothing of it were there.
-    pub fn plan(&self, lab: &Arc<Lab>, from_scratch: bool, access: &Access) -> Result<Plan, Error> {
-        if from_scratch {
-            // It touches nothing, but costs as much as the lab.
-            access.room(Usage::default(), Usage::default(), lab)?;
-            let target = Target::new(lab, lab.name.as_str());
-            return Ok(from_nothing(lab, self.with_apart(&target).as_deref().unwrap_or(&target)));
-        }
-        if let Ok(entry) = self.entry(&lab.name) {
-            access.may_use(&lab.name, &entry.owner())?;
-            self.admit(lab, Some(&entry), access)?;
-            self.plan_for(lab, &entry.target(lab), &entry, access)
-        } else {
-            self.admit(lab, None, access)?;
-            let target = Target::new(lab, lab.name.as_str());
-            self.preflight(lab, &target, access)?;
-            let target = self.with_apart(&target).map_or(target, |target| (*target).clone());
-            let observed = self.0.kernel.observe(Scope { lab: &lab.name, first_id: 0, target: &target })?;
-            Ok(diff(&target, &observed))
-        }
-    }
-
-    /// The same target with what is apart on the host, where that matters and is known.
-    fn with_apart(&self, target: &Target) -> Option<Arc<Target>> {
-        host::with_apart(target, || host::apart(&self.0.store, &*self.0.kernel, target).ok())
-    }
-
-    fn plan_for(&self, lab: &Lab, target: &Target, entry: &Entry, access: &Access) -> Result<Plan, Error> {
-        let before = self.0.kernel.pins()?;
-        let held = entry.state().target.clone();
-        // What is known of the host stays known.
-        let known = host::with_apart(target, || host::apart_of(&held).cloned());
-        let target = known.as_deref().unwrap_or(target);
-        let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
-        let mut host = self.0.kernel.host()?;
-        // The lab's actor may be at work: what came or went during the look is no stranger's.
-        host.pins.retain(|pin| before.contains(pin));
-        let own = preflight::Own { nodes: own_nodes(&observed), held: Some(&held) };
-        self.refuse(lab, target, &host, &own, access)?;
-        Ok(diff(target, &observed))
-    }
-
-    /// Checks a lab of which nothing is there yet.
-    fn preflight(&self, lab: &Lab, target: &Target, access: &Access) -> Result<(), Error> {
-        self.refuse(lab, target, &self.0.kernel.host()?, &preflight::Own::default(), access)
-    }
-
-    /// Refuses a lab that a host cannot have; `own` is what there is of it already.
-    fn refuse(
+    /// Changes the desired state of a lab that is there, unless the lab has changed since it was looked at.
+    fn respecify(
         &self,
-        lab: &Lab,
-        target: &Target,
-        host: &HostState,
-        own: &preflight::Own<'_>,
+        entry: &Arc<Entry>,
+        desired: Desired,
+        expected: &Expected,
+        rollback_after: Option<Duration>,
         access: &Access,
-    ) -> Result<(), Error> {
-        let others: Vec<_> = self.0.labs().values().filter(|other| other.name != lab.name).cloned().collect();
-        let targets: Vec<_> = others.iter().map(|other| (other, other.state().target.clone())).collect();
-        let whose = |owner: Owner| {
-            if owner == access.caller().owner { "yours".to_owned() } else { format!("of {owner}") }
-        };
-        let other = |(other, target)| Other {
-            name: &Arc::<Entry>::as_ref(other).name,
-            target,
-            whose: whose(other.owner()),
-        };
-        let others: Vec<_> = targets.iter().map(|(entry, target)| other((*entry, &**target))).collect();
-        let refusals = preflight::check(&*self.0.kernel, &lab.name, target, host, own, &others);
-        if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
+    ) -> Result<proto::LabResource, Error> {
+        let held = entry.state().held.is_some();
+        let why = Why::asked(access, proto::ChangeCause::Applied);
+        let accepted = entry.respecify(&self.0.store, desired, why, |record| {
+            if record.deleting {
+                return Err(Error::Deleting(entry.name.clone()));
+            }
+            expected.check(&entry.name, record)?;
+            rollback::note(record, rollback_after);
+            make_room(record);
+            if held {
+                record.previous_spec = None;
+            }
+            Ok(())
+        })?;
+        self.await_rollback(entry);
+        Ok(accepted)
     }
 
     /// A range of ids that neither a lab nor anybody on the host has.
@@ -298,9 +222,24 @@ impl Manager {
     }
 }
 
-fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
-    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
-    observed.places.keys().filter_map(node).collect()
+/// Whether a lab may be applied now; answers the lab as it is, where it is to be what it is already.
+fn may_apply(
+    entry: &Entry,
+    wanted: &Specification,
+    expected: &Expected,
+    rollback_after: Option<Duration>,
+) -> Result<Option<proto::LabResource>, Error> {
+    let state = entry.state();
+    if state.held.is_some() && rollback_after.is_some() {
+        let why = "what is kept of it is not valid any more, and so cannot be rolled back to";
+        return Err(Error::NotReady(entry.name.clone(), why.to_owned()));
+    }
+    if state.record.deleting {
+        return Err(Error::Deleting(entry.name.clone()));
+    }
+    expected.check(&entry.name, &state.record)?;
+    let same = state.record.spec.as_ref() == Some(&wanted.kept) && state.record.failure.is_none();
+    Ok(same.then(|| entry.message(&state, None)))
 }
 
 /// Makes room in a record for a new specification, and keeps the one before for as long as the new one is

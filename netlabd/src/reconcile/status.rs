@@ -1,4 +1,10 @@
 //! What is known of a lab, in the API's words.
+//!
+//! - `drift`: what differs from the desired state.
+//! - `surroundings`: what else keeps packets from passing.
+
+mod drift;
+mod surroundings;
 
 use std::collections::BTreeSet;
 
@@ -6,6 +12,7 @@ use netlab_proto::v1 as proto;
 use proto::Phase;
 
 use crate::{clock, firewall::FirewallReport, model::Warning};
+use surroundings::{FORWARDING, HOST};
 
 /// Entries of [`proto::LabStatus::extras`], and of [`proto::LabStatus::differences`].
 const EXTRAS: usize = 100;
@@ -13,51 +20,11 @@ const EXTRAS: usize = 100;
 /// Differences that a condition's message names.
 const NAMED: usize = 10;
 
-/// The condition that tells of the host.
-const HOST: &str = "HostReady";
-
-/// The condition that tells of ports of bridges that run the Spanning Tree Protocol.
-const FORWARDING: &str = "Forwarding";
-
 /// The condition that tells of what the kernel takes and what is hardly meant.
 const PLAUSIBLE: &str = "Plausible";
 
 /// The reason why a lab is not ready that differs from what is wanted.
 const DRIFTED: &str = "Drifted";
-
-/// The reason of a lab that is damaged again and again.
-const STORM: &str = "DamagedAgainAndAgain";
-
-/// Status, reason and message of [`HOST`].
-fn of_host(verdict: &FirewallReport) -> (&'static str, &'static str, &str) {
-    match verdict {
-        FirewallReport::Open => (
-            "True",
-            "NothingInTheWay",
-            "no firewall rule of others drops the lab's traffic, no route of others leads it elsewhere, and nothing else \
-             listens on what it publishes",
-        ),
-        FirewallReport::Contested(message) => ("False", "RouteOverlaps", message),
-        FirewallReport::Drops(message) => ("False", "FirewallDrops", message),
-        FirewallReport::Shadows(message) => ("False", "PortTaken", message),
-        FirewallReport::Steers(message) => ("False", "RedirectsHeard", message),
-        FirewallReport::Unknown(message) => ("Unknown", "FirewallUnclear", message),
-    }
-}
-
-/// Status, reason and message of [`FORWARDING`]; `learning` are the ports that do not forward yet.
-fn of_ports(learning: &[String]) -> (&'static str, &'static str, String) {
-    if learning.is_empty() {
-        let message = "no port of a bridge that runs the Spanning Tree Protocol listens or learns";
-        return ("True", "PortsSettled", message.to_owned());
-    }
-    let message = format!(
-        "these bridges run the Spanning Tree Protocol, and their ports listen and learn, and forward nothing yet: {}; \
-         that takes twice the forward delay (30 s unless set) from when a port comes up",
-        named(learning)
-    );
-    ("False", "PortsLearning", message)
-}
 
 /// What a look showed of a lab that is as wanted, or not.
 #[derive(Debug)]
@@ -151,15 +118,6 @@ impl Status {
         }
     }
 
-    /// What differs, and while that cannot be repaired, why: trying again does not make it forgotten.
-    fn found_and_why(&self) -> String {
-        let found = named(&self.differences);
-        match self.last_error.as_ref().filter(|failure| failure.retrying) {
-            Some(failure) => format!("{found}; cannot be repaired: {}: {}", failure.object, failure.message),
-            None => found,
-        }
-    }
-
     /// All is as asked for.
     pub(super) fn verified(&mut self, generation: u64, sight: &Sight) {
         self.observed_generation = generation;
@@ -177,36 +135,6 @@ impl Status {
     /// The last change failed, and is undone.
     pub(super) fn undone(&mut self, failure: proto::Failure) {
         self.last_error = Some(failure);
-    }
-
-    /// What else has a say in whether packets pass: the host's firewall, ports that do not forward yet.
-    pub(super) fn surroundings(&mut self, sight: &Sight) {
-        match &sight.verdict {
-            None => self.conditions.retain(|condition| condition.r#type != HOST),
-            Some(verdict) => {
-                let (status, reason, message) = of_host(verdict);
-                self.set(HOST, status, reason, message);
-            }
-        }
-        match &sight.learning {
-            None => self.conditions.retain(|condition| condition.r#type != FORWARDING),
-            Some(learning) => {
-                let (status, reason, message) = of_ports(learning);
-                self.set(FORWARDING, status, reason, &message);
-            }
-        }
-    }
-
-    /// Whether that is what is told of them already.
-    pub(super) fn knows_surroundings(&self, sight: &Sight) -> bool {
-        let told = |kind: &str| {
-            let told = self.conditions.iter().find(|condition| condition.r#type == kind);
-            told.map(|told| (told.status.as_str(), told.reason.as_str(), told.message.as_str()))
-        };
-        let ports = sight.learning.as_deref().map(of_ports);
-        told(HOST) == sight.verdict.as_ref().map(of_host)
-            && told(FORWARDING)
-                == ports.as_ref().map(|(status, reason, message)| (*status, *reason, message.as_str()))
     }
 
     /// What the kernel takes of what is wanted and what is hardly meant.
@@ -235,57 +163,6 @@ impl Status {
             && self.observed_generation == generation
             && self.extras.iter().eq(sight.extras.iter().take(EXTRAS))
             && self.knows_surroundings(sight)
-    }
-
-    /// It is damaged faster than repairing it makes sense: whatever it was a moment ago, it is not to be relied on.
-    pub(super) fn stormy(&mut self, seconds: u64) {
-        let message = format!(
-            "damaged again and again; the next look is in {seconds} s (a paused lab is not repaired)"
-        );
-        self.stand(Phase::Degraded, DRIFTED, &message);
-        self.set("Drifted", "True", STORM, &message);
-    }
-
-    /// It is not damaged any more.
-    fn calm(&mut self) {
-        self.differences.clear();
-        self.set("Drifted", "False", "AsWanted", "nothing differs from what is wanted");
-    }
-
-    /// Something differs that nobody asked to differ; while the lab is `paused` it stays so.
-    pub(super) fn drifted(&mut self, generation: u64, found: &[String], paused: bool) {
-        self.observed_generation = generation;
-        self.progress = None;
-        self.differences = found.iter().take(EXTRAS).cloned().collect();
-        let message = named(found);
-        self.set("Drifted", "True", "Damaged", &message);
-        if paused && let Some(error) = &mut self.last_error {
-            error.retrying = false;
-        }
-        if paused {
-            self.set("Progressing", "False", "Paused", "nothing is repaired while the lab is paused");
-            self.stand(
-                Phase::Degraded,
-                DRIFTED,
-                &format!("{message} (not repaired while the lab is paused)"),
-            );
-        } else {
-            self.stand(Phase::Degraded, DRIFTED, &self.found_and_why());
-        }
-    }
-
-    /// Whether something is known to differ.
-    pub(super) fn is_drifted(&self) -> bool {
-        !self.differences.is_empty()
-    }
-
-    /// Whether just these differences are told of a generation already.
-    pub(super) fn knows_drift(&self, generation: u64, found: &[String]) -> bool {
-        self.phase == Phase::Degraded
-            && self.observed_generation == generation
-            && self.progress.is_none()
-            && !found.is_empty()
-            && self.differences.iter().eq(found.iter().take(EXTRAS))
     }
 
     /// Something went wrong.
@@ -377,44 +254,5 @@ impl Status {
             paused: record.paused,
             rollback_time: (record.rollback_us != 0).then(|| clock::timestamp(record.rollback_us)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_cannot_be_repaired_is_told_while_it_is_tried_again() {
-        let mut status = Status::new();
-        let found = ["a:mv0: the macvlan is missing".to_owned()];
-        let ready = |status: &Status| {
-            let ready = status.conditions.iter().find(|it| it.r#type == "Ready").unwrap();
-            (ready.status.clone(), ready.reason.clone(), ready.message.clone())
-        };
-        let told = |message: &str| ("False".to_owned(), "Drifted".to_owned(), message.to_owned());
-        status.drifted(1, &found, false);
-        status.working(1, Phase::Degraded, 0, 3, "links");
-        assert_eq!(ready(&status), told("a:mv0: the macvlan is missing"));
-        let failure = proto::Failure {
-            reason: "KernelRefused".to_owned(),
-            object: "a:mv0".to_owned(),
-            message: "there is no interface eth9".to_owned(),
-            retrying: true,
-            ..proto::Failure::default()
-        };
-        status.failed(Phase::Degraded, 1, failure);
-        let why = "a:mv0: the macvlan is missing; cannot be repaired: a:mv0: there is no interface eth9";
-        assert_eq!(ready(&status), told(why));
-        // The next try.
-        status.drifted(1, &found, false);
-        assert_eq!(ready(&status), told(why));
-        status.working(1, Phase::Degraded, 0, 3, "links");
-        assert_eq!(ready(&status), told(why));
-        // Nobody tries while it is paused.
-        status.drifted(1, &found, true);
-        let left = "a:mv0: the macvlan is missing (not repaired while the lab is paused)";
-        assert_eq!(ready(&status), told(left));
-        assert!(!status.last_error.as_ref().unwrap().retrying);
     }
 }

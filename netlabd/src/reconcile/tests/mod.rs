@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use netlab_proto::v1 as proto;
+use proto::Phase;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
