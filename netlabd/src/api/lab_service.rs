@@ -1,30 +1,25 @@
 //! `netlab.v1.LabService`.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use netlab_proto::v1 as proto;
-use proto::{lab_event::Body, lab_service_server::LabService, wait_lab_request::Goal};
+use proto::{lab_service_server::LabService, wait_lab_request::Goal};
 use tokio::sync::Semaphore;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status};
 
 use super::{
     caller::{Act, access, audit, not_followed},
-    check, page, plan, status, wait, watch_labs,
+    check,
+    fields::{self, lab_name},
+    page, plan, status, wait, watch_lab, watch_labs,
 };
 use crate::{
-    clock,
     model::LabName,
     platform,
     policy::{Access, Policy},
-    reconcile::{Error, Expected, LabWatch, Manager, Specification},
+    reconcile::{Error, Expected, Manager, Specification},
 };
-
-/// Labs in a page of `ListLabs`: default and most.
-const PAGE: (usize, usize) = (100, 1_000);
-/// How long a check waits: default and most.
-const CHECK_TIMEOUT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(60));
-
 /// The service.
 pub(super) struct LabApi {
     manager: Manager,
@@ -87,27 +82,6 @@ impl LabApi {
     }
 }
 
-/// A name in a request.
-pub(super) fn lab_name(name: &str) -> Result<LabName, Status> {
-    name.parse().map_err(|error| status::invalid("name", format!("{name:?} {error}")))
-}
-
-/// What a request is called by who sends it.
-fn request_id(id: String) -> Result<String, Status> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if id.len() <= 64 && id.bytes().all(plain) {
-        return Ok(id);
-    }
-    Err(status::invalid("request_id", "may hold at most 64 letters, digits and hyphens, as a UUID does"))
-}
-
-/// How long a change waits to be confirmed.
-fn rollback_after(asked: pbjson_types::Duration) -> Result<Duration, Status> {
-    const RANGE: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
-    let asked = Duration::try_from(asked).ok().filter(|asked| RANGE.contains(asked));
-    asked.ok_or_else(|| status::invalid("rollback_after", "must be from 1 s to 24 h"))
-}
-
 #[tonic::async_trait]
 impl LabService for LabApi {
     async fn create_lab(
@@ -116,7 +90,7 @@ impl LabService for LabApi {
     ) -> Result<Response<proto::CreateLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let id = request_id(request.request_id)?;
+        let id = fields::request_id(request.request_id)?;
         let wanted = self.read(request.lab)?;
         let name = wanted.lab().name.clone();
         let lab = self
@@ -147,7 +121,7 @@ impl LabService for LabApi {
             return Ok(Response::new(proto::ApplyLabResponse { lab, plan }));
         }
         let expected = Expected { generation: request.expected_generation, uid: request.expected_uid };
-        let rollback_after = request.rollback_after.map(rollback_after).transpose()?;
+        let rollback_after = request.rollback_after.map(fields::rollback_after).transpose()?;
         let (lab, plan) = self
             .run("apply", &name, access, move |manager, access| {
                 manager.apply(wanted, &expected, rollback_after, access)
@@ -220,17 +194,8 @@ impl LabService for LabApi {
     ) -> Result<Response<proto::ListLabsResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let size = match request.page_size as usize {
-            0 => PAGE.0,
-            size => size.min(PAGE.1),
-        };
-        let last = page::last(&request.page_token)?;
-        let after = |lab: &proto::LabResource| last.as_ref().is_none_or(|last| lab.name > *last);
-        let mut labs: Vec<_> = self.manager.list(&access).into_iter().filter(after).take(size + 1).collect();
-        let more = labs.len() > size;
-        labs.truncate(size);
-        let next_page_token = labs.last().filter(|_| more).map(|lab| page::token(&lab.name));
-        let next_page_token = next_page_token.unwrap_or_default();
+        let (labs, next_page_token) =
+            page::of(self.manager.list(&access), request.page_size, &request.page_token)?;
         Ok(Response::new(proto::ListLabsResponse { labs, next_page_token }))
     }
 
@@ -267,29 +232,7 @@ impl LabService for LabApi {
             Ok(history) => history,
             Err(error) => return not_followed(&access, &Act::new("watch", &name), error.into()),
         };
-        let (sender, receiver) = tokio::sync::mpsc::channel(16);
-        let mut position = request.after_sequence;
-        if position == 0 {
-            position = history.position();
-            // The present status; its sequence number is that of the newest event.
-            let lab = history.resource();
-            let event = proto::LabEvent {
-                sequence: position,
-                time: Some(clock::now()),
-                body: lab.status.map(Body::StatusChanged),
-            };
-            // There is room: nothing has been sent yet.
-            let _ = sender.try_send(Ok(proto::WatchLabResponse { event: Some(event) }));
-        } else if position > *history.newest().borrow() {
-            return Err(status::status(
-                Code::OutOfRange,
-                "HISTORY_GONE",
-                format!("there is no event {position} yet; watch anew, without a position"),
-            ));
-        } else if history.after(position).is_err() {
-            return Err(gone());
-        }
-        tokio::spawn(watch(history, position, sender));
+        let receiver = watch_lab::start(history, request.after_sequence)?;
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
@@ -345,13 +288,7 @@ impl LabService for LabApi {
     ) -> Result<Response<proto::CheckLabResponse>, Status> {
         let access = access(&self.policy, &request)?;
         let request = request.into_inner();
-        let timeout = match request.timeout {
-            None => CHECK_TIMEOUT.0,
-            Some(timeout) => Duration::try_from(timeout)
-                .ok()
-                .filter(|timeout| *timeout <= CHECK_TIMEOUT.1)
-                .ok_or_else(|| status::invalid("timeout", "must be from 0 to 60 s"))?,
-        };
+        let timeout = fields::check_timeout(request.timeout)?;
         let name = lab_name(&request.name)?;
         let lab = self.manager.usable(&name, &access).map_err(Status::from);
         let lab = audit(&access, &Act::new("check", &name), lab)?;
@@ -384,41 +321,4 @@ impl LabService for LabApi {
 
 fn crashed() -> Status {
     status::status(Code::Internal, "CRASHED", "the request crashed; the log says more")
-}
-
-fn gone() -> Status {
-    status::status(
-        Code::OutOfRange,
-        "HISTORY_GONE",
-        "no events are kept after that position: they are too long ago, or have yet to come; watch anew",
-    )
-}
-
-/// Sends events as they happen, until the lab is gone or nobody listens.
-async fn watch(
-    history: LabWatch,
-    mut position: u64,
-    sender: tokio::sync::mpsc::Sender<Result<proto::WatchLabResponse, Status>>,
-) {
-    let mut newest = history.newest();
-    loop {
-        newest.mark_unchanged();
-        let Ok(events) = history.after(position) else {
-            // The reader was too slow for the bounded history. It may be gone; then nobody is told.
-            let _ = sender.send(Err(gone())).await;
-            return;
-        };
-        for event in events {
-            position = event.sequence;
-            let last = matches!(event.body, Some(Body::Deleted(_)));
-            let response = proto::WatchLabResponse { event: Some((*event).clone()) };
-            if sender.send(Ok(response)).await.is_err() || last {
-                return;
-            }
-        }
-        tokio::select! {
-            changed = newest.changed() => if changed.is_err() { return },
-            () = sender.closed() => return,
-        }
-    }
 }

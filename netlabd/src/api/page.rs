@@ -1,15 +1,40 @@
-//! Tokens of pages: opaque, so that what is listed may be ordered otherwise one day.
+//! Pages of lists, and their tokens: opaque, so that what is listed may be ordered otherwise one day.
 
+use netlab_proto::v1::LabResource;
 use tonic::Status;
 
 use super::status;
 use crate::model::LabName;
 
+/// Labs in a page of `ListLabs`: default and most.
+const PAGE: (usize, usize) = (100, 1_000);
 /// What a token begins with; another order would have another.
 const BY_NAME: &str = "n1";
 
+/// One page of all these labs, which are in order, and the token of the next.
+///
+/// # Errors
+/// `INVALID_ARGUMENT` for a `token` that is none.
+pub(super) fn of(
+    all: Vec<LabResource>,
+    size: u32,
+    token: &str,
+) -> Result<(Vec<LabResource>, String), Status> {
+    let size = match size as usize {
+        0 => PAGE.0,
+        size => size.min(PAGE.1),
+    };
+    let last = last(token)?;
+    let after = |lab: &LabResource| last.as_ref().is_none_or(|last| lab.name > *last);
+    let mut labs: Vec<_> = all.into_iter().filter(after).take(size + 1).collect();
+    let more = labs.len() > size;
+    labs.truncate(size);
+    let next = labs.last().filter(|_| more).map(|lab| self::token(&lab.name));
+    Ok((labs, next.unwrap_or_default()))
+}
+
 /// The token of the page after a lab.
-pub(super) fn token(last: &str) -> String {
+fn token(last: &str) -> String {
     last.bytes().fold(BY_NAME.to_owned(), |token, byte| token + &format!("{byte:02x}"))
 }
 
@@ -17,7 +42,7 @@ pub(super) fn token(last: &str) -> String {
 ///
 /// # Errors
 /// `INVALID_ARGUMENT` for what is no token.
-pub(super) fn last(token: &str) -> Result<Option<String>, Status> {
+fn last(token: &str) -> Result<Option<String>, Status> {
     if token.is_empty() {
         return Ok(None);
     }
