@@ -3,11 +3,15 @@
 //! A change is on the disk before it is answered (redb commits with fsync). What only tells of the
 //! past (events) is written along without waiting for the disk.
 //!
+//! - `labs`, `history`, `host_values`: what is kept.
 //! - `open`: opening, checking, moving aside what is damaged.
 //! - `migrate`: formats.
 //! - `reserve`: a full disk.
 //! - `record`: what is kept of a lab.
 
+mod history;
+mod host_values;
+mod labs;
 mod migrate;
 mod open;
 mod record;
@@ -16,7 +20,6 @@ mod reserve;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     path::PathBuf,
     sync::{
         Arc, PoisonError, RwLock,
@@ -24,14 +27,13 @@ use std::{
     },
 };
 
-use netlab_proto::v1::{LabEvent, Revision as RevisionMessage};
-use prost::Message;
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, Durability, TableDefinition, WriteTransaction};
 
+pub use labs::News;
 pub use open::Opened;
 pub use record::{HostValue, Record, Revision, SysctlBefore, decode, encode};
 
-use crate::{failpoint, model::LabName};
+use crate::failpoint;
 use reserve::{Need, Room, is_full};
 
 /// Name to [`Record`].
@@ -46,9 +48,6 @@ const REVISIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new(
 const HOST: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("host");
 /// `format` to the number of the format, see [`migrate`].
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
-
-/// Revisions kept of each lab.
-const REVISIONS_KEPT: usize = 20;
 
 /// Events kept for each lab.
 pub const EVENTS_KEPT: u64 = 1_000;
@@ -191,211 +190,8 @@ impl Store {
         done
     }
 
-    /// All labs.
-    pub fn labs(&self) -> Result<BTreeMap<String, Record>> {
-        let labs: BTreeMap<String, Vec<u8>> = self.run(&|database| {
-            let mut labs = BTreeMap::new();
-            for entry in database.begin_read()?.open_table(LABS)?.iter()? {
-                let (name, bytes) = entry?;
-                labs.insert(name.value().to_owned(), bytes.value().to_owned());
-            }
-            Ok(labs)
-        })?;
-        // One that cannot be read was kept apart when the store was opened.
-        labs.into_iter()
-            .map(|(name, bytes)| match Record::decode(bytes.as_slice()) {
-                Ok(record) => Ok((name, record)),
-                Err(error) => Err(Error::Database {
-                    path: self.0.path.clone(),
-                    reason: format!("record of lab {name}: {error}"),
-                }),
-            })
-            .collect()
-    }
-
-    /// The names of labs whose records cannot be read. They must not be taken for labs that were deleted.
-    pub fn unreadable(&self) -> Result<BTreeSet<String>> {
-        self.run(&|database| {
-            let mut names = BTreeSet::new();
-            for entry in database.begin_read()?.open_table(UNREADABLE)?.iter()? {
-                names.insert(entry?.0.value().to_owned());
-            }
-            Ok(names)
-        })
-    }
-
-    /// Forgets a lab whose record cannot be read; on the disk when this returns.
-    pub fn remove_unreadable(&self, name: &LabName) -> Result<()> {
-        self.write(Need::Reserve, Durability::Immediate, |write| {
-            write.open_table(UNREADABLE)?.remove(name.as_str())?;
-            write.open_table(LABS)?.remove(name.as_str())?;
-            Ok(())
-        })
-    }
-
     /// Waits for its turn to write, and writes nothing: returns if the store responds.
     pub fn pulse(&self) -> Result<()> {
         self.run(&|database| Ok(database.begin_write()?.abort()?))
     }
-
-    /// Keeps a lab as somebody wants it; on the disk when this returns. Refused where the disk is full.
-    pub fn put(&self, name: &LabName, record: &Record) -> Result<()> {
-        self.put_with(Need::Free, name, record, News::default())
-    }
-
-    /// Keeps what became of a lab; on the disk when this returns. A full disk hardly refuses it: it is
-    /// what ends a lab, or what has been done already.
-    pub fn amend(&self, name: &LabName, record: &Record) -> Result<()> {
-        self.put_with(Need::Reserve, name, record, News::default())
-    }
-
-    /// As [`Store::put`], together with what is told of it: all or nothing.
-    pub fn put_and_tell(&self, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
-        self.put_with(Need::Free, name, record, news)
-    }
-
-    /// As [`Store::amend`], together with what is told of it: all or nothing.
-    pub fn amend_and_tell(&self, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
-        self.put_with(Need::Reserve, name, record, news)
-    }
-
-    fn put_with(&self, need: Need, name: &LabName, record: &Record, news: News<'_>) -> Result<()> {
-        let bytes = record.encode_to_vec();
-        let uid = record.uid.as_str();
-        self.write(need, Durability::Immediate, |write| {
-            write.open_table(LABS)?.insert(name.as_str(), bytes.as_slice())?;
-            insert_events(write, uid, news.events)?;
-            if let Some(revision) = news.revision {
-                insert_revision(write, uid, revision)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// The revisions of a lab, oldest first.
-    pub fn revisions(&self, uid: &str) -> Result<Vec<RevisionMessage>> {
-        self.run(&|database| {
-            let mut revisions = Vec::new();
-            let table = database.begin_read()?.open_table(REVISIONS)?;
-            for entry in table.range((uid, 0)..=(uid, u64::MAX))? {
-                // One that cannot be read is history lost, no more.
-                revisions.extend(RevisionMessage::decode(entry?.1.value()));
-            }
-            Ok(revisions)
-        })
-    }
-
-    /// Forgets a lab and its events; on the disk when this returns.
-    pub fn remove(&self, name: &LabName, uid: &str) -> Result<()> {
-        self.write(Need::Reserve, Durability::Immediate, |write| {
-            write.open_table(LABS)?.remove(name.as_str())?;
-            write.open_table(EVENTS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
-            write.open_table(REVISIONS)?.retain_in((uid, 0)..=(uid, u64::MAX), |_, _| false)?;
-            Ok(())
-        })?;
-        if !self.0.room.is_ample() {
-            self.shrink();
-        }
-        Ok(())
-    }
-
-    /// Gives room that the store no longer needs back to the disk. What fails is tried again with the
-    /// next delete.
-    fn shrink(&self) {
-        let mut database = self.0.database.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(open) = database.as_mut() else { return };
-        if let Err(error) = open.compact() {
-            tracing::debug!(%error, "the store does not shrink");
-            self.0.spoilt.store(true, Ordering::Release);
-        }
-        self.0.room.restore();
-    }
-
-    /// Writes an event down and lets go of the oldest. Only some events wait for the disk: a crash may
-    /// lose the last [`EVENTS_AT_RISK`].
-    pub fn add_event(&self, uid: &str, event: &LabEvent) -> Result<()> {
-        let full = event.sequence.is_multiple_of(EVENTS_AT_RISK);
-        let durability = if full { Durability::Immediate } else { Durability::None };
-        self.write(Need::Free, durability, |write| insert_events(write, uid, std::slice::from_ref(event)))
-    }
-
-    /// The events of a lab in order.
-    pub fn events(&self, uid: &str) -> Result<Vec<LabEvent>> {
-        self.run(&|database| {
-            let mut events = Vec::new();
-            let table = database.begin_read()?.open_table(EVENTS)?;
-            for entry in table.range((uid, 0)..=(uid, u64::MAX))? {
-                // An event that cannot be read is history lost, no more.
-                events.extend(LabEvent::decode(entry?.1.value()));
-            }
-            Ok(events)
-        })
-    }
-
-    /// What the host's sysctls were before labs changed them.
-    pub fn host_values(&self) -> Result<BTreeMap<String, HostValue>> {
-        self.run(&|database| {
-            let mut values = BTreeMap::new();
-            for entry in database.begin_read()?.open_table(HOST)?.iter()? {
-                let (key, bytes) = entry?;
-                values.insert(key.value().to_owned(), HostValue::decode(bytes.value()).unwrap_or_default());
-            }
-            Ok(values)
-        })
-    }
-
-    /// Keeps, or with `None` forgets, what a sysctl of the host was.
-    pub fn set_host_value(&self, key: &str, value: Option<&HostValue>) -> Result<()> {
-        let need = if value.is_some() { Need::Free } else { Need::Reserve };
-        self.write(need, Durability::Immediate, |write| {
-            let mut host = write.open_table(HOST)?;
-            match value {
-                Some(value) => host.insert(key, value.encode_to_vec().as_slice())?,
-                None => host.remove(key)?,
-            };
-            Ok(())
-        })
-    }
-}
-
-/// What is kept of a change beside the record.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct News<'a> {
-    /// Events, in order.
-    pub events: &'a [LabEvent],
-    /// The new desired state.
-    pub revision: Option<&'a Revision>,
-}
-
-/// Inserts events in order and lets go of the oldest.
-fn insert_events(
-    write: &WriteTransaction,
-    uid: &str,
-    new: &[LabEvent],
-) -> std::result::Result<(), redb::Error> {
-    let mut events = write.open_table(EVENTS)?;
-    for event in new {
-        events.insert((uid, event.sequence), event.encode_to_vec().as_slice())?;
-        let oldest = event.sequence.saturating_sub(EVENTS_KEPT);
-        events.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
-    }
-    Ok(())
-}
-
-/// Inserts a revision and lets go of the oldest.
-fn insert_revision(
-    write: &WriteTransaction,
-    uid: &str,
-    revision: &Revision,
-) -> std::result::Result<(), redb::Error> {
-    let mut revisions = write.open_table(REVISIONS)?;
-    revisions.insert((uid, revision.generation), revision.encode_to_vec().as_slice())?;
-    let oldest = match revisions.range((uid, 0)..=(uid, u64::MAX))?.rev().nth(REVISIONS_KEPT) {
-        Some(entry) => Some(entry?.0.value().1),
-        None => None,
-    };
-    if let Some(oldest) = oldest {
-        revisions.retain_in((uid, 0)..=(uid, oldest), |_, _| false)?;
-    }
-    Ok(())
 }

@@ -1,13 +1,17 @@
 //! Damage, formats, and what is kept through both.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
 
 use netlab_proto::v1 as proto;
+use proto::LabEvent;
+use redb::ReadableDatabase;
 
 use super::*;
+use crate::model::LabName;
 
 /// Made by netlabd 0.1.0 before formats had numbers above 1: the lab `small`, ready, repaired once.
 const FORMAT_1: &[u8] = include_bytes!("../../tests/store/format-1.redb");
