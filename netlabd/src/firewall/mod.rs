@@ -10,6 +10,7 @@ mod flow;
 mod known;
 mod needs;
 mod report;
+mod rule;
 mod text;
 mod walk;
 

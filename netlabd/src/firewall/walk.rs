@@ -2,10 +2,11 @@
 
 use super::{
     flow::Flow,
-    known::{Byte, Fit, REGISTERS, compare, load, within},
+    known::Fit,
+    rule::{Effect, decide},
     text,
 };
-use crate::model::ruleset::{Base, Chain, Expr, Rule, Ruleset, TableId, Verdict};
+use crate::model::ruleset::{Base, Chain, Rule, Ruleset, Set, TableId, Verdict};
 
 /// `NFPROTO_*` of linux/netfilter.h.
 pub(super) const INET: u8 = 1;
@@ -119,7 +120,7 @@ impl<'a> Walk<'a> {
             if self.steps > STEPS {
                 return End::Accepted;
             }
-            for (fit, verdict) in self.decide(rule) {
+            for (fit, verdict) in decide(rule, self.flow, self.hook, &self.sets()) {
                 let unsure = unsure || fit == Fit::Unsure;
                 let end = match verdict {
                     Effect::Queue => {
@@ -160,7 +161,7 @@ impl<'a> Walk<'a> {
         self.ruleset.chains.get(&(self.table.clone(), name.to_owned()))
     }
 
-    fn sets(&self) -> impl Fn(&str) -> Option<&'a crate::model::ruleset::Set> {
+    fn sets(&self) -> impl Fn(&str) -> Option<&'a Set> + use<'a> {
         let (ruleset, table) = (self.ruleset, self.table);
         move |name| ruleset.sets.get(&(table.clone(), name.to_owned()))
     }
@@ -174,107 +175,4 @@ impl<'a> Walk<'a> {
         let words = Some(format!("rule {} `{}`", rule.handle, text::rule(rule, self.sets())));
         *(if unsure { &mut self.unsure } else { &mut self.except }) = words;
     }
-
-    /// What a rule decides about the flow, or parts of it.
-    fn decide(&self, rule: &Rule) -> Vec<(Fit, Effect)> {
-        let mut registers = [Byte::OPAQUE; REGISTERS];
-        let mut fit = Fit::All;
-        let mut branches = Vec::new();
-        for expr in &rule.exprs {
-            let this = match expr {
-                Expr::Load { to, field } => match load(self.flow, self.hook, *field) {
-                    Some(bytes) => store(&mut registers, *to, bytes),
-                    None => Fit::None,
-                },
-                Expr::Constant { to, bytes } => store(&mut registers, *to, Byte::all(bytes)),
-                Expr::Mask { from, to, mask, xor } => {
-                    let source = slice(&registers, *from, mask.len());
-                    let bytes = source.iter().zip(mask.iter().zip(xor));
-                    let bytes = bytes.map(|(byte, (mask, xor))| byte.masked(*mask, *xor)).collect();
-                    store(&mut registers, *to, bytes)
-                }
-                Expr::Compare { from, how, with } => {
-                    compare(slice(&registers, *from, with.len()), *how, with)
-                }
-                Expr::Range { from, negated, low, high } => {
-                    within(slice(&registers, *from, low.len()), low, high).negate(*negated)
-                }
-                Expr::Lookup { from, set, negated, loads } => {
-                    let found = self.lookup(&registers[(*from).min(REGISTERS)..], set, fit, &mut branches);
-                    if *loads {
-                        registers = [Byte::OPAQUE; REGISTERS];
-                    }
-                    found.negate(*negated)
-                }
-                Expr::State { bits, negated } => {
-                    if (self.flow.state() & bits != 0) == *negated {
-                        Fit::None
-                    } else {
-                        Fit::All
-                    }
-                }
-                Expr::Some(_) => Fit::Some,
-                Expr::Nothing => Fit::All,
-                Expr::Other(_) => {
-                    registers = [Byte::OPAQUE; REGISTERS];
-                    Fit::Unsure
-                }
-                Expr::Verdict(verdict) => {
-                    branches.push((fit, Effect::Verdict(verdict.clone())));
-                    break;
-                }
-                Expr::Reject => {
-                    branches.push((fit, Effect::Verdict(Verdict::Drop)));
-                    break;
-                }
-                Expr::Queue => {
-                    branches.push((fit, Effect::Queue));
-                    break;
-                }
-            };
-            fit = fit.max(this);
-            if fit == Fit::None {
-                break;
-            }
-        }
-        branches
-    }
-
-    /// Whether a key is an element. In a map to verdicts, the elements that it may be are branches.
-    fn lookup(&self, key: &[Byte], set: &str, fit: Fit, branches: &mut Vec<(Fit, Effect)>) -> Fit {
-        let found = self.sets()(set).and_then(|set| set.elements.as_ref());
-        let Some(elements) = found else { return Fit::Unsure };
-        let mut best = Fit::None;
-        for element in elements {
-            let length = element.low.len().min(key.len());
-            let this = within(&key[..length], &element.low, &element.high);
-            if this != Fit::None
-                && let Some(verdict) = &element.verdict
-            {
-                branches.push((fit.max(this), Effect::Verdict(verdict.clone())));
-            }
-            best = best.min(this);
-        }
-        best
-    }
-}
-
-/// What a rule does to a packet.
-#[derive(Debug, Clone)]
-enum Effect {
-    Verdict(Verdict),
-    /// A program decides.
-    Queue,
-}
-
-fn store(registers: &mut [Byte; REGISTERS], to: usize, bytes: Vec<Byte>) -> Fit {
-    for (register, byte) in registers.iter_mut().skip(to).zip(bytes) {
-        *register = byte;
-    }
-    Fit::All
-}
-
-fn slice(registers: &[Byte], from: usize, length: usize) -> &[Byte] {
-    let from = from.min(registers.len());
-    &registers[from..(from + length).min(registers.len())]
 }
