@@ -61,7 +61,7 @@ pub(crate) struct ApplyLab {
     #[arg(long, value_name = "TIME", value_parser = crate::duration::parse)]
     pub(crate) rollback_after: Option<std::time::Duration>,
     /// Refuse unless the lab is of this generation.
-    #[arg(long, value_name = "GENERATION", value_parser = super::generation)]
+    #[arg(long, value_name = "GENERATION", value_parser = generation)]
     pub(crate) expected_generation: Option<u64>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
@@ -86,4 +86,9 @@ pub(crate) struct DeleteLab {
     pub(crate) files: Vec<String>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
+}
+
+pub(super) fn generation(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "expected the number of a generation, as get-lab shows it".to_owned())
 }
