@@ -61,7 +61,7 @@ fn whole_format() {
 #[test]
 fn whole_format_without_cables() {
     let text = |_: &str| WHOLE.replace("LINKS", "");
-    let hint = "has no kind and no link names it: give it a kind (bridge, vlan, vxlan, macvlan, dummy) or add a link";
+    let hint = without_kind();
     let expected = ["p1", "p2"].map(|port| format!("nodes.sw.interfaces.{port}: sw:{port} {hint}"));
     bad(text, "", &expected.join("\n"));
 }

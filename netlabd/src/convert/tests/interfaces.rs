@@ -1,6 +1,6 @@
 //! Interfaces by themselves, their kinds and ports.
 
-use super::{bad, host, interfaces};
+use super::{bad, host, interfaces, without_kind};
 
 #[test]
 fn names() {
@@ -93,11 +93,7 @@ fn kinds_of_the_host() {
 #[test]
 fn no_kind() {
     let text = r#""p9":{}"#;
-    bad(
-        interfaces,
-        text,
-        "nodes.n.interfaces.p9: n:p9 has no kind and no link names it: give it a kind (bridge, vlan, vxlan, macvlan, dummy) or add a link",
-    );
+    bad(interfaces, text, &format!("nodes.n.interfaces.p9: n:p9 {}", without_kind()));
 }
 
 #[test]
@@ -269,7 +265,7 @@ fn ports() {
         ),
         (
             r#""eth0":{"port":{"bridge":"p"}},"p":{}"#,
-            r#"nodes.n.interfaces.p: n:p has no kind and no link names it: give it a kind (bridge, vlan, vxlan, macvlan, dummy) or add a link
+            r#"nodes.n.interfaces.p: n:p has no kind and no link names it: give it a kind (bridge, vlan, vxlan, macvlan, dummy, geneve) or add a link
 nodes.n.interfaces.eth0.port.bridge: "p" is not a bridge; name a bridge"#,
         ),
         (

@@ -27,6 +27,12 @@ fn bad(wrap: fn(&str) -> String, text: &str, expected: &str) {
     }
 }
 
+/// What is wrong with an interface that is nothing.
+fn without_kind() -> String {
+    let kinds = crate::link::Kind::KEYS.join(", ");
+    format!("has no kind and no link names it: give it a kind ({kinds}) or add a link")
+}
+
 /// The fields of a lab.
 fn lab_fields(fields: &str) -> String {
     format!("{{{fields}}}")

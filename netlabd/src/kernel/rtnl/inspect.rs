@@ -1,6 +1,6 @@
 //! Interfaces as they are told to people: with state and counters, which no repair depends on.
 
-use std::collections::BTreeMap;
+use std::{cell::Cell, collections::BTreeMap};
 
 use ipnet::IpNet;
 use netlab_proto::v1 as proto;
@@ -8,13 +8,17 @@ use netlink_packet_route::{
     RouteNetlinkMessage,
     address::{AddressAttribute, AddressMessage},
     link::{
-        BridgePortState, InfoBridgePort, InfoData, InfoPortData, InfoVxlan, LinkAttribute, LinkFlags,
-        LinkInfo, LinkMessage, State, Stats64,
+        BridgePortState, InfoBridgePort, InfoPortData, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, State,
+        Stats64,
     },
 };
 use proto::interface_status::{OperState, PortState};
 
 use super::{RouteSocket, observe::Dump};
+use crate::{
+    link::{Attributes, Kind},
+    model::IfName,
+};
 
 /// One interface; indexes of others are not yet names.
 #[derive(Debug, Clone, Default)]
@@ -80,21 +84,25 @@ fn inspected(message: LinkMessage) -> Inspected {
     seen
 }
 
-/// Takes over what the kernel tells of an interface's kind; gives the `dev` of a VXLAN.
+/// Takes over what the kernel tells of an interface's kind; gives what it stands on where its kind says that, as the
+/// `dev` of a VXLAN.
 fn info(infos: Vec<LinkInfo>, status: &mut proto::InterfaceStatus) -> Option<u32> {
-    let mut dev = None;
+    let (mut kind, lower) = (None, Cell::new(None));
     for info in infos {
         match info {
-            LinkInfo::Kind(kind) => status.kind = kind.to_string(),
-            LinkInfo::Data(InfoData::Vxlan(options)) => {
-                for option in options {
-                    match option {
-                        InfoVxlan::Group(address) => status.remote = address.to_string(),
-                        InfoVxlan::Group6(address) => status.remote = address.to_string(),
-                        InfoVxlan::Link(index) => dev = Some(index),
-                        _ => {}
-                    }
-                }
+            LinkInfo::Kind(of) => {
+                status.kind = of.to_string();
+                kind = Some(of);
+            }
+            LinkInfo::Data(data) => {
+                let name = |index| {
+                    lower.set(Some(index));
+                    Some(IfName::loopback())
+                };
+                let seen = Attributes { lower: None, data: Some(&data), name: &name };
+                let known = kind.as_ref().and_then(|kind| Kind::decode(kind, &seen));
+                let remote = known.and_then(|kind| kind.tunnel()?.remote);
+                status.remote = remote.map(|remote| remote.to_string()).unwrap_or_default();
             }
             LinkInfo::PortData(InfoPortData::BridgePort(options)) => {
                 let state = |option: &InfoBridgePort| match option {
@@ -106,7 +114,7 @@ fn info(infos: Vec<LinkInfo>, status: &mut proto::InterfaceStatus) -> Option<u32
             _ => {}
         }
     }
-    dev
+    lower.get()
 }
 
 fn oper_state(state: State) -> OperState {
