@@ -180,6 +180,7 @@ fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
         ("netlab.v1.Vlan.id", _) | (_, "access" | "trunk" | "native") => range::VLAN,
         (_, "vni") => range::VNI,
         (_, "port") => range::PORT,
+        (_, "ttl") => range::TTL,
         (_, "metric") => range::METRIC,
         _ => return None,
     })

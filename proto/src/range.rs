@@ -8,8 +8,11 @@ pub const MTU: RangeInclusive<u32> = 68..=65_535;
 /// An 802.1Q VLAN identifier; IEEE 802.1Q reserves 0 and 4095.
 pub const VLAN: RangeInclusive<u32> = 1..=4094;
 
-/// A VXLAN network identifier: 24 bits (RFC 7348, section 5).
+/// The identifier of a VXLAN or GENEVE network: 24 bits (RFC 7348 section 5, RFC 8926 section 3.4).
 pub const VNI: RangeInclusive<u32> = 0..=0x00ff_ffff;
+
+/// The time to live, or hop limit, of a packet (RFC 791, RFC 8200).
+pub const TTL: RangeInclusive<u32> = 1..=255;
 
 /// A TCP or UDP port.
 pub const PORT: RangeInclusive<u32> = 1..=65_535;

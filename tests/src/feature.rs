@@ -15,6 +15,8 @@ pub enum Feature {
     Dummy,
     /// VXLAN.
     Vxlan,
+    /// GENEVE.
+    Geneve,
     /// macvlan.
     Macvlan,
     /// Virtual routing and forwarding.
@@ -40,6 +42,7 @@ impl Feature {
         Self::Vlan,
         Self::Dummy,
         Self::Vxlan,
+        Self::Geneve,
         Self::Macvlan,
         Self::Vrf,
         Self::Nat,
@@ -57,6 +60,7 @@ impl Feature {
             Self::Vlan => "CONFIG_VLAN_8021Q",
             Self::Dummy => "CONFIG_DUMMY",
             Self::Vxlan => "CONFIG_VXLAN",
+            Self::Geneve => "CONFIG_GENEVE",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Vrf => "CONFIG_NET_VRF",
             Self::Nat => "CONFIG_NFT_NAT",
@@ -85,6 +89,7 @@ impl Feature {
             }
             Self::Dummy => "ip link add f2 type dummy",
             Self::Vxlan => "ip link add f3 type vxlan id 100 dstport 4789",
+            Self::Geneve => "ip link add f10 type geneve id 100 remote 192.0.2.9",
             Self::Macvlan => {
                 "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
             }

@@ -6,6 +6,7 @@
 
 mod bridge;
 mod dummy;
+mod geneve;
 mod kind;
 mod macvlan;
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::{
 
 pub use bridge::Bridge;
 pub use dummy::Dummy;
+pub use geneve::Geneve;
 pub use kind::{
     Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Named, Ports, Setting, UniqueKey, Unknown, When,
 };
@@ -197,7 +199,7 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy);
+kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve);
 
 impl Kind {
     /// The kernel's name for it (`IFLA_INFO_KIND`).

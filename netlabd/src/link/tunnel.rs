@@ -2,7 +2,13 @@
 
 use std::net::IpAddr;
 
+use netlab_proto::range;
+
 use crate::input::{Path, Sink, address, shown};
+
+/// Why a lab cannot have one on the host.
+pub(super) const ON_HOST: &str =
+    "a tunnel on the host would let the lab send from the host's addresses; put it in a node";
 
 /// The ends of a tunnel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,33 @@ impl Tunnel {
     pub(super) fn is_ipv6(self) -> bool {
         self.remote.or(self.local).is_some_and(|address| address.is_ipv6())
     }
+}
+
+/// Reads the one other end of a tunnel; `path` is that of the kind.
+pub(super) fn remote(text: &str, path: &Path, sink: &mut Sink) -> Option<IpAddr> {
+    let at = path.field("remote");
+    if text.is_empty() {
+        sink.add(&at, "is missing: give the address of the tunnel's other end");
+        return None;
+    }
+    let remote = sink.keep(&at, &shown(text), address::host(text))?;
+    if address::is_link_local(remote) {
+        let message =
+            format!("{remote} is link-local, so it is on every link; give another address of the other end");
+        sink.add(&at, message);
+        return None;
+    }
+    Some(remote)
+}
+
+/// Reads the time to live of a tunnel's outer packets; `None` where nobody gives one.
+pub(super) fn ttl(ttl: Option<u32>, path: &Path, sink: &mut Sink) -> Option<u8> {
+    let ttl = ttl?;
+    let read = u8::try_from(ttl).ok().filter(|_| range::TTL.contains(&ttl));
+    if read.is_none() {
+        sink.add(&path.field("ttl"), format!("{ttl} is not a time to live: 1 to 255"));
+    }
+    read
 }
 
 fn optional(

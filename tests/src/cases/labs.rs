@@ -16,6 +16,7 @@ use crate::{
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
+    Test::new("labs::geneve", geneve).needs(&[Feature::Geneve]),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
     Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
@@ -26,6 +27,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
     Test::new("labs::all_together", all_together).needs(&[
         Feature::Vxlan,
+        Feature::Geneve,
         Feature::Nat,
         Feature::Macvlan,
         Feature::BridgeVlan,
@@ -108,6 +110,33 @@ fn vxlan() {
     let _ = host.exec("vxlan.ns1", "ping -c 1 -W 5 -M do -s 1422 198.51.100.2").code(0);
     let _ = host.exec("vxlan.ns1", "ping -c 1 -W 5 -M do -s 1423 198.51.100.2").code(1);
     down(&host, "vxlan", &before);
+}
+
+fn geneve() {
+    let host = crowded();
+    let before = up(&host, "geneve");
+    let _ = host
+        .exec("geneve.ns1", "ip -d addr show gnv0")
+        .says("geneve id 100 remote 203.0.113.1 ")
+        .says(" dstport 6081 ")
+        .says(" mtu 1450 ")
+        .says("inet 198.51.100.1/24 ");
+    let outer = Capture::start(&host, "geneve.ns2", "eth0", "udp port 6081");
+    assert!(host.pings("geneve.ns1", "198.51.100.2"));
+    outer.sees(&["192.0.2.1.", "203.0.113.1.6081: Geneve", "vni 0x64"]);
+    // 1,450 bytes less 28 of IPv4 and ICMP is the largest echo that fits in one piece.
+    let _ = host.exec("geneve.ns1", "ping -c 1 -W 5 -M do -s 1422 198.51.100.2").code(0);
+    let _ = host.exec("geneve.ns1", "ping -c 1 -W 5 -M do -s 1423 198.51.100.2").code(1);
+    // Set up otherwise than the file can say, it is made anew.
+    host.exec("geneve.ns1", "ip link set gnv0 type geneve id 100 remote 203.0.113.99").ok();
+    wait_until("the tunnel leads where it is to", Duration::from_secs(30), || {
+        host.pings("geneve.ns1", "198.51.100.2")
+    });
+    host.exec("geneve.ns2", "ip link delete gnv0").ok();
+    wait_until("a tunnel that somebody deleted is back", Duration::from_secs(30), || {
+        host.pings("geneve.ns1", "198.51.100.2")
+    });
+    down(&host, "geneve", &before);
 }
 
 fn vlan() {

@@ -367,3 +367,41 @@ nodes.n.interfaces.v0.vlan.parent: "lo" cannot carry another interface; name ano
         bad(interfaces, text, expected);
     }
 }
+
+#[test]
+fn geneves() {
+    for (text, expected) in [
+        (
+            r#""g":{"geneve":{"remote":"192.0.2.9"}}"#,
+            "nodes.n.interfaces.g.geneve.vni: is missing: give the GENEVE network identifier, 0 to 16,777,215",
+        ),
+        (
+            r#""g":{"geneve":{"vni":1}}"#,
+            "nodes.n.interfaces.g.geneve.remote: is missing: give the address of the tunnel's other end",
+        ),
+        (
+            r#""g":{"geneve":{"vni":1,"remote":"239.1.1.1"}}"#,
+            r#"nodes.n.interfaces.g.geneve.remote: "239.1.1.1" is a multicast address, not a host's"#,
+        ),
+        (
+            r#""g":{"geneve":{"vni":1,"remote":"fe80::1"}}"#,
+            "nodes.n.interfaces.g.geneve.remote: fe80::1 is link-local, so it is on every link; give another address of the other end",
+        ),
+        (
+            r#""g":{"geneve":{"vni":1,"remote":"192.0.2.9","ttl":256}}"#,
+            "nodes.n.interfaces.g.geneve.ttl: 256 is not a time to live: 1 to 255",
+        ),
+        (
+            r#""g":{"geneve":{"vni":1,"remote":"192.0.2.9"}},"h":{"geneve":{"vni":1,"remote":"192.0.2.9","port":6081}}"#,
+            "nodes.n.interfaces.h.geneve.vni: g has VNI 1 at port 6081 to 192.0.2.9 already; change one",
+        ),
+    ] {
+        bad(interfaces, text, expected);
+    }
+    let text = r#""g":{"geneve":{"vni":1,"remote":"192.0.2.9"}}"#;
+    bad(
+        host,
+        text,
+        "host.interfaces.g.geneve: a tunnel on the host would let the lab send from the host's addresses; put it in a node",
+    );
+}
