@@ -38,7 +38,7 @@ use netlink_packet_route::link::InfoKind;
 use crate::{
     feature::Feature,
     model::{LabName, Place, SysctlKey, observed::Observed},
-    plan::{Op, Plan},
+    plan::Plan,
     platform::{Failure, Firewall, HostLink, HostState, Kernel, Nodes as _, Scope},
     sandbox::{Ceilings, Limits},
 };
@@ -151,8 +151,9 @@ impl Kernel for Linux {
             call.progress();
             done(steps);
         });
-        // Events tell the same, but the look that follows must not depend on them.
-        self.marks.mark(scope.lab, plan.ops().flat_map(Op::nodes));
+        // Events tell the same, but the look that follows must not depend on them: that the other end has got a carrier
+        // or lost it is told up to a second later.
+        self.marks.mark(scope.lab, plan.ops().flat_map(|op| op.nodes().chain(op.peer_node(scope.target))));
         failures
     }
 

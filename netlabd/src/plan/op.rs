@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use super::item::{Item, Link, Namespace, Veth};
-use crate::model::{Endpoint, LabName, NodeName, Place};
+use super::{
+    Target,
+    item::{Item, Link, LinkChange, Namespace, Setting, Veth},
+};
+use crate::model::{Endpoint, Form, LabName, NodeName, Place};
 
 /// What an operation does to its item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,13 @@ impl Op {
         let other = if let Item::Veth(pair) = &self.item { Some(pair.b.at.place.clone()) } else { None };
         let places = [self.place()].into_iter().chain(other);
         places.filter_map(|place| if let Place::Node(node) = place { Some(node) } else { None })
+    }
+
+    /// The node with the other end of a veth pair, which gets a carrier or loses it where this end is set up or down.
+    pub fn peer_node(&self, target: &Target) -> Option<NodeName> {
+        let Item::Setting(Setting { at, change: LinkChange::Up(_) }) = &self.item else { return None };
+        let Form::Veth { peer } = &target.link(at)?.form else { return None };
+        if let Place::Node(node) = &peer.place { Some(node.clone()) } else { None }
     }
 
     /// The node whose namespace it makes.
