@@ -18,7 +18,8 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("faults::killed_while_creating", creating).needs(&[Feature::Nat]),
+    Test::new("faults::killed_while_creating", || creating(1)).needs(&[Feature::Nat]),
+    Test::new("faults::killed_while_creating_at_even_steps", || creating(2)).needs(&[Feature::Nat]),
     Test::new("faults::killed_while_applying", applying),
     Test::new("faults::killed_while_deleting", deleting).needs(&[Feature::Nat]),
     Test::new("faults::killed_while_putting_back", putting_back),
@@ -40,17 +41,17 @@ const LAB: &str = "labs/internet.yaml";
 /// next, healthy daemon makes of each death. Returns how many died.
 fn at_every_step(host: &mut TestHost, work: &[&str], check: impl Fn(&mut TestHost)) -> u32 {
     let work = |host: &TestHost, _: &mut Daemon| host.ctl(work).code == 0;
-    at_every_step_of(host, 1, work, check)
+    at_steps(host, 1..MOST_STEPS, work, check)
 }
 
-/// The same for work that is more than one command and answers whether it was done, at every `stride`-th step.
-fn at_every_step_of(
+/// The same for work that is more than one command and answers whether it was done, at these steps.
+fn at_steps(
     host: &mut TestHost,
-    stride: u32,
+    steps: impl Iterator<Item = u32>,
     work: impl Fn(&TestHost, &mut Daemon) -> bool,
     check: impl Fn(&mut TestHost),
 ) -> u32 {
-    for (deaths, step) in (0..).zip((1..MOST_STEPS).step_by(stride as usize)) {
+    for (deaths, step) in (0..).zip(steps) {
         let mut daemon = Daemon::start_to_die(host.folders(), step);
         if work(host, &mut daemon) {
             // It may still die of what it does when all is done.
@@ -87,7 +88,8 @@ fn ready_or_absent(host: &TestHost, lab: &str) {
     }
 }
 
-fn creating() {
+/// At every second step from the first one on: all in one test take longer than a slow kernel has time.
+fn creating(first: u32) {
     let mut host = TestHost::here();
     let bystander = with_bystander(&mut host);
     foreign::create(&host);
@@ -99,7 +101,7 @@ fn creating() {
             5 => host.ctl(&["apply-lab", LAB, "--timeout", "2s"]).code == 0,
             code => code == 0,
         };
-    let deaths = at_every_step_of(&mut host, 1, create, |host| {
+    let deaths = at_steps(&mut host, (first..MOST_STEPS).step_by(2), create, |host| {
         ready_or_absent(host, "internet");
         let _ = host.ctl(&["delete-lab", "internet"]);
         before.assert_unchanged();
@@ -119,7 +121,7 @@ fn deleting() {
     let delete = |host: &TestHost, _: &mut Daemon| {
         [0, 4].contains(&host.ctl(&["delete-lab", "internet", "--timeout", "2s"]).code)
     };
-    let deaths = at_every_step_of(&mut host, 1, delete, |host| {
+    let deaths = at_steps(&mut host, 1..MOST_STEPS, delete, |host| {
         // A delete that was accepted goes on by itself.
         let _ = host.ctl(&["delete-lab", "internet"]);
         wait_until("the lab is gone", Duration::from_secs(20), || !exists(host, "internet"));
@@ -187,7 +189,7 @@ fn putting_back() {
         });
         daemon.runs()
     };
-    let deaths = at_every_step_of(&mut host, 2, work, |host| {
+    let deaths = at_steps(&mut host, (1..MOST_STEPS).step_by(2), work, |host| {
         wait_until("the old state is back", Duration::from_secs(20), || is_old(host));
         host.wait_ready("back");
         host.ctl(&["check-lab", "back"]).ok();
@@ -212,7 +214,7 @@ fn pausing() {
             host.ctl(&["resume-lab", "rest", "--timeout", "2s"]).code == 0
         }
     };
-    let deaths = at_every_step_of(&mut host, 1, work, |host| {
+    let deaths = at_steps(&mut host, 1..MOST_STEPS, work, |host| {
         if host.lab("rest")["status"]["paused"] == true {
             // What was accepted counts: nothing is repaired behind a learner's back.
             let before = damaged(host);
