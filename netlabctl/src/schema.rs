@@ -141,6 +141,9 @@ fn text_schema(field: &FieldDescriptor) -> Value {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$" })
         }
         ("netlab.v1.Macvlan.mode", _) => json!({ "enum": ["bridge", "private", "vepa", "passthru"] }),
+        ("netlab.v1.Route.type", _) => {
+            json!({ "enum": ["unicast", "blackhole", "unreachable", "prohibit", "throw"] })
+        }
         ("netlab.v1.PortForward.protocol", _) => json!({ "enum": ["tcp", "udp"] }),
         ("netlab.v1.Link.endpoints", _) => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
@@ -148,7 +151,7 @@ fn text_schema(field: &FieldDescriptor) -> Value {
         ("netlab.v1.Interface.addresses" | "netlab.v1.Masquerade.source", _) => {
             json!({ "type": "string", "pattern": address("4m|6n") })
         }
-        (_, "remote" | "local" | "via") => {
+        (_, "remote" | "local" | "via" | "src") => {
             json!({ "type": "string", "pattern": address("4|6") })
         }
         ("netlab.v1.Route.to", _) => json!({ "type": "string", "pattern": address("default|4m|6n") }),
@@ -176,12 +179,15 @@ fn names(field: &FieldDescriptor) -> Option<Value> {
 /// that nobody has thought of.
 fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
     Some(match (field.full_name(), field.name()) {
+        ("netlab.v1.Route.mtu", _) => range::ROUTE_MTU,
         (_, "mtu") => range::MTU,
         ("netlab.v1.Vlan.id", _) | (_, "access" | "trunk" | "native") => range::VLAN,
         (_, "vni") => range::VNI,
         (_, "port") => range::PORT,
         (_, "ttl") => range::TTL,
         (_, "metric") => range::METRIC,
+        (_, "table") => range::TABLE,
+        (_, "weight") => range::WEIGHT,
         _ => return None,
     })
 }

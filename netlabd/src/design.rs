@@ -189,8 +189,8 @@ impl Design<'_> {
             end_b["up"] = json!(false);
         }
         if end_a.get("addresses").is_some() && !down && choices.one_in(2) {
-            let route = json!({ "to": format!("203.0.{link}.0/24"), "via": format!("192.0.{link}.2") });
-            draft.nodes[a].routes.push(route);
+            let ipv6 = end_a["addresses"].as_array().is_some_and(|addresses| addresses.len() > 1);
+            draft.nodes[a].routes.extend(route(link, ipv6, choices));
         }
         let at_b = if let Some(node) = draft.nodes.get_mut(b) {
             node.interfaces.insert(name_b.clone(), end_b);
@@ -207,8 +207,26 @@ impl Design<'_> {
         draft.links.push(cable);
     }
 
+    /// The routes of a node, and one with all their next hops.
+    fn several(&self, node: &Node, choices: &mut dyn Choices) -> Vec<Value> {
+        let mut routes = node.routes.clone();
+        let hop = |route: &Value| {
+            let hop = json!({ "via": route["via"], "dev": route["dev"], "onlink": route["onlink"] });
+            let Value::Object(mut hop) = hop else { return None };
+            hop.retain(|_, value| !value.is_null());
+            hop.contains_key("via").then_some(Value::Object(hop))
+        };
+        let mut hops: Vec<Value> = routes.iter().filter_map(hop).collect();
+        if hops.len() > 1 && (self.has)(Feature::MULTIPATH) && choices.one_in(2) {
+            hops[0]["weight"] = json!(1 + choices.below(3));
+            routes.push(json!({ "to": "203.1.0.0/16", "next_hops": hops }));
+        }
+        routes
+    }
+
     fn fields(&self, node: &Node, choices: &mut dyn Choices) -> Value {
-        let mut fields = json!({ "interfaces": node.interfaces, "routes": node.routes });
+        let routes = self.several(node, choices);
+        let mut fields = json!({ "interfaces": node.interfaces, "routes": routes });
         if choices.one_in(2) {
             fields["forwarding"] = json!(true);
             if (self.has)(Feature::NAT) {
@@ -228,6 +246,27 @@ impl Design<'_> {
         fields["sysctls"] = Value::Object(sysctls);
         fields
     }
+}
+
+/// A route through a link, or one that sends nothing.
+fn route(link: usize, ipv6: bool, choices: &mut dyn Choices) -> Option<Value> {
+    let to = format!("203.0.{link}.0/24");
+    let kind = ["blackhole", "unreachable", "prohibit", "throw"][choices.below(4)];
+    let mut route = match choices.below(6) {
+        0 => return None,
+        1 => json!({ "to": to, "type": kind }),
+        2 if ipv6 => json!({ "to": to, "via": format!("2001:db8:a{link}::2") }),
+        3 => json!({ "to": to, "via": "198.18.255.1", "dev": format!("e{link}"), "onlink": true }),
+        _ => json!({ "to": to, "via": format!("192.0.{link}.2") }),
+    };
+    if choices.one_in(3) {
+        route["table"] = json!(100 * (1 + choices.below(2)));
+    }
+    if route["type"].is_null() && choices.one_in(3) {
+        route["mtu"] = json!(1300);
+        route["src"] = json!(format!("192.0.{link}.1"));
+    }
+    Some(route)
 }
 
 /// An interface of a kind as the lab file has it.

@@ -20,6 +20,9 @@ impl Feature {
     /// IPv6.
     pub const IPV6: Self = Self("CONFIG_IPV6");
 
+    /// Several next hops of one route of IPv4.
+    pub const MULTIPATH: Self = Self("CONFIG_IP_ROUTE_MULTIPATH");
+
     /// That of a configuration option.
     pub const fn of(config: &'static str) -> Self {
         Self(config)

@@ -19,3 +19,15 @@ pub const PORT: RangeInclusive<u32> = 1..=65_535;
 
 /// The metric of a route.
 pub const METRIC: RangeInclusive<u32> = 0..=u32::MAX;
+
+/// The MTU of a route: the kernel keeps no more (`ip_metrics_convert` in net/ipv4/metrics.c).
+pub const ROUTE_MTU: RangeInclusive<u32> = 68..=65_520;
+
+/// The weight of a next hop (`rtnh_hops` of linux/rtnetlink.h is one less, in a byte).
+pub const WEIGHT: RangeInclusive<u32> = 1..=256;
+
+/// A routing table; those of [`KERNEL_TABLES`] are the kernel's own.
+pub const TABLE: RangeInclusive<u32> = 1..=u32::MAX;
+
+/// The tables default, main and local (linux/rtnetlink.h).
+pub const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;

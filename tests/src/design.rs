@@ -101,7 +101,14 @@ impl Designer {
     }
 
     fn fields(&self, rng: &mut Rng, node: &Node) -> Value {
-        let mut fields = json!({ "interfaces": node.interfaces, "routes": node.routes });
+        let mut routes = node.routes.clone();
+        let hop = |route: &Value| route["via"].as_str().map(|via| json!({ "via": via, "dev": route["dev"] }));
+        let mut hops: Vec<Value> = routes.iter().filter_map(hop).collect();
+        if hops.len() > 1 && self.can(Feature::Multipath) && rng.one_in(2) {
+            hops[0]["weight"] = json!(1 + rng.below(3));
+            routes.push(json!({ "to": "203.1.0.0/16", "next_hops": hops }));
+        }
+        let mut fields = json!({ "interfaces": node.interfaces, "routes": routes });
         if rng.one_in(2) {
             fields["forwarding"] = json!(true);
             if self.can(Feature::Nat) {
@@ -128,10 +135,8 @@ impl Draft {
         let mtu = [1500, 1400, 1300][rng.below(3)];
         let mut end_a = end(rng, link, 1, self.nodes[a].bridge);
         end_a["mtu"] = json!(mtu);
-        let plain = end_a.get("addresses").is_some();
-        if plain && rng.one_in(2) {
-            let route = json!({ "to": format!("203.0.{link}.0/24"), "via": format!("192.0.{link}.2") });
-            self.nodes[a].routes.push(route);
+        if end_a.get("addresses").is_some() {
+            self.nodes[a].routes.extend(route(rng, link));
         }
         let at_b = if let Some(node) = self.nodes.get_mut(b) {
             let mut end_b = end(rng, link, 2, node.bridge);
@@ -150,6 +155,27 @@ impl Draft {
         }
         self.links.push(cable);
     }
+}
+
+/// A route through a link, or one that sends nothing.
+fn route(rng: &mut Rng, link: usize) -> Option<Value> {
+    let (to, dev) = (format!("203.0.{link}.0/24"), format!("e{link}"));
+    let kind = *rng.of(&["blackhole", "unreachable", "prohibit", "throw"]);
+    let mut route = match rng.below(6) {
+        0 | 1 => return None,
+        2 => json!({ "to": to, "type": kind }),
+        3 => json!({ "to": to, "via": format!("2001:db8:a{link}::2"), "dev": dev }),
+        4 => json!({ "to": to, "via": "198.18.255.1", "dev": dev, "onlink": true }),
+        _ => json!({ "to": to, "via": format!("192.0.{link}.2"), "dev": dev }),
+    };
+    if rng.one_in(3) {
+        route["table"] = json!(100 * (1 + rng.below(2)));
+    }
+    if route["type"].is_null() && rng.one_in(3) {
+        route["mtu"] = json!(1300);
+        route["src"] = json!(format!("192.0.{link}.1"));
+    }
+    Some(route)
 }
 
 /// One end of a link: with addresses, or a port of the node's bridge.

@@ -21,6 +21,8 @@ pub enum Feature {
     Macvlan,
     /// Virtual routing and forwarding.
     Vrf,
+    /// Several next hops of one route of IPv4.
+    Multipath,
     /// NAT by nftables.
     Nat,
     /// Bridged packets in the hooks of IP.
@@ -45,6 +47,7 @@ impl Feature {
         Self::Geneve,
         Self::Macvlan,
         Self::Vrf,
+        Self::Multipath,
         Self::Nat,
         Self::BridgeNetfilter,
         Self::Cgroup,
@@ -63,6 +66,7 @@ impl Feature {
             Self::Geneve => "CONFIG_GENEVE",
             Self::Macvlan => "CONFIG_MACVLAN",
             Self::Vrf => "CONFIG_NET_VRF",
+            Self::Multipath => "CONFIG_IP_ROUTE_MULTIPATH",
             Self::Nat => "CONFIG_NFT_NAT",
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
@@ -95,6 +99,10 @@ impl Feature {
             }
             // Not here: its rule stays when it goes (`vrf_add_fib_rules`).
             Self::Vrf => "unshare --net ip link add f9 type vrf table 99",
+            Self::Multipath => {
+                "unshare --net sh -c 'ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
+                    ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b'"
+            }
             Self::Cgroup => {
                 "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
             }

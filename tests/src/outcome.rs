@@ -268,6 +268,10 @@ fn without_ipv6(node: &mut Value) {
             addresses.retain(|address| !address.as_str().unwrap_or_default().contains("::"));
         }
     }
+    // Nor a next hop of it.
+    if let Some(routes) = node["routes"].as_array_mut() {
+        routes.retain(|route| !route.to_string().contains("::"));
+    }
 }
 
 /// Whether dummies can be used.

@@ -37,8 +37,13 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
             }
         };
         for (number, route) in routes.iter().enumerate() {
-            let path = site.path.field("routes").index(number).field("dev");
-            through_port(site, &route.dev, &path, "what is sent leaves by the bridge", &mut found);
+            let path = site.path.field("routes").index(number);
+            let why = "what is sent leaves by the bridge";
+            through_port(site, &route.dev, &path.field("dev"), why, &mut found);
+            for (number, hop) in route.next_hops.iter().enumerate() {
+                let path = path.field("next_hops").index(number).field("dev");
+                through_port(site, &hop.dev, &path, why, &mut found);
+            }
         }
         if let Some(nat) = nat {
             translations(site, nat, &mut found);

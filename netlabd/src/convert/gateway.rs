@@ -5,28 +5,50 @@ use std::{
     net::IpAddr,
 };
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
+use netlab_proto::v1 as proto;
 
-use crate::model::IfName;
+use crate::model::{IfName, Route};
 
 use super::draft::Site;
-use crate::input::{Path, Sink, address::is_link_local, listed};
+use crate::input::{
+    Path, Sink,
+    address::{self, is_link_local},
+    listed,
+};
 
-/// What a node's own addresses say of its neighbours, indexed: nodes with a thousand routes and
-/// addresses cost no more than their size.
+/// What a node's own addresses and its routes without a next hop say of its neighbours, indexed: nodes with a thousand
+/// routes and addresses cost no more than their size.
 pub(super) struct Gateways<'a> {
     site: &'a Site,
     owners: BTreeMap<IpAddr, &'a IfName>,
     subnets: BTreeMap<IpNet, BTreeSet<&'a IfName>>,
+    /// What is reached through an interface by a route without a next hop, by table.
+    routes: BTreeMap<(u32, IpNet), &'a str>,
     /// Prefix lengths that occur.
     lengths: BTreeSet<u8>,
 }
 
 impl<'a> Gateways<'a> {
     /// Indexes a node.
-    pub(super) fn of(site: &'a Site) -> Self {
-        let mut gateways =
-            Self { site, owners: BTreeMap::new(), subnets: BTreeMap::new(), lengths: BTreeSet::new() };
+    pub(super) fn of(site: &'a Site, routes: &'a [proto::Route]) -> Self {
+        let mut gateways = Self {
+            site,
+            owners: BTreeMap::new(),
+            subnets: BTreeMap::new(),
+            routes: BTreeMap::new(),
+            lengths: BTreeSet::new(),
+        };
+        for route in routes.iter().filter(|route| !route.dev.is_empty() && route.via.is_empty()) {
+            let to = match route.to.as_str() {
+                "default" => Ok(Ipv4Net::default().into()),
+                text => address::range(text),
+            };
+            if let Ok(to) = to {
+                gateways.routes.insert((route.table.unwrap_or(Route::MAIN), to), &route.dev);
+                gateways.lengths.insert(to.prefix_len());
+            }
+        }
         for (name, _, net) in site.addresses() {
             gateways.owners.entry(net.addr()).or_insert(name);
             if has_neighbours(name, net) {
@@ -43,8 +65,22 @@ impl<'a> Gateways<'a> {
         self.subnets.get(&subnet)?.iter().copied().find(up)
     }
 
-    /// The interface whose subnet holds the next hop; the longest prefix wins.
-    pub(super) fn find(&self, via: IpAddr, path: &Path, sink: &mut Sink) -> Option<IfName> {
+    /// Whether an address is the node's own.
+    pub(super) fn owner(&self, address: IpAddr) -> Option<&'a IfName> {
+        self.owners.get(&address).copied()
+    }
+
+    /// The fault of an address that should be the node's own.
+    pub(super) fn no_owner(&self, address: IpAddr, path: &Path, sink: &mut Sink) {
+        let kin = self.site.addresses().filter(|(.., net)| net.addr().is_ipv4() == address.is_ipv4());
+        let have = listed(kin, |(name, _, net)| format!("{} ({name})", net.addr()));
+        let have =
+            if have.is_empty() { "it has none of that family".into() } else { format!("it has {have}") };
+        sink.add(path, format!("{address} is no address of {}: {have}", self.site.place));
+    }
+
+    /// The interface whose subnet holds the next hop of a route in a table; the longest prefix wins.
+    pub(super) fn find(&self, via: IpAddr, table: u32, path: &Path, sink: &mut Sink) -> Option<IfName> {
         if is_link_local(via) {
             sink.add(path, format!("{via} is link-local, so it is on every link; add dev"));
             return None;
@@ -53,6 +89,9 @@ impl<'a> Gateways<'a> {
             return None;
         }
         let Some((net, names)) = self.holding(via).next() else {
+            if let Some(dev) = self.routed(via, table).find_map(|dev| dev.parse().ok()) {
+                return Some(dev);
+            }
             let all = self.site.addresses().filter(|(name, _, net)| has_neighbours(name, *net));
             let have = listed(all, |(name, _, net)| format!("{net} ({name})"));
             let links =
@@ -65,11 +104,17 @@ impl<'a> Gateways<'a> {
     }
 
     /// Whether the next hop is on the interface that the author names.
-    pub(super) fn reaches(&self, via: IpAddr, dev: &IfName, path: &Path, sink: &mut Sink) -> bool {
+    pub(super) fn reaches(
+        &self,
+        via: IpAddr,
+        (dev, table): (&IfName, u32),
+        path: &Path,
+        sink: &mut Sink,
+    ) -> bool {
         if self.is_own(via, path, sink) {
             return false;
         }
-        if is_link_local(via) {
+        if is_link_local(via) || self.routed(via, table).any(|known| known == dev.as_str()) {
             return true;
         }
         if let Some((net, _)) = self.holding(via).find(|(_, names)| names.contains(dev)) {
@@ -78,8 +123,22 @@ impl<'a> Gateways<'a> {
         let all = self.site.addresses().filter(|(name, _, net)| *name == dev && has_neighbours(name, *net));
         let have = listed(all, |(_, _, net)| net.to_string());
         let have = if have.is_empty() { "no address with a subnet" } else { &have };
-        sink.add(path, format!("gateway {via} is not on {dev}, which has {have}"));
+        sink.add(
+            path,
+            format!(
+                "gateway {via} is not on {dev}, which has {have}; onlink: true says that it is there all the same"
+            ),
+        );
         false
+    }
+
+    /// The interfaces through which routes without a next hop lead to an address, those of a table and of the main one,
+    /// the longest prefix first.
+    fn routed(&self, via: IpAddr, table: u32) -> impl Iterator<Item = &'a str> {
+        self.lengths.iter().rev().flat_map(move |length| {
+            let net = IpNet::new(via, *length).ok().map(|net| net.trunc());
+            [table, Route::MAIN].into_iter().filter_map(move |table| self.routes.get(&(table, net?)).copied())
+        })
     }
 
     /// The subnets that hold an address, the smallest first.
@@ -90,7 +149,8 @@ impl<'a> Gateways<'a> {
         })
     }
 
-    fn is_own(&self, via: IpAddr, path: &Path, sink: &mut Sink) -> bool {
+    /// Whether an address is the node's own, which is a fault of a next hop.
+    pub(super) fn is_own(&self, via: IpAddr, path: &Path, sink: &mut Sink) -> bool {
         let owner = self.owners.get(&via);
         if let Some(name) = owner {
             let place = &self.site.place;

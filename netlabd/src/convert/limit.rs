@@ -20,6 +20,8 @@ const ADDRESSES: usize = 20_000;
 const ADDRESSES_IN_PLACE: usize = 2000;
 /// Routes of a node.
 const ROUTES: usize = 1000;
+/// Next hops of a route.
+const NEXT_HOPS: usize = 64;
 /// Rules of each kind of translation in a place.
 const RULES: usize = 1000;
 /// Sysctls of a node.
@@ -44,6 +46,10 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
         let path = root.field("nodes").key(name);
         addresses += check_place(&path, &node.interfaces, node.nat.as_ref(), sink);
         most(&path.field("routes"), node.routes.len(), ROUTES, "routes", sink);
+        for (i, route) in node.routes.iter().take(ROUTES).enumerate() {
+            let path = path.field("routes").index(i).field("next_hops");
+            most(&path, route.next_hops.len(), NEXT_HOPS, "next hops", sink);
+        }
         most(&path.field("sysctls"), node.sysctls.len(), SYSCTLS, "sysctls", sink);
     }
     if let Some(host) = &lab.host {

@@ -14,6 +14,7 @@ mod limit;
 mod lower;
 mod mtu;
 mod nat;
+mod next_hop;
 mod places;
 mod port;
 mod route;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     link::Lower,
-    model::{ETHERNET_MTU, Form, IfName, Place},
+    model::{ETHERNET_MTU, Form, IPV6_MIN_MTU, IfName, Place},
 };
 
 use super::{
@@ -13,8 +13,6 @@ use super::{
 };
 use crate::input::Sink;
 
-/// The least that IPv6 needs, RFC 8200 section 5.
-const IPV6: u32 = 1280;
 /// The least that IPv4 needs, RFC 791.
 const IPV4: u32 = 68;
 
@@ -82,7 +80,8 @@ fn lower(draft: &Draft, mtus: &Mtus<'_>, host: &Mtus<'_>) -> Option<Below> {
 
 fn check_least(site: &Site, name: &IfName, draft: &Draft, mtu: u32, sink: &mut Sink) {
     let v6 = draft.addresses.iter().any(|(_, address)| address.addr().is_ipv6());
-    let (least, reason) = if v6 { (IPV6, "IPv6 addresses need") } else { (IPV4, "an interface needs") };
+    let (least, reason) =
+        if v6 { (IPV6_MIN_MTU, "IPv6 addresses need") } else { (IPV4, "an interface needs") };
     if draft.form == Some(Form::Loopback) || mtu >= least {
         return;
     }

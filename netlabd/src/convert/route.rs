@@ -1,39 +1,44 @@
 //! Static routes.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use netlab_proto::v1 as proto;
+use netlab_proto::{range, v1 as proto};
 
-use crate::model::{IfName, Route};
+use crate::model::{IPV6_MIN_MTU, Route, RouteType};
 
-use super::{draft::Site, gateway::Gateways};
-use crate::input::{Path, Sink, address, name, shown};
+use super::{draft::Site, gateway::Gateways, next_hop};
+use crate::input::{Path, Sink, address, number, shown};
 
 /// `IP6_RT_PRIO_USER`, which the kernel also takes for an IPv6 metric of 0.
 const METRIC_IPV6: u32 = 1024;
 /// `IP6_RT_PRIO_ADDRCONF`: the metric of the routes that come with IPv6 addresses.
 const METRIC_CONNECTED_IPV6: u32 = 256;
 
-/// Reads the routes of a node.
+/// Reads the routes of a node. Those without a next hop come first: others may lead through what they reach.
 pub(super) fn read(site: &Site, routes: &[proto::Route], sink: &mut Sink) -> Vec<Route> {
-    let gateways = Gateways::of(site);
-    let mut seen: BTreeMap<(IpNet, u32), usize> = BTreeMap::new();
+    let gateways = Gateways::of(site, routes);
+    let mut seen: BTreeMap<(u32, IpNet, u32), usize> = BTreeMap::new();
     let mut read = Vec::with_capacity(routes.len());
     for (i, message) in routes.iter().enumerate() {
         let path = site.path.field("routes").index(i);
         let Some(route) = read_route(site, &gateways, message, &path, sink) else { continue };
         check_connected(&gateways, &route, &path, sink);
-        let first = *seen.entry((route.to, route.metric)).or_insert(i);
+        let first = *seen.entry((route.table, route.to, route.metric)).or_insert(i);
         if first != i {
+            let hops = if route.hops.is_empty() { "" } else { ", or write one route with next_hops" };
             let message = format!(
-                "routes[{first}] leads to {} with metric {} already; change one",
+                "routes[{first}] leads to {} with metric {} already; change one{hops}",
                 route.to, route.metric
             );
             sink.add(&path, message);
         }
         read.push(route);
     }
+    read.sort_by_key(|route| route.hops.iter().any(|hop| hop.via.is_some()));
     read
 }
 
@@ -44,72 +49,90 @@ fn read_route(
     path: &Path,
     sink: &mut Sink,
 ) -> Option<Route> {
-    let at = path.field("via");
-    let has_via = !message.via.is_empty();
-    let via = if has_via { sink.keep(&at, &shown(&message.via), address::host(&message.via)) } else { None };
-    let to = destination(message, via, &path.field("to"), sink);
-    let dev = name::optional(&message.dev, &path.field("dev"), sink);
-    let dev =
-        dev.filter(|dev| *dev == IfName::loopback() || site.find(dev, &path.field("dev"), sink).is_some());
-    if !has_via && message.dev.is_empty() {
-        sink.add(path, "a route needs via (the next hop) or dev (the interface)");
-    }
-    let dev = match via {
-        Some(via) if message.dev.is_empty() => gateways.find(via, &at, sink),
-        Some(via) => dev.filter(|dev| gateways.reaches(via, dev, &at, sink)),
-        None => dev,
+    let kind = read_type(&message.r#type, &path.field("type"), sink);
+    let table = number::table(message.table, &path.field("table"), sink);
+    let vias = next_hop::vias(message);
+    let to = destination(message, &vias, path, sink);
+    let at = next_hop::Of { site, gateways, table: table.unwrap_or(Route::MAIN), to };
+    let hops = match kind? {
+        RouteType::Unicast => at.read(message, path, sink),
+        kind => next_hop::none(kind, message, path, sink),
     };
-    let (to, dev) = (to?, dev?);
-    if has_via && via.is_none() {
-        return None;
-    }
-    check_up(site, &dev, path, sink);
+    let src = read_src(gateways, message, to, path, sink);
+    let mtu = read_mtu(message, to, &path.field("mtu"), sink);
+    let to = to?;
     let metric = match message.metric {
         None | Some(0) if to.addr().is_ipv6() => METRIC_IPV6,
         metric => metric.unwrap_or(0),
     };
-    Some(Route { to, via, dev, metric, table: Route::MAIN })
+    Some(Route { kind: kind?, to, hops: hops?, src, mtu, metric, table: table? })
 }
 
-/// `default` is of the family of `via`, or IPv4 if there is none.
-fn destination(message: &proto::Route, via: Option<IpAddr>, path: &Path, sink: &mut Sink) -> Option<IpNet> {
+fn read_type(text: &str, path: &Path, sink: &mut Sink) -> Option<RouteType> {
+    let read = text.parse();
+    if read.is_err() {
+        let near = sink.suggest(text, RouteType::ALL.iter().map(|kind| kind.as_str()));
+        let all = "unicast, blackhole, unreachable, prohibit or throw";
+        sink.add(path, format!("{} is no type of route: {all}{near}", shown(text)));
+    }
+    read.ok()
+}
+
+/// `default` is of the family of the next hops, or IPv4 if there is none or they are of both.
+fn destination(message: &proto::Route, vias: &[IpAddr], path: &Path, sink: &mut Sink) -> Option<IpNet> {
+    let path = path.field("to");
     if message.to.is_empty() {
-        sink.add(path, "is missing: default, or an address range such as 203.0.113.0/24");
+        sink.add(&path, "is missing: default, or an address range such as 203.0.113.0/24");
         return None;
     }
     if message.to == "default" {
-        let v6 = via.is_some_and(|via| via.is_ipv6());
+        let v6 = !vias.is_empty() && vias.iter().all(IpAddr::is_ipv6);
         return Some(if v6 { Ipv6Net::default().into() } else { Ipv4Net::default().into() });
     }
-    let to = sink.keep(path, &shown(&message.to), address::range(&message.to))?;
-    if let Some(via) = via.filter(|via| via.is_ipv4() != to.addr().is_ipv4()) {
-        sink.add(
-            path,
-            format!("{to} and the next hop {via} are of different families; use IPv4 or IPv6 for both"),
-        );
-        return None;
-    }
-    Some(to)
+    sink.keep(&path, &shown(&message.to), address::range(&message.to))
 }
 
-fn check_up(site: &Site, dev: &IfName, path: &Path, sink: &mut Sink) {
-    match site.down(dev) {
-        None => {}
-        Some(down) if down == dev => {
-            sink.add(path, format!("leads through {dev}, which is down; leave out up: false there"));
-        }
-        Some(down) => {
-            let message =
-                format!("leads through {dev}, which is down with {down} below it; leave out up: false there");
-            sink.add(path, message);
-        }
+/// The source address, which must be the node's own.
+fn read_src(
+    gateways: &Gateways<'_>,
+    message: &proto::Route,
+    to: Option<IpNet>,
+    path: &Path,
+    sink: &mut Sink,
+) -> Option<IpAddr> {
+    if message.src.is_empty() {
+        return None;
     }
+    let path = path.field("src");
+    let src = sink.keep(&path, &shown(&message.src), address::host(&message.src))?;
+    if let Some(to) = to.filter(|to| to.addr().is_ipv6() != src.is_ipv6()) {
+        sink.add(&path, format!("{src} is of another family than {to}; name an address of the same"));
+        return None;
+    }
+    if gateways.owner(src).is_none() && src != IpAddr::V6(Ipv6Addr::LOCALHOST) {
+        gateways.no_owner(src, &path, sink);
+        return None;
+    }
+    Some(src)
+}
+
+fn read_mtu(message: &proto::Route, to: Option<IpNet>, path: &Path, sink: &mut Sink) -> Option<u32> {
+    let mtu = message.mtu?;
+    if !range::ROUTE_MTU.contains(&mtu) {
+        sink.add(path, format!("{mtu} is no MTU of a route: 68 to 65,520 bytes"));
+        return None;
+    }
+    if to.is_some_and(|to| to.addr().is_ipv6()) && mtu < IPV6_MIN_MTU {
+        sink.add(path, format!("{mtu} is too small for IPv6, which needs {IPV6_MIN_MTU} bytes (RFC 8200)"));
+        return None;
+    }
+    Some(mtu)
 }
 
 /// The kernel makes the route to each subnet by itself; a second one would be refused.
 fn check_connected(gateways: &Gateways<'_>, route: &Route, path: &Path, sink: &mut Sink) {
     let metric = if route.to.addr().is_ipv6() { METRIC_CONNECTED_IPV6 } else { 0 };
-    if route.metric != metric {
+    if route.metric != metric || route.table != Route::MAIN {
         return;
     }
     if let Some(name) = gateways.connected(route.to) {

@@ -3,7 +3,7 @@
 use netlab_proto::range;
 
 use super::{Path, Sink};
-use crate::model::vlan_id::VlanId;
+use crate::model::{route::Route, vlan_id::VlanId};
 
 /// Reads a VLAN identifier.
 pub(crate) fn vlan(id: u32, path: &Path, sink: &mut Sink) -> Option<VlanId> {
@@ -30,4 +30,19 @@ pub(crate) fn port(port: u32, path: &Path, sink: &mut Sink) -> Option<u16> {
         sink.add(path, format!("{port} is not a port: 1 to 65,535"));
     }
     read
+}
+
+/// Reads the number of a routing table of one's own; the main one where it is left out.
+pub(crate) fn table(table: Option<u32>, path: &Path, sink: &mut Sink) -> Option<u32> {
+    let Some(table) = table else { return Some(Route::MAIN) };
+    let wrong = match table {
+        Route::MAIN => "is the main table: leave out table",
+        table if range::KERNEL_TABLES.contains(&table) => {
+            "is the number of a table of the kernel's own (253 to 255); choose another"
+        }
+        table if !range::TABLE.contains(&table) => "is no routing table: 1 to 4,294,967,295",
+        _ => return Some(table),
+    };
+    sink.add(path, format!("{table} {wrong}"));
+    None
 }

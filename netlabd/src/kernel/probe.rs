@@ -11,10 +11,10 @@ use super::{
 use crate::{
     feature::Feature,
     link::Kind,
-    model::{Endpoint, Guard, IfName, Place},
+    model::{self, Endpoint, Guard, IfName, NextHop, Place},
     plan::{
         Op,
-        item::{Address, Link, Veth, VethEnd},
+        item::{Address, Link, LinkChange, Route, Setting, Veth, VethEnd},
     },
     platform::{Failure, os_text},
     sandbox::{IdRange, UserNamespace},
@@ -53,7 +53,8 @@ fn failed(error: &io::Error) -> Failure {
 /// All features that labs may need, in the order in which they are told.
 pub(super) fn features() -> Vec<Feature> {
     let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
-    first.chain(Kind::features()).chain([Feature::GUARD, Feature::NAT, Feature::IPV6]).collect()
+    let last = [Feature::GUARD, Feature::NAT, Feature::IPV6, Feature::MULTIPATH];
+    first.chain(Kind::features()).chain(last).collect()
 }
 
 fn try_here(feature: Feature) -> Result<(), Failure> {
@@ -78,6 +79,13 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         Feature::IPV6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
             return run(&[Op::add(Address { at: at("lo")?, address })]);
+        }
+        Feature::MULTIPATH => {
+            let up = |at| Op::set(Setting { at, change: LinkChange::Up(true) });
+            let hops = vec![NextHop::new(None, name("a")?), NextHop::new(None, name("b")?)];
+            let route = model::Route { hops, ..model::Route::to("203.0.113.0/24".parse().map_err(refused)?) };
+            let route = Op::add(Route { place: Place::Host, route });
+            return run(&[veth, up(at("a")?), up(at("b")?), route]);
         }
         _ => {}
     }

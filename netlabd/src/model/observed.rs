@@ -28,7 +28,7 @@ pub struct Observed {
 pub struct PlaceState {
     /// Interfaces by name.
     pub links: BTreeMap<String, LinkState>,
-    /// Routes of all tables, save those that the kernel makes by itself; one with several next hops once for each.
+    /// Routes of all tables, save those that the kernel makes by itself.
     pub routes: Vec<RouteState>,
     /// The sysctls that were asked about; a missing one does not exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
@@ -221,10 +221,17 @@ pub struct VlanFlags {
 pub struct RouteState {
     /// The route.
     pub route: Route,
-    /// Whether it has nothing that we do not give it: metrics, a preferred source, a type of service, more next hops.
+    /// Whether it has nothing that the lab file has no words for: metrics, a type of service, a next hop object.
     pub plain: bool,
-    /// Whether it carries our mark (`rtm_protocol`).
-    pub ours: bool,
+    /// Who made it (`rtm_protocol`).
+    pub protocol: u8,
+}
+
+impl RouteState {
+    /// Whether it carries our mark.
+    pub fn ours(&self) -> bool {
+        self.protocol == Route::PROTOCOL
+    }
 }
 
 /// Our nftables chains of one place.

@@ -27,7 +27,8 @@ pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
                 extras.insert(format!("{place}: address {} on {name}", state.address));
             }
         }
-        for state in seen.routes.iter().filter(|route| !route.ours && !wanted.routes.contains(&route.route)) {
+        for state in seen.routes.iter().filter(|route| !route.ours() && !wanted.routes.contains(&route.route))
+        {
             extras.insert(format!("{place}: route {}", state.route));
         }
         extras.extend(seen.tables.iter().map(|table| format!("{place}: {table}")));

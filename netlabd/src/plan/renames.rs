@@ -63,9 +63,9 @@ fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
         }
         state.links.insert(name, link);
     }
-    for route in &mut state.routes {
-        if let Some(own) = names.get(route.route.dev.as_str()) {
-            route.route.dev = own.clone();
+    for hop in state.routes.iter_mut().flat_map(|state| &mut state.route.hops) {
+        if let Some(own) = names.get(hop.dev.as_str()) {
+            hop.dev = own.clone();
         }
     }
 }

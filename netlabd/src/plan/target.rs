@@ -1,6 +1,9 @@
 //! A lab spelt out: for each place the whole of what must be there, defaults filled in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
@@ -9,7 +12,7 @@ use super::Before;
 use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
-        ETHERNET_MTU, Endpoint, Form, Guard, IfName, Interface, Lab, Mac, NatRule, NodeName, Place,
+        ETHERNET_MTU, Endpoint, Form, Guard, IfName, Interface, Lab, Mac, NatRule, Node, NodeName, Place,
         PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
     },
 };
@@ -172,8 +175,7 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
     let node = &lab.nodes[name];
     let mut target = PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
-        // What leads through a cable that is pulled comes with it.
-        routes: node.routes.iter().filter(|it| is_up(&it.dev, &node.interfaces)).cloned().collect(),
+        routes: routes(node),
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
         nat: node.nat.rules(),
@@ -191,6 +193,16 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         addresses: Vec::new(),
     });
     target
+}
+
+/// What leads through a cable that is pulled comes with it, and so does what has an IPv6 address there as its source,
+/// which goes with the interface.
+fn routes(node: &Node) -> Vec<Route> {
+    let up = |name: &IfName| is_up(name, &node.interfaces);
+    let has = |interface: &Interface, src| interface.addresses.iter().any(|net| net.addr() == src);
+    let owned = |src: IpAddr| node.interfaces.iter().any(|(name, it)| up(name) && has(it, src));
+    let whole = |route: &Route| route.src.is_none_or(|src| src.is_ipv4() || owned(src));
+    node.routes.iter().filter_map(|route| route.through(&up)).filter(whole).collect()
 }
 
 fn host(lab: &Lab, uid: &str) -> PlaceTarget {

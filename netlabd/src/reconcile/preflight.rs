@@ -157,6 +157,9 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
                 need(Feature::IPV6, format!("{at}.addresses[{number}]"));
             }
         }
+        if wanted.routes.iter().any(|route| route.to.addr().is_ipv4() && route.hops.len() > 1) {
+            need(Feature::MULTIPATH, format!("{base}.routes"));
+        }
         if !wanted.nat.is_empty() {
             need(Feature::NAT, format!("{base}.nat"));
         }

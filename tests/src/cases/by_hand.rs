@@ -20,6 +20,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::internet_router", || example("internet-router")).needs(&[Feature::Nat]),
     Test::new("by_hand::internet_bridge", || example("internet-bridge")).needs(&[Feature::Nat]),
     Test::new("by_hand::failover", || example("failover")),
+    Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Macvlan]),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0)).needs(GOLDENS),

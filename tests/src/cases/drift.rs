@@ -78,11 +78,9 @@ checks:
   - { from: ns2, to: 192.0.2.1 }
 ";
 
-/// One way to break a lab: the script that does, and one that succeeds once it is mended.
-type Damage = (&'static str, &'static str);
-
-/// Breaks the lab in each way in turn, and waits for each repair.
-pub(super) fn breaks(host: &TestHost, lab: &str, damages: &[Damage], limit: Duration) {
+/// Breaks the lab in each way in turn, and waits for each repair. A way is a script that breaks it, and one that succeeds
+/// once it is mended.
+pub(super) fn breaks(host: &TestHost, lab: &str, damages: &[(&str, &str)], limit: Duration) {
     for (damage, mended) in damages {
         let before = repairs(&host.lab(lab));
         host.sh(damage);

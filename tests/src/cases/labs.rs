@@ -31,6 +31,7 @@ pub(super) const TESTS: &[Test] = &[
         Feature::Nat,
         Feature::Macvlan,
         Feature::BridgeVlan,
+        Feature::Multipath,
     ]),
     Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
 ];

@@ -38,6 +38,7 @@ mod programs;
 mod remote;
 mod repairs;
 mod restart;
+mod routing;
 mod shortage;
 mod ssh;
 mod status;
@@ -108,6 +109,7 @@ pub fn all() -> Vec<Test> {
         host_values::TESTS,
         outcome::TESTS,
         restart::TESTS,
+        routing::TESTS,
         store::TESTS,
         shortage::TESTS,
         faults::TESTS,

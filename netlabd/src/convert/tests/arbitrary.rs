@@ -134,8 +134,23 @@ fn nat() -> impl Strategy<Value = Option<proto::Nat>> {
 }
 
 fn node() -> impl Strategy<Value = proto::Node> {
-    let route = (text(), text(), text(), option::of(number()))
-        .prop_map(|(to, via, dev, metric)| proto::Route { to, via, dev, metric });
+    let hop = (text(), text(), option::weighted(0.3, number()), any::<bool>())
+        .prop_map(|(via, dev, weight, onlink)| proto::NextHop { via, dev, weight, onlink });
+    let more = (select(&["", "unicast", "blackhole", "throw", "local"][..]), option::weighted(0.2, number()));
+    let route = (text(), text(), text(), option::of(number()), more, vec(hop, 0..3)).prop_map(
+        |(to, via, dev, metric, (kind, number), next_hops)| proto::Route {
+            to,
+            src: if number.is_some() { via.clone() } else { String::new() },
+            via,
+            dev,
+            metric,
+            r#type: kind.to_owned(),
+            table: number,
+            mtu: number,
+            onlink: number.is_some(),
+            next_hops,
+        },
+    );
     let sysctls = proptest::collection::btree_map(text(), text(), 0..2);
     let all = (interfaces(), vec(route, 0..3), any::<bool>(), nat(), sysctls);
     all.prop_map(|(interfaces, routes, forwarding, nat, sysctls)| proto::Node {

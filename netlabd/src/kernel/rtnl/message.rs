@@ -72,7 +72,7 @@ pub(in crate::kernel) fn messages<'a>(
         }
         Item::Vlan(item) => vec![vlan::encode(op.verb, item, index(item.at.interface.as_str())?)],
         Item::Address(item) => address::encode(op.verb, item.address, index(item.at.interface.as_str())?),
-        Item::Route(item) => vec![route::encode(op.verb, &item.route, index(item.route.dev.as_str())?)],
+        Item::Route(item) => vec![route::encode(op.verb, &item.route, &index)?],
         Item::LinkLocal(item) if op.verb == Verb::Delete => {
             address::encode_link_local(item, index(item.at.interface.as_str())?)
         }

@@ -8,6 +8,7 @@ mod message;
 mod nsid;
 mod observe;
 mod route;
+mod routes;
 mod socket;
 mod vlan;
 
@@ -18,7 +19,7 @@ pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, Neighbours, hurry, links};
-pub(super) use route::{Routes, groups, has_advertised_default, routes, uplinks};
+pub(super) use routes::{Routes, groups, has_advertised_default, routes, uplinks};
 pub(super) use socket::{NetlinkError, Request, RouteSocket};
 
 pub(super) use vlan::vlans;

@@ -1,15 +1,15 @@
 //! Static routes.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
-use super::{At, Subject};
+use super::{At, Missing, Subject};
 use crate::{
-    model::{self, Endpoint, Place, observed::RouteState},
+    model::{self, Endpoint, NextHop, Place},
     plan::{Op, Verb, command::Hand, place::PlaceDiff},
     shell::word,
 };
 
-/// A route; added, it takes the place of one with the same destination and metric.
+/// A route; added, it takes the place of one with the same table, destination and metric.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     /// Where.
@@ -44,13 +44,13 @@ impl Subject for Route {
         if self.route.to.addr().is_ipv6() {
             ip = ip.replacen("ip", "ip -6", 1);
         }
-        let line = line(&self.route);
+        let mark = format!(" proto {}", model::Route::PROTOCOL);
         match verb {
-            Verb::Delete => format!("{ip} route delete {line}"),
+            Verb::Delete => format!("{ip} route delete {}", line(&self.route, "")),
             Verb::Add | Verb::Set if hand.exact => {
-                format!("{ip} route replace {line} proto {}", model::Route::PROTOCOL)
+                format!("{ip} route replace {}", line(&self.route, &mark))
             }
-            Verb::Add | Verb::Set => format!("{ip} route add {line}"),
+            Verb::Add | Verb::Set => format!("{ip} route add {}", line(&self.route, "")),
         }
     }
 
@@ -62,22 +62,26 @@ impl Subject for Route {
         self.here("routes")
     }
 
-    fn through(&self) -> Option<Endpoint> {
-        Some(Endpoint { place: self.place.clone(), interface: self.route.dev.clone() })
+    fn is_explained(&self, missing: &Missing<'_>) -> bool {
+        let at = |hop: &NextHop| Endpoint { place: self.place.clone(), interface: hop.dev.clone() };
+        missing.has(&self.place) || self.route.hops.iter().any(|hop| missing.has_link(&at(hop)))
     }
 }
 
-fn line(route: &model::Route) -> String {
-    let to = if route.to.prefix_len() == 0 { "default".to_owned() } else { route.to.to_string() };
-    let (via, choice) = (route.via_words(), route.choice_words());
-    format!("{to}{via} dev {}{choice}", word(route.dev.as_str()))
+fn line(route: &model::Route, more: &str) -> String {
+    route.words("default", more, &|dev| word(dev.as_str()).into_owned())
+}
+
+/// Whether an interface goes through which it leads: it goes too, or part of it.
+fn is_broken(diff: &PlaceDiff<'_>, route: &model::Route) -> bool {
+    route.hops.iter().any(|hop| diff.is_removed(hop.dev.as_str()))
 }
 
 /// Routes of the lab that are no longer wanted, and that no wanted one takes the place of.
 pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let Some(seen) = diff.seen else { return };
-    for state in seen.routes.iter().filter(|state| state.ours) {
-        let gone = diff.is_removed(state.route.dev.as_str());
+    for state in seen.routes.iter().filter(|state| state.ours()) {
+        let gone = is_broken(diff, &state.route);
         if !gone && !diff.wanted.routes.iter().any(|want| want.replaces(&state.route)) {
             ops.push(Op::delete(Route { place: diff.place.clone(), route: state.route.clone() }));
         }
@@ -86,10 +90,11 @@ pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 
 /// Routes that are missing, once the interfaces that they lead through are up.
 pub(in crate::plan) fn missing(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    let seen = diff.seen.map_or(&[][..], |seen| &seen.routes);
+    let standing: BTreeSet<&model::Route> =
+        seen.iter().filter(|state| state.plain).map(|state| &state.route).collect();
     for want in &diff.wanted.routes {
-        let stands =
-            |state: &RouteState| state.route == *want && state.plain && !diff.is_removed(want.dev.as_str());
-        if !diff.seen.is_some_and(|seen| seen.routes.iter().any(stands)) {
+        if !standing.contains(want) || is_broken(diff, want) {
             ops.push(Op::add(Route { place: diff.place.clone(), route: want.clone() }));
         }
     }

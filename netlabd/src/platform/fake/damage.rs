@@ -106,7 +106,7 @@ impl Lab<'_> {
                 let name = link.name.clone();
                 let routes = &mut self.world.namespace(at.0).routes;
                 let before = routes.len();
-                routes.retain(|state| state.route.dev.as_str() != name);
+                routes.retain(|state| !state.route.leads_through(&name));
                 routes.len() < before
             }
             _ => return None,

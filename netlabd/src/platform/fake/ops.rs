@@ -9,7 +9,7 @@ use crate::{
     input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
     model::{
-        Endpoint, LabName, NodeName, Place, Route, SysctlKey,
+        Endpoint, LabName, NextHop, NodeName, Place, Route, SysctlKey,
         observed::{AddressState, RouteState},
         spread_by,
     },
@@ -232,11 +232,10 @@ impl Lab<'_> {
         let index = self.world.find(namespace, from).ok_or(libc::ENODEV)?;
         let link = self.world.link((namespace, index)).ok_or(libc::ENODEV)?;
         to.clone_into(&mut link.name);
-        for state in &mut self.world.namespace(namespace).routes {
-            if state.route.dev.as_str() == from
-                && let Ok(name) = to.parse()
-            {
-                state.route.dev = name;
+        let hops = self.world.namespace(namespace).routes.iter_mut().flat_map(|state| &mut state.route.hops);
+        for hop in hops.filter(|hop| hop.dev.as_str() == from) {
+            if let Ok(name) = to.parse() {
+                hop.dev = name;
             }
         }
         Ok(())
@@ -281,18 +280,36 @@ impl Lab<'_> {
 
     fn add_route(&mut self, place: &Place, route: &Route) -> Result<(), i32> {
         let namespace = self.namespace(place)?;
-        let index = self.world.find(namespace, route.dev.as_str()).ok_or(libc::ENODEV)?;
-        let link = self.world.link((namespace, index)).ok_or(libc::ENODEV)?;
-        if !link.up {
-            return Err(libc::ENETDOWN);
+        for hop in &route.hops {
+            let index = self.world.find(namespace, hop.dev.as_str()).ok_or(libc::ENODEV)?;
+            let link = self.world.link((namespace, index)).ok_or(libc::ENODEV)?;
+            if !link.up {
+                return Err(libc::ENETDOWN);
+            }
+            let is_on = hop.onlink || hop.via.is_none_or(|via| is_on(link, via));
+            if !is_on && !hop.via.is_some_and(|via| self.is_reached(namespace, hop, via)) {
+                return Err(if route.to.addr().is_ipv4() { libc::ENETUNREACH } else { libc::EHOSTUNREACH });
+            }
         }
-        if !route.via.is_none_or(|via| is_on(link, via)) {
-            return Err(if route.to.addr().is_ipv4() { libc::ENETUNREACH } else { libc::EHOSTUNREACH });
+        let has = |link: &Link, src| link.addresses.iter().any(|state| state.address.addr() == src);
+        if let Some(src) = route.src
+            && !self.world.namespaces[&namespace].links.values().any(|link| has(link, src))
+        {
+            return Err(libc::EINVAL);
         }
         let routes = &mut self.world.namespace(namespace).routes;
         routes.retain(|state| !route.replaces(&state.route));
-        routes.push(RouteState { route: route.clone(), ours: true, plain: true });
+        routes.push(RouteState { route: route.clone(), protocol: Route::PROTOCOL, plain: true });
         Ok(())
+    }
+
+    /// Whether a route without a gateway leads to a gateway.
+    fn is_reached(&self, namespace: NamespaceId, hop: &NextHop, via: IpAddr) -> bool {
+        let direct = |state: &RouteState| match state.route.hops.as_slice() {
+            [only] => only.via.is_none() && only.dev == hop.dev && state.route.to.contains(&via),
+            _ => false,
+        };
+        self.world.namespaces[&namespace].routes.iter().any(direct)
     }
 }
 

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
-        AddressList, Guard, LabName, Mac, NatRule, NodeName, PerInterface, SysctlKey, VlanId,
+        AddressList, Guard, LabName, Mac, NatRule, NodeName, PerInterface, Route, SysctlKey, VlanId,
         observed::{AddressState, RouteState, TableState, VlanFlags},
     },
 };
@@ -195,7 +195,7 @@ impl World {
         };
         let namespace = self.namespace(at.0);
         namespace.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
-        namespace.routes.retain(|state| state.route.dev.as_str() != link.name);
+        namespace.routes.retain(|state| !state.route.leads_through(&link.name));
         for port in namespace.links.values_mut().filter(|port| port.master == Some(at.1)) {
             port.leave_bridge();
         }
@@ -231,7 +231,7 @@ impl World {
         link.up = up;
         if !up {
             link.addresses.retain(|state| state.address.addr().is_ipv4());
-            self.namespace(at.0).routes.retain(|state| state.route.dev.as_str() != name);
+            self.drop_routes(at.0, &name, |_| true);
         }
         for (namespace, index) in self.dependents(at) {
             let on_top = self.link((namespace, index)).is_some_and(|link| link.form.up_with().is_some());
@@ -245,16 +245,29 @@ impl World {
     /// Takes an address off. With the last of its family, the routes of that family go.
     pub(super) fn delete_address(&mut self, at: LinkId, address: IpNet) {
         let Some(link) = self.link(at) else { return };
-        let name = link.name.clone();
-        let before = link.addresses.len();
+        let (name, before) = (link.name.clone(), link.addresses.len());
         link.order(|list| list.delete(&address));
-        let gone = link.addresses.len() < before;
-        let last = !link.addresses.iter().any(|state| state.address.addr().is_ipv4());
-        if gone && last && address.addr().is_ipv4() {
-            self.namespace(at.0)
-                .routes
-                .retain(|state| state.route.to.addr().is_ipv6() || state.route.dev.as_str() != name);
+        if link.addresses.len() == before {
+            return;
         }
+        self.namespace(at.0).routes.retain(|state| state.route.src != Some(address.addr()));
+        let last =
+            !self.link(at).is_some_and(|link| link.addresses.iter().any(|it| it.address.addr().is_ipv4()));
+        if last && address.addr().is_ipv4() {
+            self.drop_routes(at.0, &name, |route| route.to.addr().is_ipv4());
+        }
+    }
+
+    /// Drops what leads through an interface that is down or has no address of the family left, unless another next
+    /// hop is there (`fib_sync_down_dev`, `fib6_ifdown`).
+    fn drop_routes(&mut self, namespace: NamespaceId, name: &str, some: impl Fn(&Route) -> bool) {
+        let namespace = self.namespace(namespace);
+        let links = &namespace.links;
+        let works = |dev: &str| dev != name && links.values().any(|link| link.name == dev && link.up);
+        namespace.routes.retain(|RouteState { route, .. }| {
+            let lost = some(route) && route.leads_through(name);
+            !lost || route.hops.iter().any(|hop| works(hop.dev.as_str()))
+        });
     }
 
     pub(super) fn set_mtu(&mut self, at: LinkId, mtu: u32) -> Result<(), i32> {
