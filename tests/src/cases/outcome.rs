@@ -102,7 +102,7 @@ fn carriers() {
     );
     let second = lab(
         &json!({ "sysctls": { "net.ipv6.conf.default.addr_gen_mode": "1" }, "interfaces": {
-            "br0": { "bridge": {} },
+            "br0": { "bridge": {}, "mac": "02:00:00:00:00:01" },
             "br1": { "bridge": {}, "addresses": ["2001:db8::1/64"] },
             "e0": { "addresses": ["192.0.2.1/24"] },
             "e1": { "port": { "bridge": "br1" } },

@@ -88,10 +88,14 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
         without_carrier(at, want, link, own, ops);
         return;
     }
-    let said = ["all", "default", at.interface.as_str()].iter().any(|of| {
-        let key = SysctlKey::from_path(&format!("net/ipv6/conf/{of}/addr_gen_mode"));
-        key.is_ok_and(|key| diff.wanted.sysctls.contains_key(&key))
-    });
+    let mode = |of: &str| {
+        let key = SysctlKey::from_path(&format!("net/ipv6/conf/{of}/addr_gen_mode")).ok()?;
+        diff.wanted.sysctls.get(&key)
+    };
+    // What is written for the interface stands, and `default` after `all`, which is written to it along.
+    let said = [at.interface.as_str(), "default", "all"].into_iter().find_map(mode);
+    let by_mac = said.is_none_or(|mode| mode.trim() == "0");
+    let said = said.is_some();
     let stale = |address: &&Ipv6Addr| match link.makes_link_local {
         LinkLocalMode::Off => false,
         LinkLocalMode::Mac => **address != own,
@@ -102,7 +106,8 @@ fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>)
         let address = IpNet::V6(Ipv6Net::new_assert(*address, 64));
         ops.push(Op::delete(Address { at: at.clone(), address }));
     }
-    if link.makes_link_local == LinkLocalMode::Mac && link.up && !link.link_local.contains(&own) {
+    let makes = link.makes_link_local == LinkLocalMode::Mac && by_mac;
+    if makes && link.up && !link.link_local.contains(&own) {
         ops.push(Op::set(LinkLocal { at: at.clone(), address: own, alone: false }));
     }
 }
