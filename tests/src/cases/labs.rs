@@ -15,25 +15,29 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
-    Test::new("labs::geneve", geneve).needs(&[Feature::Geneve]),
+    Test::new("labs::vxlan", vxlan).needs(&[Feature::Kind("vxlan")]),
+    Test::new("labs::geneve", geneve).needs(&[Feature::Kind("geneve")]),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
-    Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
+    Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
     Test::new("labs::failover", failover),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
-    Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
+    Test::new("labs::macvlan", macvlan).needs(&[Feature::Kind("macvlan")]),
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
     Test::new("labs::all_together", all_together).needs(&[
-        Feature::Vxlan,
-        Feature::Geneve,
+        Feature::Kind("vxlan"),
+        Feature::Kind("geneve"),
         Feature::Nat,
-        Feature::Macvlan,
+        Feature::Kind("macvlan"),
         Feature::BridgeVlan,
         Feature::Multipath,
     ]),
-    Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
+    Test::new("labs::side_by_side", side_by_side).needs(&[
+        Feature::Kind("vxlan"),
+        Feature::Nat,
+        Feature::Kind("macvlan"),
+    ]),
 ];
 
 /// Creates an example lab on a host full of strangers' things and runs its checks; gives what was there
