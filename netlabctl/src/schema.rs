@@ -185,6 +185,7 @@ fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
         (_, "vni") => range::VNI,
         (_, "port") => range::PORT,
         (_, "ttl") => range::TTL,
+        (_, "key") => range::GRE_KEY,
         (_, "metric") => range::METRIC,
         (_, "table") => range::TABLE,
         (_, "weight") => range::WEIGHT,

@@ -1,6 +1,8 @@
 //! Random labs, valid by construction and dense: few names, so that changes meet. Property tests, fuzzers and tests on
 //! real kernels make their labs of it. The kinds of interfaces come from [`Kind::examples`].
 
+use std::net::Ipv4Addr;
+
 use serde_json::{Map, Value, json};
 
 use netlab_proto::v1 as proto;
@@ -159,7 +161,10 @@ impl Design<'_> {
                 interface["mtu"] = made;
             }
             if choices.one_in(3) {
-                interface["addresses"] = json!([format!("10.{number}.{upper}.1/24")]);
+                let carries_ipv4 = kind.carries(Ipv4Addr::LOCALHOST.into());
+                let ipv4 = format!("10.{number}.{upper}.1/24");
+                let address = if carries_ipv4 { ipv4 } else { format!("2001:db8:b{number}:{upper}::1/64") };
+                interface["addresses"] = json!([address]);
             }
             if choices.one_in(4) {
                 interface["up"] = json!(false);

@@ -14,6 +14,9 @@ pub const VNI: RangeInclusive<u32> = 0..=0x00ff_ffff;
 /// The time to live, or hop limit, of a packet (RFC 791, RFC 8200).
 pub const TTL: RangeInclusive<u32> = 1..=255;
 
+/// The key of a GRE tunnel: 32 bits (RFC 2890 section 2.1).
+pub const GRE_KEY: RangeInclusive<u32> = 0..=u32::MAX;
+
 /// A TCP or UDP port.
 pub const PORT: RangeInclusive<u32> = 1..=65_535;
 

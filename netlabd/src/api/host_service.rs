@@ -246,7 +246,7 @@ fn fallback_devices() -> Option<proto::Finding> {
             Severity::Warning,
             format!(
                 "{value}: a tunnel that somebody makes in a lab can make the kernel load a module, which leaves a device \
-                 such as tunl0 on the host; netlab's packages set 2 (/usr/lib/sysctl.d/60-netlab.conf): sysctl -w {KEY}=2"
+                 such as tunl0 on the host and in every node; netlab's packages set 2 (/usr/lib/sysctl.d/60-netlab.conf): sysctl -w {KEY}=2"
             ),
         ),
     })

@@ -32,6 +32,8 @@ pub(super) struct Draft {
     pub(super) up: bool,
     /// Whether it is an end of a cable that is pulled: down as well, and what leads through it waits.
     pub(super) pulled: bool,
+    /// What carries it where its kind names nothing.
+    pub(super) underlay: Option<IfName>,
 }
 
 impl Draft {
@@ -48,6 +50,7 @@ impl Draft {
             mac: None,
             up: true,
             pulled: false,
+            underlay: None,
         }
     }
 
@@ -59,6 +62,7 @@ impl Draft {
             mtu: self.mtu,
             mac: self.mac,
             up: self.up && !self.pulled,
+            underlay: self.underlay,
         })
     }
 }
@@ -138,6 +142,11 @@ impl Sites {
     /// The places in order, the host first.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Site> {
         self.0.values()
+    }
+
+    /// The same, for changing.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Site> {
+        self.0.values_mut()
     }
 
     /// One place.

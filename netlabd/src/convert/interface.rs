@@ -38,11 +38,32 @@ pub(super) fn read(
     draft.form = kind.map(Form::Made);
     draft.lower = message.kind.as_ref().and_then(Kind::named);
     draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
+    if let Some(kind) = draft.form.as_ref().and_then(Form::kind).filter(|kind| !kind.ethernet()) {
+        without_frames(kind, message, path, sink);
+        draft.port = None;
+    }
     if message.port.is_some() && draft.form.as_ref().is_some_and(|form| form.ports().of_bridge()) {
         draft.port = None;
         sink.add(&path.field("port"), "a bridge cannot be a port of a bridge; join two bridges by a link");
     }
     draft
+}
+
+/// What carries packets without Ethernet headers.
+fn without_frames(kind: &Kind, message: &proto::Interface, path: &Path, sink: &mut Sink) {
+    let key = kind.key();
+    if message.mac.is_some() {
+        sink.add(
+            &path.field("mac"),
+            format!("a {key} tunnel carries no Ethernet frames and has no MAC address; leave it out"),
+        );
+    }
+    if message.port.is_some() {
+        let message = format!(
+            "a {key} tunnel carries no Ethernet frames, so that it is no port of a bridge; gretap, geneve and vxlan do"
+        );
+        sink.add(&path.field("port"), message);
+    }
 }
 
 fn mtu_in_range(mtu: u32, path: &Path, sink: &mut Sink) -> bool {

@@ -17,7 +17,7 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
     for site in sites.iter() {
         check_site(site, sink);
         for (name, draft) in &site.interfaces {
-            if let Some(Named { key, field, lower: Lower::Host(lower), takes: true }) = &draft.lower {
+            if let Some(Named { key, field, lower: Lower::Host(lower), takes: true, .. }) = &draft.lower {
                 taken.entry(lower).or_insert_with(|| site.interface_path(name).field(key).field(field));
             }
             let kind = draft.form.as_ref().and_then(Form::kind);
@@ -40,8 +40,8 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
 fn check_site(site: &Site, sink: &mut Sink) {
     let mut known: BTreeMap<(&str, String), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
-        if let Some(Named { key, field, lower: Lower::Here(lower), .. }) = &draft.lower {
-            check_carrier(site, lower, &site.interface_path(name).field(key).field(field), sink);
+        if let Some(Named { key, field, lower: Lower::Here(lower), frames, .. }) = &draft.lower {
+            check_carrier(site, lower, *frames, &site.interface_path(name).field(key).field(field), sink);
         }
         let Some(kind) = draft.form.as_ref().and_then(Form::kind) else { continue };
         let path = site.interface_path(name).field(kind.key());
@@ -55,11 +55,17 @@ fn check_site(site: &Site, sink: &mut Sink) {
 }
 
 /// What carries Ethernet frames or tunnels is in the same place and is not `lo`.
-fn check_carrier(site: &Site, name: &IfName, path: &Path, sink: &mut Sink) {
+fn check_carrier(site: &Site, name: &IfName, frames: bool, path: &Path, sink: &mut Sink) {
     if *name == IfName::loopback() {
         sink.add(path, "\"lo\" cannot carry another interface; name another one");
-    } else {
-        site.find(name, path, sink);
+        return;
+    }
+    let kind = site.find(name, path, sink).and_then(|draft| draft.form.as_ref()?.kind());
+    if let Some(kind) = kind.filter(|kind| frames && !kind.ethernet()) {
+        sink.add(
+            path,
+            format!("{name} is a {} tunnel, which carries no Ethernet frames; name another one", kind.key()),
+        );
     }
 }
 

@@ -24,6 +24,7 @@ mod subnet;
 mod sysctl;
 #[cfg(test)]
 mod tests;
+mod tunnel;
 
 use std::collections::BTreeMap;
 
@@ -54,7 +55,6 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     let stacks = stack::check(&sites, &mut sink);
     port::check(&sites, &mut sink);
     lower::check(&sites, &mut sink);
-    mtu::check(&sites, &stacks, &mut sink);
     subnet::check(&sites, &mut sink);
     let segments = segment::check(&sites, &cables, &mut sink);
     let host_message = message.host.clone().unwrap_or_default();
@@ -75,6 +75,8 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
             }
         }
     }
+    tunnel::check(&mut sites, &nodes, &mut sink);
+    mtu::check(&sites, &stacks, &mut sink);
     let checks = check::read(&message.checks, &sites, &mut sink);
     sink.finish()?;
     let warnings = advice::of(&sites, segments, message);

@@ -1,6 +1,6 @@
 //! MTUs of interfaces that stand on others.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use crate::{
     link::Lower,
@@ -16,43 +16,96 @@ use crate::input::Sink;
 /// The least that IPv4 needs, RFC 791.
 const IPV4: u32 = 68;
 
-type Mtus<'a> = BTreeMap<&'a IfName, u32>;
+/// MTUs by interface.
+type Known<'a> = BTreeMap<&'a IfName, u32>;
 
 /// Checks the MTUs of all places, the host first: macvlans stand on it.
 pub(super) fn check(sites: &Sites, stacks: &Stacks, sink: &mut Sink) {
-    let mut host = Mtus::new();
+    let mut host = Known::new();
     for (site, order) in sites.iter().zip(stacks) {
-        let mtus = check_site(site, order, &host, sink);
+        let mut mtus = Mtus::of(site, &host);
+        for name in order {
+            mtus.check(name, sink);
+        }
         if site.place == Place::Host {
-            host = mtus;
+            host = mtus.known;
         }
     }
 }
 
-fn check_site<'a>(site: &'a Site, order: &[IfName], host: &Mtus<'_>, sink: &mut Sink) -> Mtus<'a> {
-    let mut ports: BTreeMap<&IfName, Vec<&IfName>> = BTreeMap::new();
-    for (name, draft) in &site.interfaces {
-        if let Some(port) = &draft.port {
-            ports.entry(&port.bridge).or_default().push(name);
+/// The MTUs of a place, each found when it is first asked for.
+struct Mtus<'a, 'h> {
+    site: &'a Site,
+    host: &'h Known<'h>,
+    ports: BTreeMap<&'a IfName, Vec<&'a IfName>>,
+    known: Known<'a>,
+}
+
+impl<'a, 'h> Mtus<'a, 'h> {
+    fn of(site: &'a Site, host: &'h Known<'h>) -> Self {
+        let mut ports: BTreeMap<&IfName, Vec<&IfName>> = BTreeMap::new();
+        for (name, draft) in &site.interfaces {
+            if let Some(port) = &draft.port {
+                ports.entry(&port.bridge).or_default().push(name);
+            }
         }
+        Self { site, host, ports, known: Known::new() }
     }
-    let mut mtus = Mtus::new();
-    for name in order {
-        let Some((name, draft)) = site.interfaces.get_key_value(name) else { continue };
-        let below = lower(draft, &mtus, host);
-        if let (Some(mtu), Some(below)) = (draft.mtu, &below)
+
+    fn find(&mut self, name: &IfName) -> Option<u32> {
+        let (name, draft) = self.site.interfaces.get_key_value(name)?;
+        if let Some(known) = self.known.get(name) {
+            return Some(*known);
+        }
+        // Whoever comes back to it is in a loop, which is a fault of its own.
+        self.known.insert(name, ETHERNET_MTU);
+        let mtu = draft.mtu.or_else(|| self.derived(name, draft)).unwrap_or(ETHERNET_MTU);
+        self.known.insert(name, mtu);
+        Some(mtu)
+    }
+
+    fn derived(&mut self, name: &IfName, draft: &'a Draft) -> Option<u32> {
+        if let Some(below) = self.below(draft) {
+            return Some(below.room);
+        }
+        let kind = draft.form.as_ref()?.kind()?;
+        if kind.far_end().is_some() {
+            return Some(ETHERNET_MTU - kind.overhead());
+        }
+        let ports = self.ports.get(name)?.clone();
+        ports.into_iter().filter_map(|port| self.find(port)).min()
+    }
+
+    /// What an interface's frames must fit into.
+    fn below(&mut self, draft: &'a Draft) -> Option<Below> {
+        let kind = draft.form.as_ref()?.kind()?;
+        let lower = kind.lower().or_else(|| draft.underlay.as_ref().map(Lower::Here))?;
+        let mtu = match lower {
+            Lower::Here(name) => self.find(name)?,
+            Lower::Host(name) => *self.host.get(name)?,
+        };
+        let what = match (lower, kind.overhead()) {
+            (Lower::Here(name), 0) => format!("the {} {name}", kind.lower_field()),
+            (Lower::Host(name), 0) => format!("the {} {name} on the host", kind.lower_field()),
+            (lower, overhead) => {
+                format!("{}, less {overhead} bytes for {},", lower.name(), kind.key().to_uppercase())
+            }
+        };
+        Some(Below { room: mtu.saturating_sub(kind.overhead()), what })
+    }
+
+    fn check(&mut self, name: &IfName, sink: &mut Sink) {
+        let Some((name, draft)) = self.site.interfaces.get_key_value(name) else { return };
+        if let (Some(mtu), Some(below)) = (draft.mtu, self.below(draft))
             && mtu > below.room
         {
             let message = format!("{mtu} does not fit: {} has room for {}; lower it", below.what, below.room);
-            sink.add(&site.interface_path(name).field("mtu"), message);
+            sink.add(&self.site.interface_path(name).field("mtu"), message);
         }
-        let of_ports = || ports.get(name)?.iter().filter_map(|port| mtus.get(port)).min().copied();
-        let mtu =
-            draft.mtu.or_else(|| below.map(|below| below.room)).or_else(of_ports).unwrap_or(ETHERNET_MTU);
-        check_least(site, name, draft, mtu, sink);
-        mtus.insert(name, mtu);
+        if let Some(mtu) = self.find(name) {
+            check_least(self.site, name, draft, mtu, sink);
+        }
     }
-    mtus
 }
 
 /// What an interface's frames must fit into.
@@ -61,27 +114,16 @@ struct Below {
     what: String,
 }
 
-fn lower(draft: &Draft, mtus: &Mtus<'_>, host: &Mtus<'_>) -> Option<Below> {
-    let kind = draft.form.as_ref()?.kind()?;
-    let lower = kind.lower()?;
-    let mtu = match lower {
-        Lower::Here(name) => *mtus.get(name)?,
-        Lower::Host(name) => *host.get(name)?,
-    };
-    let what = match (lower, kind.overhead()) {
-        (Lower::Here(name), 0) => format!("the {} {name}", kind.lower_field()),
-        (Lower::Host(name), 0) => format!("the {} {name} on the host", kind.lower_field()),
-        (lower, overhead) => {
-            format!("{}, less {overhead} bytes for {},", lower.name(), kind.key().to_uppercase())
-        }
-    };
-    Some(Below { room: mtu.saturating_sub(kind.overhead()), what })
-}
-
 fn check_least(site: &Site, name: &IfName, draft: &Draft, mtu: u32, sink: &mut Sink) {
     let v6 = draft.addresses.iter().any(|(_, address)| address.addr().is_ipv6());
-    let (least, reason) =
-        if v6 { (IPV6_MIN_MTU, "IPv6 addresses need") } else { (IPV4, "an interface needs") };
+    // `ipip6_tunnel_setup` in net/ipv6/sit.c.
+    let kind = draft.form.as_ref().and_then(Form::kind);
+    let v6_alone = kind.filter(|kind| !kind.carries(Ipv4Addr::LOCALHOST.into()));
+    let (least, reason) = match v6_alone {
+        Some(kind) => (IPV6_MIN_MTU, format!("a {} tunnel needs", kind.key())),
+        None if v6 => (IPV6_MIN_MTU, "IPv6 addresses need".to_owned()),
+        None => (IPV4, "an interface needs".to_owned()),
+    };
     if draft.form == Some(Form::Loopback) || mtu >= least {
         return;
     }

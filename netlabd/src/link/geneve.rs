@@ -9,7 +9,7 @@ use super::{Attributes, LinkKind, Tunnel, UniqueKey, Unknown, tunnel};
 use crate::{
     feature::Feature,
     input::{Path, Sink, number},
-    model::{mtu::ETHERNET_MTU, name::IfName},
+    model::name::IfName,
 };
 
 /// The UDP port that IANA gave GENEVE, RFC 8926 section 3.3.
@@ -74,12 +74,12 @@ impl LinkKind for Geneve {
         if self.remote.is_ipv6() { 70 } else { 50 }
     }
 
-    fn mtu(&self, lower: Option<u32>, _: Option<u32>) -> Option<u32> {
-        lower.unwrap_or(ETHERNET_MTU).checked_sub(self.overhead())
-    }
-
     fn tunnel(&self) -> Option<Tunnel> {
         Some(Tunnel { local: None, remote: Some(self.remote) })
+    }
+
+    fn far_end(&self) -> Option<IpAddr> {
+        Some(self.remote)
     }
 
     fn needs(&self) -> (Feature, &'static str) {

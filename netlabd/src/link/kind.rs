@@ -1,6 +1,6 @@
 //! What there is to say of a kind.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use netlink_packet_route::link::InfoData;
 
@@ -41,6 +41,9 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
 
     /// Whether it is made with the MTU of what it stands on, whatever that is at that moment, and refused more.
     const MTU_OF_LOWER: bool = false;
+
+    /// Whether it carries Ethernet frames, and has a MAC address.
+    const ETHERNET: bool = true;
 
     /// Whether it asks for neighbours (no `IFF_NOARP`).
     const ARP: bool = true;
@@ -90,6 +93,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         0
     }
 
+    /// Whether packets of an address's family can be sent through it.
+    fn carries(&self, _: IpAddr) -> bool {
+        true
+    }
+
     /// Its MTU where nobody asks for one: from that of what it stands on, or the smallest of its ports. `None` leaves it
     /// to the kernel.
     fn mtu(&self, lower: Option<u32>, _ports: Option<u32>) -> Option<u32> {
@@ -113,6 +121,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
 
     /// Its ends, if it is a tunnel.
     fn tunnel(&self) -> Option<Tunnel> {
+        None
+    }
+
+    /// The other end of a tunnel that says nothing of what it is sent through: the node's routes lead there.
+    fn far_end(&self) -> Option<IpAddr> {
         None
     }
 
@@ -180,6 +193,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         Self::MTU_OF_LOWER
     }
 
+    /// [`Self::ETHERNET`].
+    fn ethernet(&self) -> bool {
+        Self::ETHERNET
+    }
+
     /// [`Self::ARP`].
     fn arp(&self) -> bool {
         Self::ARP
@@ -223,6 +241,8 @@ pub struct Named {
     pub lower: Lower<IfName>,
     /// [`LinkKind::TAKES_LOWER`].
     pub takes: bool,
+    /// Whether it sends Ethernet frames through it: all do that the kernel is told of by `IFLA_LINK`.
+    pub frames: bool,
 }
 
 /// An interface whose index is not known (yet).

@@ -7,15 +7,22 @@
 mod bridge;
 mod dummy;
 mod geneve;
+mod gre;
+mod gretap;
+mod ip6gre;
+mod ip6tnl;
+mod ip_tunnel;
+mod ipip;
 mod kind;
 mod macvlan;
+mod sit;
 #[cfg(test)]
 mod tests;
 mod tunnel;
 mod vlan;
 mod vxlan;
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use netlab_proto::v1::interface::Kind as Message;
 use netlink_packet_route::link::{InfoData, InfoKind};
@@ -29,10 +36,17 @@ use crate::{
 pub use bridge::Bridge;
 pub use dummy::Dummy;
 pub use geneve::Geneve;
+pub use gre::Gre;
+pub use gretap::Gretap;
+pub use ip_tunnel::IpTunnel;
+pub use ip6gre::Ip6gre;
+pub use ip6tnl::Ip6tnl;
+pub use ipip::Ipip;
 pub use kind::{
     Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Named, Ports, Setting, UniqueKey, Unknown, When,
 };
 pub use macvlan::{Macvlan, MacvlanMode};
+pub use sit::Sit;
 pub use tunnel::Tunnel;
 pub use vlan::Vlan;
 pub use vxlan::Vxlan;
@@ -83,12 +97,13 @@ macro_rules! kinds {
             pub fn named(message: &Message) -> Option<Named> {
                 match message {
                     $(Message::$name(message) => {
-                        let (key, field, takes) = ($name::KEY, $name::LOWER_FIELD, $name::TAKES_LOWER);
+                        let (key, field) = ($name::KEY, $name::LOWER_FIELD);
+                        let (takes, frames) = ($name::TAKES_LOWER, $name::LINKED);
                         let lower = match $name::named(message)? {
                             Lower::Here(name) => Lower::Here(name.parse().ok()?),
                             Lower::Host(name) => Lower::Host(name.parse().ok()?),
                         };
-                        Some(Named { key, field, lower, takes })
+                        Some(Named { key, field, lower, takes, frames })
                     })+
                 }
             }
@@ -136,6 +151,8 @@ macro_rules! kinds {
                 unique_mac() -> bool,
                 /// [`LinkKind::MTU_OF_LOWER`].
                 mtu_of_lower() -> bool,
+                /// [`LinkKind::ETHERNET`].
+                ethernet() -> bool,
                 /// [`LinkKind::ARP`].
                 arp() -> bool,
                 /// [`LinkKind::lower`].
@@ -156,6 +173,8 @@ macro_rules! kinds {
                 carrier() -> Carrier,
                 /// [`LinkKind::tunnel`].
                 tunnel() -> Option<Tunnel>,
+                /// [`LinkKind::far_end`].
+                far_end() -> Option<IpAddr>,
                 /// [`LinkKind::vlan`].
                 vlan() -> Option<crate::model::vlan_id::VlanId>,
                 /// [`LinkKind::needs`].
@@ -167,6 +186,11 @@ macro_rules! kinds {
             /// [`LinkKind::lower_mut`].
             pub fn lower_mut(&mut self) -> Option<&mut IfName> {
                 match self { $(Self::$name(kind) => kind.lower_mut()),+ }
+            }
+
+            /// [`LinkKind::carries`].
+            pub fn carries(&self, address: IpAddr) -> bool {
+                match self { $(Self::$name(kind) => kind.carries(address)),+ }
             }
 
             /// [`LinkKind::mtu`].
@@ -199,7 +223,7 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve);
+kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl);
 
 impl Kind {
     /// The kernel's name for it (`IFLA_INFO_KIND`).

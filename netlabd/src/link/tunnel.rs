@@ -27,7 +27,7 @@ impl Tunnel {
         if remote.is_some_and(|it| it.is_unspecified()) {
             sink.add(&at, "is the unspecified address; name the other end, or leave it out");
         }
-        let local = optional(local, address::host, &path.field("local"), sink);
+        let local = self::local(local, path, sink);
         Self { local, remote }
     }
 
@@ -65,6 +65,11 @@ pub(super) fn remote(text: &str, path: &Path, sink: &mut Sink) -> Option<IpAddr>
         return None;
     }
     Some(remote)
+}
+
+/// Reads the source address of a tunnel's outer packets; `None` where nobody gives one.
+pub(super) fn local(text: &str, path: &Path, sink: &mut Sink) -> Option<IpAddr> {
+    optional(text, address::host, &path.field("local"), sink)
 }
 
 /// Reads the time to live of a tunnel's outer packets; `None` where nobody gives one.

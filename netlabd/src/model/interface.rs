@@ -23,6 +23,9 @@ pub struct Interface {
     pub mac: Option<Mac>,
     /// Whether it is set up.
     pub up: bool,
+    /// The interface of the same node that carries it where its kind names none: that by which the other end of a
+    /// tunnel is reached. The converter fills it in. No chain of these comes back to where it began.
+    pub underlay: Option<IfName>,
 }
 
 /// What an interface is.

@@ -5,6 +5,7 @@
 
 pub mod address;
 mod address_list;
+mod fib;
 mod guard;
 mod interface;
 pub(crate) mod lab;
@@ -21,6 +22,7 @@ mod sysctl;
 pub(crate) mod vlan_id;
 
 pub use address_list::AddressList;
+pub use fib::Fib;
 pub use guard::{Apart, Guard, GuardChain, GuardRule, Match, Then};
 pub use interface::{Form, Interface, LINK_GROUP};
 pub use lab::{Cable, Check, Destination, Endpoint, Host, Lab, Node, Place, Warning};

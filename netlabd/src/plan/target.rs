@@ -202,7 +202,7 @@ fn routes(node: &Node) -> Vec<Route> {
     let has = |interface: &Interface, src| interface.addresses.iter().any(|net| net.addr() == src);
     let owned = |src: IpAddr| node.interfaces.iter().any(|(name, it)| up(name) && has(it, src));
     let whole = |route: &Route| route.src.is_none_or(|src| src.is_ipv4() || owned(src));
-    node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect()
+    node.routes.iter().filter_map(|route| route.through(&up)).filter(whole).collect()
 }
 
 fn host(lab: &Lab, uid: &str) -> PlaceTarget {
@@ -351,6 +351,10 @@ fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Op
     let lower = match kind.lower() {
         Some(Lower::Here(name)) => mtu(lab, name, interfaces),
         Some(Lower::Host(name)) => mtu(lab, name, &lab.host.interfaces),
+        None if kind.far_end().is_some() => {
+            let carrier = interface.underlay.as_ref();
+            carrier.and_then(|name| mtu(lab, name, interfaces)).or(Some(ETHERNET_MTU))
+        }
         None => None,
     };
     let is_port = |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);

@@ -15,30 +15,36 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("labs::vxlan", vxlan).needs(&[Feature::Kind("vxlan")]),
-    Test::new("labs::geneve", geneve).needs(&[Feature::Kind("geneve")]),
+    Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
+    Test::new("labs::geneve", geneve).needs(&[Feature::Geneve]),
+    Test::new("labs::tunnels", tunnels).needs(TUNNELS),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
-    Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
+    Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
     Test::new("labs::failover", failover),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
-    Test::new("labs::macvlan", macvlan).needs(&[Feature::Kind("macvlan")]),
+    Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
     Test::new("labs::all_together", all_together).needs(&[
-        Feature::Kind("vxlan"),
-        Feature::Kind("geneve"),
+        Feature::Vxlan,
+        Feature::Geneve,
+        Feature::Gre,
+        Feature::Ipip,
+        Feature::Sit,
+        Feature::Ip6Gre,
+        Feature::Ip6Tunnel,
         Feature::Nat,
-        Feature::Kind("macvlan"),
+        Feature::Macvlan,
         Feature::BridgeVlan,
         Feature::Multipath,
     ]),
-    Test::new("labs::side_by_side", side_by_side).needs(&[
-        Feature::Kind("vxlan"),
-        Feature::Nat,
-        Feature::Kind("macvlan"),
-    ]),
+    Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
 ];
+
+/// What the lab of all tunnels in IP needs.
+pub(super) const TUNNELS: &[Feature] =
+    &[Feature::Gre, Feature::Ipip, Feature::Sit, Feature::Ip6Gre, Feature::Ip6Tunnel];
 
 /// Creates an example lab on a host full of strangers' things and runs its checks; gives what was there
 /// before.
@@ -142,6 +148,66 @@ fn geneve() {
         host.pings("geneve.ns1", "198.51.100.2")
     });
     down(&host, "geneve", &before);
+}
+
+fn tunnels() {
+    let host = crowded();
+    let before = up(&host, "tunnels");
+    let links = host.exec("tunnels.a", "ip -d link show").ok();
+    for (name, words) in [
+        ("gre1", "mtu 1472 | gre remote 203.0.113.1 local 192.0.2.1 ttl 64 ikey 0.0.0.7 okey 0.0.0.7"),
+        ("tap1", "mtu 1462 | gretap remote 203.0.113.1 local any ttl 64"),
+        ("ipip1", "mtu 1480 | ipip ipip remote 203.0.113.1 local 192.0.2.1 ttl 64"),
+        ("sit1", "mtu 1480 | sit ip6ip remote 203.0.113.1 local 192.0.2.1 ttl 64"),
+        ("gre6", "mtu 1456 | ip6gre remote 2001:db8:2::1 local 2001:db8:1::1 hoplimit 64 encaplimit none"),
+        (
+            "tnl6",
+            "mtu 1460 | ip6tnl any remote 2001:db8:2::1 local 2001:db8:1::1 hoplimit 64 encaplimit none",
+        ),
+    ] {
+        let shown =
+            links.split(&format!(" {name}@NONE: ")).nth(1).unwrap_or_else(|| panic!("{name}: {links}"));
+        let shown = shown.split('\n').take(3).collect::<Vec<_>>().join(" ");
+        assert!(words.split(" | ").all(|words| shown.contains(words)), "{name} is to have {words}: {shown}");
+    }
+    let (ipv4, ipv6) = ("192.0.2.1 > 203.0.113.1: ", "2001:db8:1::1 > 2001:db8:2::1: ");
+    for (filter, target, outer, inner) in [
+        ("proto gre", "198.51.100.2", ipv4, "GREv0, key=0x7"),
+        ("proto gre", "198.51.100.6", ipv4, "proto TEB"),
+        ("proto 4", "198.51.100.10", ipv4, "198.51.100.9 > 198.51.100.10: ICMP echo request"),
+        ("proto 41", "2001:db8:b::2", ipv4, "2001:db8:b::1 > 2001:db8:b::2: ICMP6, echo request"),
+        ("ip6 proto 47", "198.51.100.14", ipv6, "GREv0"),
+        ("ip6 proto 4", "198.51.100.18", ipv6, "198.51.100.17 > 198.51.100.18: ICMP echo request"),
+    ] {
+        let capture = Capture::start(&host, "tunnels.core", "east", filter);
+        assert!(host.pings("tunnels.a", target), "{target}");
+        capture.sees(&[outer, inner]);
+    }
+    // What fits in one piece through each: IPv4 and ICMP take 28 bytes.
+    for (target, mtu) in [("198.51.100.2", 1472), ("198.51.100.6", 1462), ("198.51.100.14", 1456)] {
+        let ping = |size: u32| format!("ping -c 1 -W 5 -M do -s {size} {target}");
+        let _ = host.exec("tunnels.a", &ping(mtu - 28)).code(0);
+        let _ = host.exec("tunnels.a", &ping(mtu - 27)).code(1);
+    }
+    // Each changed by hand into something that the file cannot say, and deleted.
+    for change in [
+        "gre1 type gre remote 203.0.113.1 local 192.0.2.1 key 8 ttl 9",
+        "ipip1 type ipip remote 203.0.113.9 local 192.0.2.1",
+        "tnl6 type ip6tnl remote 2001:db8:2::9 mode ip6ip6",
+    ] {
+        host.exec("tunnels.a", &format!("ip link set {change}")).ok();
+    }
+    for name in ["tap1", "sit1", "gre6"] {
+        host.exec("tunnels.a", &format!("ip link delete {name}")).ok();
+    }
+    for target in
+        ["198.51.100.2", "198.51.100.6", "198.51.100.10", "2001:db8:b::2", "198.51.100.14", "198.51.100.18"]
+    {
+        wait_until("each is as it was", Duration::from_secs(30), || host.pings("tunnels.a", target));
+    }
+    let same = host.ctl(&["get-lab", "tunnels", "-o", "json"]).ok();
+    assert!(!same.contains("tunl0") && !same.contains("gre0"), "fallback devices are no extras: {same}");
+    down(&host, "tunnels", &before);
 }
 
 fn vlan() {

@@ -249,6 +249,15 @@ fn macvlans() {
 }
 
 #[test]
+fn ports_of_nothing() {
+    let expected = format!(
+        "nodes.n.interfaces.p: n:p {}\nnodes.n.interfaces.eth0.port.bridge: \"p\" is not a bridge; name a bridge",
+        without_kind()
+    );
+    bad(interfaces, r#""eth0":{"port":{"bridge":"p"}},"p":{}"#, &expected);
+}
+
+#[test]
 fn ports() {
     for (text, expected) in [
         (
@@ -262,11 +271,6 @@ fn ports() {
         (
             r#""eth0":{"port":{"bridge":"d0"}},"d0":{"dummy":{}}"#,
             r#"nodes.n.interfaces.eth0.port.bridge: "d0" is a dummy interface, not a bridge; name a bridge"#,
-        ),
-        (
-            r#""eth0":{"port":{"bridge":"p"}},"p":{}"#,
-            r#"nodes.n.interfaces.p: n:p has no kind and no link names it: give it a kind (bridge, vlan, vxlan, macvlan, dummy, geneve) or add a link
-nodes.n.interfaces.eth0.port.bridge: "p" is not a bridge; name a bridge"#,
         ),
         (
             r#""br0":{"bridge":{},"port":{"bridge":"br1"}},"br1":{"bridge":{}}"#,

@@ -11,6 +11,7 @@ mod limits;
 mod links;
 mod routes;
 mod rules;
+mod tunnels;
 
 /// A message from its JSON text.
 fn message(json: &str) -> proto::Lab {
