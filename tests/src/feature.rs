@@ -1,34 +1,26 @@
 //! What a kernel can do, found out by trying it in a throw-away namespace, and what is installed.
+//!
+//! Kinds of interfaces have no row here: netlabd's own table ([`Kind::examples`]) says what they need and how they are
+//! made.
 
 use std::fmt;
+
+use netlabd::{
+    feature as daemon,
+    link::Kind,
+    model::{Endpoint, LabName, Place},
+    plan::{Op, command, item::Link},
+};
 
 use crate::host::{TestHost, repository};
 
 /// Something that a kernel may be built without, or a machine may not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
+    /// A kind of interface, by its key in lab files.
+    Kind(&'static str),
     /// VLAN-aware bridges.
     BridgeVlan,
-    /// 802.1Q interfaces.
-    Vlan,
-    /// Dummy interfaces.
-    Dummy,
-    /// VXLAN.
-    Vxlan,
-    /// GENEVE.
-    Geneve,
-    /// GRE over IPv4.
-    Gre,
-    /// IPv4 in IPv4.
-    Ipip,
-    /// IPv6 in IPv4.
-    Sit,
-    /// GRE over IPv6.
-    Ip6Gre,
-    /// IP in IPv6.
-    Ip6Tunnel,
-    /// macvlan.
-    Macvlan,
     /// Virtual routing and forwarding.
     Vrf,
     /// Several next hops of one route of IPv4.
@@ -49,45 +41,28 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: &[Self] = &[
-        Self::BridgeVlan,
-        Self::Vlan,
-        Self::Dummy,
-        Self::Vxlan,
-        Self::Geneve,
-        Self::Gre,
-        Self::Ipip,
-        Self::Sit,
-        Self::Ip6Gre,
-        Self::Ip6Tunnel,
-        Self::Macvlan,
-        Self::Vrf,
-        Self::Multipath,
-        Self::Nat,
-        Self::BridgeNetfilter,
-        Self::Cgroup,
-        Self::Fanotify,
-        Self::OwnKernel,
-        Self::Python,
-    ];
+    pub fn all() -> Vec<Self> {
+        let rest = [
+            Self::BridgeVlan,
+            Self::Vrf,
+            Self::Multipath,
+            Self::Nat,
+            Self::BridgeNetfilter,
+            Self::Cgroup,
+            Self::Fanotify,
+            Self::OwnKernel,
+            Self::Python,
+        ];
+        Kind::KEYS.iter().copied().map(Self::Kind).chain(rest).collect()
+    }
 
     /// The kernel's configuration option, or what installs it.
     pub fn option(self) -> &'static str {
         match self {
-            Self::BridgeVlan => "CONFIG_BRIDGE_VLAN_FILTERING",
-            Self::Vlan => "CONFIG_VLAN_8021Q",
-            Self::Dummy => "CONFIG_DUMMY",
-            Self::Vxlan => "CONFIG_VXLAN",
-            Self::Geneve => "CONFIG_GENEVE",
-            Self::Gre => "CONFIG_NET_IPGRE",
-            Self::Ipip => "CONFIG_NET_IPIP",
-            Self::Sit => "CONFIG_IPV6_SIT",
-            Self::Ip6Gre => "CONFIG_IPV6_GRE",
-            Self::Ip6Tunnel => "CONFIG_IPV6_TUNNEL",
-            Self::Macvlan => "CONFIG_MACVLAN",
+            Self::Kind(_) | Self::BridgeVlan => self.example().needs().0.config(),
             Self::Vrf => "CONFIG_NET_VRF",
-            Self::Multipath => "CONFIG_IP_ROUTE_MULTIPATH",
-            Self::Nat => "CONFIG_NFT_NAT",
+            Self::Multipath => daemon::Feature::MULTIPATH.config(),
+            Self::Nat => daemon::Feature::NAT.config(),
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
             Self::Fanotify => "CONFIG_FANOTIFY",
@@ -96,51 +71,61 @@ impl Feature {
         }
     }
 
-    /// The feature of a configuration option.
-    pub fn from_option(option: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|feature| feature.option() == option)
+    /// The feature that [`Debug`](fmt::Debug) shows so.
+    pub fn shown_as(text: &str) -> Option<Self> {
+        Self::all().into_iter().find(|feature| format!("{feature:?}") == text)
     }
 
-    /// Whether the running kernel has it. Leaves interfaces behind: only in a private host.
+    /// Whether the running kernel has it. Leaves nothing behind.
     pub fn works(self, host: &TestHost) -> bool {
-        let python = repository().join("tests/python/environment --cached").display().to_string();
+        let python = || repository().join("tests/python/environment --cached").display().to_string();
         let attempt = match self {
-            Self::BridgeVlan => {
-                "ip link add f0 type bridge vlan_filtering 1 && bridge vlan add vid 100 dev f0 self"
-            }
-            Self::Vlan => {
-                "ip link add f1 type veth peer name f7 && ip link add link f1 name f8 type vlan id 100"
-            }
-            Self::Dummy => "ip link add f2 type dummy",
-            Self::Vxlan => "ip link add f3 type vxlan id 100 dstport 4789",
-            Self::Gre => "ip link add f11 type gre remote 192.0.2.9",
-            Self::Ipip => "ip link add f12 type ipip remote 192.0.2.9",
-            Self::Sit => "ip link add f13 type sit remote 192.0.2.9",
-            Self::Ip6Gre => "ip link add f14 type ip6gre remote 2001:db8::9",
-            Self::Ip6Tunnel => "ip link add f15 type ip6tnl remote 2001:db8::9",
-            Self::Geneve => "ip link add f10 type geneve id 100 remote 192.0.2.9",
-            Self::Macvlan => {
-                "ip link add f4 type veth peer name f5 && ip link add link f4 name f6 type macvlan mode bridge"
-            }
-            // Not here: its rule stays when it goes (`vrf_add_fib_rules`).
-            Self::Vrf => "unshare --net ip link add f9 type vrf table 99",
-            Self::Multipath => {
-                "unshare --net sh -c 'ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
-                    ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b'"
-            }
-            Self::Cgroup => {
-                "grep -qw memory /sys/fs/cgroup/cgroup.controllers && grep -qw pids /sys/fs/cgroup/cgroup.controllers"
-            }
-            Self::Fanotify => "test -e /proc/sys/fs/fanotify",
-            Self::Nat => {
-                "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'"
-            }
-            Self::BridgeNetfilter => "grep -q 1 /proc/sys/net/bridge/bridge-nf-call-ip*tables",
-            Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo",
-            Self::Python => &python,
+            Self::Kind(_) | Self::BridgeVlan => apart(&made(&self.example())),
+            Self::Vrf => apart("ip link add made type vrf table 99"),
+            Self::Multipath => apart(
+                "ip link add a type veth peer name b && ip link set a up && ip link set b up &&
+                    ip route add 203.0.113.0/24 nexthop dev a nexthop dev b",
+            ),
+            Self::Nat => apart(
+                "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'",
+            ),
+            Self::BridgeNetfilter => "grep -q 1 /proc/sys/net/bridge/bridge-nf-call-ip*tables".to_owned(),
+            Self::Cgroup => ["memory", "pids"]
+                .map(|controller| format!("grep -qw {controller} /sys/fs/cgroup/cgroup.controllers"))
+                .join(" && "),
+            Self::Fanotify => "test -e /proc/sys/fs/fanotify".to_owned(),
+            Self::OwnKernel => "grep -q 'User Mode Linux' /proc/cpuinfo".to_owned(),
+            Self::Python => python(),
         };
-        host.run("sh", &["-c", attempt]).code == 0
+        host.run("sh", &["-c", &attempt]).code == 0
     }
+
+    /// What netlabd itself would try: the plainest example of a kind, or of the setting.
+    fn example(self) -> Kind {
+        let key = if let Self::Kind(key) = self { key } else { "bridge" };
+        let field = if self == Self::BridgeVlan { "vlan_filtering" } else { "" };
+        let lower = "lower".parse().expect("a name of an interface");
+        let mut all = Kind::examples(&lower).into_iter();
+        all.find(|kind| kind.key() == key && kind.needs().1 == field).expect("an example of each kind")
+    }
+}
+
+/// The line that makes an interface, and before it what it stands on.
+fn made(kind: &Kind) -> String {
+    let at = Endpoint { place: Place::Host, interface: "made".parse().expect("a name of an interface") };
+    let lab: LabName = "probe".parse().expect("a name of a lab");
+    let add = Op::add(Link { at, kind: kind.clone(), mac: None, mtu: None });
+    format!("ip link add lower type veth peer name upper && {}", command(&lab, &add))
+}
+
+/// A command in a network namespace of its own: what it makes goes with it.
+fn apart(command: &str) -> String {
+    format!("unshare --net sh -ec {}", quoted(command))
+}
+
+/// One word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 impl fmt::Display for Feature {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use netlabd::link::Kind;
 use serde_json::{Value, json};
 
 use crate::{feature::Feature, host::TestHost, rng::Rng};
@@ -203,7 +204,7 @@ pub fn enrich(lab: &str, rng: &mut Rng, dummy: bool, lacks: &BTreeSet<String>) -
             if rng.one_in(8) && !routes {
                 interface["up"] = json!(false);
             }
-            if rng.one_in(6) && interface["vlan"].is_null() {
+            if rng.one_in(6) && may_have_mac(interface) {
                 interface["mac"] = json!(format!("02:00:00:00:00:0{}", 1 + rng.below(9)));
             }
             if rng.one_in(6) && interface["addresses"].as_array().is_some_and(|own| !own.is_empty()) {
@@ -262,6 +263,12 @@ fn addresses(rng: &mut Rng) -> Vec<String> {
     chosen
 }
 
+/// Whether an interface can be given a MAC address: kinds have their own, or none.
+fn may_have_mac(interface: &Value) -> bool {
+    let kind = Kind::KEYS.iter().find(|key| !interface[**key].is_null());
+    kind.is_none_or(|key| ["bridge", "dummy", "macvlan", "vxlan"].contains(key))
+}
+
 fn without_ipv6(node: &mut Value) {
     for interface in node["interfaces"].as_object_mut().into_iter().flat_map(|own| own.values_mut()) {
         if let Some(addresses) = interface["addresses"].as_array_mut() {
@@ -276,5 +283,5 @@ fn without_ipv6(node: &mut Value) {
 
 /// Whether dummies can be used.
 pub fn has_dummies(host: &TestHost) -> bool {
-    Feature::Dummy.works(host)
+    Feature::Kind("dummy").works(host)
 }

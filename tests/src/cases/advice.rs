@@ -9,8 +9,8 @@ use crate::{command::wait_until, feature::Feature, host::TestHost};
 pub(super) const TESTS: &[Test] = &[
     Test::new("advice::an_address_on_a_port_of_a_bridge", slip),
     Test::new("advice::ports_that_listen_and_learn", ring),
-    Test::new("advice::a_vlan_on_a_parent_that_is_down", unplugged).needs(&[Feature::Vlan]),
-    Test::new("advice::parents_that_cannot_be_used", parents).needs(&[Feature::Macvlan]),
+    Test::new("advice::a_vlan_on_a_parent_that_is_down", unplugged).needs(&[Feature::Kind("vlan")]),
+    Test::new("advice::parents_that_cannot_be_used", parents).needs(&[Feature::Kind("macvlan")]),
     Test::new("advice::ready_means_at_work", at_work),
 ];
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("by_hand::vxlan", || example("vxlan")).needs(&[Feature::Vxlan]),
+    Test::new("by_hand::vxlan", || example("vxlan")).needs(&[Feature::Kind("vxlan")]),
     Test::new("by_hand::vlan", || example("vlan")).needs(&[Feature::BridgeVlan]),
     Test::new("by_hand::vlan_segments", || example("vlan-segments")).needs(&[Feature::BridgeVlan]),
     Test::new("by_hand::internet", || example("internet")).needs(&[Feature::Nat]),
@@ -22,18 +22,18 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::failover", || example("failover")),
     Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::tunnels", || example("tunnels")).needs(super::labs::TUNNELS),
-    Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Geneve]),
-    Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Macvlan]),
+    Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Kind("geneve")]),
+    Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Kind("macvlan")]),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0)).needs(GOLDENS),
     Test::new("by_hand::goldens_second", || goldens(1)).needs(GOLDENS),
     Test::new("by_hand::goldens_third", || goldens(2)).needs(GOLDENS),
     Test::new("by_hand::goldens_fourth", || goldens(3)).needs(GOLDENS),
     Test::new("by_hand::random_labs", random),
-    Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Vxlan]),
+    Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Kind("vxlan")]),
 ];
 
-const GOLDENS: &[Feature] = &[Feature::Nat, Feature::Vxlan, Feature::Macvlan];
+const GOLDENS: &[Feature] = &[Feature::Nat, Feature::Kind("vxlan"), Feature::Kind("macvlan")];
 /// All goldens in one test take longer than a slow kernel has time.
 const PARTS: usize = 4;
 
@@ -105,8 +105,6 @@ fn without_a_daemon() {
 fn goldens(part: usize) {
     let host = TestHost::started();
     let designer = Designer::new(&host);
-    // What looking for features has left behind.
-    host.sh("for f in /sys/class/net/f[0-9]*; do ip link delete ${f##*/} 2>/dev/null || :; done; nft flush ruleset 2>/dev/null || :");
     design::prepare(&host);
     let mut count = 0;
     // The labs themselves are the examples.
@@ -143,8 +141,6 @@ fn files(folder: &PathBuf) -> Vec<PathBuf> {
 fn random() {
     let host = TestHost::started();
     let designer = Designer::new(&host);
-    // What looking for features has left behind.
-    host.sh("for f in /sys/class/net/f[0-9]; do ip link delete ${f##*/} 2>/dev/null || :; done; nft flush ruleset 2>/dev/null || :");
     design::prepare(&host);
     let seed = seed();
     println!("NETLAB_SEED={seed}");
@@ -159,8 +155,7 @@ fn random() {
 fn names() {
     let host = TestHost::started();
     let can = |feature: Feature| feature.works(&host);
-    let (vlan, dummy) = (can(Feature::Vlan), can(Feature::Dummy));
-    host.sh("for f in /sys/class/net/f[0-9]; do ip link delete ${f##*/} 2>/dev/null || :; done");
+    let (vlan, dummy) = (can(Feature::Kind("vlan")), can(Feature::Kind("dummy")));
     let words = [
         "a", "h", "up", "down", "dev", "type", "master", "name", "link", "peer", "netns", "help", "mtu",
         "-x", "--", "#", "~", "$(>P)", "x;>P", "`>P`", "it's", "a\"b", "\\", "\\\\n", "&", "*", "e*", "ü",

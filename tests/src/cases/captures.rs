@@ -27,7 +27,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("captures::filters", filters),
     Test::new("captures::several_interfaces_in_the_order_of_time", several),
     Test::new("captures::lines", lines),
-    Test::new("captures::tags", tags).needs(&[Feature::BridgeVlan, Feature::Vlan]),
+    Test::new("captures::tags", tags).needs(&[Feature::BridgeVlan, Feature::Kind("vlan")]),
     Test::new("captures::a_bridge_shows_what_it_forwards", bridge),
     Test::new("captures::end_with_what_they_watch", ends),
     Test::new("captures::a_reader_that_stands_still", slow_reader),

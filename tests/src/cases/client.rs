@@ -24,7 +24,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("client::machine_readable_output", machine_readable),
     Test::new("client::reads_standard_input", standard_input),
     Test::new("client::failed_check", failed_check),
-    Test::new("client::ping_from_a_source_and_in_one_piece", ping).needs(&[Feature::Vxlan]),
+    Test::new("client::ping_from_a_source_and_in_one_piece", ping).needs(&[Feature::Kind("vxlan")]),
     Test::new("client::watch", watch),
     Test::new("client::interrupt_ends_the_waiting_only", interrupt),
     Test::new("client::doctor", doctor),

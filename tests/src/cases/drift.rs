@@ -12,7 +12,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("drift::in_a_vrf", in_a_vrf).needs(&[Feature::Vrf]),
     Test::new("drift::bridges", bridges),
     Test::new("drift::bridge_vlans", bridge_vlans).needs(&[Feature::BridgeVlan]),
-    Test::new("drift::tunnels", tunnels).needs(&[Feature::Vxlan]),
+    Test::new("drift::tunnels", tunnels).needs(&[Feature::Kind("vxlan")]),
     Test::new("drift::sysctls", sysctls),
     Test::new("drift::nat", nat).needs(&[Feature::Nat]),
     Test::new("drift::namespaces", namespaces),

@@ -23,7 +23,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("following::others_see_that_a_lab_exists", others),
     Test::new("following::wait_lab", wait_lab),
     Test::new("following::a_name_that_is_taken", taken),
-    Test::new("following::what_a_plan_interrupts", interrupts).needs(&[Feature::Vxlan]),
+    Test::new("following::what_a_plan_interrupts", interrupts).needs(&[Feature::Kind("vxlan")]),
     Test::new("following::a_change_that_goes_back", goes_back),
 ];
 

@@ -15,7 +15,8 @@ use crate::{
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("inside::as_the_kernel_has_it", as_the_kernel_has_it),
-    Test::new("inside::tunnels_and_vlans", tunnels_and_vlans).needs(&[Feature::Vxlan, Feature::BridgeVlan]),
+    Test::new("inside::tunnels_and_vlans", tunnels_and_vlans)
+        .needs(&[Feature::Kind("vxlan"), Feature::BridgeVlan]),
     Test::new("inside::what_is_damaged_while_paused", damaged),
     Test::new("inside::of_another_user", of_another),
 ];

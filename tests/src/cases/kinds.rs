@@ -10,17 +10,18 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("kinds::ipv6", ipv6).needs(&[Feature::Vxlan]),
+    Test::new("kinds::ipv6", ipv6).needs(&[Feature::Kind("vxlan")]),
     Test::new("kinds::interface_settings", settings),
-    Test::new("kinds::dummy", dummy).needs(&[Feature::Dummy]),
-    Test::new("kinds::vlan_interfaces", vlan_interfaces).needs(&[Feature::Vlan]),
-    Test::new("kinds::routing_between_vlans", between_vlans).needs(&[Feature::BridgeVlan, Feature::Vlan]),
+    Test::new("kinds::dummy", dummy).needs(&[Feature::Kind("dummy")]),
+    Test::new("kinds::vlan_interfaces", vlan_interfaces).needs(&[Feature::Kind("vlan")]),
+    Test::new("kinds::routing_between_vlans", between_vlans)
+        .needs(&[Feature::BridgeVlan, Feature::Kind("vlan")]),
     Test::new("kinds::port_forwards", port_forwards).needs(&[Feature::Nat]),
     Test::new("kinds::masquerade_beside_a_bridge", beside_a_bridge)
         .needs(&[Feature::Nat, Feature::BridgeNetfilter]),
-    Test::new("kinds::passthru_leaves_the_parents_mac", passthru).needs(&[Feature::Macvlan]),
+    Test::new("kinds::passthru_leaves_the_parents_mac", passthru).needs(&[Feature::Kind("macvlan")]),
     Test::new("kinds::host_interfaces", host_interfaces),
-    Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Macvlan]),
+    Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Kind("macvlan")]),
 ];
 
 /// Creates a lab from text, runs its checks, tries `prove`, deletes it and compares the host.

@@ -15,36 +15,45 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("labs::vxlan", vxlan).needs(&[Feature::Vxlan]),
-    Test::new("labs::geneve", geneve).needs(&[Feature::Geneve]),
+    Test::new("labs::vxlan", vxlan).needs(&[Feature::Kind("vxlan")]),
+    Test::new("labs::geneve", geneve).needs(&[Feature::Kind("geneve")]),
     Test::new("labs::tunnels", tunnels).needs(TUNNELS),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
-    Test::new("labs::trunk", trunk).needs(&[Feature::Vlan, Feature::Dummy]),
+    Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
     Test::new("labs::failover", failover),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
-    Test::new("labs::macvlan", macvlan).needs(&[Feature::Macvlan]),
+    Test::new("labs::macvlan", macvlan).needs(&[Feature::Kind("macvlan")]),
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
     Test::new("labs::all_together", all_together).needs(&[
-        Feature::Vxlan,
-        Feature::Geneve,
-        Feature::Gre,
-        Feature::Ipip,
-        Feature::Sit,
-        Feature::Ip6Gre,
-        Feature::Ip6Tunnel,
+        Feature::Kind("vxlan"),
+        Feature::Kind("geneve"),
+        Feature::Kind("gre"),
+        Feature::Kind("ipip"),
+        Feature::Kind("sit"),
+        Feature::Kind("ip6gre"),
+        Feature::Kind("ip6tnl"),
         Feature::Nat,
-        Feature::Macvlan,
+        Feature::Kind("macvlan"),
         Feature::BridgeVlan,
         Feature::Multipath,
     ]),
-    Test::new("labs::side_by_side", side_by_side).needs(&[Feature::Vxlan, Feature::Nat, Feature::Macvlan]),
+    Test::new("labs::side_by_side", side_by_side).needs(&[
+        Feature::Kind("vxlan"),
+        Feature::Nat,
+        Feature::Kind("macvlan"),
+    ]),
 ];
 
 /// What the lab of all tunnels in IP needs.
-pub(super) const TUNNELS: &[Feature] =
-    &[Feature::Gre, Feature::Ipip, Feature::Sit, Feature::Ip6Gre, Feature::Ip6Tunnel];
+pub(super) const TUNNELS: &[Feature] = &[
+    Feature::Kind("gre"),
+    Feature::Kind("ipip"),
+    Feature::Kind("sit"),
+    Feature::Kind("ip6gre"),
+    Feature::Kind("ip6tnl"),
+];
 
 /// Creates an example lab on a host full of strangers' things and runs its checks; gives what was there
 /// before.

@@ -18,13 +18,13 @@ use crate::{
 /// The tests of this subject: one a section.
 pub(super) const TESTS: &[Test] = &[
     Test::new("notebook::both_languages_hold_the_same", same),
-    Test::new("notebook::vxlan", || section("VXLAN")).needs(&[Feature::Vxlan]),
+    Test::new("notebook::vxlan", || section("VXLAN")).needs(&[Feature::Kind("vxlan")]),
     Test::new("notebook::vlan", || section("VLAN")).needs(&[Feature::BridgeVlan]),
     Test::new("notebook::vlan_segments", || section("VLAN: two segments")).needs(&[Feature::BridgeVlan]),
     Test::new("notebook::internet", || section("To the internet")).needs(&[Feature::Nat]),
     Test::new("notebook::internet_router", || section("To the internet through a router"))
         .needs(&[Feature::Nat]),
-    Test::new("notebook::macvlan", || section("macvlan")).needs(&[Feature::Macvlan]),
+    Test::new("notebook::macvlan", || section("macvlan")).needs(&[Feature::Kind("macvlan")]),
     Test::new("notebook::internet_bridge", || section("To the internet from a bridge"))
         .needs(&[Feature::Nat]),
 ];

@@ -23,7 +23,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("shortage::user_namespaces", user_namespaces).needs(&[Feature::OwnKernel]),
     Test::new("shortage::descriptors", descriptors),
     Test::new("shortage::rights", rights),
-    Test::new("shortage::parent_comes_and_goes", parent).needs(&[Feature::Macvlan]),
+    Test::new("shortage::parent_comes_and_goes", parent).needs(&[Feature::Kind("macvlan")]),
     Test::new("shortage::names_are_taken_meanwhile", names),
 ];
 

@@ -85,7 +85,7 @@ fn features() -> Result<Vec<Feature>, String> {
         let why = String::from_utf8_lossy(&output.stderr).trim().to_owned();
         return Err(format!("no private host can be made here (it needs root): {why}"));
     }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Feature::from_option).collect())
+    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(Feature::shown_as).collect())
 }
 
 /// Runs one test in a private host; prints what it had to say if it failed, or if the environment variable

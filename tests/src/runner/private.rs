@@ -70,7 +70,7 @@ pub fn soak_body(seconds: u64) -> bool {
 pub fn print_features() {
     host::prepare();
     let host = host::TestHost::here();
-    for feature in Feature::ALL.iter().filter(|feature| feature.works(&host)) {
-        println!("{feature}");
+    for feature in Feature::all().into_iter().filter(|feature| feature.works(&host)) {
+        println!("{feature:?}");
     }
 }
