@@ -202,7 +202,7 @@ fn routes(node: &Node) -> Vec<Route> {
     let has = |interface: &Interface, src| interface.addresses.iter().any(|net| net.addr() == src);
     let owned = |src: IpAddr| node.interfaces.iter().any(|(name, it)| up(name) && has(it, src));
     let whole = |route: &Route| route.src.is_none_or(|src| src.is_ipv4() || owned(src));
-    node.routes.iter().filter_map(|route| route.through(&up)).filter(whole).collect()
+    node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect()
 }
 
 fn host(lab: &Lab, uid: &str) -> PlaceTarget {
