@@ -83,8 +83,8 @@ impl Feature {
             Self::Kind(_) | Self::BridgeVlan => apart(&made(&self.example())),
             Self::Vrf => apart("ip link add made type vrf table 99"),
             Self::Multipath => apart(
-                "ip link add a type veth peer name b && ip link set a up && ip link set b up &&
-                    ip route add 203.0.113.0/24 nexthop dev a nexthop dev b",
+                "ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
+                    ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b",
             ),
             Self::Nat => apart(
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'",
