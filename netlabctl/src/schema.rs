@@ -148,8 +148,20 @@ fn text_schema(field: &FieldDescriptor) -> Value {
         ("netlab.v1.Link.endpoints", _) => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
         }
-        ("netlab.v1.Interface.addresses" | "netlab.v1.Masquerade.source", _) => {
+        ("netlab.v1.Interface.addresses", _) | (_, "source" | "destination") => {
             json!({ "type": "string", "pattern": address("4m|6n") })
+        }
+        ("netlab.v1.FirewallChain.policy", _) => json!({ "enum": ["accept", "drop"] }),
+        ("netlab.v1.FirewallRule.action", _) => json!({ "enum": ["accept", "drop", "reject"] }),
+        ("netlab.v1.FirewallRule.state", _) => {
+            json!({ "enum": ["new", "established", "related", "invalid", "untracked"] })
+        }
+        // A single port is a number, which needs no quotes.
+        (_, "ports" | "source_ports") => {
+            json!({ "type": ["string", "integer"], "pattern": format!("^{PORT}(-{PORT})?$"), "minimum": 1, "maximum": 65_535 })
+        }
+        ("netlab.v1.FirewallRule.protocol", _) => {
+            json!({ "type": ["string", "integer"], "pattern": "^([a-z][a-z0-9]*|[0-9]{1,3})$", "minimum": 0, "maximum": 255 })
         }
         (_, "remote" | "local" | "via" | "src") => {
             json!({ "type": "string", "pattern": address("4|6") })
@@ -200,6 +212,7 @@ fn required(message: &MessageDescriptor) -> Vec<String> {
         "Port" => &["bridge"],
         "Route" => &["to"],
         "PortForward" => &["protocol", "port", "to"],
+        "FirewallRule" => &["action"],
         "Link" => &["endpoints"],
         "Check" => &["from", "to"],
         _ => &[],
@@ -331,6 +344,12 @@ mod tests {
             "to",
             &["192.0.2.1:80", "[2001:db8::1]:65535", "192.0.2.1:59999"],
             &["192.0.2.1", "192.0.2.1:0", "192.0.2.1:080", "192.0.2.1:65536", "2001:db8::1:80", "web:80"],
+        );
+        check(
+            "FirewallRule",
+            "ports",
+            &["1", "80", "65535", "8000-8010"],
+            &["", "0", "65536", "80-", "-80", "8000-80100", "http", "080"],
         );
         check("Vxlan", "dev", &["eth0", "br0.100"], &["a/b", "a b", "a%b", "0123456789abcdef"]);
     }

@@ -1,6 +1,8 @@
 //! Random labs, valid by construction and dense: few names, so that changes meet. Property tests, fuzzers and tests on
 //! real kernels make their labs of it. The kinds of interfaces come from [`Kind::examples`].
 
+mod rules;
+
 use std::net::Ipv4Addr;
 
 use serde_json::{Map, Value, json};
@@ -240,6 +242,9 @@ impl Design<'_> {
                     "port_forwards": [{ "protocol": "tcp", "port": 8080, "to": "192.0.2.1:80" }],
                 });
             }
+        }
+        if (self.has)(Feature::FIREWALL) && choices.one_in(3) {
+            fields["firewall"] = rules::firewall(fields["forwarding"] == true, choices);
         }
         let mut sysctls = Map::new();
         for (key, value) in self.sysctls {

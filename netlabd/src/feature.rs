@@ -17,6 +17,8 @@ impl Feature {
     pub const GUARD: Self = Self("CONFIG_NF_TABLES_INET");
     /// Translation by nftables, all that our rules use.
     pub const NAT: Self = Self("CONFIG_NFT_NAT");
+    /// Filters by nftables that know connections, all that our firewalls use.
+    pub const FIREWALL: Self = Self("CONFIG_NFT_REJECT_INET");
     /// IPv6.
     pub const IPV6: Self = Self("CONFIG_IPV6");
 

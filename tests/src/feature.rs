@@ -27,6 +27,8 @@ pub enum Feature {
     Multipath,
     /// NAT by nftables.
     Nat,
+    /// Filters by nftables that know connections.
+    Firewall,
     /// Bridged packets in the hooks of IP.
     BridgeNetfilter,
     /// Bounds on memory and processes by cgroup v2.
@@ -47,6 +49,7 @@ impl Feature {
             Self::Vrf,
             Self::Multipath,
             Self::Nat,
+            Self::Firewall,
             Self::BridgeNetfilter,
             Self::Cgroup,
             Self::Fanotify,
@@ -63,6 +66,7 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
             Self::Nat => daemon::Feature::NAT.config(),
+            Self::Firewall => daemon::Feature::FIREWALL.config(),
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
             Self::Cgroup => "CONFIG_MEMCG",
             Self::Fanotify => "CONFIG_FANOTIFY",
@@ -88,6 +92,9 @@ impl Feature {
             ),
             Self::Nat => apart(
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'",
+            ),
+            Self::Firewall => apart(
+                "nft 'table inet f { chain i { type filter hook input priority 0; ct state invalid reject; }; }'",
             ),
             Self::BridgeNetfilter => "grep -q 1 /proc/sys/net/bridge/bridge-nf-call-ip*tables".to_owned(),
             Self::Cgroup => ["memory", "pids"]

@@ -24,6 +24,8 @@ const ROUTES: usize = 1000;
 const NEXT_HOPS: usize = 64;
 /// Rules of each kind of translation in a place.
 const RULES: usize = 1000;
+/// Words in a list of a firewall's rule, such as ports.
+const LIST: usize = 64;
 /// Sysctls of a node.
 const SYSCTLS: usize = 256;
 /// VLANs that a port lists: all there are.
@@ -51,6 +53,7 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
             most(&path, route.next_hops.len(), NEXT_HOPS, "next hops", sink);
         }
         most(&path.field("sysctls"), node.sysctls.len(), SYSCTLS, "sysctls", sink);
+        check_firewall(&path.field("firewall"), node.firewall.as_ref(), sink);
     }
     if let Some(host) = &lab.host {
         let path = root.field("host");
@@ -88,6 +91,29 @@ fn check_place(
     let addresses = interfaces.values().map(|interface| interface.addresses.len()).sum();
     most(&path.field("interfaces"), addresses, ADDRESSES_IN_PLACE, "addresses", sink);
     addresses
+}
+
+/// Checks the rules of a firewall and their lists.
+fn check_firewall(path: &Path, firewall: Option<&proto::Firewall>, sink: &mut Sink) {
+    let Some(firewall) = firewall else { return };
+    let chains = [("input", &firewall.input), ("forward", &firewall.forward), ("output", &firewall.output)];
+    for (name, chain) in chains.into_iter().filter_map(|(name, chain)| Some((name, chain.as_ref()?))) {
+        let path = path.field(name).field("rules");
+        most(&path, chain.rules.len(), RULES, "rules", sink);
+        for (at, rule) in chain.rules.iter().enumerate().take(RULES) {
+            let lists = [
+                ("state", &rule.state),
+                ("ports", &rule.ports),
+                ("source_ports", &rule.source_ports),
+                ("icmp_types", &rule.icmp_types),
+            ];
+            for (field, list) in lists {
+                if list.len() > LIST {
+                    most(&path.index(at).field(field), list.len(), LIST, "words", sink);
+                }
+            }
+        }
+    }
 }
 
 fn most(path: &Path, count: usize, max: usize, what: &str, sink: &mut Sink) {

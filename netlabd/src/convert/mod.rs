@@ -8,6 +8,8 @@ mod advice;
 mod cable;
 mod check;
 mod draft;
+mod firewall;
+mod firewall_advice;
 mod gateway;
 mod interface;
 mod limit;
@@ -19,6 +21,7 @@ mod places;
 mod port;
 mod route;
 mod segment;
+mod selector;
 mod stack;
 mod subnet;
 mod sysctl;
@@ -79,7 +82,8 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     mtu::check(&sites, &stacks, &mut sink);
     let checks = check::read(&message.checks, &sites, &mut sink);
     sink.finish()?;
-    let warnings = advice::of(&sites, segments, message);
+    let mut warnings = advice::of(&sites, segments, message);
+    warnings.extend(firewall_advice::of(&sites, &nodes));
     for (place, interfaces) in sites.finish() {
         match place {
             Place::Host => host.interfaces = interfaces,
@@ -123,6 +127,7 @@ fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
         routes: route::read(site, &message.routes, sink),
         forwarding: message.forwarding,
         nat: nat::read(site, message.nat.as_ref(), message.forwarding, sink),
+        firewall: firewall::read(site, message.firewall.as_ref(), message.forwarding, sink),
         sysctls: sysctl::read(site, &message.sysctls, sink),
     }
 }

@@ -7,10 +7,10 @@ use std::{
 
 use netlab_proto::v1 as proto;
 
-use crate::model::{self, IfName, Masquerade, NameError, Nat, Place, PortForward, Protocol};
+use crate::model::{self, Masquerade, NameError, Nat, PortForward, Protocol};
 
-use super::draft::Site;
-use crate::input::{Path, Sink, address, name, number, shown};
+use super::{draft::Site, selector};
+use crate::input::{Path, Sink, address, number, shown};
 
 /// Reads the translations of a node or of the host.
 pub(super) fn read(site: &Site, message: Option<&proto::Nat>, forwarding: bool, sink: &mut Sink) -> Nat {
@@ -38,11 +38,9 @@ fn read_masquerades(
     let mut read = Vec::with_capacity(rules.len());
     for (i, rule) in rules.iter().enumerate() {
         let path = path.index(i);
-        let source = match rule.source.as_str() {
-            "" => None,
-            text => sink.keep(&path.field("source"), &shown(text), address::range(text)),
-        };
-        let out_interface = interface(site, &rule.out_interface, &path.field("out_interface"), sink);
+        let source = selector::range(&rule.source, &path.field("source"), sink);
+        let out_interface =
+            selector::interface(site, &rule.out_interface, &path.field("out_interface"), sink);
         read.push(Masquerade { source, out_interface });
     }
     read
@@ -74,23 +72,8 @@ fn read_forward(site: &Site, rule: &proto::PortForward, path: &Path, sink: &mut 
     let protocol: Option<Protocol> = sink.parse(&path.field("protocol"), &rule.protocol);
     let port = number::port(rule.port, &path.field("port"), sink);
     let to = sink.keep(&path.field("to"), &shown(&rule.to), service(&rule.to));
-    let in_interface = interface(site, &rule.in_interface, &path.field("in_interface"), sink);
+    let in_interface = selector::interface(site, &rule.in_interface, &path.field("in_interface"), sink);
     Some(PortForward { protocol: protocol?, port: port?, to: to?, in_interface })
-}
-
-/// Reads an interface's name; the host has interfaces that the lab does not know.
-fn interface(site: &Site, text: &str, path: &Path, sink: &mut Sink) -> Option<IfName> {
-    // A listing of such a rule could not be loaded again.
-    if text.contains('"') || text.ends_with("\\*") {
-        let why = "nft(8) cannot write a quotation mark, nor \\* at the end of a name; rename the interface";
-        sink.add(path, format!("{}: {why}", shown(text)));
-        return None;
-    }
-    match site.place {
-        _ if text.is_empty() => None,
-        Place::Host => name::optional(text, path, sink),
-        Place::Node(_) => site.reference(text, path, sink),
-    }
 }
 
 fn service(text: &str) -> Result<SocketAddr, NameError> {

@@ -62,6 +62,11 @@ impl Sink {
         }
     }
 
+    /// How many faults there are so far.
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Parses a text; a fault that quotes it if it is refused.
     pub(crate) fn parse<T: FromStr<Err = NameError>>(&mut self, path: &Path, text: &str) -> Option<T> {
         let parsed = text.parse();

@@ -16,7 +16,7 @@ use std::{
 use super::{Linux, dirty::Taken, namespaces::LabNamespaces, observe};
 use crate::{
     model::{
-        LabName, NodeName, Place, SysctlKey,
+        Firewall, LabName, NatRule, NodeName, Place, SysctlKey,
         observed::{Observed, ObservedForm, PlaceState},
     },
     plan::{PlaceTarget, Target},
@@ -53,8 +53,27 @@ struct NodeCache {
     state: Arc<PlaceState>,
     /// The sysctls that were asked about, whether they exist or not.
     asked: BTreeSet<SysctlKey>,
+    /// The rules of nftables beside which it was looked at.
+    rules: Rules,
     /// When it was looked at.
     at: Instant,
+}
+
+/// What of a place is compared where it is seen: to be looked at again when another is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Rules {
+    nat: Vec<NatRule>,
+    firewall: Firewall,
+}
+
+impl Rules {
+    fn of(wanted: &PlaceTarget) -> Self {
+        Self { nat: wanted.nat.clone(), firewall: wanted.firewall.clone() }
+    }
+
+    fn are_of(&self, wanted: &PlaceTarget) -> bool {
+        self.nat == wanted.nat && self.firewall == wanted.firewall
+    }
 }
 
 impl NodeCache {
@@ -62,8 +81,10 @@ impl NodeCache {
     fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
         let silent = |form: &ObservedForm| form.kind().is_some_and(|kind| kind.lower_on_host().is_some());
-        wanted.is_none_or(|wanted| wanted.sysctls.keys().chain(wanted.before.keys()).all(told))
-            && !self.state.links.values().any(|link| silent(&link.form))
+        let holds = |wanted: &PlaceTarget| {
+            wanted.sysctls.keys().chain(wanted.before.keys()).all(told) && self.rules.are_of(wanted)
+        };
+        wanted.is_none_or(holds) && !self.state.links.values().any(|link| silent(&link.form))
     }
 
     /// The veth ends whose other end is in that node: own index, and the other's.
@@ -192,7 +213,8 @@ fn due<'a>(
 fn remember(target: &Target, node: NodeName, state: PlaceState, at: Instant) -> (NodeName, NodeCache) {
     let wanted = target.places.get(&Place::Node(node.clone()));
     let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
-    (node, NodeCache { state: Arc::new(state), asked, at })
+    let rules = wanted.map(Rules::of).unwrap_or_default();
+    (node, NodeCache { state: Arc::new(state), asked, rules, at })
 }
 
 /// The nodes that were not looked at but must be: a cable between them and one that was is not the one it

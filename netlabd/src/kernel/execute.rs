@@ -13,10 +13,13 @@ use super::{
 use crate::{
     failpoint,
     link::Unknown,
-    model::{Endpoint, LabName, Place, SysctlKey},
+    model::{
+        Endpoint, LabName, Place, SysctlKey, nat_chains,
+        nft::{Chain, Part},
+    },
     plan::{
         Op, Plan, Verb,
-        item::{Address, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl},
+        item::{Address, Firewall, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl},
     },
     platform::{Failure, Scope},
     sys::netns,
@@ -239,24 +242,11 @@ impl<'a> Runner<'a> {
                 self.flush();
                 self.write(key, value);
             }
-            Item::Nat(Nat { rules, .. }) => {
-                self.flush();
-                let scope = if *self.place == Place::Host {
-                    nft::ChainScope::Host(self.lab)
-                } else {
-                    nft::ChainScope::Node
-                };
-                if let Err(error) = nft::replace(scope, rules) {
-                    let errno = error.errno();
-                    self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
-                }
-            }
+            Item::Nat(Nat { rules, .. }) => self.replace(Part::Nat, &nat_chains(rules, true)),
+            Item::Firewall(Firewall { firewall, .. }) => self.replace(Part::Firewall, &firewall.chains()),
             Item::Guard(Guard(guard)) => {
                 self.flush();
-                if let Err(error) = nft::replace_guard(self.lab, guard.as_ref()) {
-                    let errno = error.errno();
-                    self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
-                }
+                self.note(nft::replace_guard(self.lab, guard.as_ref()));
             }
             Item::LinkLocal(LinkLocal { at, .. }) if op.verb != Verb::Delete => {
                 self.flush();
@@ -272,6 +262,22 @@ impl<'a> Runner<'a> {
                 followers.let_go();
             }
             _ => self.queue(op),
+        }
+    }
+
+    /// Makes our nftables chains of a part these.
+    fn replace(&mut self, part: Part, chains: &[Chain]) {
+        self.flush();
+        let host = *self.place == Place::Host;
+        let scope = if host { nft::ChainScope::Host(self.lab) } else { nft::ChainScope::Node };
+        self.note(nft::replace(scope, part, chains));
+    }
+
+    /// Keeps what nftables refused.
+    fn note(&mut self, done: Result<(), nft::Error>) {
+        if let Err(error) = done {
+            let errno = error.errno();
+            self.failures.push(Failure { errno, ..Failure::new(self.place, error) });
         }
     }
 

@@ -18,8 +18,8 @@ use super::{
 use crate::{
     input::address::is_link_local,
     model::{
-        LabName, NodeName, Place, Route, SysctlKey,
-        observed::{LinkState, NatState, ObservedForm, PlaceState, TableState},
+        LabName, NodeName, Place, Route, SysctlKey, nat_chains,
+        observed::{LinkState, ObservedForm, PlaceState},
     },
     plan::Target,
     platform::{Failure, Scope},
@@ -149,12 +149,23 @@ fn look(
     let tables = BTreeSet::from([0]);
     let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
     state.sysctls = values(target, around.place, &links, sysctls);
-    (state.nat, state.tables) = rules(nft::ChainScope::Node)?;
+    add_rules(target, around.place, nft::ChainScope::Node, &mut state)?;
     Ok(state)
 }
 
-fn rules(scope: nft::ChainScope<'_>) -> io::Result<(NatState, Vec<TableState>)> {
-    nft::look(scope).map_err(io::Error::other)
+/// Adds what there is of our nftables chains, beside what is wanted of them.
+fn add_rules(
+    target: &Target,
+    place: &Place,
+    scope: nft::ChainScope<'_>,
+    state: &mut PlaceState,
+) -> io::Result<()> {
+    let wanted = target.places.get(place);
+    let nat = wanted.map(|wanted| nat_chains(&wanted.nat, true)).unwrap_or_default();
+    let firewall = wanted.map(|wanted| wanted.firewall.chains()).unwrap_or_default();
+    let looked = nft::look(scope, &nat, &firewall).map_err(io::Error::other)?;
+    (state.nat, state.firewall, state.tables) = (looked.nat, looked.firewall, looked.tables);
+    Ok(())
 }
 
 fn states(links: &[LinkDump], among: &dyn Neighbours) -> BTreeMap<String, LinkState> {
@@ -266,7 +277,7 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());
-    (state.nat, state.tables) = rules(nft::ChainScope::Host(scope.lab))?;
+    add_rules(scope.target, &Place::Host, nft::ChainScope::Host(scope.lab), &mut state)?;
     let guard = wanted.and_then(|host| host.guard.as_ref());
     state.guard = nft::look_at_guard(scope.lab, guard).map_err(io::Error::other)?;
     seen.state = state;

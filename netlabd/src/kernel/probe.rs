@@ -53,7 +53,7 @@ fn failed(error: &io::Error) -> Failure {
 /// All features that labs may need, in the order in which they are told.
 pub(super) fn features() -> Vec<Feature> {
     let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
-    let last = [Feature::GUARD, Feature::NAT, Feature::IPV6, Feature::MULTIPATH];
+    let last = [Feature::GUARD, Feature::NAT, Feature::FIREWALL, Feature::IPV6, Feature::MULTIPATH];
     first.chain(Kind::features()).chain(last).collect()
 }
 
@@ -69,13 +69,8 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
             let made = nft::replace_guard(&"probe".parse().map_err(refused)?, Some(&guard));
             return made.map_err(|error| Failure { errno: error.errno(), ..refused(error) });
         }
-        Feature::NAT => {
-            let missing = |(config, result): (&str, Result<(), nft::Error>)| {
-                let error = result.err()?;
-                Some(Failure { errno: error.errno(), ..refused(format!("{config}: {error}")) })
-            };
-            return nft::probe_features().into_iter().find_map(missing).map_or(Ok(()), Err);
-        }
+        Feature::NAT => return all(nft::probe_features()),
+        Feature::FIREWALL => return all(nft::probe_filters()),
         Feature::IPV6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
             return run(&[Op::add(Address { at: at("lo")?, address })]);
@@ -96,6 +91,15 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
     let below = kind.lower().map(|_| veth);
     let made = Op::add(Link { at: at("made")?, kind, mac: None, mtu: None });
     run(&below.into_iter().chain([made]).collect::<Vec<_>>())
+}
+
+/// The first part that the kernel lacks.
+fn all(tried: Vec<nft::Tried>) -> Result<(), Failure> {
+    let missing = |(config, result): nft::Tried| {
+        let error = result.err()?;
+        Some(Failure { errno: error.errno(), ..refused(format!("{config}: {error}")) })
+    };
+    tried.into_iter().find_map(missing).map_or(Ok(()), Err)
 }
 
 fn run(ops: &[Op]) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
 //! What keeps a lab's interfaces on the host apart from all that is not the lab's: rules of nftables, in words of
 //! nft(8).
 
-use std::fmt;
-
-use super::{IfName, LINK_GROUP, LabName};
+use super::{
+    IcmpType, IfName, IpProtocol, LabName,
+    nft::{Hook, Match, Rule, Statement},
+};
 
 /// What is to be kept apart, for one lab.
 ///
@@ -72,81 +73,44 @@ impl GuardChain {
         format!("{lab}-{}", self.suffix())
     }
 
-    /// The hook of a base chain, as nft(8) names it.
-    pub fn hook(self) -> Option<&'static str> {
+    /// Where it is hooked in, if it is a base chain.
+    pub fn hook(self) -> Option<Hook> {
         match self {
             Self::From => None,
-            Self::Forward => Some("forward"),
-            Self::Input => Some("input"),
+            Self::Forward => Some(Hook::Forward),
+            Self::Input => Some(Hook::Input),
         }
     }
 }
 
-/// One rule.
+/// A rule and the chain in which it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GuardRule {
     /// Where it stands.
     pub chain: GuardChain,
-    /// What all must hold.
-    pub when: Vec<Match>,
-    /// What then happens.
-    pub then: Then,
-}
-
-/// What a packet is asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Match {
-    /// It came in by this interface.
-    In(IfName),
-    /// It leaves by this interface.
-    Out(IfName),
-    /// It leaves by another one.
-    NotOut(IfName),
-    /// Whether it came in by an interface of some lab.
-    FromLab(bool),
-    /// Whether it leaves by an interface of some lab.
-    ToLab(bool),
-    /// It came in by a bridge. (To ask whether it did not would not do: of an interface that a driver made,
-    /// the kernel knows no kind, and the rule ends there.)
-    FromBridge,
-    /// It leaves by a bridge.
-    ToBridge,
-    /// It is IPv4.
-    Ipv4,
-    /// It is IPv6.
-    Ipv6,
-    /// It is an ICMP redirect (RFC 792).
-    Redirect,
-}
-
-/// What a rule does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
-    /// The packet ends here.
-    Drop,
-    /// The guard has nothing against it.
-    Return,
-    /// [`GuardChain::From`] decides.
-    From,
+    /// The rule.
+    pub rule: Rule,
 }
 
 impl Guard {
-    /// All rules, in the order in which they stand in their chains.
-    pub fn rules(&self) -> Vec<GuardRule> {
+    /// All rules of a lab, in the order in which they stand in their chains.
+    pub fn rules(&self, lab: &LabName) -> Vec<GuardRule> {
         let mut rules = Rules::default();
         for end in self.ends.iter().filter(|end| !self.heard.contains(end)) {
-            rules.add(GuardChain::Input, vec![Match::In(end.clone()), Match::Redirect], Then::Drop);
+            let redirect = [Match::Ipv4, Match::Protocol(IpProtocol::ICMP), Match::Icmp(IcmpType::REDIRECT)];
+            let when = [vec![Match::In(end.clone())], redirect.to_vec()].concat();
+            rules.add(GuardChain::Input, when, Statement::Drop);
         }
         for bridge in &self.bridges {
             let within = vec![Match::In(bridge.clone()), Match::Out(bridge.clone())];
-            rules.add(GuardChain::Forward, within, Then::Return);
+            rules.add(GuardChain::Forward, within, Statement::Return);
         }
         if self.forwards {
-            self.to_others(&mut rules);
+            self.to_others(lab, &mut rules);
         } else {
             for end in &self.ends {
-                rules.add(GuardChain::Forward, vec![Match::In(end.clone())], Then::Drop);
-                rules.add(GuardChain::Forward, vec![Match::Out(end.clone())], Then::Drop);
+                rules.add(GuardChain::Forward, vec![Match::In(end.clone())], Statement::Drop);
+                rules.add(GuardChain::Forward, vec![Match::Out(end.clone())], Statement::Drop);
             }
         }
         if let Some(apart) = self.apart.as_ref().filter(|_| self.forwards) {
@@ -156,14 +120,15 @@ impl Guard {
     }
 
     /// From the lab to other labs; what they send here is their guards' business.
-    fn to_others(&self, rules: &mut Rules) {
+    fn to_others(&self, lab: &LabName, rules: &mut Rules) {
+        let decides = Statement::Jump(GuardChain::From.name(lab));
         for end in &self.ends {
-            rules.add(GuardChain::Forward, vec![Match::In(end.clone())], Then::From);
+            rules.add(GuardChain::Forward, vec![Match::In(end.clone())], decides.clone());
         }
         for end in self.ends.iter().chain(&self.joins) {
-            rules.add(GuardChain::From, vec![Match::Out(end.clone())], Then::Return);
+            rules.add(GuardChain::From, vec![Match::Out(end.clone())], Statement::Return);
         }
-        rules.add(GuardChain::From, vec![Match::ToLab(true)], Then::Drop);
+        rules.add(GuardChain::From, vec![Match::ToLab(true)], Statement::Drop);
     }
 }
 
@@ -174,19 +139,19 @@ impl Apart {
             if family == Match::Ipv4 {
                 for end in &self.exceptions {
                     let from = vec![Match::Ipv4, Match::In(end.clone())];
-                    rules.add(GuardChain::Forward, from, Then::Return);
+                    rules.add(GuardChain::Forward, from, Statement::Return);
                 }
             }
-            let mut add = |more: Vec<Match>, then: Then| {
+            let mut add = |more: Vec<Match>, then: Statement| {
                 let strangers = vec![family.clone(), Match::FromLab(false), Match::ToLab(false)];
                 rules.add(GuardChain::Forward, [strangers, more].concat(), then);
             };
             for bridge in &self.bridges {
-                add(vec![Match::In(bridge.clone()), Match::NotOut(bridge.clone())], Then::Drop);
+                add(vec![Match::In(bridge.clone()), Match::NotOut(bridge.clone())], Statement::Drop);
             }
             // What stays in one bridge, br_netfilter hands through here too.
-            add(vec![Match::FromBridge, Match::ToBridge], Then::Return);
-            add(Vec::new(), Then::Drop);
+            add(vec![Match::FromBridge, Match::ToBridge], Statement::Return);
+            add(Vec::new(), Statement::Drop);
         }
     }
 }
@@ -195,39 +160,8 @@ impl Apart {
 struct Rules(Vec<GuardRule>);
 
 impl Rules {
-    fn add(&mut self, chain: GuardChain, when: Vec<Match>, then: Then) {
-        self.0.push(GuardRule { chain, when, then });
-    }
-}
-
-impl GuardRule {
-    /// The rule as nft(8) takes it.
-    pub fn text(&self, lab: &LabName) -> String {
-        let mut words: Vec<String> = self.when.iter().map(ToString::to_string).collect();
-        words.push(match self.then {
-            Then::Drop => "drop".to_owned(),
-            Then::Return => "return".to_owned(),
-            Then::From => format!("jump {}", GuardChain::From.name(lab)),
-        });
-        words.join(" ")
-    }
-}
-
-impl fmt::Display for Match {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is = |yes: bool| if yes { "" } else { "!= " };
-        match self {
-            Self::In(name) => write!(f, "iifname \"{name}\""),
-            Self::Out(name) => write!(f, "oifname \"{name}\""),
-            Self::NotOut(name) => write!(f, "oifname != \"{name}\""),
-            Self::FromLab(yes) => write!(f, "iifgroup {}{LINK_GROUP}", is(*yes)),
-            Self::ToLab(yes) => write!(f, "oifgroup {}{LINK_GROUP}", is(*yes)),
-            Self::FromBridge => f.write_str("meta iifkind \"bridge\""),
-            Self::ToBridge => f.write_str("meta oifkind \"bridge\""),
-            Self::Ipv4 => f.write_str("meta nfproto ipv4"),
-            Self::Ipv6 => f.write_str("meta nfproto ipv6"),
-            Self::Redirect => f.write_str("meta nfproto ipv4 meta l4proto icmp icmp type redirect"),
-        }
+    fn add(&mut self, chain: GuardChain, when: Vec<Match>, then: Statement) {
+        self.0.push(GuardRule { chain, rule: Rule::new(when, then) });
     }
 }
 
@@ -240,8 +174,9 @@ mod tests {
     }
 
     fn texts(guard: &Guard) -> Vec<String> {
-        let lab = "t".parse().unwrap();
-        guard.rules().iter().map(|rule| format!("{}: {}", rule.chain.suffix(), rule.text(&lab))).collect()
+        let lab: LabName = "t".parse().unwrap();
+        let text = |rule: &GuardRule| format!("{}: {}", rule.chain.suffix(), rule.rule);
+        guard.rules(&lab).iter().map(text).collect()
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use super::{IfName, Interface, LabName, Nat, NodeName, Route, SysctlKey};
+use super::{Firewall, IfName, Interface, LabName, Nat, NodeName, Route, SysctlKey};
 
 /// A validated lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Node {
     pub forwarding: bool,
     /// Its translations.
     pub nat: Nat,
+    /// Which packets it lets pass.
+    pub firewall: Firewall,
     /// Its sysctls.
     pub sysctls: BTreeMap<SysctlKey, String>,
 }

@@ -10,7 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Endpoint, Form, Mac, NatRule, NodeName, Place, Route, SysctlKey, VlanId};
+use super::{Endpoint, Form, Mac, NodeName, Place, Route, SysctlKey, VlanId};
 use crate::link::{Kind, Ports};
 
 /// What is there of one lab.
@@ -32,26 +32,39 @@ pub struct PlaceState {
     pub routes: Vec<RouteState>,
     /// The sysctls that were asked about; a missing one does not exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
-    /// Our nftables chains.
-    pub nat: NatState,
+    /// Our nftables chains that translate addresses.
+    pub nat: RulesState,
+    /// In a node: our nftables chains that filter.
+    pub firewall: RulesState,
     /// On the host: what keeps the lab apart from all else.
-    pub guard: GuardState,
+    pub guard: RulesState,
     /// The nftables tables of others; not looked for on the host, where they are none of the lab's business.
     pub tables: Vec<TableState>,
 }
 
-/// What there is of a lab's [`Guard`](super::Guard).
+/// What there is of some of our nftables chains, beside what is wanted of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GuardState {
+pub enum RulesState {
     /// Nothing.
     #[default]
     Absent,
-    /// All as wanted.
+    /// All as wanted, and nothing else.
     AsWanted,
     /// Something else than is wanted.
     Other,
     /// The kernel has no nftables.
     Unsupported,
+}
+
+impl RulesState {
+    /// Whether nothing is to be done, where chains are wanted or where none are.
+    pub fn is(self, wanted: bool) -> bool {
+        match self {
+            Self::Absent => !wanted,
+            Self::AsWanted => wanted,
+            Self::Other | Self::Unsupported => false,
+        }
+    }
 }
 
 /// An nftables table with what others put into it.
@@ -231,35 +244,6 @@ impl RouteState {
     /// Whether it carries our mark.
     pub fn ours(&self) -> bool {
         self.protocol == Route::PROTOCOL
-    }
-}
-
-/// Our nftables chains of one place.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NatState {
-    /// Whether our chains exist, with the type, hook, priority and policy that we give them.
-    pub present: bool,
-    /// The rules in order, prerouting before postrouting.
-    pub rules: Vec<ObservedRule>,
-}
-
-/// One rule in a chain of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ObservedRule {
-    /// A rule exactly as we make it.
-    Ours(NatRule),
-    /// A rule that we did not make, or that somebody changed; as libnftnl prints it.
-    Foreign(String),
-}
-
-impl NatState {
-    /// Whether the chains hold exactly these rules; none wanted means that the chains are gone.
-    pub fn is(&self, wanted: &[NatRule]) -> bool {
-        if wanted.is_empty() {
-            return !self.present && self.rules.is_empty();
-        }
-        let same = |(seen, want): (&ObservedRule, &NatRule)| matches!(seen, ObservedRule::Ours(rule) if rule == want);
-        self.present && self.rules.len() == wanted.len() && self.rules.iter().zip(wanted).all(same)
     }
 }
 

@@ -48,7 +48,7 @@ fn removal(target: &Target, observed: &Observed, removals: &Removals) -> Vec<Op>
     let mut ops = Vec::new();
     if let Some(host) = observed.places.get(&Place::Host)
         && !target.places.contains_key(&Place::Host)
-        && !host.nat.is(&[])
+        && !host.nat.is(false)
     {
         ops.push(Nat::hold(&Place::Host, &[]));
     }

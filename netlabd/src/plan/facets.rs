@@ -2,15 +2,15 @@
 
 use super::{
     Op,
-    item::{address, link, link_local, nat, route, setting, sysctl, vlan},
+    item::{address, firewall, link, link_local, nat, route, setting, sysctl, vlan},
     place::PlaceDiff,
 };
 
 /// Compares one item of a place, wanted and seen, and plans what is to be done.
 type Facet = fn(&PlaceDiff<'_>, &mut Vec<Op>);
 
-/// In an order that the kernel accepts: what carries before what is carried, interfaces up before the
-/// routes through them.
+/// In an order that the kernel accepts: what carries before what is carried, what keeps packets out before interfaces
+/// are up, these before the routes through them.
 const ORDER: &[Facet] = &[
     route::stale,
     address::in_the_way,
@@ -19,6 +19,7 @@ const ORDER: &[Facet] = &[
     vlan::vlans,
     setting::after_vlans,
     sysctl::of_interfaces,
+    firewall::firewall,
     setting::up,
     link_local::link_local,
     address::addresses,

@@ -17,8 +17,8 @@ pub(super) fn statements(guard: Option<&Guard>, lab: &LabName) -> Vec<String> {
         });
         format!("add chain inet netlab {name}{kind}; flush chain inet netlab {name}")
     };
-    let rule = |rule: &GuardRule| format!("add rule inet netlab {} {}", rule.chain.name(lab), rule.text(lab));
+    let rule = |rule: &GuardRule| format!("add rule inet netlab {} {}", rule.chain.name(lab), rule.rule);
     let table = "add table inet netlab".to_owned();
-    let rules = guard.rules();
+    let rules = guard.rules(lab);
     std::iter::once(table).chain(names.iter().map(chain)).chain(rules.iter().map(rule)).collect()
 }

@@ -75,7 +75,11 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
 }
 
 fn line(hand: Hand<'_>, op: &Op) -> String {
-    if let Item::Nat(nat) = &op.item { nat.noted(hand) } else { hand.line(op) }
+    match &op.item {
+        Item::Nat(nat) => nat.noted(hand),
+        Item::Firewall(firewall) => firewall.noted(hand),
+        _ => hand.line(op),
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ use super::Before;
 use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
-        ETHERNET_MTU, Endpoint, Form, Guard, IfName, Interface, Lab, Mac, NatRule, Node, NodeName, Place,
-        PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
+        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Interface, Lab, Mac, NatRule, Node, NodeName,
+        Place, PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
     },
 };
 
@@ -38,6 +38,8 @@ pub struct PlaceTarget {
     pub before: BTreeMap<SysctlKey, Option<String>>,
     /// Rules of our nftables chains.
     pub nat: Vec<NatRule>,
+    /// Which packets pass; on the host, nothing is said.
+    pub firewall: Firewall,
     /// On the host: what keeps the lab's interfaces there apart from all else.
     pub guard: Option<Guard>,
 }
@@ -179,6 +181,7 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
         nat: node.nat.rules(),
+        firewall: node.firewall.clone(),
         guard: None,
     };
     target.sysctls.extend(node.sysctls.clone());
@@ -224,6 +227,7 @@ fn host(lab: &Lab, uid: &str) -> PlaceTarget {
         sysctls,
         before: BTreeMap::new(),
         nat: lab.host.nat.rules(),
+        firewall: Firewall::default(),
         guard,
     }
 }

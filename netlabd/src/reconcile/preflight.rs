@@ -163,6 +163,9 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
         if !wanted.nat.is_empty() {
             need(Feature::NAT, format!("{base}.nat"));
         }
+        if !wanted.firewall.is_empty() {
+            need(Feature::FIREWALL, format!("{base}.firewall"));
+        }
         // What forwards for labs only does so by rules.
         if wanted.guard.as_ref().is_some_and(|guard| guard.forwards) {
             need(Feature::NAT, format!("{base}.forwarding"));

@@ -3,7 +3,7 @@
 use crate::{
     model::{
         Place, SysctlKey,
-        observed::{GuardState, Observed},
+        observed::{Observed, RulesState},
     },
     plan::Target,
 };
@@ -26,7 +26,7 @@ pub(super) fn heard(
     let is = |path: &str, value: &str| {
         SysctlKey::from_path(path).ok().and_then(|key| sysctl(&key)).is_some_and(|now| now == value)
     };
-    if seen != GuardState::Unsupported || !is(&ALL.replace('.', "/"), "1") {
+    if seen != RulesState::Unsupported || !is(&ALL.replace('.', "/"), "1") {
         return None;
     }
     let kept = guard.ends.iter().filter(|end| !guard.heard.contains(end));
@@ -50,7 +50,7 @@ mod tests {
         Target::new(&convert::lab(&serde_json::from_str(&json).unwrap()).unwrap(), "uid")
     }
 
-    fn told(target: &Target, guard: GuardState, all: &str, forwarding: &str) -> Option<String> {
+    fn told(target: &Target, guard: RulesState, all: &str, forwarding: &str) -> Option<String> {
         let mut observed = Observed::default();
         observed.places.insert(Place::Host, PlaceState { guard, ..PlaceState::default() }.into());
         heard(target, &observed, |key| {
@@ -62,12 +62,12 @@ mod tests {
     #[test]
     fn only_where_the_host_hears_them() {
         let plain = target("");
-        let words = told(&plain, GuardState::Unsupported, "1", "0").unwrap();
+        let words = told(&plain, RulesState::Unsupported, "1", "0").unwrap();
         assert!(words.contains("lab0") && words.contains("sysctl -w net.ipv4.conf.all.accept_redirects=0"));
-        assert_eq!(told(&plain, GuardState::AsWanted, "1", "0"), None, "a rule drops them");
-        assert_eq!(told(&plain, GuardState::Unsupported, "0", "0"), None, "nobody allows them");
-        assert_eq!(told(&plain, GuardState::Unsupported, "1", "1"), None, "both would have to allow them");
+        assert_eq!(told(&plain, RulesState::AsWanted, "1", "0"), None, "a rule drops them");
+        assert_eq!(told(&plain, RulesState::Unsupported, "0", "0"), None, "nobody allows them");
+        assert_eq!(told(&plain, RulesState::Unsupported, "1", "1"), None, "both would have to allow them");
         let meant = target(r#", "sysctls": {"net.ipv4.conf.lab0.accept_redirects": "1"}"#);
-        assert_eq!(told(&meant, GuardState::Unsupported, "1", "0"), None, "the lab file asks for it");
+        assert_eq!(told(&meant, RulesState::Unsupported, "1", "0"), None, "the lab file asks for it");
     }
 }

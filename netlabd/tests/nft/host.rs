@@ -6,12 +6,12 @@ use std::{
 };
 
 use netlabd::{
-    kernel::nft::{ChainScope, event_socket, list_labs_on_host, read, remove, replace},
+    kernel::nft::{ChainScope, event_socket, list_labs_on_host},
     model::Protocol,
 };
 
 use super::{
-    names::{forward, lab, masquerade},
+    names::{forward, is, lab, masquerade, remove, replace},
     support::{isolated, sh},
 };
 
@@ -34,11 +34,11 @@ fn labs_do_not_touch_each_other_or_strangers() {
         replace(ChainScope::Host(&one), &rules_one).unwrap();
         replace(ChainScope::Host(&two), &rules_two).unwrap();
         assert_eq!(list_labs_on_host().unwrap(), ["one", "one-prerouting"]);
-        assert!(read(ChainScope::Host(&one)).unwrap().is(&rules_one));
-        assert!(read(ChainScope::Host(&two)).unwrap().is(&rules_two));
+        assert!(is(ChainScope::Host(&one), &rules_one));
+        assert!(is(ChainScope::Host(&two), &rules_two));
         replace(ChainScope::Host(&one), &[]).unwrap();
-        assert!(read(ChainScope::Host(&one)).unwrap().is(&[]));
-        assert!(read(ChainScope::Host(&two)).unwrap().is(&rules_two));
+        assert!(is(ChainScope::Host(&one), &[]));
+        assert!(is(ChainScope::Host(&two), &rules_two));
         assert_eq!(list_labs_on_host().unwrap(), ["one-prerouting"]);
         remove(ChainScope::Host(&two)).unwrap();
         assert_eq!(list_labs_on_host().unwrap(), [""; 0]);
@@ -81,7 +81,7 @@ fn labs_may_come_and_go_at_the_same_time() {
                     let rules = [masquerade("", "eth0")];
                     for _ in 0..50 {
                         replace(ChainScope::Host(&name), &rules).unwrap();
-                        assert!(read(ChainScope::Host(&name)).unwrap().is(&rules));
+                        assert!(is(ChainScope::Host(&name), &rules));
                         remove(ChainScope::Host(&name)).unwrap();
                     }
                 });

@@ -1,6 +1,31 @@
 //! Short ways to write down rules.
 
-use netlabd::model::{IfName, LabName, Masquerade, NatRule, PortForward, Protocol};
+use netlabd::{
+    kernel::nft::{self, ChainScope, Error},
+    model::{
+        IfName, LabName, Masquerade, NatRule, PortForward, Protocol, nat_chains, nft::Part,
+        observed::RulesState,
+    },
+};
+
+/// Makes the scope translate by these rules.
+pub(crate) fn replace(scope: ChainScope<'_>, rules: &[NatRule]) -> Result<(), Error> {
+    nft::replace(scope, Part::Nat, &nat_chains(rules, true))
+}
+
+/// What there is beside these rules.
+pub(crate) fn read(scope: ChainScope<'_>, rules: &[NatRule]) -> RulesState {
+    nft::look_at(scope, Part::Nat, &nat_chains(rules, true)).unwrap()
+}
+
+/// Whether the scope translates by exactly these rules.
+pub(crate) fn is(scope: ChainScope<'_>, rules: &[NatRule]) -> bool {
+    read(scope, rules).is(!rules.is_empty())
+}
+
+pub(crate) fn remove(scope: ChainScope<'_>) -> Result<(), Error> {
+    nft::remove(scope, Part::Nat)
+}
 
 pub(crate) fn lab(name: &str) -> LabName {
     name.parse().unwrap()

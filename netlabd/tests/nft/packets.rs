@@ -1,12 +1,9 @@
 //! Real packets through a router with our rules: client - router - server.
 
-use netlabd::{
-    kernel::nft::{ChainScope, replace},
-    model::Protocol,
-};
+use netlabd::{kernel::nft::ChainScope, model::Protocol};
 
 use super::{
-    names::{forward, masquerade},
+    names::{forward, masquerade, replace},
     support::{isolated, sh},
 };
 

@@ -23,6 +23,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::tunnels", || example("tunnels")).needs(super::labs::TUNNELS),
     Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Kind("geneve")]),
+    Test::new("by_hand::firewall", || example("firewall")).needs(&[Feature::Firewall]),
     Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Kind("macvlan")]),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0)).needs(GOLDENS),
@@ -33,7 +34,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Kind("vxlan")]),
 ];
 
-const GOLDENS: &[Feature] = &[Feature::Nat, Feature::Kind("vxlan"), Feature::Kind("macvlan")];
+const GOLDENS: &[Feature] =
+    &[Feature::Nat, Feature::Firewall, Feature::Kind("vxlan"), Feature::Kind("macvlan")];
 /// All goldens in one test take longer than a slow kernel has time.
 const PARTS: usize = 4;
 

@@ -18,6 +18,7 @@ mod exec;
 mod extras;
 mod failure;
 mod faults;
+mod filters;
 mod firewall;
 mod following;
 mod harness;
@@ -94,6 +95,7 @@ pub fn all() -> Vec<Test> {
         status::TESTS,
         advice::TESTS,
         failure::TESTS,
+        filters::TESTS,
         firewall::TESTS,
         by_hand::TESTS,
         nodes::TESTS,

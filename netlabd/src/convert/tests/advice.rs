@@ -101,3 +101,33 @@ fn routes_do_not_lead_through_vlans_whose_parent_is_down() {
     let faults = read(false).unwrap_err().to_string();
     assert!(faults.contains("nodes.a.routes[0]") && faults.contains("down with e0 below it"), "{faults}");
 }
+
+#[test]
+fn firewalls_that_miss_something() {
+    let with = |firewall: serde_json::Value| {
+        let interfaces = json!({ "br0": { "bridge": {}, "addresses": ["192.0.2.1/24", "2001:db8::1/64"] },
+            "p1": { "port": { "bridge": "br0" } } });
+        let node = json!({ "interfaces": interfaces, "forwarding": true, "firewall": firewall });
+        warned(json!({ "r": node, "h": {} }), json!([{ "endpoints": ["r:p1", "h:e0"] }]))
+    };
+    let input = |rule: serde_json::Value| with(json!({ "input": { "policy": "drop", "rules": [rule] } }));
+    let icmpv6 = json!({ "protocol": "icmpv6", "action": "accept" });
+    assert_eq!(input(icmpv6.clone()), []);
+    assert_eq!(input(json!({ "state": ["untracked"], "action": "accept" })), []);
+    assert_eq!(with(json!({ "forward": { "policy": "drop" }, "input": {} })), []);
+    let lone = "this drops neighbour discovery (RFC 4861), and 2001:db8::1/64 then finds nobody";
+    one(&input(json!({ "state": ["established"], "action": "accept" })), "nodes.r.firewall.input", lone);
+    let types = ["nd-neighbor-solicit", "echo-request"];
+    let some = json!({ "protocol": "icmpv6", "icmp_types": types, "action": "accept" });
+    one(&input(some), "nodes.r.firewall.input", "add { protocol: icmpv6, action: accept }");
+    one(&with(json!({ "output": { "rules": [{ "action": "reject" }] } })), "nodes.r.firewall.output", lone);
+    let port = with(json!({ "forward": { "rules": [{ "in_interface": "p1", "action": "drop" }] } }));
+    one(&port, "nodes.r.firewall.forward.rules[0].in_interface", "p1 is a port of br0");
+    let to = |net: &str| with(json!({ "input": { "rules": [{ "destination": net, "action": "accept" }] } }));
+    for own in
+        ["192.0.2.0/24", "192.0.0.0/8", "192.0.2.255/32", "224.0.0.0/4", "ff02::/16", "127.0.0.0/8", "::/0"]
+    {
+        assert_eq!(to(own), [], "{own}");
+    }
+    one(&to("198.51.100.0/24"), "nodes.r.firewall.input.rules[0].destination", "stands in forward");
+}

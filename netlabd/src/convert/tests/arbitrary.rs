@@ -133,6 +133,36 @@ fn nat() -> impl Strategy<Value = Option<proto::Nat>> {
     )
 }
 
+/// Rules of which some are right.
+fn firewall() -> impl Strategy<Value = Option<proto::Firewall>> {
+    let word =
+        |words: &'static [&'static str]| prop_oneof![4 => select(words).prop_map(str::to_owned), 1 => text()];
+    let states = vec(word(&["new", "established", "invalid"]), 0..3);
+    let ports = || vec(word(&["80", "443", "8000-8010", "9-1", "0"]), 0..3);
+    let sides =
+        (word(&["", "eth0", "lo"]), word(&["", "eth1"]), word(&["", "192.0.2.0/24"]), word(&["", "::/0"]));
+    let icmp = vec(word(&["echo-request", "nd-redirect"]), 0..2);
+    let carried = (word(&["", "tcp", "icmp", "icmpv6", "89"]), ports(), ports(), icmp);
+    let rule = (states, sides, carried, word(&["accept", "drop", "reject"])).prop_map(
+        |(state, (in_interface, out_interface, source, destination), carried, action)| {
+            let (protocol, ports, source_ports, icmp_types) = carried;
+            let sides = proto::FirewallRule {
+                in_interface,
+                out_interface,
+                source,
+                destination,
+                ..Default::default()
+            };
+            proto::FirewallRule { state, protocol, ports, source_ports, icmp_types, action, ..sides }
+        },
+    );
+    let chain = (word(&["", "accept", "drop"]), vec(rule, 0..3))
+        .prop_map(|(policy, rules)| proto::FirewallChain { policy, rules });
+    let chain = || option::of(chain.clone());
+    let all = (chain(), chain(), chain());
+    option::weighted(0.3, all.prop_map(|(input, forward, output)| proto::Firewall { input, forward, output }))
+}
+
 fn node() -> impl Strategy<Value = proto::Node> {
     let hop = (text(), text(), option::weighted(0.3, number()), any::<bool>())
         .prop_map(|(via, dev, weight, onlink)| proto::NextHop { via, dev, weight, onlink });
@@ -152,13 +182,14 @@ fn node() -> impl Strategy<Value = proto::Node> {
         },
     );
     let sysctls = proptest::collection::btree_map(text(), text(), 0..2);
-    let all = (interfaces(), vec(route, 0..3), any::<bool>(), nat(), sysctls);
-    all.prop_map(|(interfaces, routes, forwarding, nat, sysctls)| proto::Node {
+    let all = (interfaces(), vec(route, 0..3), any::<bool>(), nat(), sysctls, firewall());
+    all.prop_map(|(interfaces, routes, forwarding, nat, sysctls, firewall)| proto::Node {
         interfaces,
         routes,
         forwarding,
         nat,
         sysctls,
+        firewall,
     })
 }
 

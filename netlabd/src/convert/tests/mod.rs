@@ -5,6 +5,7 @@ use super::*;
 mod addresses;
 mod advice;
 mod arbitrary;
+mod firewall;
 mod good;
 mod interfaces;
 mod limits;
@@ -66,6 +67,18 @@ fn routes(routes: &str) -> String {
 /// Translations of a node with `eth0`.
 fn nat(nat: &str) -> String {
     let node = format!(r#""interfaces":{{"eth0":{{"dummy":{{}}}}}},"forwarding":true,"nat":{{{nat}}}"#);
+    format!(r#"{{"name":"x","nodes":{{"n":{{{node}}}}}}}"#)
+}
+
+/// The forward chain of a router with `eth0` and `eth1`.
+fn forward(rules: &str) -> String {
+    firewall(&format!(r#""forward":{{"rules":[{rules}]}}"#))
+}
+
+/// The firewall of a router with `eth0` and `eth1`.
+fn firewall(firewall: &str) -> String {
+    let interfaces = r#""eth0":{"dummy":{}},"eth1":{"dummy":{}}"#;
+    let node = format!(r#""interfaces":{{{interfaces}}},"forwarding":true,"firewall":{{{firewall}}}"#);
     format!(r#"{{"name":"x","nodes":{{"n":{{{node}}}}}}}"#)
 }
 

@@ -1,4 +1,4 @@
-//! Our two kinds of chains, made and found.
+//! Our chains, made and found.
 
 use std::ffi::CString;
 
@@ -8,21 +8,7 @@ use super::{
     Error, Socket, TABLE,
     message::{self, Message, attr},
 };
-
-/// The two kinds of chains, in the order of [`ChainScope::chains`].
-pub(super) const KINDS: [Kind; 2] = [
-    Kind { suffix: "prerouting", hook: Hook::PreRouting, priority: -100 },
-    Kind { suffix: "postrouting", hook: Hook::PostRouting, priority: 100 },
-];
-
-/// What a base chain of ours is: nat, with the standard priorities `dstnat` and `srcnat` of nft(8).
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kind {
-    /// The end of the chain's name.
-    pub(super) suffix: &'static str,
-    hook: Hook,
-    priority: i32,
-}
+use crate::model::nft::{self, Kind};
 
 /// A chain of our table as the kernel shows it.
 #[derive(Debug)]
@@ -50,15 +36,12 @@ impl FoundChain {
 
     /// Whether the kernel can make it the chain that we want without deleting it: the policy can be
     /// changed, all else cannot.
-    pub(super) fn can_become(&self, kind: Kind) -> bool {
-        let fits = |hook: u32, priority| hook == kind.hook as u32 && priority == kind.priority;
-        self.base.as_ref().is_some_and(|(name, hook, priority, _)| name == "nat" && fits(*hook, *priority))
-    }
-
-    /// Whether it is a base chain that filters at this hook, and lets pass what no rule drops.
-    pub(super) fn is_filter(&self, hook: Hook, priority: i32) -> bool {
-        let accept = Policy::Accept as u32;
-        self.base.as_ref().is_some_and(|base| *base == ("filter".to_owned(), hook as u32, priority, accept))
+    pub(super) fn can_become(&self, wanted: &nft::Chain) -> bool {
+        let fits =
+            |hook: u32, priority| hook == self::hook(wanted.hook) as u32 && priority == wanted.priority;
+        self.base.as_ref().is_some_and(|(kind, hook, priority, _)| {
+            *kind == wanted.kind.to_string() && fits(*hook, *priority)
+        })
     }
 
     /// Whether it is no base chain.
@@ -67,9 +50,9 @@ impl FoundChain {
     }
 
     /// Whether it is as we make it.
-    pub(super) fn is(&self, kind: Kind) -> bool {
-        let accepts = self.base.as_ref().is_some_and(|(.., policy)| *policy == Policy::Accept as u32);
-        accepts && self.can_become(kind)
+    pub(super) fn is(&self, wanted: &nft::Chain) -> bool {
+        let policy = policy(wanted.policy) as u32;
+        self.base.as_ref().is_some_and(|(.., found)| *found == policy) && self.can_become(wanted)
     }
 }
 
@@ -78,13 +61,33 @@ pub(super) fn bare<'a>(table: &'a Table, name: &str) -> Chain<'a> {
     Chain::new(CString::new(name).expect("names of labs hold no NUL"), table)
 }
 
-/// A chain as we want it.
-pub(super) fn base<'a>(table: &'a Table, name: &str, kind: Kind) -> Chain<'a> {
+/// A base chain as we want it.
+pub(super) fn base<'a>(table: &'a Table, name: &str, wanted: &nft::Chain) -> Chain<'a> {
     let mut chain = bare(table, name);
-    chain.set_hook(kind.hook, kind.priority);
-    chain.set_type(ChainType::Nat);
-    chain.set_policy(Policy::Accept);
+    chain.set_hook(hook(wanted.hook), wanted.priority);
+    chain.set_type(match wanted.kind {
+        Kind::Filter => ChainType::Filter,
+        Kind::Nat => ChainType::Nat,
+    });
+    chain.set_policy(policy(wanted.policy));
     chain
+}
+
+fn hook(hook: nft::Hook) -> Hook {
+    match hook {
+        nft::Hook::Prerouting => Hook::PreRouting,
+        nft::Hook::Input => Hook::In,
+        nft::Hook::Forward => Hook::Forward,
+        nft::Hook::Output => Hook::Out,
+        nft::Hook::Postrouting => Hook::PostRouting,
+    }
+}
+
+fn policy(policy: nft::Policy) -> Policy {
+    match policy {
+        nft::Policy::Accept => Policy::Accept,
+        nft::Policy::Drop => Policy::Drop,
+    }
 }
 
 /// All chains of our table.

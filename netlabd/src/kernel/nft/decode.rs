@@ -16,6 +16,11 @@ pub(super) fn expressions(list: &[u8]) -> Vec<Expr> {
         .collect()
 }
 
+/// The names of the expressions of a rule.
+pub(super) fn names(list: &[u8]) -> impl Iterator<Item = String> {
+    attributes(list).filter_map(|(_, element)| attribute(element, NAME).map(text))
+}
+
 const NAME: u16 = 1;
 const DATA: u16 = 2;
 

@@ -2,7 +2,10 @@
 
 use std::io;
 
-use super::message::{Message, attr};
+use super::{
+    decode,
+    message::{Message, attr},
+};
 
 /// A refused or failed exchange with nftables.
 #[derive(Debug, thiserror::Error)]
@@ -15,15 +18,15 @@ pub struct Error {
     cause: io::Error,
     /// The kernel's extended acknowledgement text, or which answer was missing.
     note: String,
-    /// The kernel option without which this fails.
-    option: &'static str,
+    /// The kernel options without which this fails.
+    option: String,
 }
 
 impl Error {
     /// A failure of the socket itself.
     pub(super) fn socket(doing: &str, cause: io::Error) -> Self {
         let object = format!("the nftables socket ({doing})");
-        Self { object, cause, note: String::new(), option: "CONFIG_NF_TABLES" }
+        Self { object, cause, note: String::new(), option: "CONFIG_NF_TABLES".to_owned() }
     }
 
     /// A refused message. `extended` is the text of the extended acknowledgement, if there was one.
@@ -45,32 +48,41 @@ impl Error {
     }
 }
 
-/// Names what a message is about, and the kernel option that it needs.
-fn describe(message: Message<'_>) -> (String, &'static str) {
+/// Names what a message is about, and the kernel options that it needs.
+fn describe(message: Message<'_>) -> (String, String) {
     let kind = i32::from(message.kind() & 0xff);
     let table = "table inet netlab";
     match kind {
         libc::NFT_MSG_NEWCHAIN | libc::NFT_MSG_DELCHAIN => {
             let chain = message.text(attr::CHAIN_NAME).unwrap_or("?");
-            (format!("chain {chain} of {table}"), "CONFIG_NFT_NAT")
+            let translates = message.text(attr::CHAIN_TYPE) == Some("nat");
+            let option = if translates { "CONFIG_NFT_NAT" } else { "CONFIG_NF_TABLES_INET" };
+            (format!("chain {chain} of {table}"), option.to_owned())
         }
         libc::NFT_MSG_NEWRULE | libc::NFT_MSG_DELRULE | libc::NFT_MSG_GETRULE => {
             let chain = message.text(attr::RULE_CHAIN).unwrap_or("?");
             let rule = message.attribute(attr::RULE_USERDATA).and_then(super::comment::from_userdata);
             let rule = rule.map_or_else(|| "the rules".to_owned(), |text| format!("rule \"{text}\""));
-            let needs = if rule.starts_with("rule \"leave ") {
-                "CONFIG_NFT_CT and CONFIG_NFT_FIB_INET"
-            } else if rule.contains("masquerade") {
-                "CONFIG_NFT_MASQ"
-            } else if rule.contains(" in ") {
-                "CONFIG_NFT_NAT"
-            } else {
-                "CONFIG_NFT_NAT and CONFIG_NFT_FIB_INET"
-            };
-            (format!("{rule} of chain {chain} of {table}"), needs)
+            (format!("{rule} of chain {chain} of {table}"), options(message))
         }
-        _ => (table.to_owned(), "CONFIG_NF_TABLES_INET"),
+        _ => (table.to_owned(), "CONFIG_NF_TABLES_INET".to_owned()),
     }
+}
+
+/// The kernel options that the expressions of a rule need, beside that of nftables itself.
+fn options(rule: Message<'_>) -> String {
+    const NEEDS: [(&str, &str); 5] = [
+        ("ct", "CONFIG_NFT_CT"),
+        ("fib", "CONFIG_NFT_FIB_INET"),
+        ("masq", "CONFIG_NFT_MASQ"),
+        ("nat", "CONFIG_NFT_NAT"),
+        ("reject", "CONFIG_NFT_REJECT_INET"),
+    ];
+    let names: Vec<String> =
+        decode::names(rule.attribute(attr::RULE_EXPRESSIONS).unwrap_or_default()).collect();
+    let needed = NEEDS.iter().filter(|(name, _)| names.iter().any(|known| known == name));
+    let options: Vec<&str> = needed.map(|(_, option)| *option).collect();
+    if options.is_empty() { "CONFIG_NF_TABLES_INET".to_owned() } else { options.join(" and ") }
 }
 
 /// The kernel's words without Rust's "(os error 2)".
@@ -84,7 +96,7 @@ fn detail(note: &str) -> String {
 }
 
 fn hint(error: &Error) -> String {
-    let option = error.option;
+    let option = &error.option;
     match error.errno() {
         Some(libc::EOPNOTSUPP | libc::ENOENT | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT) => {
             format!("; the kernel seems to lack {option}: load its module or use a kernel that has it")

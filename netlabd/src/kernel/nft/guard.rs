@@ -1,35 +1,31 @@
 //! The guard of a lab's interfaces on the host: chains of the lab's own in the host's table.
 
-use std::ffi::CString;
-
-use nftnl::{
-    Batch, Chain, ChainType, Hook, MsgType, Policy, Rule, Table,
-    expr::{Cmp, CmpOp, Meta, Payload, TransportHeaderField, Verdict},
-};
+use nftnl::{Batch, Chain, MsgType, Rule, Table};
 
 use super::{
-    Error, Socket, TABLE, bytes,
+    Error, Socket, bytes,
     chain::{self, FoundChain},
-    delete_empty_table,
-    expr::{self, KIND_BRIDGE, NFT_META_IIFKIND, NFT_META_OIFKIND, OtherMeta},
-    message::{self, attr},
-    others, table, text,
+    delete_empty_table, encode,
+    observe::{made, rules},
+    others, table,
 };
-use crate::model::{Guard, GuardChain, GuardRule, LINK_GROUP, LabName, Match, Then, observed::GuardState};
+use crate::model::{
+    Guard, GuardChain, LabName,
+    nft::{self, Kind, Policy},
+    observed::RulesState,
+};
 
-/// The priority `filter` of nft(8).
-const PRIORITY: i32 = 0;
-/// ICMP's number (IANA), and its type of redirects (RFC 792).
-const ICMP: u8 = 1;
-const REDIRECT: u8 = 5;
-
-/// The hook of a base chain.
-fn hook(chain: GuardChain) -> Option<Hook> {
-    match chain {
-        GuardChain::From => None,
-        GuardChain::Forward => Some(Hook::Forward),
-        GuardChain::Input => Some(Hook::In),
-    }
+/// What a chain of a guard is, if it is a base chain.
+fn base(chain: GuardChain) -> Option<nft::Chain> {
+    let base = |hook| nft::Chain {
+        name: chain.suffix(),
+        kind: Kind::Filter,
+        hook,
+        priority: 0,
+        policy: Policy::Accept,
+        rules: Vec::new(),
+    };
+    chain.hook().map(base)
 }
 
 /// Makes a lab's chains hold exactly the rules of its guard; without one they go, and the table once it is empty.
@@ -63,140 +59,56 @@ pub fn replace_guard(lab: &LabName, guard: Option<&Guard>) -> Result<(), Error> 
     if guard.is_some() {
         return Ok(());
     }
-    match socket.commit(&delete_empty_table()) {
-        // Something else lives in the table, or it is gone already.
-        Err(error) if matches!(error.errno(), Some(libc::EBUSY | libc::ENOENT)) => Ok(()),
-        done => done,
-    }
+    delete_empty_table(&socket)
 }
 
 fn add(table: &Table, lab: &LabName, guard: &Guard, batch: &mut Batch) {
     for kind in GuardChain::ALL {
-        let mut chain = bare(table, lab, kind);
-        if let Some(hook) = hook(kind) {
-            chain.set_hook(hook, PRIORITY);
-            chain.set_type(ChainType::Filter);
-            chain.set_policy(Policy::Accept);
+        match base(kind) {
+            Some(base) => batch.add(&chain::base(table, &kind.name(lab), &base), MsgType::Add),
+            None => batch.add(&bare(table, lab, kind), MsgType::Add),
         }
-        batch.add(&chain, MsgType::Add);
     }
-    for wanted in guard.rules() {
-        batch.add(&rule(&bare(table, lab, wanted.chain), lab, &wanted), MsgType::Add);
+    for wanted in guard.rules(lab) {
+        batch.add(&encode::rule(&bare(table, lab, wanted.chain), &wanted.rule), MsgType::Add);
     }
 }
 
 /// Looks whether a lab's chains are those of its guard.
-pub fn look_at_guard(lab: &LabName, wanted: Option<&Guard>) -> Result<GuardState, Error> {
+pub fn look_at_guard(lab: &LabName, wanted: Option<&Guard>) -> Result<RulesState, Error> {
     let opened = Socket::open().and_then(|socket| others::tables(&socket).map(|tables| (socket, tables)));
     let (socket, tables) = match opened {
-        Err(error) if error.is_no_nf_tables() => return Ok(GuardState::Unsupported),
+        Err(error) if error.is_no_nf_tables() => return Ok(RulesState::Unsupported),
         opened => opened?,
     };
-    let Some(table) = tables.iter().find(|table| table.is_ours()) else { return Ok(GuardState::Absent) };
+    let Some(table) = tables.iter().find(|table| table.is_ours()) else { return Ok(RulesState::Absent) };
     let found = chain::all(&socket)?;
     let of_kind = |kind: GuardChain| found.iter().find(|found| found.name == kind.name(lab));
     if GuardChain::ALL.into_iter().all(|kind| of_kind(kind).is_none()) {
-        return Ok(GuardState::Absent);
+        return Ok(RulesState::Absent);
     }
-    let Some(wanted) = wanted else { return Ok(GuardState::Other) };
+    let Some(wanted) = wanted else { return Ok(RulesState::Other) };
     let sound = |kind: GuardChain| of_kind(kind).is_some_and(|found| is_as_made(found, kind));
     if table.is_dormant() || !GuardChain::ALL.into_iter().all(sound) {
-        return Ok(GuardState::Other);
+        return Ok(RulesState::Other);
     }
+    let wanted = wanted.rules(lab);
     for kind in GuardChain::ALL {
-        if rules(&socket, &kind.name(lab))? != texts(lab, wanted, kind) {
-            return Ok(GuardState::Other);
+        let of_kind = wanted.iter().filter(|rule| rule.chain == kind).map(|rule| &rule.rule);
+        if rules(&socket, &kind.name(lab))? != made(of_kind) {
+            return Ok(RulesState::Other);
         }
     }
-    Ok(GuardState::AsWanted)
+    Ok(RulesState::AsWanted)
 }
 
 fn is_as_made(found: &FoundChain, kind: GuardChain) -> bool {
-    match hook(kind) {
-        Some(hook) => found.is_filter(hook, PRIORITY),
+    match base(kind) {
+        Some(base) => found.is(&base),
         None => found.is_regular(),
     }
 }
 
-fn rules(socket: &Socket, chain: &str) -> Result<Vec<String>, Error> {
-    let filter = [(attr::RULE_TABLE, TABLE), (attr::RULE_CHAIN, chain)];
-    socket.dump(libc::NFT_MSG_GETRULE, &filter, |message| Some(text::expressions(message)))
-}
-
-/// The rules that we would make, as the kernel's are read.
-fn texts(lab: &LabName, guard: &Guard, kind: GuardChain) -> Vec<String> {
-    let table = table();
-    let chain = bare(&table, lab, kind);
-    let mut batch = Batch::new();
-    for wanted in guard.rules().iter().filter(|rule| rule.chain == kind) {
-        batch.add(&rule(&chain, lab, wanted), MsgType::Add);
-    }
-    let sent = bytes(batch);
-    let new_rule = message::nf_tables(libc::NFT_MSG_NEWRULE);
-    message::split(&sent).filter(|message| message.kind() == new_rule).map(text::expressions).collect()
-}
-
 fn bare<'a>(table: &'a Table, lab: &LabName, kind: GuardChain) -> Chain<'a> {
     chain::bare(table, &kind.name(lab))
-}
-
-fn rule<'a>(chain: &'a Chain<'a>, lab: &LabName, wanted: &GuardRule) -> Rule<'a> {
-    let mut rule = Rule::new(chain);
-    for condition in &wanted.when {
-        add_match(&mut rule, condition);
-    }
-    match wanted.then {
-        Then::Drop => rule.add_expr(&Verdict::Drop),
-        Then::Return => rule.add_expr(&Verdict::Return),
-        Then::From => {
-            let chain = CString::new(GuardChain::From.name(lab)).expect("names of labs hold no NUL");
-            rule.add_expr(&Verdict::Jump { chain });
-        }
-    }
-    rule
-}
-
-fn add_match(rule: &mut Rule<'_>, condition: &Match) {
-    let is = |yes: bool| if yes { CmpOp::Eq } else { CmpOp::Neq };
-    match condition {
-        Match::In(name) => {
-            rule.add_expr(&Meta::IifName);
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &expr::padded(name)[..]));
-        }
-        Match::Out(name) => {
-            rule.add_expr(&Meta::OifName);
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &expr::padded(name)[..]));
-        }
-        Match::NotOut(name) => {
-            rule.add_expr(&Meta::OifName);
-            rule.add_expr(&Cmp::new(CmpOp::Neq, &expr::padded(name)[..]));
-        }
-        Match::FromLab(yes) => {
-            rule.add_expr(&OtherMeta(libc::NFT_META_IIFGROUP));
-            rule.add_expr(&Cmp::new(is(*yes), LINK_GROUP));
-        }
-        Match::ToLab(yes) => {
-            rule.add_expr(&OtherMeta(libc::NFT_META_OIFGROUP));
-            rule.add_expr(&Cmp::new(is(*yes), LINK_GROUP));
-        }
-        Match::FromBridge => {
-            rule.add_expr(&OtherMeta(NFT_META_IIFKIND));
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &KIND_BRIDGE[..]));
-        }
-        Match::ToBridge => {
-            rule.add_expr(&OtherMeta(NFT_META_OIFKIND));
-            rule.add_expr(&Cmp::new(CmpOp::Eq, &KIND_BRIDGE[..]));
-        }
-        Match::Ipv4 => expr::match_family(rule, libc::NFPROTO_IPV4),
-        Match::Ipv6 => expr::match_family(rule, libc::NFPROTO_IPV6),
-        Match::Redirect => {
-            expr::match_family(rule, libc::NFPROTO_IPV4);
-            rule.add_expr(&Meta::L4Proto);
-            rule.add_expr(&Cmp::new(CmpOp::Eq, ICMP));
-            // Despite their names, both fields are in bytes.
-            let field = TransportHeaderField::Raw { offset_bits: 0, length_bits: 1 };
-            rule.add_expr(&Payload::Transport(field));
-            rule.add_expr(&Cmp::new(CmpOp::Eq, REDIRECT));
-        }
-    }
 }

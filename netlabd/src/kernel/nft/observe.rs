@@ -4,26 +4,34 @@ use nftnl::{Batch, MsgType};
 
 use super::{
     ChainScope, Error, Socket, TABLE, bytes,
-    chain::{self, KINDS},
-    comment, expr,
-    message::{self, attr},
+    chain::{self, FoundChain},
+    comment, encode,
+    message::{self, Message, attr},
     others, table, text,
 };
 use crate::model::{
-    GuardChain, NatRule,
-    observed::{NatState, ObservedRule, TableState},
+    GuardChain,
+    nft::{Chain, Part, Rule},
+    observed::{RulesState, TableState},
 };
 
-/// Looks at the scope's chains. A kernel without nftables has none.
-pub fn read(scope: ChainScope<'_>) -> Result<NatState, Error> {
-    look(scope).map(|(state, _)| state)
+/// What one look shows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looked {
+    /// The chains that translate.
+    pub nat: RulesState,
+    /// The chains that filter.
+    pub firewall: RulesState,
+    /// In a node, what others have put into its tables.
+    pub tables: Vec<TableState>,
 }
 
-/// The same, and in a node at what others have put into its tables.
-pub fn look(scope: ChainScope<'_>) -> Result<(NatState, Vec<TableState>), Error> {
+/// Looks at the scope's chains, beside those that are wanted of each part, and in a node at what is not ours. A kernel
+/// without nftables has none.
+pub fn look(scope: ChainScope<'_>, nat: &[Chain], firewall: &[Chain]) -> Result<Looked, Error> {
     let opened = Socket::open().and_then(|socket| others::tables(&socket).map(|tables| (socket, tables)));
     let (socket, tables) = match opened {
-        Err(error) if error.is_no_nf_tables() => return Ok(Default::default()),
+        Err(error) if error.is_no_nf_tables() => return Ok(Looked::default()),
         opened => opened?,
     };
     let of_others = match scope {
@@ -31,32 +39,49 @@ pub fn look(scope: ChainScope<'_>) -> Result<(NatState, Vec<TableState>), Error>
         ChainScope::Host(_) => Vec::new(),
     };
     let Some(table) = tables.iter().find(|table| table.is_ours()) else {
-        return Ok((NatState::default(), of_others));
+        return Ok(Looked { tables: of_others, ..Looked::default() });
     };
-    Ok((chains(&socket, scope, table.is_dormant())?, of_others))
+    let found = chain::all(&socket)?;
+    let state = |part, wanted| state(&socket, scope, &found, part, wanted, table.is_dormant());
+    Ok(Looked { nat: state(Part::Nat, nat)?, firewall: state(Part::Firewall, firewall)?, tables: of_others })
 }
 
-/// Looks at the scope's chains in our table.
-fn chains(socket: &Socket, scope: ChainScope<'_>, dormant: bool) -> Result<NatState, Error> {
-    let found = chain::all(socket)?;
-    let ours = scope.chains();
-    let pair =
-        || ours.iter().zip(KINDS).map(|(name, kind)| (found.iter().find(|found| found.name == *name), kind));
-    let mut state = NatState::default();
-    for (chain, _) in pair() {
-        if let Some(chain) = chain {
-            state.rules.extend(rules(socket, &chain.name)?);
+/// The same of one part alone.
+pub fn look_at(scope: ChainScope<'_>, part: Part, wanted: &[Chain]) -> Result<RulesState, Error> {
+    match part {
+        Part::Nat => look(scope, wanted, &[]).map(|looked| looked.nat),
+        Part::Firewall => look(scope, &[], wanted).map(|looked| looked.firewall),
+    }
+}
+
+/// Looks at the scope's chains of a part in our table.
+fn state(
+    socket: &Socket,
+    scope: ChainScope<'_>,
+    found: &[FoundChain],
+    part: Part,
+    wanted: &[Chain],
+    dormant: bool,
+) -> Result<RulesState, Error> {
+    let there: Vec<&FoundChain> = found
+        .iter()
+        .filter(|found| part.chains().iter().any(|name| found.name == scope.name(name)))
+        .collect();
+    if there.is_empty() {
+        return Ok(RulesState::Absent);
+    }
+    let sound =
+        |chain: &Chain| there.iter().any(|found| found.name == scope.name(chain.name) && found.is(chain));
+    // What is amiss need not be read.
+    if dormant || there.len() != wanted.len() || !wanted.iter().all(sound) {
+        return Ok(RulesState::Other);
+    }
+    for chain in wanted {
+        if rules(socket, &scope.name(chain.name))? != made(&chain.rules) {
+            return Ok(RulesState::Other);
         }
     }
-    let sound = pair().all(|(chain, kind)| chain.is_some_and(|chain| chain.is(kind)));
-    state.present = sound && !dormant;
-    if let (false, Some(chain)) = (state.present, pair().find_map(|(chain, _)| chain)) {
-        // So that a remnant is never taken for nothing at all.
-        state
-            .rules
-            .push(ObservedRule::Foreign(format!("the chains are not as we make them: {}", chain.name)));
-    }
-    Ok(state)
+    Ok(RulesState::AsWanted)
 }
 
 /// The names that stand before `-prerouting`, `-postrouting` and the ends of guards' chains in the host's table, sorted,
@@ -76,29 +101,33 @@ pub fn list_labs_on_host() -> Result<Vec<String>, Error> {
 /// The lab that a chain of the host's table is of, by its name.
 pub(in crate::kernel) fn lab_of_chain(chain: &str) -> Option<&str> {
     let guards = GuardChain::ALL.map(GuardChain::suffix);
-    let suffixes = KINDS.map(|kind| kind.suffix).into_iter().chain(guards);
-    suffixes.into_iter().find_map(|suffix| chain.strip_suffix(suffix)?.strip_suffix('-'))
+    let mut suffixes = Part::Nat.chains().iter().copied().chain(guards);
+    suffixes.find_map(|suffix| chain.strip_suffix(suffix)?.strip_suffix('-'))
 }
 
-/// The rules of a chain. Each that has a comment of ours is compared with what we would make of it.
-fn rules(socket: &Socket, chain: &str) -> Result<Vec<ObservedRule>, Error> {
+/// A rule as it is compared: its comment, and its expressions as libnftnl prints them.
+type Text = (Option<String>, String);
+
+fn rule_text(message: Message<'_>) -> Text {
+    let comment = message.attribute(attr::RULE_USERDATA).and_then(comment::from_userdata);
+    (comment.map(str::to_owned), text::expressions(message))
+}
+
+/// The rules of a chain of our table.
+pub(super) fn rules(socket: &Socket, chain: &str) -> Result<Vec<Text>, Error> {
     let filter = [(attr::RULE_TABLE, TABLE), (attr::RULE_CHAIN, chain)];
-    let found = socket.dump(libc::NFT_MSG_GETRULE, &filter, |message| {
-        let comment = message.attribute(attr::RULE_USERDATA).and_then(comment::from_userdata);
-        Some((comment.and_then(comment::parse), text::expressions(message)))
-    })?;
+    socket.dump(libc::NFT_MSG_GETRULE, &filter, |message| Some(rule_text(message)))
+}
+
+/// The rules that we would make, as the kernel's are read.
+pub(super) fn made<'a>(wanted: impl IntoIterator<Item = &'a Rule>) -> Vec<Text> {
     let table = table();
-    let chain = chain::bare(&table, chain);
+    let chain = chain::bare(&table, "");
     let mut batch = Batch::new();
-    for rule in found.iter().filter_map(|(rule, _)| rule.as_ref()) {
-        batch.add(&expr::rule(&chain, rule), MsgType::Add);
+    for rule in wanted {
+        batch.add(&encode::rule(&chain, rule), MsgType::Add);
     }
     let sent = bytes(batch);
     let new_rule = message::nf_tables(libc::NFT_MSG_NEWRULE);
-    let mut made = message::split(&sent).filter(|message| message.kind() == new_rule).map(text::expressions);
-    let observe = |(rule, text): (Option<NatRule>, String)| match rule {
-        Some(rule) if made.next().as_ref() == Some(&text) => ObservedRule::Ours(rule),
-        _ => ObservedRule::Foreign(text),
-    };
-    Ok(found.into_iter().map(observe).collect())
+    message::split(&sent).filter(|message| message.kind() == new_rule).map(rule_text).collect()
 }

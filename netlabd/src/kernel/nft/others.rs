@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     Error, Socket, TABLE,
-    chain::KINDS,
     message::{Message, attr},
 };
-use crate::model::{observed::TableState, ruleset::TableId};
+use crate::model::{nft::Part, observed::TableState, ruleset::TableId};
 
 /// All families.
 const ANY: u8 = 0;
@@ -81,7 +80,7 @@ pub(super) fn of_others(socket: &Socket, tables: &[FoundTable]) -> Result<Vec<Ta
 fn of_others_chain(message: Message<'_>, table: u16, chain: u16) -> Option<TableId> {
     let id = id(message, table)?;
     let name = message.text(chain)?;
-    let ours = is_ours(&id) && KINDS.iter().any(|kind| kind.suffix == name);
+    let ours = is_ours(&id) && Part::ALL.iter().any(|part| part.chains().contains(&name));
     (!ours).then_some(id)
 }
 

@@ -77,9 +77,12 @@ pub(in crate::kernel) fn messages<'a>(
             address::encode_link_local(item, index(item.at.interface.as_str())?)
         }
         // By other means.
-        Item::Namespace(_) | Item::Sysctl(_) | Item::Nat(_) | Item::Guard(_) | Item::LinkLocal(_) => {
-            Vec::new()
-        }
+        Item::Namespace(_)
+        | Item::Sysctl(_)
+        | Item::Firewall(_)
+        | Item::Nat(_)
+        | Item::Guard(_)
+        | Item::LinkLocal(_) => Vec::new(),
     })
 }
 

@@ -6,7 +6,7 @@ use super::{At, Subject};
 use crate::{
     model::{
         self, Place,
-        observed::{GuardState, Observed},
+        observed::{Observed, RulesState},
     },
     plan::{Op, Verb, command::Hand, guard, item::Missing},
     shell::word,
@@ -49,12 +49,7 @@ impl Subject for Guard {
 /// What is to be done about what keeps the lab apart on the host.
 pub(in crate::plan) fn keep_apart(wanted: Option<&model::Guard>, observed: &Observed) -> Option<Op> {
     let seen = observed.places.get(&Place::Host).map(|host| host.guard).unwrap_or_default();
-    let is = match seen {
-        GuardState::Unsupported => true,
-        GuardState::Absent => wanted.is_none(),
-        GuardState::AsWanted => wanted.is_some(),
-        GuardState::Other => false,
-    };
+    let is = seen == RulesState::Unsupported || seen.is(wanted.is_some());
     let item = Guard(wanted.cloned());
     (!is).then(|| if wanted.is_some() { Op::set(item) } else { Op::delete(item) })
 }

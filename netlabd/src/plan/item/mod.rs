@@ -7,6 +7,7 @@ use super::{Verb, command::Hand};
 use crate::model::{Endpoint, Place};
 
 pub(super) mod address;
+pub(super) mod firewall;
 pub(super) mod guard;
 pub(super) mod link;
 pub(super) mod link_local;
@@ -22,6 +23,7 @@ mod veth;
 pub(super) mod vlan;
 
 pub use address::Address;
+pub use firewall::Firewall;
 pub use guard::Guard;
 pub use link::Link;
 pub use link_local::LinkLocal;
@@ -100,7 +102,10 @@ macro_rules! items {
     };
 }
 
-items!(Namespace, Veth, Link, Spot, Name, Setting, Vlan, Address, LinkLocal, Route, Sysctl, Nat, Guard,);
+items!(
+    Namespace, Veth, Link, Spot, Name, Setting, Vlan, Address, LinkLocal, Route, Sysctl, Firewall, Nat,
+    Guard,
+);
 
 /// Where an item is.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{At, Subject};
 use crate::{
-    model::{NatRule, Place},
+    model::{NatRule, Place, nat_chains, nft::Part},
     plan::{Op, Verb, command::Hand, place::PlaceDiff, rules},
     shell::word,
 };
@@ -27,23 +27,9 @@ impl Nat {
 
     /// The same as one would note it: a file for nft(8).
     pub(in crate::plan) fn noted(&self, hand: Hand<'_>) -> String {
-        let chain = |(hook, priority): (&str, &str)| {
-            let here = |rule: &&NatRule| match rule {
-                NatRule::PortForward(_) => hook == "prerouting",
-                NatRule::Masquerade(_) => hook == "postrouting",
-                // What nobody types, and what matters only beside a bridge.
-                NatRule::LeaveBridged => false,
-            };
-            let rules: Vec<_> = self.rules.iter().filter(here).map(|rule| rules::rule(rule, false)).collect();
-            let rules = (!rules.is_empty()).then(|| rules.join("\n    "))?;
-            Some(format!(
-                "  chain {hook} {{\n    type nat hook {hook} priority {priority};\n    {rules}\n  }}\n"
-            ))
-        };
-        let chains: Vec<_> =
-            [("prerouting", "dstnat"), ("postrouting", "srcnat")].into_iter().filter_map(chain).collect();
-        let exec = hand.exec(&self.place);
-        format!("{exec}nft -f - <<'EOF'\ntable inet netlab {{\n{}}}\nEOF", chains.concat())
+        let mut chains = nat_chains(&self.rules, false);
+        chains.retain(|chain| !chain.rules.is_empty());
+        format!("{}nft -f - <<'EOF'\n{}\nEOF", hand.exec(&self.place), rules::noted(&chains))
     }
 }
 
@@ -72,7 +58,8 @@ impl Subject for Nat {
 
     fn command(&self, _: Verb, hand: Hand<'_>) -> String {
         let scope = if self.place == Place::Host && hand.exact { Some(hand.lab) } else { None };
-        let statements = rules::statements(&self.rules, scope, hand.exact);
+        let chains = nat_chains(&self.rules, hand.exact);
+        let statements = rules::statements(Part::Nat, &chains, scope);
         format!("{}nft {}", hand.exec(&self.place), word(&statements.join("; ")))
     }
 
@@ -84,6 +71,6 @@ impl Subject for Nat {
 /// NAT, once all else is there.
 pub(in crate::plan) fn nat(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let wanted = &diff.wanted.nat;
-    let is = diff.seen.map_or(wanted.is_empty(), |seen| seen.nat.is(wanted));
+    let is = diff.seen.map(|seen| seen.nat).unwrap_or_default().is(!wanted.is_empty());
     ops.extend((!is).then(|| Nat::hold(diff.place, wanted)));
 }

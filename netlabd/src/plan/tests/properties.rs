@@ -37,7 +37,7 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
 
 /// A few things done to a lab; numbers choose among its interfaces.
 fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
-    const VERBS: [&str; 14] = [
+    const VERBS: [&str; 15] = [
         "delete",
         "down",
         "mtu",
@@ -52,6 +52,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
         "unpin",
         "kill",
         "flush-nat",
+        "flush-firewall",
     ];
     let spots: Vec<_> = target
         .places
@@ -66,7 +67,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
             "mac" => format!("mac {place}:{name} 02:00:00:00:00:07"),
             "rename" => format!("rename {place}:{name} stray{number}"),
             "address" => format!("address {place}:{name} 10.0.{number}.1/24"),
-            verb @ ("unpin" | "kill" | "flush-nat") => format!("{verb} {place}"),
+            verb @ ("unpin" | "kill" | "flush-nat" | "flush-firewall") => format!("{verb} {place}"),
             verb => format!("{verb} {place}:{name}"),
         })
     };
@@ -74,7 +75,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
 }
 
 fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((0..14_usize, 0..32_usize), 0..6)
+    prop::collection::vec((0..15_usize, 0..32_usize), 0..6)
 }
 
 proptest! {

@@ -36,9 +36,13 @@ impl Lab<'_> {
                 let known = self.namespace(&place(what)).is_ok();
                 known && self.run(&Op::delete(Namespace(node))).is_ok()
             }
-            ("flush-nat", []) => {
+            (verb @ ("flush-nat" | "flush-firewall"), []) => {
                 let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
-                self.world.namespace(namespace).nat.remove(self.name).is_some()
+                let namespace = self.world.namespace(namespace);
+                match verb {
+                    "flush-nat" => namespace.nat.remove(self.name).is_some(),
+                    _ => namespace.firewalls.remove(self.name).is_some(),
+                }
             }
             ("sysctl", [key, value]) => {
                 let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };

@@ -9,9 +9,7 @@ use super::world::{FakeForm, HOST, Link, NamespaceId, World};
 use crate::{
     model::{
         Guard, LabName, Place, SysctlKey,
-        observed::{
-            GuardState, LinkLocalMode, LinkState, NatState, Observed, ObservedForm, ObservedRule, PlaceState,
-        },
+        observed::{LinkLocalMode, LinkState, Observed, ObservedForm, PlaceState, RulesState},
     },
     platform::Scope,
 };
@@ -63,21 +61,19 @@ impl World {
             links: links.collect(),
             routes: if id == HOST { Vec::new() } else { namespace.routes.clone() },
             sysctls,
-            nat: nat(namespace.nat.get(scope.lab)),
+            nat: rules(namespace.nat.get(scope.lab), wanted.map(|wanted| &wanted.nat)),
+            firewall: rules(namespace.firewalls.get(scope.lab), wanted.map(|wanted| &wanted.firewall)),
             guard: self.guard(id, scope),
             tables: if id == HOST { Vec::new() } else { namespace.tables.clone() },
         }
     }
 
     /// What was of the host before labs is not compared: who looks may not know it yet.
-    fn guard(&self, id: NamespaceId, scope: Scope<'_>) -> GuardState {
+    fn guard(&self, id: NamespaceId, scope: Scope<'_>) -> RulesState {
         let known = |guard: &Guard| Guard { apart: None, ..guard.clone() };
         let wanted = scope.target.places.get(&Place::Host).and_then(|host| host.guard.as_ref()).map(known);
-        match self.namespaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known) {
-            None => GuardState::Absent,
-            seen if seen == wanted => GuardState::AsWanted,
-            Some(_) => GuardState::Other,
-        }
+        let seen = self.namespaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known);
+        rules(seen.as_ref(), wanted.as_ref())
     }
 
     fn state(
@@ -138,7 +134,11 @@ impl World {
     }
 }
 
-fn nat(rules: Option<&Vec<crate::model::NatRule>>) -> NatState {
-    let ours = |rules: &Vec<_>| rules.iter().cloned().map(ObservedRule::Ours).collect();
-    NatState { present: rules.is_some(), rules: rules.map(ours).unwrap_or_default() }
+/// What there is of some rules, beside what is wanted of them.
+fn rules<T: PartialEq>(seen: Option<&T>, wanted: Option<&T>) -> RulesState {
+    match seen {
+        None => RulesState::Absent,
+        seen if seen == wanted => RulesState::AsWanted,
+        Some(_) => RulesState::Other,
+    }
 }

@@ -67,6 +67,16 @@ impl Lab<'_> {
                 };
                 Ok(())
             }
+            Item::Firewall(item::Firewall { place, firewall, .. }) => {
+                let namespace = self.namespace(place)?;
+                let firewalls = &mut self.world.namespace(namespace).firewalls;
+                if firewall.is_empty() {
+                    firewalls.remove(self.name)
+                } else {
+                    firewalls.insert(self.name.clone(), firewall.clone())
+                };
+                Ok(())
+            }
             Item::Nat(Nat { place, rules }) => {
                 let namespace = self.namespace(place)?;
                 let nat = &mut self.world.namespace(namespace).nat;

@@ -7,7 +7,8 @@ use ipnet::IpNet;
 use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
-        AddressList, Guard, LabName, Mac, NatRule, NodeName, PerInterface, Route, SysctlKey, VlanId,
+        AddressList, Firewall, Guard, LabName, Mac, NatRule, NodeName, PerInterface, Route, SysctlKey,
+        VlanId,
         observed::{AddressState, RouteState, TableState, VlanFlags},
     },
 };
@@ -38,6 +39,8 @@ pub(super) struct Namespace {
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
     /// Chains by lab; those of a node are under the lab's own name too.
     pub(super) nat: BTreeMap<LabName, Vec<NatRule>>,
+    /// Firewalls likewise.
+    pub(super) firewalls: BTreeMap<LabName, Firewall>,
     /// On the host, what keeps labs apart.
     pub(super) guards: BTreeMap<LabName, Guard>,
     /// Tables of others.
