@@ -8,6 +8,7 @@
 #              run into docs/faults.md (about 20 minutes)
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
 # make classroom 20 members' labs try all at once while others work, under User-mode Linux; the figures of docs/abuse.md
+# make fidelity how near impairments come to what is asked for, on the tests' kernel in simulated time, into target/fidelity.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
 #              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
@@ -22,7 +23,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak outcome faults abuse classroom test-vm test-go bench deb lint bless-api setup
+.PHONY: build demo test fuzz soak outcome faults abuse classroom fidelity test-vm test-go bench deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -70,6 +71,14 @@ classroom: build
 	tests/as-root env NETLAB_SHOW=1 $(TARGET)/debug/netlab-tests --ground uml classroom:: >$(TARGET)/classroom.log || \
 		{ cat $(TARGET)/classroom.log; false; }
 	grep '^| \|^[0-9]* labs: ' $(TARGET)/classroom.log
+
+fidelity: build
+	mkdir -p $(TARGET)/fidelity
+	NETLAB_FIDELITY=simulated NETLAB_LIMIT=86400 NETLAB_SHOW=1 tests/uml/run -k "$$(tests/uml/kernel)" -t 3600 \
+		-a time-travel=inf-cpu -w $(TARGET)/fidelity -- $(abspath $(TARGET))/debug/netlab-tests --here uml --part 0/1 \
+		--report $(abspath $(TARGET))/fidelity/report fidelity:: >$(TARGET)/fidelity.log || \
+		{ cat $(TARGET)/fidelity.log; false; }
+	sed -n 's/^doc: \{0,1\}//p' $(TARGET)/fidelity.log >$(TARGET)/fidelity.md
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

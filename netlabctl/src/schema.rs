@@ -39,6 +39,11 @@ fn address(text: &str) -> String {
     out + ")$"
 }
 
+/// A pattern for a number with a unit.
+fn quantity(unit: &str) -> String {
+    format!("^(0|[1-9][0-9]*)(\\.[0-9]+)?{unit}$")
+}
+
 /// The schema as text, with a newline at its end.
 pub(crate) fn text() -> String {
     format!("{:#}\n", schema())
@@ -145,6 +150,19 @@ fn text_schema(field: &FieldDescriptor) -> Value {
             json!({ "enum": ["unicast", "blackhole", "unreachable", "prohibit", "throw"] })
         }
         ("netlab.v1.PortForward.protocol", _) => json!({ "enum": ["tcp", "udp"] }),
+        ("netlab.v1.Impair.preset", _) => {
+            json!({
+                "enum": ["dsl", "cable", "4g", "3g", "wifi", "satellite_geo", "satellite_leo", "lossy"]
+            })
+        }
+        ("netlab.v1.Impair.distribution", _) => {
+            json!({ "enum": ["uniform", "normal", "pareto", "paretonormal"] })
+        }
+        (_, "delay" | "jitter") => json!({ "type": "string", "pattern": quantity("(ns|us|ms|s)") }),
+        (_, "correlation" | "loss" | "duplicate" | "corrupt" | "reorder") => {
+            json!({ "type": "string", "pattern": quantity("%") })
+        }
+        (_, "rate") => json!({ "type": "string", "pattern": quantity("(bit|kbit|mbit|gbit)") }),
         ("netlab.v1.Link.endpoints", _) => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
         }
@@ -201,6 +219,9 @@ fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
         (_, "metric") => range::METRIC,
         (_, "table") => range::TABLE,
         (_, "weight") => range::WEIGHT,
+        (_, "loss_burst") => range::LOSS_BURST,
+        (_, "queue") => range::QUEUE,
+        (_, "seed") => 0..=u32::MAX,
         _ => return None,
     })
 }
@@ -351,6 +372,9 @@ mod tests {
             &["1", "80", "65535", "8000-8010"],
             &["", "0", "65536", "80-", "-80", "8000-80100", "http", "080"],
         );
+        check("Impair", "delay", &["20ms", "0.5s", "0ns"], &["20", "20 ms", "2h", "010ms", ".5s"]);
+        check("Impair", "loss", &["1%", "0.5%"], &["1", "1 %", "x%"]);
+        check("Impair", "rate", &["10mbit", "1.5gbit"], &["10", "10M", "10mbps"]);
         check("Vxlan", "dev", &["eth0", "br0.100"], &["a/b", "a b", "a%b", "0123456789abcdef"]);
     }
 

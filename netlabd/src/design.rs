@@ -171,6 +171,9 @@ impl Design<'_> {
             if choices.one_in(4) {
                 interface["up"] = json!(false);
             }
+            if let Some(impair) = self.impairment(choices) {
+                interface["impair"] = impair;
+            }
             node.interfaces.insert(format!("u{upper}"), interface);
         }
     }
@@ -190,6 +193,9 @@ impl Design<'_> {
         };
         if !choices.one_in(3) {
             end_b["mtu"] = json!(mtu);
+        }
+        if let Some(impair) = self.impairment(choices) {
+            end_b["impair"] = impair;
         }
         let down = choices.one_in(5);
         if down {
@@ -211,6 +217,9 @@ impl Design<'_> {
         if choices.one_in(6) {
             cable["up"] = json!(false);
         }
+        if let Some(impair) = self.impairment(choices) {
+            cable["impair"] = impair;
+        }
         draft.links.push(cable);
     }
 
@@ -229,6 +238,20 @@ impl Design<'_> {
             routes.push(json!({ "to": "203.1.0.0/16", "next_hops": hops }));
         }
         routes
+    }
+
+    /// What a wire or an interface does to packets, seldom anything.
+    fn impairment(&self, choices: &mut dyn Choices) -> Option<Value> {
+        let all = [
+            json!({ "delay": "5ms" }),
+            json!({ "delay": "20ms", "jitter": "2ms", "correlation": "25%", "distribution": "normal" }),
+            json!({ "delay": "20ms", "jitter": "2ms", "reorder": "5%", "seed": 7 }),
+            json!({ "loss": "2%", "loss_burst": 4, "duplicate": "1%", "corrupt": "0.1%" }),
+            json!({ "rate": "10mbit", "queue": 50 }),
+            json!({}),
+        ];
+        let some = (self.has)(Feature::NETEM) && choices.one_in(4);
+        some.then(|| all[choices.below(all.len())].clone())
     }
 
     fn fields(&self, node: &Node, choices: &mut dyn Choices) -> Value {

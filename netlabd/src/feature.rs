@@ -19,6 +19,8 @@ impl Feature {
     pub const NAT: Self = Self("CONFIG_NFT_NAT");
     /// Filters by nftables that know connections, all that our firewalls use.
     pub const FIREWALL: Self = Self("CONFIG_NFT_REJECT_INET");
+    /// netem, which impairs what is sent.
+    pub const NETEM: Self = Self("CONFIG_NET_SCH_NETEM");
     /// IPv6.
     pub const IPV6: Self = Self("CONFIG_IPV6");
 

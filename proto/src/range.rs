@@ -34,3 +34,9 @@ pub const TABLE: RangeInclusive<u32> = 1..=u32::MAX;
 
 /// The tables default, main and local (linux/rtnetlink.h).
 pub const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
+
+/// How many packets are lost at a time.
+pub const LOSS_BURST: RangeInclusive<u32> = 2..=1000;
+
+/// How many packets may wait for a rate.
+pub const QUEUE: RangeInclusive<u32> = 1..=1_000_000;

@@ -25,6 +25,8 @@ pub enum Feature {
     Vrf,
     /// Several next hops of one route of IPv4.
     Multipath,
+    /// Delay, loss and rates (netem).
+    Netem,
     /// NAT by nftables.
     Nat,
     /// Filters by nftables that know connections.
@@ -48,6 +50,7 @@ impl Feature {
             Self::BridgeVlan,
             Self::Vrf,
             Self::Multipath,
+            Self::Netem,
             Self::Nat,
             Self::Firewall,
             Self::BridgeNetfilter,
@@ -65,6 +68,7 @@ impl Feature {
             Self::Kind(_) | Self::BridgeVlan => self.example().needs().0.config(),
             Self::Vrf => "CONFIG_NET_VRF",
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
+            Self::Netem => daemon::Feature::NETEM.config(),
             Self::Nat => daemon::Feature::NAT.config(),
             Self::Firewall => daemon::Feature::FIREWALL.config(),
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
@@ -90,6 +94,9 @@ impl Feature {
                 "ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
                     ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b",
             ),
+            Self::Netem => {
+                apart("ip link add name va type veth peer name vb && tc qdisc add dev va root netem")
+            }
             Self::Nat => apart(
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'",
             ),
@@ -121,7 +128,7 @@ impl Feature {
 fn made(kind: &Kind) -> String {
     let at = Endpoint { place: Place::Host, interface: "made".parse().expect("a name of an interface") };
     let lab: LabName = "probe".parse().expect("a name of a lab");
-    let add = Op::add(Link { at, kind: kind.clone(), mac: None, mtu: None });
+    let add = Op::add(Link { at, kind: kind.clone(), mac: None, mtu: None, gso_max_segs: None });
     format!("ip link add lower type veth peer name upper && {}", command(&lab, &add))
 }
 

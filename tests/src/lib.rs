@@ -10,7 +10,7 @@
 //! - [`runner`]: chooses, runs and reports tests; knows the grounds.
 //! - [`feature`]: what a kernel can do, found out by trying.
 //! - [`host`], [`daemon`], [`internet`], [`foreign`], [`users`], [`flood`], [`traffic`], [`capture`],
-//!   [`cost`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`], [`by_hand`]: what a test works with.
+//!   [`cost`], [`scrape`], [`service`], [`remote`], [`sshd`], [`inventory`], [`by_hand`], [`wire`]: what a test works with.
 //! - [`soak`]: random work, by [`rng`], on labs of a random [`design`], with [`damage`], into [`results`].
 //! - [`cases`]: the tests.
 
@@ -44,3 +44,4 @@ pub mod soak;
 pub mod sshd;
 pub mod traffic;
 pub mod users;
+pub mod wire;

@@ -139,7 +139,9 @@ fn line(name: &str, interface: Option<&Interface>) -> String {
         };
         format!(" (port of {}{vlans})", port.bridge)
     });
-    let first = format!("{name}{kind}{port}");
+    let impaired = interface.impair.as_ref().map(cable::words).filter(|words| !words.is_empty());
+    let impaired = impaired.map(|words| format!(" ({words})")).unwrap_or_default();
+    let first = format!("{name}{kind}{port}{impaired}");
     let words = std::iter::once(first.as_str()).chain(interface.addresses.iter().map(String::as_str));
     words.collect::<Vec<_>>().join(" ")
 }

@@ -1,6 +1,6 @@
 //! What is drawn of a lab.
 
-use netlab_proto::v1::{Node, Vxlan, interface::Kind};
+use netlab_proto::v1::{Impair, Node, Vxlan, interface::Kind};
 
 use super::*;
 
@@ -56,6 +56,14 @@ fn dot_quotes_what_it_is_given() {
 fn what_is_said_of_a_cable_stands_on_it() {
     let mut lab = lab();
     lab.links[0].up = Some(false);
+    let text = str::to_owned;
+    let slow = Impair { delay: text("20ms"), jitter: text("2ms"), ..Impair::default() };
+    lab.links[1].impair = Some(Impair { loss: text("0.5%"), rate: text("10mbit"), ..slow.clone() });
+    let eth0 = lab.nodes.get_mut("b").unwrap().interfaces.get_mut("eth0").unwrap();
+    eth0.impair = Some(Impair { preset: text("4g"), jitter: String::new(), ..slow });
+    let said = "  n3 ---|\"e2 - eth0<br/>20ms ±2ms, 0.5% lost, 10mbit\"| n1\n";
+    assert!(draw(&lab, GraphFormat::Mermaid).contains(said));
+    assert!(draw(&lab, GraphFormat::Mermaid).contains("<br/>eth0 (4g, 20ms) 203.0.113.1/24"));
     assert!(draw(&lab, GraphFormat::Mermaid).contains("  n0 ---|\"eth0 - e1<br/>down\"| n3\n"));
     assert!(draw(&lab, GraphFormat::Dot).contains("headlabel=\"e1\", label=\"down\"];"));
     assert_eq!(draw(&lab, GraphFormat::Svg).matches(">down</text>").count(), 1);

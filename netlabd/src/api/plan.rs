@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn end(text: &str) -> VethEnd {
-        VethEnd { at: at(text), mac: None, mtu: None }
+        VethEnd { at: at(text), mac: None, mtu: None, gso_max_segs: None }
     }
 
     #[test]

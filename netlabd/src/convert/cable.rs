@@ -6,17 +6,24 @@ use netlab_proto::v1 as proto;
 
 use crate::{
     link::Kind,
-    model::{Cable, Endpoint, Form, IfName},
+    model::{Cable, Endpoint, Form, IfName, Impairment},
 };
 
 use super::{
     draft::{Draft, Sites},
-    limit,
+    impair, limit,
 };
 use crate::input::{Path, Sink, name, shown};
 
 /// Where each end point was first named: link and end.
 type Seen = BTreeMap<Endpoint, (usize, usize)>;
+
+/// A link, and what it does to both of its ends.
+struct Wire {
+    ends: Cable,
+    pulled: bool,
+    impair: Option<Impairment>,
+}
 
 /// End points that could not be read and are looked through for the name of an interface.
 const MOST_UNREAD: usize = 100;
@@ -28,11 +35,13 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
     for (i, link) in links.iter().enumerate() {
         let path = Path::root().field("links").index(i);
         let ends = read_link(link, i, &path, sites, &mut seen, sink);
-        read.extend(ends.map(|ends| (ends, link.up == Some(false))));
+        let pulled = link.up == Some(false);
+        let impair = link.impair.as_ref().and_then(|it| impair::read(it, &path.field("impair"), sink));
+        read.extend(ends.map(|ends| Wire { ends, pulled, impair }));
     }
-    for (Cable { a, b }, pulled) in &read {
-        connect(sites, a, b, *pulled);
-        connect(sites, b, a, *pulled);
+    for wire in &read {
+        connect(sites, &wire.ends.a, &wire.ends.b, wire);
+        connect(sites, &wire.ends.b, &wire.ends.a, wire);
     }
     for site in sites.iter() {
         limit::check_interfaces(&site.path, site.interfaces.len(), sink);
@@ -44,7 +53,7 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
         .map(|(_, text)| text.as_str())
         .collect();
     check_left_over(sites, &seen, &unread, sink);
-    read.into_iter().map(|(link, _)| link).collect()
+    read.into_iter().map(|wire| wire.ends).collect()
 }
 
 fn read_link(
@@ -126,11 +135,12 @@ fn can_be_end(end: &Endpoint, sites: &Sites, path: &Path, sink: &mut Sink) -> bo
     !draft.has_kind
 }
 
-fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint, pulled: bool) {
+fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint, wire: &Wire) {
     let draft = sites.get_mut(&end.place).and_then(|site| site.interfaces.get_mut(&end.interface));
     if let Some(draft) = draft {
         draft.form = Some(Form::Veth { peer: peer.clone() });
-        draft.pulled = pulled;
+        draft.pulled = wire.pulled;
+        draft.impaired_by_link.clone_from(&wire.impair);
     }
 }
 

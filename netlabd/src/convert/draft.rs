@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 
 use crate::link::Named;
-use crate::model::{BridgePort, Endpoint, Form, IfName, Interface, Mac, Place};
+use crate::model::{BridgePort, Endpoint, Form, IfName, Impairment, Interface, Mac, Place};
 
 use crate::input::{Path, Sink, shown};
 
@@ -34,6 +34,10 @@ pub(super) struct Draft {
     pub(super) pulled: bool,
     /// What carries it where its kind names nothing.
     pub(super) underlay: Option<IfName>,
+    /// What becomes of what leaves by it, where its entry says so.
+    pub(super) impair: Option<Impairment>,
+    /// The same as its link says.
+    pub(super) impaired_by_link: Option<Impairment>,
 }
 
 impl Draft {
@@ -51,6 +55,8 @@ impl Draft {
             up: true,
             pulled: false,
             underlay: None,
+            impair: None,
+            impaired_by_link: None,
         }
     }
 
@@ -63,6 +69,7 @@ impl Draft {
             mac: self.mac,
             up: self.up && !self.pulled,
             underlay: self.underlay,
+            impair: self.impair.or(self.impaired_by_link).filter(|it| !it.is_nothing()),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     model::{Form, IfName, Place},
 };
 
-use super::{draft::Draft, port};
+use super::{draft::Draft, impair, port};
 use crate::input::{Path, Sink, address, shown};
 
 /// Reads an entry; what is at fault is left out of the draft.
@@ -33,6 +33,8 @@ pub(super) fn read(
     }
     draft.mtu = message.mtu.filter(|mtu| mtu_in_range(*mtu, &path.field("mtu"), sink));
     draft.mac = message.mac.as_ref().and_then(|mac| sink.parse(&path.field("mac"), mac));
+    draft.impair =
+        message.impair.as_ref().and_then(|message| impair::read(message, &path.field("impair"), sink));
     draft.has_kind = message.kind.is_some();
     let kind = message.kind.as_ref().and_then(|kind| Kind::read(kind, *place == Place::Host, path, sink));
     draft.form = kind.map(Form::Made);
@@ -84,6 +86,7 @@ fn check_loopback(place: &Place, message: &proto::Interface, path: &Path, sink: 
         ("mac", message.mac.is_some()),
         ("up", message.up == Some(false)),
         ("port", message.port.is_some()),
+        ("impair", message.impair.is_some()),
     ];
     for (field, _) in given.iter().filter(|(_, given)| *given) {
         sink.add(

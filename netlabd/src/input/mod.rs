@@ -5,6 +5,7 @@ pub(crate) mod address;
 mod fault;
 pub(crate) mod name;
 pub(crate) mod number;
+pub(crate) mod quantity;
 
 pub use fault::{Fault, Faults, Path, Sink};
 pub(crate) use fault::{listed, shown};

@@ -79,7 +79,7 @@ mod tests {
         let at = || Endpoint { place: Place::Host, interface: "m".parse().unwrap() };
         let parent = "eth9".parse().unwrap();
         let kind = Macvlan { parent, mode: MacvlanMode::Bridge }.into();
-        let add = Op::add(Link { at: at(), kind, mac: None, mtu: None });
+        let add = Op::add(Link { at: at(), kind, mac: None, mtu: None, gso_max_segs: None });
         assert!(way_out(&add, libc::EBUSY).unwrap().contains("eth9 is a port of a bridge"));
         assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));
         assert!(way_out(&add, libc::ENOMEM).unwrap().contains("limit"));

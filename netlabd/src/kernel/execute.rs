@@ -383,13 +383,19 @@ mod tests {
     fn links_between_places_are_made_from_one_of_them() {
         let node: crate::model::NodeName = "ns1".parse().unwrap();
         let at = crate::model::Endpoint { place: Place::Node(node), interface: "eth0".parse().unwrap() };
-        let end = crate::plan::item::VethEnd { at: at.clone(), mac: None, mtu: None };
+        let end = crate::plan::item::VethEnd { at: at.clone(), mac: None, mtu: None, gso_max_segs: None };
         let mut host = end.clone();
         host.at.place = Place::Host;
         assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: end.clone() })), at.place);
         assert_eq!(runs_at(&Op::add(Veth { a: end.clone(), b: host.clone() })), Place::Host);
         assert_eq!(runs_at(&Op::add(Veth { a: host, b: end })), Place::Host);
-        let dummy = Op::add(Link { at: at.clone(), kind: crate::link::Dummy.into(), mac: None, mtu: None });
+        let dummy = Op::add(Link {
+            at: at.clone(),
+            kind: crate::link::Dummy.into(),
+            mac: None,
+            mtu: None,
+            gso_max_segs: None,
+        });
         assert_eq!(runs_at(&dummy), at.place);
     }
 }

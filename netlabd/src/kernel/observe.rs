@@ -148,6 +148,7 @@ fn look(
     // Of all tables: 0.
     let tables = BTreeSet::from([0]);
     let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
+    qdiscs(&mut socket, &links, &mut state)?;
     state.sysctls = values(target, around.place, &links, sysctls);
     add_rules(target, around.place, nft::ChainScope::Node, &mut state)?;
     Ok(state)
@@ -230,6 +231,17 @@ fn settings(
     Ok(state)
 }
 
+/// The root queueing disciplines. Interfaces of labs have none of their own, and then nobody is asked.
+fn qdiscs(socket: &mut RouteSocket, links: &[LinkDump], state: &mut PlaceState) -> io::Result<()> {
+    if links.iter().any(|link| link.queues) {
+        let mut seen = granted(rtnl::qdiscs(socket)?)?;
+        for link in state.links.values_mut() {
+            link.qdisc = seen.remove(&link.index);
+        }
+    }
+    Ok(())
+}
+
 /// Marks the addresses as well of an interface that is up and has no route to their networks: the kernel makes it
 /// with the address, and nobody makes it again when somebody has taken it away.
 fn cut_off(link: &mut LinkState, table: u32, direct: &BTreeSet<(u32, u32, IpNet)>) {
@@ -274,6 +286,7 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
     let own = links.iter().filter_map(|link| in_vrfs.get(&link.index).copied());
     let tables = own.chain([Route::MAIN]).collect();
     let mut state = settings(&mut socket, states(&links, &around), &in_vrfs, &tables)?;
+    qdiscs(&mut socket, &links, &mut state)?;
     // The lab has no routes on the host.
     state.routes.clear();
     state.sysctls = values(scope.target, &Place::Host, &links, &Sysctls::default());

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     feature::Feature,
     link::Kind,
-    model::{self, Endpoint, Guard, IfName, NextHop, Place},
+    model::{self, Endpoint, Guard, IfName, Impairment, NextHop, Place},
     plan::{
         Op,
-        item::{Address, Link, LinkChange, Route, Setting, Veth, VethEnd},
+        item::{Address, Link, LinkChange, Qdisc, Route, Setting, Veth, VethEnd},
     },
     platform::{Failure, os_text},
     sandbox::{IdRange, UserNamespace},
@@ -53,14 +53,15 @@ fn failed(error: &io::Error) -> Failure {
 /// All features that labs may need, in the order in which they are told.
 pub(super) fn features() -> Vec<Feature> {
     let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
-    let last = [Feature::GUARD, Feature::NAT, Feature::FIREWALL, Feature::IPV6, Feature::MULTIPATH];
+    let last =
+        [Feature::GUARD, Feature::NAT, Feature::FIREWALL, Feature::NETEM, Feature::IPV6, Feature::MULTIPATH];
     first.chain(Kind::features()).chain(last).collect()
 }
 
 fn try_here(feature: Feature) -> Result<(), Failure> {
     let name = |text: &str| text.parse::<IfName>().map_err(refused);
     let at = |text: &str| Ok::<_, Failure>(Endpoint { place: Place::Host, interface: name(text)? });
-    let end = |at| VethEnd { at, mac: None, mtu: None };
+    let end = |at| VethEnd { at, mac: None, mtu: None, gso_max_segs: None };
     let veth = Op::add(Veth { a: end(at("a")?), b: end(at("b")?) });
     match feature {
         Feature::VETH => return run(&[veth]),
@@ -71,6 +72,10 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         }
         Feature::NAT => return all(nft::probe_features()),
         Feature::FIREWALL => return all(nft::probe_filters()),
+        Feature::NETEM => {
+            let impairment = Impairment { limit: 1, ..Impairment::default() };
+            return run(&[veth, Op::add(Qdisc { at: at("a")?, impairment, over: None })]);
+        }
         Feature::IPV6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
             return run(&[Op::add(Address { at: at("lo")?, address })]);
@@ -89,7 +94,7 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         return Err(refused(format!("nobody knows how to try {feature}")));
     };
     let below = kind.lower().map(|_| veth);
-    let made = Op::add(Link { at: at("made")?, kind, mac: None, mtu: None });
+    let made = Op::add(Link { at: at("made")?, kind, mac: None, mtu: None, gso_max_segs: None });
     run(&below.into_iter().chain([made]).collect::<Vec<_>>())
 }
 

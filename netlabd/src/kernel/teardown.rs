@@ -66,9 +66,9 @@ fn follow_on(turn: &mpsc::Receiver<()>, made: mpsc::Sender<()>) -> io::Result<()
     netns::leave()?;
     let name = |text: &str| text.parse().map_err(io::Error::other);
     let end = |place| Ok::<_, io::Error>(Endpoint { place, interface: name("end")? });
-    let here = VethEnd { at: end(Place::Host)?, mac: None, mtu: None };
+    let here = VethEnd { at: end(Place::Host)?, mac: None, mtu: None, gso_max_segs: None };
     let there = Place::Node("last".parse().map_err(io::Error::other)?);
-    let there = VethEnd { at: end(there)?, mac: None, mtu: None };
+    let there = VethEnd { at: end(there)?, mac: None, mtu: None, gso_max_segs: None };
     let namespace = |place: &Place| (*place != Place::Host).then(|| last.as_fd());
     let pair = Op::add(Veth { a: here, b: there });
     let requests = rtnl::messages(&pair, &Indexes::new(), &namespace, "")

@@ -2,7 +2,7 @@
 
 use ipnet::IpNet;
 
-use super::{Endpoint, IfName, Mac, port::BridgePort};
+use super::{Endpoint, IfName, Impairment, Mac, port::BridgePort};
 use crate::link::{Carrier, Kind, Ports};
 
 /// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
@@ -26,6 +26,8 @@ pub struct Interface {
     /// The interface of the same node that carries it where its kind names none: that by which the other end of a
     /// tunnel is reached. The converter fills it in. No chain of these comes back to where it began.
     pub underlay: Option<IfName>,
+    /// What becomes of what leaves by it: its own, or that of its link.
+    pub impair: Option<Impairment>,
 }
 
 /// What an interface is.

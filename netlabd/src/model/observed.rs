@@ -10,7 +10,7 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Endpoint, Form, Mac, NodeName, Place, Route, SysctlKey, VlanId};
+use super::{Endpoint, Form, Impairment, Mac, NodeName, Place, Route, SysctlKey, VlanId};
 use crate::link::{Kind, Ports};
 
 /// What is there of one lab.
@@ -123,6 +123,37 @@ pub struct LinkState {
     pub makes_link_local: LinkLocalMode,
     /// VLANs of a bridge port, or of a bridge itself.
     pub vlans: BTreeMap<VlanId, VlanFlags>,
+    /// Its root queueing discipline; `None`: the kernel's choice.
+    pub qdisc: Option<QdiscState>,
+    /// Of how many segments what it sends may be, and could be at most.
+    pub segments: Segments,
+}
+
+/// Of how many segments the packets may be that the stack hands to an interface, to be split there or never
+/// (generic segmentation offload).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segments {
+    /// As set (`IFLA_GSO_MAX_SEGS`).
+    pub now: u32,
+    /// The most that can be set (`IFLA_TSO_MAX_SEGS`), which a new interface has.
+    pub most: u32,
+}
+
+impl Default for Segments {
+    fn default() -> Self {
+        /// `GSO_MAX_SEGS` of `linux/netdevice.h`.
+        const MOST: u32 = 65_535;
+        Self { now: MOST, most: MOST }
+    }
+}
+
+/// A root queueing discipline that somebody has set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QdiscState {
+    /// netlabd's, known by its handle. `None`: set up as no lab file can say.
+    Ours(Option<Box<Impairment>>),
+    /// Somebody else's, by its kind.
+    Foreign(String),
 }
 
 /// How the kernel makes the link-local address of an interface.

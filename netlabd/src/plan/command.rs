@@ -33,6 +33,11 @@ impl Hand<'_> {
         self.tool("bridge", place)
     }
 
+    /// tc(8) in a place.
+    pub(super) fn tc(self, place: &Place) -> String {
+        self.tool("tc", place)
+    }
+
     fn tool(self, tool: &str, place: &Place) -> String {
         match place {
             Place::Host => tool.to_owned(),
@@ -76,6 +81,11 @@ pub(super) fn name(at: &Endpoint) -> Cow<'_, str> {
 /// An interface's name where ip(8) takes keywords too.
 pub(super) fn dev(name: &str) -> Cow<'_, str> {
     after("dev", name)
+}
+
+/// Of how many segments what an interface sends may be, with a space before it.
+pub(super) fn segments(count: Option<u32>) -> String {
+    count.map(|count| format!(" gso_max_segs {count}")).unwrap_or_default()
 }
 
 /// The same of an interface that is to be made.

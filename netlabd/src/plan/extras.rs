@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Target, place::foreign_master};
 use crate::model::{
     is_fallback_device,
-    observed::{Observed, ObservedForm},
+    observed::{Observed, ObservedForm, QdiscState},
 };
 
 /// All of it, in words.
@@ -22,6 +22,9 @@ pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
             let Some(known) = known else { continue };
             if let Some(master) = foreign_master(place, wanted, seen, link, known) {
                 extras.insert(format!("{place}: {name} is a port of {master}"));
+            }
+            if let (None, Some(QdiscState::Foreign(kind))) = (&known.impair, &link.qdisc) {
+                extras.insert(format!("{place}: queueing discipline {kind} on {name}"));
             }
             for state in link.addresses.iter().filter(|a| !a.ours && !known.addresses.contains(&a.address)) {
                 extras.insert(format!("{place}: address {} on {name}", state.address));

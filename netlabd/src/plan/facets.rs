@@ -2,7 +2,7 @@
 
 use super::{
     Op,
-    item::{address, firewall, link, link_local, nat, route, setting, sysctl, vlan},
+    item::{address, firewall, link, link_local, nat, qdisc, route, setting, sysctl, vlan},
     place::PlaceDiff,
 };
 
@@ -20,6 +20,7 @@ const ORDER: &[Facet] = &[
     setting::after_vlans,
     sysctl::of_interfaces,
     firewall::firewall,
+    qdisc::qdiscs,
     setting::up,
     link_local::link_local,
     address::addresses,

@@ -49,7 +49,7 @@ pub(super) fn links(target: &Target, observed: &Observed, removals: &Removals) -
 fn veth(target: &Target, a: &Endpoint, b: &Endpoint) -> Option<Op> {
     let end = |at: &Endpoint| {
         let want = target.link(at)?;
-        Some(VethEnd { at: at.clone(), mac: want.mac, mtu: want.mtu })
+        Some(VethEnd { at: at.clone(), mac: want.mac, mtu: want.mtu, gso_max_segs: want.gso_max_segs })
     };
     Some(Op::add(Veth { a: end(a)?, b: end(b)? }))
 }

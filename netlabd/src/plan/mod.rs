@@ -12,6 +12,7 @@ mod facets;
 mod finding;
 mod guard;
 mod hand;
+mod impairment;
 pub mod item;
 mod links;
 mod op;

@@ -8,12 +8,12 @@ use std::{
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use super::Before;
+use super::{Before, impairment};
 use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
-        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Interface, Lab, Mac, NatRule, Node, NodeName,
-        Place, PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
+        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Impairment, Interface, Lab, Mac, NatRule,
+        Node, NodeName, Place, PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
     },
 };
 
@@ -63,6 +63,10 @@ pub struct LinkTarget {
     pub vlans: Option<BTreeMap<VlanId, VlanFlags>>,
     /// Its addresses.
     pub addresses: Vec<IpNet>,
+    /// What becomes of what leaves by it, chance's beginning included.
+    pub impair: Option<Impairment>,
+    /// Of how many segments what is sent by it may be (`IFLA_GSO_MAX_SEGS`); `None`: as many as can be.
+    pub gso_max_segs: Option<u32>,
 }
 
 impl LinkTarget {
@@ -194,6 +198,8 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         master: None,
         vlans: None,
         addresses: Vec::new(),
+        impair: None,
+        gso_max_segs: None,
     });
     target
 }
@@ -294,6 +300,7 @@ fn links(
     interfaces: &BTreeMap<IfName, Interface>,
     uid: &str,
 ) -> BTreeMap<IfName, LinkTarget> {
+    let segments = impairment::segments(lab);
     let link = |(name, interface): (&IfName, &Interface)| {
         let target = LinkTarget {
             form: interface.form.clone(),
@@ -304,6 +311,8 @@ fn links(
             master: interface.port.as_ref().map(|port| port.bridge.clone()),
             vlans: vlans(name, interface, interfaces),
             addresses: interface.addresses.clone(),
+            impair: impairment::of(place, name, interface, uid),
+            gso_max_segs: segments.filter(|_| interface.form != Form::Loopback),
         };
         (name.clone(), target)
     };

@@ -153,6 +153,9 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
                     need(feature, format!("{at}.{}{dot}{field}", kind.key()));
                 }
             }
+            if link.impair.is_some() {
+                need(Feature::NETEM, format!("{at}.impair"));
+            }
             if let Some(number) = link.addresses.iter().position(|address| address.addr().is_ipv6()) {
                 need(Feature::IPV6, format!("{at}.addresses[{number}]"));
             }

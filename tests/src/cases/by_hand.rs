@@ -19,6 +19,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::internet", || example("internet")).needs(&[Feature::Nat]),
     Test::new("by_hand::internet_router", || example("internet-router")).needs(&[Feature::Nat]),
     Test::new("by_hand::internet_bridge", || example("internet-bridge")).needs(&[Feature::Nat]),
+    Test::new("by_hand::impairments", || example("impairments")).needs(&[Feature::Netem]),
     Test::new("by_hand::failover", || example("failover")),
     Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::tunnels", || example("tunnels")).needs(super::labs::TUNNELS),

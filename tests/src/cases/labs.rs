@@ -22,6 +22,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
     Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
     Test::new("labs::failover", failover),
+    Test::new("labs::impairments", impairments).needs(&[Feature::Netem]),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
     Test::new("labs::macvlan", macvlan).needs(&[Feature::Kind("macvlan")]),
@@ -105,6 +106,17 @@ fn failover() {
     let before = up(&host, "failover");
     let _ = host.exec("failover.r1", "ip route get 192.0.2.2").says("dev a");
     down(&host, "failover", &before);
+}
+
+fn impairments() {
+    let host = crowded();
+    let before = up(&host, "impairments");
+    let _ = host
+        .exec("impairments.router", "tc qdisc show dev eth1")
+        .says("netem 4e4c: root")
+        .says("limit 124 delay 20ms  2ms loss 0.5% rate 10Mbit");
+    let _ = host.exec("impairments.server", "tc qdisc show dev eth0").says("rate 2Mbit");
+    down(&host, "impairments", &before);
 }
 
 fn vxlan() {

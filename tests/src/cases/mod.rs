@@ -18,6 +18,7 @@ mod exec;
 mod extras;
 mod failure;
 mod faults;
+mod fidelity;
 mod filters;
 mod firewall;
 mod following;
@@ -26,6 +27,7 @@ mod history;
 mod host_apart;
 mod host_ranges;
 mod host_values;
+mod impairments;
 mod inside;
 mod kinds;
 mod labs;
@@ -87,6 +89,8 @@ pub fn all() -> Vec<Test> {
         notebook::TESTS,
         kinds::TESTS,
         cables::TESTS,
+        impairments::TESTS,
+        fidelity::TESTS,
         bad_input::TESTS,
         words::TESTS,
         apply::TESTS,

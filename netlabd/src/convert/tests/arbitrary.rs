@@ -97,6 +97,34 @@ fn port() -> impl Strategy<Value = proto::Port> {
     all.prop_map(|(bridge, access, trunk, native)| proto::Port { bridge, access, trunk, native })
 }
 
+/// Impairments that are near to what is right.
+fn impair() -> impl Strategy<Value = proto::Impair> {
+    const NEAR: [&str; 13] =
+        ["", "20", "20ms", "2ms", "1%", "0.5%", "101%", "10mbit", "1kbit", "normal", "4g", "9999s", "0s"];
+    let text = || prop_oneof![9 => select(&NEAR[..]).prop_map(str::to_owned), 1 => text()];
+    let texts = vec(text(), 10);
+    let numbers = (option::of(number()), option::of(number()), option::of(any::<u32>()));
+    (texts, numbers).prop_map(|(texts, (loss_burst, queue, seed))| {
+        let mut texts = texts.into_iter();
+        let mut text = || texts.next().unwrap_or_default();
+        proto::Impair {
+            preset: text(),
+            delay: text(),
+            jitter: text(),
+            correlation: text(),
+            distribution: text(),
+            loss: text(),
+            loss_burst,
+            duplicate: text(),
+            corrupt: text(),
+            reorder: text(),
+            rate: text(),
+            queue,
+            seed,
+        }
+    })
+}
+
 fn interface() -> impl Strategy<Value = proto::Interface> {
     let all = (
         vec(text(), 0..3),
@@ -105,14 +133,16 @@ fn interface() -> impl Strategy<Value = proto::Interface> {
         option::of(any::<bool>()),
         option::weighted(0.3, port()),
         option::of(kind()),
+        option::weighted(0.2, impair()),
     );
-    all.prop_map(|(addresses, mtu, mac, up, port, kind)| proto::Interface {
+    all.prop_map(|(addresses, mtu, mac, up, port, kind, impair)| proto::Interface {
         addresses,
         mtu,
         mac,
         up,
         port,
         kind,
+        impair,
     })
 }
 
@@ -204,8 +234,8 @@ fn message() -> impl Strategy<Value = proto::Lab> {
             joins,
         },
     );
-    let link = (vec(text(), 0..4), option::of(any::<bool>()))
-        .prop_map(|(endpoints, up)| proto::Link { endpoints, up });
+    let link = (vec(text(), 0..4), option::weighted(0.2, impair()), option::of(any::<bool>()))
+        .prop_map(|(endpoints, impair, up)| proto::Link { endpoints, impair, up });
     let check = (text(), text()).prop_map(|(from, to)| proto::Check { from, to, reachable: None });
     let nodes = proptest::collection::btree_map(text(), node(), 0..4);
     let all = (text(), nodes, option::of(host), vec(link, 0..4), vec(check, 0..3));

@@ -7,6 +7,7 @@ mod advice;
 mod arbitrary;
 mod firewall;
 mod good;
+mod impairments;
 mod interfaces;
 mod limits;
 mod links;

@@ -1,12 +1,15 @@
 //! rtnetlink(7): links, addresses, routes. Blocking, from the calling thread's network namespace.
 
 mod address;
+mod distribution;
 mod empty;
 mod host_routes;
 mod inspect;
 mod message;
+mod netem;
 mod nsid;
 mod observe;
+mod qdisc;
 mod route;
 mod routes;
 mod socket;
@@ -19,6 +22,7 @@ pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, messages};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, Neighbours, hurry, links};
+pub(super) use qdisc::qdiscs;
 pub(super) use routes::{Routes, groups, has_advertised_default, routes, uplinks};
 pub(super) use socket::{NetlinkError, Request, RouteSocket};
 

@@ -15,7 +15,7 @@ use crate::{
     link::{Attributes, Kind, Lower},
     model::{
         IfName, Mac, Place,
-        observed::{LinkLocalMode, LinkState, ObservedForm, PortState},
+        observed::{LinkLocalMode, LinkState, ObservedForm, PortState, Segments},
     },
 };
 
@@ -54,6 +54,10 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) alias: Option<String>,
     /// `IFLA_ALT_IFNAME`.
     pub(in crate::kernel) other_names: Vec<String>,
+    /// Whether its root queueing discipline is one that keeps packets (`IFLA_QDISC`).
+    pub(in crate::kernel) queues: bool,
+    /// `IFLA_GSO_MAX_SEGS` and `IFLA_TSO_MAX_SEGS`.
+    pub(in crate::kernel) segments: Segments,
 }
 
 /// What the indexes in a link dump stand for.
@@ -120,6 +124,8 @@ impl LinkDump {
             hears_groups: false,
             makes_link_local: self.makes_link_local,
             vlans: BTreeMap::new(),
+            qdisc: None,
+            segments: self.segments,
         }
     }
 
@@ -182,6 +188,9 @@ fn link_dump(message: LinkMessage) -> LinkDump {
                 dump.mac = <[u8; 6]>::try_from(mac).ok().and_then(|octets| Mac::try_from(octets).ok());
             }
             LinkAttribute::Mtu(mtu) => dump.mtu = mtu,
+            LinkAttribute::Qdisc(kind) => dump.queues = !matches!(kind.as_str(), "noqueue" | "noop"),
+            LinkAttribute::GsoMaxSegs(count) => dump.segments.now = count,
+            LinkAttribute::TsoMaxSegs(count) => dump.segments.most = count,
             LinkAttribute::Link(index) => lower = Some(index),
             LinkAttribute::LinkNetNsId(id) => lower_nsid = Some(id),
             LinkAttribute::Controller(index) => dump.master = Some(index).filter(|index| *index != 0),

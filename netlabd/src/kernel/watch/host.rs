@@ -164,7 +164,9 @@ impl MarkedLinks {
                     labs,
                 );
             }
-            libc::RTM_NEWADDR | libc::RTM_DELADDR => labs.extend(self.0.get(&index(payload)).cloned()),
+            libc::RTM_NEWADDR | libc::RTM_DELADDR | libc::RTM_NEWQDISC | libc::RTM_DELQDISC => {
+                labs.extend(self.0.get(&index(payload)).cloned());
+            }
             // One that leads elsewhere what is for a lab, or does so no more; and the kernel's own route to the
             // network of an address may be among them.
             kind @ (libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => {
@@ -238,7 +240,7 @@ const ROUTE: usize = 12;
 /// linux/rtnetlink.h.
 const RTM_NEWNETCONF: u16 = 80;
 
-/// The interface index in `struct ifinfomsg` and `struct ifaddrmsg` alike; 0, which no interface has,
+/// The interface index in `struct ifinfomsg`, `struct ifaddrmsg` and `struct tcmsg` alike; 0, which no interface has,
 /// if the message is cut short.
 fn index(payload: &[u8]) -> u32 {
     payload.get(4..8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u32::from_ne_bytes)

@@ -54,8 +54,9 @@ pub enum Wake {
 
 /// What is subscribed to: group numbers `RTNLGRP_*` of linux/rtnetlink.h. Changes of a bridge's VLANs
 /// come with those of links.
-const GROUPS: [u32; 7] = [
+const GROUPS: [u32; 8] = [
     libc::RTNLGRP_LINK,
+    libc::RTNLGRP_TC,
     libc::RTNLGRP_IPV4_IFADDR,
     libc::RTNLGRP_IPV4_ROUTE,
     libc::RTNLGRP_IPV6_IFADDR,

@@ -6,7 +6,7 @@ use crate::{
     model::{Endpoint, Mac, Place},
     plan::{
         LinkTarget, Op, PlaceTarget, Verb,
-        command::{Hand, new},
+        command::{Hand, new, segments},
         item::Missing,
         place::PlaceDiff,
     },
@@ -24,6 +24,8 @@ pub struct Link {
     pub mac: Option<Mac>,
     /// With which MTU; `None` leaves the kernel's choice.
     pub mtu: Option<u32>,
+    /// Of how many segments what it sends may be; `None` leaves the kernel's choice.
+    pub gso_max_segs: Option<u32>,
 }
 
 impl Subject for Link {
@@ -40,7 +42,7 @@ impl Subject for Link {
     }
 
     fn command(&self, _: Verb, hand: Hand<'_>) -> String {
-        let Self { at, kind, mac, mtu } = self;
+        let Self { at, kind, mac, mtu, gso_max_segs } = self;
         let own = new(at.interface.as_str());
         let (ip, netns) = match kind.lower_on_host() {
             Some(_) => ("ip".to_owned(), hand.netns(&at.place)),
@@ -53,6 +55,7 @@ impl Subject for Link {
         line += &netns;
         line.extend(mac.map(|mac| format!(" address {mac}")));
         line.extend(mtu.map(|mtu| format!(" mtu {mtu}")));
+        line += &segments(*gso_max_segs);
         line += &hand.group();
         // So that a bridge without ports has no carrier.
         let count = if hand.exact && kind.ports().of_bridge() { " priority 32768" } else { "" };
@@ -84,11 +87,11 @@ pub(in crate::plan) fn inside(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 /// Makes an interface. What takes its MTU from its lower is made with whatever that is at that moment: asked for more,
 /// the kernel would refuse it, and a bridge's may be less until it has its ports.
 pub(in crate::plan) fn add(at: Endpoint, want: &LinkTarget, kind: &Kind, place: &PlaceTarget) -> Vec<Op> {
-    let (kind, mac) = (kind.clone(), want.mac);
+    let (kind, mac, gso_max_segs) = (kind.clone(), want.mac, want.gso_max_segs);
     let Some(lower) = kind.lower_here().filter(|_| kind.mtu_of_lower()) else {
-        return vec![Op::add(Link { at, kind, mac, mtu: want.mtu })];
+        return vec![Op::add(Link { at, kind, mac, mtu: want.mtu, gso_max_segs })];
     };
     let own = want.mtu.filter(|_| place.links.get(lower).is_some_and(|lower| lower.mtu != want.mtu));
     let change = own.map(|mtu| Op::set(Setting { at: at.clone(), change: LinkChange::Mtu(mtu) }));
-    [Op::add(Link { at, kind, mac, mtu: None })].into_iter().chain(change).collect()
+    [Op::add(Link { at, kind, mac, mtu: None, gso_max_segs })].into_iter().chain(change).collect()
 }

@@ -15,6 +15,7 @@ mod missing;
 mod name;
 mod namespace;
 pub(super) mod nat;
+pub(super) mod qdisc;
 pub(super) mod route;
 pub(super) mod setting;
 mod spot;
@@ -31,6 +32,7 @@ pub(super) use missing::Missing;
 pub use name::Name;
 pub use namespace::Namespace;
 pub use nat::Nat;
+pub use qdisc::Qdisc;
 pub use route::Route;
 pub use setting::{LinkChange, Setting};
 pub use spot::Spot;
@@ -103,8 +105,8 @@ macro_rules! items {
 }
 
 items!(
-    Namespace, Veth, Link, Spot, Name, Setting, Vlan, Address, LinkLocal, Route, Sysctl, Firewall, Nat,
-    Guard,
+    Namespace, Veth, Link, Spot, Name, Setting, Qdisc, Vlan, Address, LinkLocal, Route, Sysctl, Firewall,
+    Nat, Guard,
 );
 
 /// Where an item is.

@@ -38,6 +38,8 @@ pub enum LinkChange {
     Mark,
     /// A setting of its kind.
     OfKind(link::Setting),
+    /// Of how many segments what is sent by it may be.
+    GsoMaxSegs(u32),
     /// On a port of a bridge that no longer runs STP: it forwards at once, as a new port does.
     Forward,
 }
@@ -53,6 +55,7 @@ impl fmt::Display for LinkChange {
             Self::Master(None) => f.write_str("a port of no bridge"),
             Self::Mark => f.write_str("marked as the lab's"),
             Self::OfKind(setting) => setting.fmt(f),
+            Self::GsoMaxSegs(count) => write!(f, "gso_max_segs {count}"),
             Self::Forward => f.write_str("forwarding"),
         }
     }
@@ -86,6 +89,7 @@ impl Subject for Setting {
                 iter::once(group).chain(hand.alias(at)).collect::<Vec<_>>().join("; ")
             }
             LinkChange::OfKind(setting) => format!("{set} type {} {}", setting.then.key(), setting.command),
+            LinkChange::GsoMaxSegs(count) => format!("{set} gso_max_segs {count}"),
             LinkChange::Forward => format!("{} link set dev {} state 3", hand.bridge(&at.place), name(at)),
         }
     }
@@ -124,6 +128,7 @@ pub(super) fn shape(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops:
     changes.extend(mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
     let raised = raise(diff.place, want, link).is_some();
     changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
+    changes.extend(segments(want, link));
     for setting in of_kind(want, link).into_iter().filter(|setting| setting.when != When::AfterVlans) {
         frees_ports |= setting.when == When::FreesPorts;
         changes.push(LinkChange::OfKind(setting));
@@ -132,6 +137,17 @@ pub(super) fn shape(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops:
     if frees_ports {
         ops.extend(forwarding(diff, at));
     }
+}
+
+/// What was made to take single packets takes as many segments again as a new interface.
+fn segments(want: &LinkTarget, link: &LinkState) -> Option<LinkChange> {
+    const SINGLE: u32 = 1;
+    let wanted = match want.gso_max_segs {
+        Some(count) => count,
+        None if link.segments.now == SINGLE => link.segments.most,
+        None => return None,
+    };
+    (link.segments.now != wanted).then_some(LinkChange::GsoMaxSegs(wanted))
 }
 
 /// Ports that were listening would only forward when STP's timers have run out.

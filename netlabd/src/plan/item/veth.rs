@@ -5,7 +5,7 @@ use crate::{
     model::{Endpoint, Mac},
     plan::{
         Verb,
-        command::{Hand, name, new},
+        command::{Hand, name, new, segments},
         item::Missing,
     },
 };
@@ -28,6 +28,8 @@ pub struct VethEnd {
     pub mac: Option<Mac>,
     /// With which MTU.
     pub mtu: Option<u32>,
+    /// Of how many segments what it sends may be.
+    pub gso_max_segs: Option<u32>,
 }
 
 impl Subject for Veth {
@@ -47,7 +49,8 @@ impl Subject for Veth {
         let end = |end: &VethEnd| {
             let mac = end.mac.map(|mac| format!(" address {mac}")).unwrap_or_default();
             let mtu = end.mtu.map(|mtu| format!(" mtu {mtu}")).unwrap_or_default();
-            format!("{}{mac}{mtu}{}", hand.netns(&end.at.place), hand.group())
+            let segments = segments(end.gso_max_segs);
+            format!("{}{mac}{mtu}{segments}{}", hand.netns(&end.at.place), hand.group())
         };
         let Self { a, b } = self;
         let (first, second) = (a.at.interface.as_str(), name(&b.at));

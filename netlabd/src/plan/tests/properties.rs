@@ -37,7 +37,7 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
 
 /// A few things done to a lab; numbers choose among its interfaces.
 fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
-    const VERBS: [&str; 15] = [
+    const VERBS: [&str; 19] = [
         "delete",
         "down",
         "mtu",
@@ -53,6 +53,10 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
         "kill",
         "flush-nat",
         "flush-firewall",
+        "tc",
+        "netem",
+        "unqueue",
+        "segments",
     ];
     let spots: Vec<_> = target
         .places
@@ -66,6 +70,8 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
             "mtu" => format!("mtu {place}:{name} 1300"),
             "mac" => format!("mac {place}:{name} 02:00:00:00:00:07"),
             "rename" => format!("rename {place}:{name} stray{number}"),
+            "tc" => format!("tc {place}:{name} tbf"),
+            "segments" => format!("segments {place}:{name} {}", 1 + number),
             "address" => format!("address {place}:{name} 10.0.{number}.1/24"),
             verb @ ("unpin" | "kill" | "flush-nat" | "flush-firewall") => format!("{verb} {place}"),
             verb => format!("{verb} {place}:{name}"),
@@ -75,7 +81,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
 }
 
 fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((0..15_usize, 0..32_usize), 0..6)
+    prop::collection::vec((0..19_usize, 0..32_usize), 0..6)
 }
 
 proptest! {

@@ -9,7 +9,7 @@ use crate::{
     link::Dummy,
     model::{
         LabName, Place,
-        observed::{AddressState, TableState},
+        observed::{AddressState, QdiscState, TableState},
     },
     plan::{Op, item::Namespace},
 };
@@ -104,6 +104,21 @@ impl Lab<'_> {
                     ours: false,
                     cut_off: false,
                 });
+                true
+            }
+            ("tc", [kind]) => {
+                link.qdisc = Some(QdiscState::Foreign((*kind).to_owned()));
+                true
+            }
+            ("netem", []) => {
+                // What no lab file can say.
+                let ours = matches!(link.qdisc, Some(QdiscState::Ours(_)));
+                link.qdisc = link.qdisc.take().map(|_| QdiscState::Ours(None));
+                ours
+            }
+            ("unqueue", []) => link.qdisc.take().is_some(),
+            ("segments", [count]) => {
+                link.segments.now = count.parse().ok()?;
                 true
             }
             ("unroute", []) => {

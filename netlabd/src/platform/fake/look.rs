@@ -118,6 +118,8 @@ impl World {
             makes_link_local: LinkLocalMode::Off,
             // Not asked for where no bridge filters.
             vlans: if self.filters(namespace) { link.vlans.clone() } else { BTreeMap::new() },
+            qdisc: link.qdisc.clone(),
+            segments: link.segments,
         }
     }
 

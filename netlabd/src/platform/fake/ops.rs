@@ -9,13 +9,16 @@ use crate::{
     input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
     model::{
-        Endpoint, LabName, NextHop, NodeName, Place, Route, SysctlKey,
-        observed::{AddressState, RouteState},
+        Distribution, Endpoint, Impairment, LabName, NextHop, NodeName, Place, Route, SysctlKey,
+        observed::{AddressState, QdiscState, RouteState, Segments},
         spread_by,
     },
     plan::{
         Op, Verb,
-        item::{self, Address, Item, LinkChange, Name, Namespace, Nat, Setting, Sysctl, Veth, VethEnd, Vlan},
+        item::{
+            self, Address, Item, LinkChange, Name, Namespace, Nat, Qdisc, Setting, Sysctl, Veth, VethEnd,
+            Vlan,
+        },
     },
     platform::Failure,
 };
@@ -51,6 +54,7 @@ impl Lab<'_> {
             }
             Item::Setting(Setting { at, change }) => self.change(at, change),
             Item::Vlan(vlan) => self.vlan(op.verb, vlan),
+            Item::Qdisc(qdisc) => self.qdisc(op.verb, qdisc),
             Item::Address(Address { at, address }) => self.address(op.verb, at, *address),
             // It makes none.
             Item::LinkLocal(_) => Ok(()),
@@ -116,6 +120,15 @@ impl Lab<'_> {
             link.vlans.values_mut().for_each(|other| other.pvid = false);
         }
         link.vlans.insert(vlan.vlan, vlan.flags);
+        Ok(())
+    }
+
+    fn qdisc(&mut self, verb: Verb, qdisc: &Qdisc) -> Result<(), i32> {
+        let at = self.at(&qdisc.at)?;
+        let link = self.world.link(at).ok_or(libc::ENODEV)?;
+        // It tells no distribution.
+        let shown = Impairment { distribution: Distribution::Uniform, ..qdisc.impairment.clone() };
+        link.qdisc = (verb != Verb::Delete).then(|| QdiscState::Ours(Some(Box::new(shown))));
         Ok(())
     }
 
@@ -191,6 +204,7 @@ impl Lab<'_> {
             mark: Some(self.name.clone()),
             mac: end.mac,
             mtu: end.mtu.unwrap_or(1500),
+            segments: segments(end.gso_max_segs),
             ..Link::new(end.at.interface.as_str(), FakeForm::Veth { peer })
         };
         let (link_a, link_b) = (make(a, (HOST, 0)), make(b, (HOST, 0)));
@@ -201,7 +215,7 @@ impl Lab<'_> {
     }
 
     fn add_link(&mut self, link: &item::Link) -> Result<(), i32> {
-        let item::Link { at, kind, mac, mtu } = link;
+        let item::Link { at, kind, mac, mtu, gso_max_segs } = link;
         let namespace = self.free(at)?;
         let lower = kind.lower().map(|lower| {
             let there = if matches!(lower, Lower::Host(_)) { HOST } else { namespace };
@@ -231,7 +245,8 @@ impl Lab<'_> {
         let form = FakeForm::Made { kind: kind.clone(), lower, mtu_set: false };
         let link = Link::new(at.interface.as_str(), form);
         let mark = Some(self.name.clone());
-        self.world.add(namespace, Link { mark, mac, mtu: mtu.unwrap_or(1500), ..link });
+        let segments = segments(*gso_max_segs);
+        self.world.add(namespace, Link { mark, mac, mtu: mtu.unwrap_or(1500), segments, ..link });
         Ok(())
     }
 
@@ -263,6 +278,10 @@ impl Lab<'_> {
                 self.world.set_master(at, master)
             }
             LinkChange::Forward => Ok(()),
+            LinkChange::GsoMaxSegs(count) => {
+                self.world.link(at).ok_or(libc::ENODEV)?.segments.now = *count;
+                Ok(())
+            }
             LinkChange::Mark => {
                 self.world.link(at).ok_or(libc::ENODEV)?.mark = Some(self.name.clone());
                 Ok(())
@@ -321,6 +340,12 @@ impl Lab<'_> {
         };
         self.world.namespaces[&namespace].routes.iter().any(direct)
     }
+}
+
+/// Those of a new interface.
+fn segments(said: Option<u32>) -> Segments {
+    let all = Segments::default();
+    Segments { now: said.unwrap_or(all.now), ..all }
 }
 
 /// Whether an address is on an interface's own network.

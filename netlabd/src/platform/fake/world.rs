@@ -9,7 +9,7 @@ use crate::{
     model::{
         AddressList, Firewall, Guard, LabName, Mac, NatRule, NodeName, PerInterface, Route, SysctlKey,
         VlanId,
-        observed::{AddressState, RouteState, TableState, VlanFlags},
+        observed::{AddressState, QdiscState, RouteState, Segments, TableState, VlanFlags},
     },
 };
 
@@ -59,6 +59,8 @@ pub(super) struct Link {
     pub(super) master: Option<u32>,
     pub(super) addresses: Vec<AddressState>,
     pub(super) vlans: BTreeMap<VlanId, VlanFlags>,
+    pub(super) qdisc: Option<QdiscState>,
+    pub(super) segments: Segments,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -375,6 +377,8 @@ impl Link {
             master: None,
             addresses: Vec::new(),
             vlans,
+            qdisc: None,
+            segments: Segments::default(),
         }
     }
 
