@@ -142,12 +142,15 @@ fn text_schema(field: &FieldDescriptor) -> Value {
             json!({ "type": ["string", "integer"], "pattern": NAME, "maxLength": 40 })
         }
         ("netlab.v1.Lab.description", _) => json!({ "type": "string", "maxLength": 4096 }),
-        ("netlab.v1.Interface.mac", _) => {
+        ("netlab.v1.Interface.mac" | "netlab.v1.Neighbour.mac", _) => {
             json!({ "type": "string", "pattern": "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$" })
         }
         ("netlab.v1.Macvlan.mode", _) => json!({ "enum": ["bridge", "private", "vepa", "passthru"] }),
         ("netlab.v1.Route.type", _) => {
             json!({ "enum": ["unicast", "blackhole", "unreachable", "prohibit", "throw"] })
+        }
+        ("netlab.v1.Rule.type", _) => {
+            json!({ "enum": ["unicast", "blackhole", "unreachable", "prohibit"] })
         }
         ("netlab.v1.PortForward.protocol", _) => json!({ "enum": ["tcp", "udp"] }),
         ("netlab.v1.Impair.preset", _) => {
@@ -166,7 +169,8 @@ fn text_schema(field: &FieldDescriptor) -> Value {
         ("netlab.v1.Link.endpoints", _) => {
             json!({ "type": "string", "pattern": "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$" })
         }
-        ("netlab.v1.Interface.addresses", _) | (_, "source" | "destination") => {
+        ("netlab.v1.Interface.addresses" | "netlab.v1.Rule.from" | "netlab.v1.Rule.to", _)
+        | (_, "source" | "destination") => {
             json!({ "type": "string", "pattern": address("4m|6n") })
         }
         ("netlab.v1.FirewallChain.policy", _) => json!({ "enum": ["accept", "drop"] }),
@@ -181,13 +185,13 @@ fn text_schema(field: &FieldDescriptor) -> Value {
         ("netlab.v1.FirewallRule.protocol", _) => {
             json!({ "type": ["string", "integer"], "pattern": "^([a-z][a-z0-9]*|[0-9]{1,3})$", "minimum": 0, "maximum": 255 })
         }
-        (_, "remote" | "local" | "via" | "src") => {
+        ("netlab.v1.Neighbour.to", _) | (_, "remote" | "local" | "via" | "src") => {
             json!({ "type": "string", "pattern": address("4|6") })
         }
         ("netlab.v1.Route.to", _) => json!({ "type": "string", "pattern": address("default|4m|6n") }),
         ("netlab.v1.PortForward.to", _) => json!({ "type": "string", "pattern": address("4:P|\\[6\\]:P") }),
         // A name may look like a number, which needs no quotes.
-        (_, "parent" | "dev" | "bridge" | "out_interface" | "in_interface" | "joins") => {
+        (_, "parent" | "dev" | "iif" | "bridge" | "out_interface" | "in_interface" | "joins") => {
             json!({ "type": ["string", "number", "boolean"], "pattern": INTERFACE })
         }
         _ => json!({ "type": ["string", "number", "boolean"] }),
@@ -222,6 +226,9 @@ fn range(field: &FieldDescriptor) -> Option<RangeInclusive<u32>> {
         (_, "loss_burst") => range::LOSS_BURST,
         (_, "queue") => range::QUEUE,
         (_, "seed") => 0..=u32::MAX,
+        (_, "priority") => range::PRIORITY,
+        (_, "fwmark") => range::FWMARK,
+        (_, "fwmask") => range::FWMASK,
         _ => return None,
     })
 }
@@ -231,7 +238,7 @@ fn required(message: &MessageDescriptor) -> Vec<String> {
         "Lab" => &["name"],
         "Vlan" => &["id"],
         "Port" => &["bridge"],
-        "Route" => &["to"],
+        "Route" | "Neighbour" => &["to"],
         "PortForward" => &["protocol", "port", "to"],
         "FirewallRule" => &["action"],
         "Link" => &["endpoints"],

@@ -257,6 +257,10 @@ impl Design<'_> {
     fn fields(&self, node: &Node, choices: &mut dyn Choices) -> Value {
         let routes = self.several(node, choices);
         let mut fields = json!({ "interfaces": node.interfaces, "routes": routes });
+        if (self.has)(Feature::TABLES) && choices.one_in(3) {
+            fields["rules"] = rules(choices);
+        }
+        fields["neighbours"] = neighbours(node, choices);
         if choices.one_in(2) {
             fields["forwarding"] = json!(true);
             if (self.has)(Feature::NAT) {
@@ -279,6 +283,38 @@ impl Design<'_> {
         fields["sysctls"] = Value::Object(sysctls);
         fields
     }
+}
+
+/// A few rules of both families; what each does hangs on its place.
+fn rules(choices: &mut dyn Choices) -> Value {
+    let rule = |number: usize| match number {
+        0 => json!({ "priority": 7, "from": "192.0.2.0/24", "table": 100 }),
+        1 => json!({ "fwmark": 1, "fwmask": 255, "to": "203.0.0.0/16", "type": "prohibit" }),
+        2 => json!({ "priority": 9, "fwmark": 3, "table": 200 }),
+        3 => json!({ "from": "2001:db8:a0::/48", "iif": "lo", "table": 254 }),
+        _ => json!({ "priority": 40_000, "type": "unreachable" }),
+    };
+    let mut numbers: Vec<usize> = (0..choices.below(4)).map(|_| choices.below(5)).collect();
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers.into_iter().map(rule).collect()
+}
+
+/// Neighbours on the links of a node.
+fn neighbours(node: &Node, choices: &mut dyn Choices) -> Value {
+    let mut all = Vec::new();
+    for (name, interface) in &node.interfaces {
+        let addresses = interface["addresses"].as_array().map_or(&[][..], Vec::as_slice);
+        let up = interface["up"] != false;
+        let ipv4 = addresses.first().and_then(Value::as_str).filter(|text| text.starts_with("192.0."));
+        let Some(address) = ipv4.filter(|_| up && choices.one_in(4)) else { continue };
+        let net = address.rsplit_once('.').map_or(address, |(net, _)| net);
+        all.push(match choices.below(2) {
+            0 => json!({ "to": format!("{net}.77"), "mac": "02:00:00:00:00:77", "dev": name }),
+            _ => json!({ "to": format!("{net}.78"), "dev": name, "proxy": true }),
+        });
+    }
+    Value::Array(all)
 }
 
 /// A route through a link, or one that sends nothing.

@@ -27,6 +27,11 @@ impl Feature {
     /// Several next hops of one route of IPv4.
     pub const MULTIPATH: Self = Self("CONFIG_IP_ROUTE_MULTIPATH");
 
+    /// Routing tables and rules of IPv4.
+    pub const TABLES: Self = Self("CONFIG_IP_MULTIPLE_TABLES");
+    /// The same of IPv6.
+    pub const TABLES_IPV6: Self = Self("CONFIG_IPV6_MULTIPLE_TABLES");
+
     /// That of a configuration option.
     pub const fn of(config: &'static str) -> Self {
         Self(config)

@@ -32,6 +32,15 @@ pub const WEIGHT: RangeInclusive<u32> = 1..=256;
 /// A routing table; those of [`KERNEL_TABLES`] are the kernel's own.
 pub const TABLE: RangeInclusive<u32> = 1..=u32::MAX;
 
+/// The priority of a rule of policy routing.
+pub const PRIORITY: RangeInclusive<u32> = 1..=u32::MAX;
+
+/// A mark of packets, `SO_MARK` of socket(7).
+pub const FWMARK: RangeInclusive<u32> = 0..=u32::MAX;
+
+/// The bits of a mark that are compared.
+pub const FWMASK: RangeInclusive<u32> = 1..=u32::MAX;
+
 /// The tables default, main and local (linux/rtnetlink.h).
 pub const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
 

@@ -14,6 +14,7 @@ look() {
   "$@" sh -c '
     ip -d -j addr; echo
     for f in -4 -6; do ip -d $f route show table all; ip -d $f rule; done | sed "s/ linkdown//" | grep -vE "fe80:|multicast" | sort
+    { ip neigh show nud permanent; ip neigh show proxy; } | sort
     bridge vlan show 2>&1
     nft -s list ruleset
     sysctl -a -r "^net" 2>/dev/null | grep -vE "conntrack_count|fastopen_key|stable_secret|core.xfrm|ipv6.route" | sort'

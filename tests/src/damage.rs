@@ -24,7 +24,7 @@ pub fn of(host: &TestHost, lab: &str, spec: &Value, rng: &mut Rng) -> Option<Dam
     let space = format!("{lab}.{}", rng.of(&nodes));
     let links = host.exec(&space, "ls /sys/class/net").stdout;
     let links: Vec<&str> = links.split_whitespace().filter(|name| *name != "lo").collect();
-    let (kind, script) = match rng.below(11) {
+    let (kind, script) = match rng.below(13) {
         0 => ("namespace deleted", format!("ip netns del {space}")),
         1 => ("pin deleted", format!("umount -l /run/netns/{space}; rm -f /run/netns/{space}")),
         2 => ("rules flushed", format!("ip netns exec {space} nft flush ruleset")),
@@ -33,18 +33,23 @@ pub fn of(host: &TestHost, lab: &str, spec: &Value, rng: &mut Rng) -> Option<Dam
             "sysctl changed",
             format!("ip netns exec {space} sysctl -qw net.ipv4.ip_forward=1 net.ipv4.ip_forward=0"),
         ),
+        5 => (
+            "rules of routing deleted",
+            format!("ip -n {space} rule flush protocol 78; ip -n {space} -6 rule flush protocol 78"),
+        ),
+        6 => ("neighbours deleted", format!("ip -n {space} neigh flush nud permanent")),
         _ if links.is_empty() => return None,
         other => {
             let link = *rng.of(&links);
             match other {
-                5 => ("interface deleted", format!("ip -n {space} link del {link}")),
-                6 => ("interface set down", format!("ip -n {space} link set {link} down")),
-                7 => ("MTU changed", format!("ip -n {space} link set {link} mtu 1280")),
-                8 => (
+                7 => ("interface deleted", format!("ip -n {space} link del {link}")),
+                8 => ("interface set down", format!("ip -n {space} link set {link} down")),
+                9 => ("MTU changed", format!("ip -n {space} link set {link} mtu 1280")),
+                10 => (
                     "MAC address changed",
                     format!("ip -n {space} link set {link} address 02:00:00:00:00:99"),
                 ),
-                9 => ("addresses flushed", format!("ip -n {space} addr flush dev {link}")),
+                11 => ("addresses flushed", format!("ip -n {space} addr flush dev {link}")),
                 _ => ("taken off its bridge", format!("ip -n {space} link set {link} nomaster")),
             }
         }

@@ -27,6 +27,8 @@ pub enum Feature {
     Multipath,
     /// Delay, loss and rates (netem).
     Netem,
+    /// Routing tables and rules of IPv4.
+    Tables,
     /// NAT by nftables.
     Nat,
     /// Filters by nftables that know connections.
@@ -51,6 +53,7 @@ impl Feature {
             Self::Vrf,
             Self::Multipath,
             Self::Netem,
+            Self::Tables,
             Self::Nat,
             Self::Firewall,
             Self::BridgeNetfilter,
@@ -69,6 +72,7 @@ impl Feature {
             Self::Vrf => "CONFIG_NET_VRF",
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
             Self::Netem => daemon::Feature::NETEM.config(),
+            Self::Tables => daemon::Feature::TABLES.config(),
             Self::Nat => daemon::Feature::NAT.config(),
             Self::Firewall => daemon::Feature::FIREWALL.config(),
             Self::BridgeNetfilter => "CONFIG_BRIDGE_NETFILTER",
@@ -97,6 +101,7 @@ impl Feature {
             Self::Netem => {
                 apart("ip link add name va type veth peer name vb && tc qdisc add dev va root netem")
             }
+            Self::Tables => apart("ip rule add table 100"),
             Self::Nat => apart(
                 "nft 'table inet f { chain c { type nat hook postrouting priority 100; oifname \"f\" masquerade; }; }'",
             ),

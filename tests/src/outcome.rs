@@ -41,7 +41,7 @@ ip -4 route show table all | sed 's/ linkdown//; s/^/route: /' | sort
 ip -6 route show table all | grep -v '^::1 dev lo' | sed -E 's/ linkdown//; s/ expires [^ ]+//; s/^/route: /' | sort
 ip rule | sed 's/^/rule: /'
 ip -6 rule | sed 's/^/rule: /'
-ip neigh show nud permanent | sed 's/^/neighbour: /' | sort
+{ ip neigh show nud permanent; ip neigh show proxy; } | sed 's/^/neighbour: /' | sort
 tc qdisc show | sed -E 's/qdisc ([a-z_]+) [0-9a-f]+:/qdisc \1/' |
     of "$down" '!(/^qdisc no(op|queue) /) || !($4 in known)' | sed 's/^/qdisc: /' | sort
 bridge vlan show 2>/dev/null | awk 'NR > 1 { if (/^[^ \t]/) { port = $1; $1 = "" } print "vlan: " port, $0 }' |
@@ -195,7 +195,8 @@ pub fn enrich(lab: &str, rng: &mut Rng, dummy: bool, lacks: &BTreeSet<String>) -
         if dummy && rng.one_in(3) {
             node["interfaces"]["many"] = json!({ "dummy": {}, "addresses": addresses(rng) });
         }
-        let routes = node["routes"].as_array().is_some_and(|routes| !routes.is_empty());
+        let leads = |what: &str| node[what].as_array().is_some_and(|all| !all.is_empty());
+        let routes = leads("routes") || leads("neighbours");
         let names: Vec<String> =
             node["interfaces"].as_object().map_or_else(Vec::new, |own| own.keys().cloned().collect());
         for name in &names {

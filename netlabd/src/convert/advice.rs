@@ -7,7 +7,7 @@ use netlab_proto::v1 as proto;
 
 use crate::{
     link::Kind,
-    model::{Endpoint, Form, IfName, Mac, Place, Warning},
+    model::{Endpoint, Form, IfName, Mac, Place, SysctlKey, Warning},
 };
 
 use super::{
@@ -44,6 +44,11 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
                 let path = path.field("next_hops").index(number).field("dev");
                 through_port(site, &hop.dev, &path, why, &mut found);
             }
+        }
+        if let Place::Node(name) = &site.place
+            && let Some(node) = message.nodes.get(name.as_str())
+        {
+            proxies(site, node, &mut found);
         }
         if let Some(nat) = nat {
             translations(site, nat, &mut found);
@@ -114,6 +119,31 @@ fn translations(site: &Site, nat: &proto::Nat, found: &mut Found) {
     for (number, rule) in nat.port_forwards.iter().enumerate() {
         let path = path.field("port_forwards").index(number).field("in_interface");
         through_port(site, &rule.in_interface, &path, "what arrives at a port comes in by the bridge", found);
+    }
+}
+
+/// A node answers for others only where it would send on what it then gets (`arp_process` in net/ipv4/arp.c,
+/// `ndisc_recv_ns` in net/ipv6/ndisc.c).
+fn proxies(site: &Site, node: &proto::Node, found: &mut Found) {
+    for (number, neighbour) in node.neighbours.iter().enumerate().filter(|(_, it)| it.proxy) {
+        let path = site.path.field("neighbours").index(number).field("proxy");
+        let (place, dev) = (&site.place, &neighbour.dev);
+        if !node.forwarding {
+            let message = format!("{place} does not forward, and answers for nobody; set forwarding: true");
+            found.add(&path, message);
+        }
+        let key = |of: &str| SysctlKey::from_path(&format!("net/ipv6/conf/{of}/proxy_ndp")).ok();
+        let is = |key: &SysctlKey| {
+            let value = node.sysctls.iter().find(|(known, _)| known.parse().as_ref() == Ok(key));
+            value.is_some_and(|(_, value)| value.trim() == "1")
+        };
+        let set = |of: &str| key(of).as_ref().is_some_and(is);
+        if let Some(key) = key(dev).filter(|_| neighbour.to.contains(':') && !set("all") && !set(dev)) {
+            let message = format!(
+                "for IPv6 the kernel answers only where a sysctl says so; add {key}: \"1\" to sysctls"
+            );
+            found.add(&path, message);
+        }
     }
 }
 

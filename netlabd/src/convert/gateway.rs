@@ -89,18 +89,42 @@ impl<'a> Gateways<'a> {
             return None;
         }
         let Some((net, names)) = self.holding(via).next() else {
-            if let Some(dev) = self.routed(via, table).find_map(|dev| dev.parse().ok()) {
-                return Some(dev);
+            let routed = self.routed(via, table).find_map(|dev| dev.parse().ok());
+            if routed.is_none() {
+                let (place, links) = (&self.site.place, self.links());
+                sink.add(path, format!("gateway {via} is on no link of {place}: {links}"));
             }
-            let all = self.site.addresses().filter(|(name, _, net)| has_neighbours(name, *net));
-            let have = listed(all, |(name, _, net)| format!("{net} ({name})"));
-            let links =
-                if have.is_empty() { "it has no addresses".into() } else { format!("its links have {have}") };
-            sink.add(path, format!("gateway {via} is on no link of {}: {links}", self.site.place));
-            return None;
+            return routed;
         };
         let name = names.first()?;
         is_host(via, net, path, sink).then(|| (*name).clone())
+    }
+
+    /// The interface on whose link an address is, by its subnets or by a route without a next hop.
+    pub(super) fn link_of(&self, address: IpAddr) -> Option<IfName> {
+        let by_subnet = self.holding(address).next().and_then(|(_, names)| names.first().copied().cloned());
+        by_subnet.or_else(|| self.routed(address, Route::MAIN).find_map(|dev| dev.parse().ok()))
+    }
+
+    /// Whether an address is on the link of an interface, by its subnets or by a route without a next hop.
+    pub(super) fn is_on(&self, address: IpAddr, dev: &IfName, table: u32) -> bool {
+        is_link_local(address)
+            || self.routed(address, table).any(|known| known == dev.as_str())
+            || self.holding(address).any(|(_, names)| names.contains(dev))
+    }
+
+    /// The subnets of all links, in words.
+    pub(super) fn links(&self) -> String {
+        let all = self.site.addresses().filter(|(name, _, net)| has_neighbours(name, *net));
+        let have = listed(all, |(name, _, net)| format!("{net} ({name})"));
+        if have.is_empty() { "it has no addresses".into() } else { format!("its links have {have}") }
+    }
+
+    /// The subnets of an interface, in words.
+    pub(super) fn subnets_of(&self, dev: &IfName) -> String {
+        let all = self.site.addresses().filter(|(name, _, net)| *name == dev && has_neighbours(name, *net));
+        let have = listed(all, |(_, _, net)| net.to_string());
+        if have.is_empty() { "no address with a subnet".into() } else { have }
     }
 
     /// Whether the next hop is on the interface that the author names.
@@ -114,22 +138,16 @@ impl<'a> Gateways<'a> {
         if self.is_own(via, path, sink) {
             return false;
         }
-        if is_link_local(via) || self.routed(via, table).any(|known| known == dev.as_str()) {
-            return true;
-        }
         if let Some((net, _)) = self.holding(via).find(|(_, names)| names.contains(dev)) {
             return is_host(via, net, path, sink);
         }
-        let all = self.site.addresses().filter(|(name, _, net)| *name == dev && has_neighbours(name, *net));
-        let have = listed(all, |(_, _, net)| net.to_string());
-        let have = if have.is_empty() { "no address with a subnet" } else { &have };
-        sink.add(
-            path,
-            format!(
-                "gateway {via} is not on {dev}, which has {have}; onlink: true says that it is there all the same"
-            ),
-        );
-        false
+        let is_on = self.is_on(via, dev, table);
+        if !is_on {
+            let have = self.subnets_of(dev);
+            let way_out = "onlink: true says that it is there all the same";
+            sink.add(path, format!("gateway {via} is not on {dev}, which has {have}; {way_out}"));
+        }
+        is_on
     }
 
     /// The interfaces through which routes without a next hop lead to an address, those of a table and of the main one,

@@ -22,10 +22,12 @@ const ADDRESSES_IN_PLACE: usize = 2000;
 const ROUTES: usize = 1000;
 /// Next hops of a route.
 const NEXT_HOPS: usize = 64;
-/// Rules of each kind of translation in a place.
+/// Rules of each kind of translation in a place, and of policy routing.
 const RULES: usize = 1000;
 /// Words in a list of a firewall's rule, such as ports.
 const LIST: usize = 64;
+/// Neighbours of a node.
+const NEIGHBOURS: usize = 1000;
 /// Sysctls of a node.
 const SYSCTLS: usize = 256;
 /// VLANs that a port lists: all there are.
@@ -48,6 +50,8 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
         let path = root.field("nodes").key(name);
         addresses += check_place(&path, &node.interfaces, node.nat.as_ref(), sink);
         most(&path.field("routes"), node.routes.len(), ROUTES, "routes", sink);
+        most(&path.field("rules"), node.rules.len(), RULES, "rules", sink);
+        most(&path.field("neighbours"), node.neighbours.len(), NEIGHBOURS, "neighbours", sink);
         for (i, route) in node.routes.iter().take(ROUTES).enumerate() {
             let path = path.field("routes").index(i).field("next_hops");
             most(&path, route.next_hops.len(), NEXT_HOPS, "next hops", sink);

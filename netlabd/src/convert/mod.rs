@@ -17,11 +17,13 @@ mod limit;
 mod lower;
 mod mtu;
 mod nat;
+mod neighbour;
 mod next_hop;
 mod places;
 mod port;
 mod preset;
 mod route;
+mod rule;
 mod segment;
 mod selector;
 mod stack;
@@ -127,6 +129,8 @@ fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
     Node {
         interfaces: BTreeMap::new(),
         routes: route::read(site, &message.routes, sink),
+        rules: rule::read(site, &message.rules, sink),
+        neighbours: neighbour::read(site, &message.neighbours, &message.routes, sink),
         forwarding: message.forwarding,
         nat: nat::read(site, message.nat.as_ref(), message.forwarding, sink),
         firewall: firewall::read(site, message.firewall.as_ref(), message.forwarding, sink),

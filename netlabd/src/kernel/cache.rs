@@ -2,7 +2,7 @@
 //!
 //! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
 //! that happened before a look are read before it. What it does not tell of is looked at every time:
-//! other sysctls, what stands on an interface of the host, and the host; and pins when mounts have changed. And what was not looked at for
+//! other sysctls, addresses for which a node answers, what stands on an interface of the host, and the host; and pins when mounts have changed. And what was not looked at for
 //! long is, as a safety net: a lab is looked at every 30 seconds at the latest, so that each node is within a minute,
 //! and within a minute and a half in a lab of more than 200.
 
@@ -80,9 +80,12 @@ impl NodeCache {
     /// Whether a look now would show the same, if no event told of a change, and answer for `wanted`.
     fn holds_for(&self, wanted: Option<&PlaceTarget>) -> bool {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
+        let proxies = |wanted: &PlaceTarget| wanted.neighbours.iter().any(|it| it.mac.is_none());
         let silent = |form: &ObservedForm| form.kind().is_some_and(|kind| kind.lower_on_host().is_some());
         let holds = |wanted: &PlaceTarget| {
-            wanted.sysctls.keys().chain(wanted.before.keys()).all(told) && self.rules.are_of(wanted)
+            !proxies(wanted)
+                && wanted.sysctls.keys().chain(wanted.before.keys()).all(told)
+                && self.rules.are_of(wanted)
         };
         wanted.is_none_or(holds) && !self.state.links.values().any(|link| silent(&link.form))
     }

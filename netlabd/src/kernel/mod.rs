@@ -129,6 +129,7 @@ impl Kernel for Linux {
         if scope.first_id != 0 {
             self.wanted.note(scope.lab, scope.target);
             self.silent.note(scope.lab, scope.target);
+            self.hear_neighbours(scope.target);
             self.pins.watch(self.namespaces.netns_dir());
         }
         cache::observe(self, scope)

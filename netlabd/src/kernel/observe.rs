@@ -149,6 +149,9 @@ fn look(
     let tables = BTreeSet::from([0]);
     let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
+    // A kernel without rules refuses it.
+    state.rules = rtnl::rules(&mut socket)?.unwrap_or_default();
+    state.neighbours = granted(rtnl::neighbours(&mut socket, &around.names)?)?;
     state.sysctls = values(target, around.place, &links, sysctls);
     add_rules(target, around.place, nft::ChainScope::Node, &mut state)?;
     Ok(state)

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     feature::Feature,
     link::Kind,
-    model::{self, Endpoint, Guard, IfName, Impairment, NextHop, Place},
+    model::{self, Endpoint, Guard, IfName, Impairment, NextHop, Place, RoutingRule},
     plan::{
         Op,
-        item::{Address, Link, LinkChange, Qdisc, Route, Setting, Veth, VethEnd},
+        item::{Address, Link, LinkChange, Qdisc, Route, Rule, Setting, Veth, VethEnd},
     },
     platform::{Failure, os_text},
     sandbox::{IdRange, UserNamespace},
@@ -53,8 +53,16 @@ fn failed(error: &io::Error) -> Failure {
 /// All features that labs may need, in the order in which they are told.
 pub(super) fn features() -> Vec<Feature> {
     let first = [Feature::USER_NAMESPACES, Feature::VETH].into_iter();
-    let last =
-        [Feature::GUARD, Feature::NAT, Feature::FIREWALL, Feature::NETEM, Feature::IPV6, Feature::MULTIPATH];
+    let last = [
+        Feature::GUARD,
+        Feature::NAT,
+        Feature::FIREWALL,
+        Feature::NETEM,
+        Feature::IPV6,
+        Feature::MULTIPATH,
+        Feature::TABLES,
+        Feature::TABLES_IPV6,
+    ];
     first.chain(Kind::features()).chain(last).collect()
 }
 
@@ -79,6 +87,12 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         Feature::IPV6 => {
             let address: IpNet = "2001:db8::1/64".parse().map_err(refused)?;
             return run(&[Op::add(Address { at: at("lo")?, address })]);
+        }
+        Feature::TABLES | Feature::TABLES_IPV6 => {
+            let (ipv6, action) = (feature == Feature::TABLES_IPV6, model::RuleAction::Lookup(100));
+            let rule =
+                RoutingRule { ipv6, priority: 1, from: None, to: None, iif: None, fwmark: None, action };
+            return run(&[Op::add(Rule { place: Place::Host, rule })]);
         }
         Feature::MULTIPATH => {
             let up = |at| Op::set(Setting { at, change: LinkChange::Up(true) });

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use super::{Firewall, IfName, Interface, LabName, Nat, NodeName, Route, SysctlKey};
+use super::{Firewall, IfName, Interface, LabName, Nat, Neighbour, NodeName, Route, RoutingRule, SysctlKey};
 
 /// A validated lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,10 @@ pub struct Node {
     pub interfaces: BTreeMap<IfName, Interface>,
     /// Its static routes.
     pub routes: Vec<Route>,
+    /// Its rules of policy routing.
+    pub rules: Vec<RoutingRule>,
+    /// Its static neighbours, and those for which it answers.
+    pub neighbours: Vec<Neighbour>,
     /// Whether it forwards packets.
     pub forwarding: bool,
     /// Its translations.

@@ -10,7 +10,9 @@ use std::{
 
 use ipnet::IpNet;
 
-use super::{Endpoint, Form, Impairment, Mac, NodeName, Place, Route, SysctlKey, VlanId};
+use super::{
+    Endpoint, Form, Impairment, Mac, Neighbour, NodeName, Place, Route, RoutingRule, SysctlKey, VlanId,
+};
 use crate::link::{Kind, Ports};
 
 /// What is there of one lab.
@@ -30,6 +32,10 @@ pub struct PlaceState {
     pub links: BTreeMap<String, LinkState>,
     /// Routes of all tables, save those that the kernel makes by itself.
     pub routes: Vec<RouteState>,
+    /// Rules of policy routing, save the kernel's own.
+    pub rules: Vec<RuleState>,
+    /// Neighbours that are there for ever, and those for which the node answers.
+    pub neighbours: Vec<NeighbourState>,
     /// The sysctls that were asked about; a missing one does not exist.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Our nftables chains that translate addresses.
@@ -275,6 +281,40 @@ impl RouteState {
     /// Whether it carries our mark.
     pub fn ours(&self) -> bool {
         self.protocol == Route::PROTOCOL
+    }
+}
+
+/// One rule of policy routing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuleState {
+    /// The rule.
+    pub rule: RoutingRule,
+    /// Whether it has nothing that the lab file has no words for.
+    pub plain: bool,
+    /// Who made it (`FRA_PROTOCOL`).
+    pub protocol: u8,
+}
+
+impl RuleState {
+    /// Whether it carries our mark.
+    pub fn ours(&self) -> bool {
+        self.protocol == RoutingRule::PROTOCOL
+    }
+}
+
+/// One neighbour.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeighbourState {
+    /// The neighbour.
+    pub neighbour: Neighbour,
+    /// Who made it (`NDA_PROTOCOL`).
+    pub protocol: u8,
+}
+
+impl NeighbourState {
+    /// Whether it carries our mark.
+    pub fn ours(&self) -> bool {
+        self.protocol == Neighbour::PROTOCOL
     }
 }
 

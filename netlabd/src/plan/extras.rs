@@ -1,40 +1,138 @@
 //! What others added to the places of the lab, and what is left alone.
 
-use std::collections::BTreeSet;
-
-use super::{Target, place::foreign_master};
-use crate::model::{
-    is_fallback_device,
-    observed::{Observed, ObservedForm, QdiscState},
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
 };
+
+use super::{PlaceTarget, Target, place::foreign_master};
+use crate::model::{
+    Place, is_fallback_device,
+    observed::{Observed, ObservedForm, PlaceState, QdiscState},
+};
+
+/// So many of a kind are named one by one; more are counted.
+const NAMED: usize = 8;
 
 /// All of it, in words.
 pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
     let mut extras = BTreeSet::new();
     for (place, wanted) in &target.places {
         let Some(seen) = observed.places.get(place) else { continue };
-        for (name, link) in &seen.links {
-            let known = wanted.links.get(name.as_str());
-            let by_itself = link.form == ObservedForm::Loopback || is_fallback_device(name);
-            if known.is_none() && !link.ours && !by_itself {
-                extras.insert(format!("{place}: interface {name}"));
-            }
-            let Some(known) = known else { continue };
-            if let Some(master) = foreign_master(place, wanted, seen, link, known) {
-                extras.insert(format!("{place}: {name} is a port of {master}"));
-            }
-            if let (None, Some(QdiscState::Foreign(kind))) = (&known.impair, &link.qdisc) {
-                extras.insert(format!("{place}: queueing discipline {kind} on {name}"));
-            }
-            for state in link.addresses.iter().filter(|a| !a.ours && !known.addresses.contains(&a.address)) {
-                extras.insert(format!("{place}: address {} on {name}", state.address));
-            }
-        }
-        for state in seen.routes.iter().filter(|route| !route.ours() && !wanted.routes.contains(&route.route))
-        {
-            extras.insert(format!("{place}: route {}", state.route));
-        }
-        extras.extend(seen.tables.iter().map(|table| format!("{place}: {table}")));
+        links(place, wanted, seen, &mut extras);
+        let words = routing(wanted, seen).chain(seen.tables.iter().map(ToString::to_string));
+        extras.extend(words.map(|words| format!("{place}: {words}")));
     }
     extras
+}
+
+fn links(place: &Place, wanted: &PlaceTarget, seen: &PlaceState, extras: &mut BTreeSet<String>) {
+    for (name, link) in &seen.links {
+        let known = wanted.links.get(name.as_str());
+        let by_itself = link.form == ObservedForm::Loopback || is_fallback_device(name);
+        if known.is_none() && !link.ours && !by_itself {
+            extras.insert(format!("{place}: interface {name}"));
+        }
+        let Some(known) = known else { continue };
+        if let Some(master) = foreign_master(place, wanted, seen, link, known) {
+            extras.insert(format!("{place}: {name} is a port of {master}"));
+        }
+        if let (None, Some(QdiscState::Foreign(kind))) = (&known.impair, &link.qdisc) {
+            extras.insert(format!("{place}: queueing discipline {kind} on {name}"));
+        }
+        for state in link.addresses.iter().filter(|a| !a.ours && !known.addresses.contains(&a.address)) {
+            extras.insert(format!("{place}: address {} on {name}", state.address));
+        }
+    }
+}
+
+/// Routes, rules and neighbours.
+fn routing(wanted: &PlaceTarget, seen: &PlaceState) -> impl Iterator<Item = String> {
+    let (mut routes, mut rules) = (Group::new("route"), Group::new("rule"));
+    let mut neighbours = Group::new("neighbour");
+    for state in seen.routes.iter().filter(|it| !it.ours() && !wanted.routes.contains(&it.route)) {
+        routes.add(state.protocol, &state.route);
+    }
+    for state in seen.rules.iter().filter(|it| !it.ours() && !wanted.rules.contains(&it.rule)) {
+        rules.add(state.protocol, &state.rule);
+    }
+    for state in seen.neighbours.iter().filter(|it| !it.ours() && !wanted.neighbours.contains(&it.neighbour))
+    {
+        neighbours.add(state.protocol, &state.neighbour);
+    }
+    [routes, rules, neighbours].into_iter().flat_map(Group::words)
+}
+
+/// What is alike: what was done by hand, one by one while it is little, and what daemons have made by their protocol.
+struct Group {
+    what: &'static str,
+    by_hand: Vec<String>,
+    more: usize,
+    by: BTreeMap<u8, usize>,
+}
+
+impl Group {
+    fn new(what: &'static str) -> Self {
+        Self { what, by_hand: Vec::new(), more: 0, by: BTreeMap::new() }
+    }
+
+    fn add(&mut self, protocol: u8, item: &dyn fmt::Display) {
+        if !by_hand(protocol) {
+            *self.by.entry(protocol).or_default() += 1;
+        } else if self.by_hand.len() < NAMED {
+            self.by_hand.push(item.to_string());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn words(self) -> Vec<String> {
+        let Self { what, by_hand, more, by } = self;
+        let s = |count| if count == 1 { "" } else { "s" };
+        let mut words: Vec<String> = if more == 0 {
+            by_hand.iter().map(|item| format!("{what} {item}")).collect()
+        } else {
+            vec![format!("{} {what}s by hand", by_hand.len() + more)]
+        };
+        let counted = by
+            .into_iter()
+            .map(|(protocol, count)| format!("{count} {what}{} by {}", s(count), protocol_name(protocol)));
+        words.extend(counted);
+        words
+    }
+}
+
+/// What ip(8) makes where nobody says another protocol, and what administrators say (`RTPROT_UNSPEC`, `RTPROT_BOOT`,
+/// `RTPROT_STATIC`).
+fn by_hand(protocol: u8) -> bool {
+    matches!(protocol, 0 | 3 | 4)
+}
+
+/// The name of a routing protocol (`RTPROT_*` of linux/rtnetlink.h, and those of FRR's `rt_protos.d`).
+fn protocol_name(protocol: u8) -> String {
+    let name = match protocol {
+        8 => "gated",
+        10 => "mrt",
+        11 => "zebra",
+        12 => "bird",
+        14 => "xorp",
+        16 => "dhcp",
+        17 => "mrouted",
+        18 => "keepalived",
+        42 => "babel",
+        99 => "openr",
+        186 => "bgp",
+        187 => "isis",
+        188 => "ospf",
+        189 => "rip",
+        191 => "nhrp",
+        192 => "eigrp",
+        193 => "ldp",
+        194 => "sharp",
+        195 => "pbr",
+        196 => "zebra's static routes",
+        197 => "openfabric",
+        _ => return format!("protocol {protocol}"),
+    };
+    name.to_owned()
 }

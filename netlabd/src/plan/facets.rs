@@ -2,7 +2,7 @@
 
 use super::{
     Op,
-    item::{address, firewall, link, link_local, nat, qdisc, route, setting, sysctl, vlan},
+    item::{address, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan},
     place::PlaceDiff,
 };
 
@@ -24,7 +24,9 @@ const ORDER: &[Facet] = &[
     setting::up,
     link_local::link_local,
     address::addresses,
+    neighbour::neighbours,
     route::missing,
+    rule::rules,
     nat::nat,
 ];
 

@@ -63,6 +63,11 @@ fn rename_in(state: &mut PlaceState, names: &BTreeMap<String, IfName>) {
         }
         state.links.insert(name, link);
     }
+    for state in &mut state.neighbours {
+        if let Some(own) = names.get(state.neighbour.dev.as_str()) {
+            state.neighbour.dev = own.clone();
+        }
+    }
     for hop in state.routes.iter_mut().flat_map(|state| &mut state.route.hops) {
         if let Some(own) = names.get(hop.dev.as_str()) {
             hop.dev = own.clone();

@@ -13,7 +13,8 @@ use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
         ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Impairment, Interface, Lab, Mac, NatRule,
-        Node, NodeName, Place, PortVlans, Route, SysctlKey, VlanId, observed::VlanFlags,
+        Neighbour, Node, NodeName, Place, PortVlans, Route, RoutingRule, SysctlKey, VlanId,
+        observed::VlanFlags,
     },
 };
 
@@ -31,6 +32,10 @@ pub struct PlaceTarget {
     pub links: BTreeMap<IfName, LinkTarget>,
     /// Routes.
     pub routes: Vec<Route>,
+    /// Rules of policy routing.
+    pub rules: Vec<RoutingRule>,
+    /// Neighbours.
+    pub neighbours: Vec<Neighbour>,
     /// Sysctls, forwarding included.
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// What sysctls of a node were before the lab first set them, those of [`PlaceTarget::sysctls`] and those that the
@@ -182,6 +187,8 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
     let mut target = PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
         routes: routes(node),
+        rules: node.rules.clone(),
+        neighbours: neighbours(node),
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
         nat: node.nat.rules(),
@@ -214,6 +221,11 @@ fn routes(node: &Node) -> Vec<Route> {
     node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect()
 }
 
+/// An interface that is down has none.
+fn neighbours(node: &Node) -> Vec<Neighbour> {
+    node.neighbours.iter().filter(|it| is_up(&it.dev, &node.interfaces)).cloned().collect()
+}
+
 fn host(lab: &Lab, uid: &str) -> PlaceTarget {
     let mut sysctls = BTreeMap::new();
     if lab.host.forwarding {
@@ -230,6 +242,8 @@ fn host(lab: &Lab, uid: &str) -> PlaceTarget {
     PlaceTarget {
         links: links(lab, &Place::Host, &lab.host.interfaces, uid),
         routes: Vec::new(),
+        rules: Vec::new(),
+        neighbours: Vec::new(),
         sysctls,
         before: BTreeMap::new(),
         nat: lab.host.nat.rules(),

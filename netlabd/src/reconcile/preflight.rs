@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     feature::Feature,
-    model::{Form, LabName, NodeName, Place},
+    model::{Form, LabName, NodeName, Place, Route},
     plan::{PlaceTarget, Target},
     platform::{HostState, Kernel},
 };
@@ -158,6 +158,15 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
             }
             if let Some(number) = link.addresses.iter().position(|address| address.addr().is_ipv6()) {
                 need(Feature::IPV6, format!("{at}.addresses[{number}]"));
+            }
+        }
+        for (ipv6, feature) in [(false, Feature::TABLES), (true, Feature::TABLES_IPV6)] {
+            let elsewhere = |route: &&Route| route.to.addr().is_ipv6() == ipv6 && route.table != Route::MAIN;
+            if wanted.routes.iter().any(|route| elsewhere(&route)) {
+                need(feature, format!("{base}.routes"));
+            }
+            if wanted.rules.iter().any(|rule| rule.ipv6 == ipv6) {
+                need(feature, format!("{base}.rules"));
             }
         }
         if wanted.routes.iter().any(|route| route.to.addr().is_ipv4() && route.hops.len() > 1) {

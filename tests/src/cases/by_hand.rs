@@ -21,6 +21,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::internet_bridge", || example("internet-bridge")).needs(&[Feature::Nat]),
     Test::new("by_hand::impairments", || example("impairments")).needs(&[Feature::Netem]),
     Test::new("by_hand::failover", || example("failover")),
+    Test::new("by_hand::policy_routing", || example("policy-routing")),
     Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::tunnels", || example("tunnels")).needs(super::labs::TUNNELS),
     Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Kind("geneve")]),

@@ -38,7 +38,7 @@ fn extras() {
     added();
     wait_until("get-lab shows what was added", LATER, || {
         let extras = host.lab("d")["status"]["extras"].to_string();
-        ["192.0.2.77/24", "198.18.0.0/15", "198.51.100.128/25", "mine"]
+        ["192.0.2.77/24", "198.18.0.0/15", "1 route by zebra", "1 route by bird", "from 10.9.9.9/32", "mine"]
             .iter()
             .all(|extra| extras.contains(extra))
     });

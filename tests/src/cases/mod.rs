@@ -37,6 +37,7 @@ mod notebook;
 mod outcome;
 mod permissions;
 mod pki;
+mod policy_routing;
 mod programs;
 mod remote;
 mod repairs;
@@ -116,6 +117,7 @@ pub fn all() -> Vec<Test> {
         outcome::TESTS,
         restart::TESTS,
         routing::TESTS,
+        policy_routing::TESTS,
         store::TESTS,
         shortage::TESTS,
         faults::TESTS,

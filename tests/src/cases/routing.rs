@@ -24,7 +24,7 @@ pub(super) const TESTS: &[Test] = &[
 ];
 
 /// How long a lab is watched for repairs that nobody has caused.
-const CALM: Duration = Duration::from_secs(5);
+const CALM: Duration = Duration::from_secs(3);
 
 /// Nothing is repaired while nobody does anything.
 pub(super) fn is_calm(host: &TestHost, lab: &str) {
@@ -74,12 +74,9 @@ fn several() {
     host.sh(&all);
     for damage in [
         "ip -n multipath.east route del 203.0.113.0/24",
-        "ip -n multipath.east route replace 203.0.113.0/24 via 198.51.100.2",
         "ip -n multipath.east route replace 203.0.113.0/24 proto 78 nexthop via 198.51.100.2 dev east1 weight 2 nexthop via inet6 2001:db8:1::2 dev east2 weight 9",
         "ip -n multipath.east route replace unreachable 203.0.113.128/25",
         "ip -n multipath.east link del east1",
-        "ip -n multipath.east link set east2 down",
-        "ip -n multipath.east addr flush dev east1",
     ] {
         breaks(&host, "multipath", &[(damage, &all)], SOON);
     }
@@ -138,10 +135,8 @@ checks:
         ip -n k.a route | grep -q '^203.0.113.1 via inet6 2001:db8:1::2 dev eth0 proto 78 src 192.0.2.1'";
     host.sh(whole);
     for damage in [
-        "ip -n k.a -6 route del 2001:db8:9::/48",
         "ip -n k.a -6 route del 2001:db8:9::/48 via fe80::b dev eth0",
         "ip -n k.a -6 route append 2001:db8:9::/48 via 2001:db8:1::2 dev eth0",
-        "ip -n k.a route replace 203.0.113.1 via inet6 2001:db8:2::2 src 192.0.2.1",
         "ip -n k.a route replace 203.0.113.1 via inet6 2001:db8:1::2",
         "ip -n k.a link set eth1 down",
         "ip -n k.a addr flush dev eth0",
@@ -197,9 +192,7 @@ checks:
             "ip -n k.server route | grep -q '^default via 203.0.113.1 dev eth0{shown}'
             ip -n k.server -6 route | grep -q '^default via 2001:db8:1::1 dev eth0{shown}'"
         );
-        for damage in
-            ["route flush table main proto 78", "-6 route flush table main proto 78", "link set eth0 down"]
-        {
+        for damage in ["-6 route flush table main proto 78", "link set eth0 down"] {
             breaks(&host, "k", &[(&format!("ip -n k.server {damage}"), &mended)], SOON);
         }
         is_calm(&host, "k");
@@ -264,10 +257,7 @@ checks:
     for damage in [
         "ip -n k.r route del blackhole 198.51.100.0/26",
         "ip -n k.r route replace blackhole 198.51.100.64/26",
-        "ip -n k.r route flush table 100",
         "ip -n k.r route flush table 4000000000",
-        "ip -n k.r -6 route del prohibit 2001:db8:9::/48",
-        "ip -n k.a route change default via 192.0.2.254 proto 78 mtu 1300",
         "ip -n k.a route change default via 192.0.2.254 proto 78 src 192.0.2.9 mtu lock 1300",
         "ip -n k.a addr del 192.0.2.9/24 dev eth0",
         "ip -n k.r link set eth0 down",

@@ -131,3 +131,21 @@ fn firewalls_that_miss_something() {
     }
     one(&to("198.51.100.0/24"), "nodes.r.firewall.input.rules[0].destination", "stands in forward");
 }
+
+#[test]
+fn a_node_that_answers_for_nobody() {
+    let nodes = |to: &str, forwarding: bool, sysctl: &str| {
+        json!({ "r": {
+            "forwarding": forwarding,
+            "interfaces": { "e.0": { "dummy": {} } },
+            "neighbours": [{ "to": to, "dev": "e.0", "proxy": true }],
+            "sysctls": { format!("net.ipv6.conf.{sysctl}.proxy_ndp"): "1" }
+        } })
+    };
+    let proxy = "nodes.r.neighbours[0].proxy";
+    one(&warned(nodes("192.0.2.7", false, "all"), json!([])), proxy, "set forwarding: true");
+    assert_eq!(warned(nodes("192.0.2.7", true, "default"), json!([])), []);
+    one(&warned(nodes("2001:db8::7", true, "default"), json!([])), proxy, "net.ipv6.conf.e/0.proxy_ndp");
+    assert_eq!(warned(nodes("2001:db8::7", true, "all"), json!([])), []);
+    assert_eq!(warned(nodes("2001:db8::7", true, "e/0"), json!([])), []);
+}

@@ -212,15 +212,39 @@ fn node() -> impl Strategy<Value = proto::Node> {
         },
     );
     let sysctls = proptest::collection::btree_map(text(), text(), 0..2);
-    let all = (interfaces(), vec(route, 0..3), any::<bool>(), nat(), sysctls, firewall());
-    all.prop_map(|(interfaces, routes, forwarding, nat, sysctls, firewall)| proto::Node {
-        interfaces,
-        routes,
-        forwarding,
-        nat,
+    let all = (
+        interfaces(),
+        vec(route, 0..3),
+        any::<bool>(),
+        nat(),
         sysctls,
-        firewall,
+        (vec(rule(), 0..3), vec(neighbour(), 0..2)),
+        firewall(),
+    );
+    all.prop_map(|(interfaces, routes, forwarding, nat, sysctls, (rules, neighbours), firewall)| {
+        proto::Node { interfaces, routes, forwarding, nat, sysctls, rules, neighbours, firewall }
     })
+}
+
+fn rule() -> impl Strategy<Value = proto::Rule> {
+    let number = || option::weighted(0.4, number());
+    let kind = select(&["", "unicast", "blackhole", "prohibit", "nat"][..]);
+    let all = (number(), text(), text(), option::weighted(0.2, text()), number(), number(), number(), kind);
+    all.prop_map(|(priority, from, to, iif, fwmark, fwmask, table, kind)| proto::Rule {
+        priority,
+        from,
+        to,
+        iif: iif.unwrap_or_default(),
+        fwmark,
+        fwmask,
+        table,
+        r#type: kind.to_owned(),
+    })
+}
+
+fn neighbour() -> impl Strategy<Value = proto::Neighbour> {
+    let all = (text(), option::of(text()), text(), any::<bool>());
+    all.prop_map(|(to, mac, dev, proxy)| proto::Neighbour { to, mac: mac.unwrap_or_default(), dev, proxy })
 }
 
 fn message() -> impl Strategy<Value = proto::Lab> {

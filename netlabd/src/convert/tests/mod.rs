@@ -11,6 +11,7 @@ mod impairments;
 mod interfaces;
 mod limits;
 mod links;
+mod policy_routing;
 mod routes;
 mod rules;
 mod tunnels;
@@ -63,6 +64,21 @@ fn routes(routes: &str) -> String {
     let interfaces = r#""eth0":{"dummy":{},"addresses":["192.0.2.1/24","2001:db8::1/64"]},
         "d1":{"dummy":{},"addresses":["198.18.0.1/24"]},"down0":{"dummy":{},"up":false}"#;
     format!(r#"{{"name":"x","nodes":{{"n":{{"interfaces":{{{interfaces}}},"routes":[{routes}]}}}}}}"#)
+}
+
+/// Rules of a node with `eth0`.
+fn policy(rules: &str) -> String {
+    let node = format!(r#""interfaces":{{"eth0":{{"dummy":{{}}}}}},"rules":[{rules}]"#);
+    format!(r#"{{"name":"x","nodes":{{"n":{{{node}}}}}}}"#)
+}
+
+/// Neighbours of a node with `eth0`, `d1`, a route without a next hop by `d1`, and `down0`, which is down.
+fn neighbours(neighbours: &str) -> String {
+    let interfaces = r#""eth0":{"dummy":{},"addresses":["192.0.2.1/24","2001:db8::1/64"]},
+        "d1":{"dummy":{}},"down0":{"dummy":{},"up":false,"addresses":["198.18.0.1/24"]}"#;
+    let routes = r#"[{"to":"203.0.113.0/24","dev":"d1"}]"#;
+    let node = format!(r#""interfaces":{{{interfaces}}},"routes":{routes},"neighbours":[{neighbours}]"#);
+    format!(r#"{{"name":"x","nodes":{{"n":{{{node}}}}}}}"#)
 }
 
 /// Translations of a node with `eth0`.

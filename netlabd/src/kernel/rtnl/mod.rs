@@ -6,12 +6,14 @@ mod empty;
 mod host_routes;
 mod inspect;
 mod message;
+mod neighbour;
 mod netem;
 mod nsid;
 mod observe;
 mod qdisc;
 mod route;
 mod routes;
+mod rule;
 mod socket;
 mod vlan;
 
@@ -20,10 +22,12 @@ pub(super) use empty::empty_namespaces;
 pub(super) use host_routes::host_routes;
 pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, messages};
+pub(super) use neighbour::{neighbours, proxied};
 pub(super) use nsid::{living_ids, namespace_id, namespace_ids};
 pub(super) use observe::{LinkDump, Neighbours, hurry, links};
 pub(super) use qdisc::qdiscs;
 pub(super) use routes::{Routes, groups, has_advertised_default, routes, uplinks};
+pub(super) use rule::rules;
 pub(super) use socket::{NetlinkError, Request, RouteSocket};
 
 pub(super) use vlan::vlans;

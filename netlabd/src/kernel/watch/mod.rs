@@ -14,6 +14,7 @@
 
 mod host;
 mod mounts;
+mod neighbours;
 mod pins;
 mod rules;
 mod socket;
@@ -23,7 +24,7 @@ use std::{
     collections::BTreeSet,
     fmt, io,
     os::fd::AsFd,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicBool},
     thread,
 };
 
@@ -54,13 +55,16 @@ pub enum Wake {
 
 /// What is subscribed to: group numbers `RTNLGRP_*` of linux/rtnetlink.h. Changes of a bridge's VLANs
 /// come with those of links.
-const GROUPS: [u32; 8] = [
+const GROUPS: [u32; 11] = [
     libc::RTNLGRP_LINK,
     libc::RTNLGRP_TC,
     libc::RTNLGRP_IPV4_IFADDR,
     libc::RTNLGRP_IPV4_ROUTE,
     libc::RTNLGRP_IPV6_IFADDR,
     libc::RTNLGRP_IPV6_ROUTE,
+    libc::RTNLGRP_NEXTHOP,
+    libc::RTNLGRP_IPV4_RULE,
+    libc::RTNLGRP_IPV6_RULE,
     libc::RTNLGRP_IPV4_NETCONF,
     libc::RTNLGRP_IPV6_NETCONF,
 ];
@@ -76,6 +80,8 @@ pub(super) struct Events {
     routes: Stream<MarkedLinks>,
     /// A kernel without `nf_tables` has no rules to watch.
     rules: Option<Stream<()>>,
+    /// Whether changes of neighbours are heard.
+    neighbours: AtomicBool,
     host_id: i32,
     wake: Box<dyn Fn(Wake) + Send + Sync>,
 }
@@ -129,6 +135,7 @@ impl Linux {
         let events = Events {
             routes: Stream::new(routes, marked),
             rules: rules.map(|socket| Stream::new(socket, ())),
+            neighbours: AtomicBool::new(false),
             host_id,
             wake: Box::new(wake),
         };
@@ -178,7 +185,10 @@ impl Linux {
         self.read(&events.routes, limit, events, |sender, datagram, marked, labs| {
             match sender.filter(|id| *id != events.host_id) {
                 // Whatever it is, something changed in one of the lab's nodes.
-                Some(id) => labs.extend(self.note(id)),
+                Some(id) if message::split(datagram).any(neighbours::is_of_interest) => {
+                    labs.extend(self.note(id));
+                }
+                Some(_) => {}
                 None => {
                     message::split(datagram)
                         .for_each(|event| marked.add_concerned(event, &self.wanted, labs));

@@ -50,6 +50,21 @@ impl EventSocket {
         unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
     }
 
+    /// Hears a group more (`RTNLGRP_*`), in all namespaces.
+    #[expect(
+        unsafe_code,
+        reason = "netlink-sys wants the socket for itself alone, and rustix has no such option"
+    )]
+    pub(super) fn join(&self, group: u32) -> io::Result<()> {
+        let size = libc::socklen_t::try_from(size_of_val(&group)).map_err(io::Error::other)?;
+        let option = libc::NETLINK_ADD_MEMBERSHIP;
+        // SAFETY: the option is one `int`, and its size is told.
+        let done = unsafe {
+            libc::setsockopt(self.0.as_raw_fd(), libc::SOL_NETLINK, option, (&raw const group).cast(), size)
+        };
+        if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    }
+
     /// Sleeps until something can be received.
     pub(super) fn wait(&self) -> io::Result<()> {
         let fd = self.fd();

@@ -1,20 +1,28 @@
-//! Sysctls of which the kernel tells nobody: a short look at just those that labs have asked for.
+//! What the kernel tells nobody of, sysctls and the addresses for which a node answers: a short look at just those that
+//! labs have asked for.
 //!
 //! Like an event, a look only tells of what has changed since the one before, so that a value that cannot
-//! be repaired wakes nobody again and again. Without such sysctls nothing is looked at.
+//! be repaired wakes nobody again and again. Where nobody asks for such, nothing is looked at.
 
 use std::{
     collections::BTreeMap,
+    net::IpAddr,
     os::fd::AsFd,
     sync::{Condvar, Mutex, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{super::sysctl::Sysctls, Linux, Wake};
+use super::{
+    super::{
+        rtnl::{self, RouteSocket},
+        sysctl::Sysctls,
+    },
+    Linux, Wake,
+};
 use crate::{
     model::{LabName, Place, SysctlKey},
-    plan::Target,
+    plan::{PlaceTarget, Target},
     sys::netns,
 };
 
@@ -24,8 +32,34 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// seldom enough to cost little.
 const REST: u32 = 20;
 
-/// Values by place and key.
-type Values = BTreeMap<Place, BTreeMap<SysctlKey, String>>;
+/// What is silent, by place.
+type Values = BTreeMap<Place, Quiet>;
+
+/// What one place has of which nobody is told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Quiet {
+    sysctls: BTreeMap<SysctlKey, String>,
+    /// The addresses for which it answers, in order.
+    proxied: Vec<IpAddr>,
+}
+
+impl Quiet {
+    fn of(wanted: &PlaceTarget) -> Self {
+        let silent = wanted.sysctls.iter().filter(|(key, _)| !has_events(key));
+        let proxied = wanted.neighbours.iter().filter(|it| it.mac.is_none());
+        let mut proxied: Vec<_> = proxied.map(|it| it.to).collect();
+        proxied.sort_unstable();
+        let sysctls = silent.map(|(key, value)| (key.clone(), value.clone())).collect();
+        Self { sysctls, proxied }
+    }
+
+    fn differs(&self, wanted: &Self) -> bool {
+        let other = |(key, value): (&SysctlKey, &String)| {
+            wanted.sysctls.get(key).is_some_and(|want| !same(value, want))
+        };
+        self.proxied != wanted.proxied || self.sysctls.iter().any(other)
+    }
+}
 
 /// What labs want, as far as the kernel does not tell of it.
 #[derive(Debug, Default)]
@@ -37,12 +71,8 @@ pub(in crate::kernel) struct Silent {
 impl Silent {
     /// Notes what a lab wants.
     pub(in crate::kernel) fn note(&self, lab: &LabName, target: &Target) {
-        let of = |sysctls: &BTreeMap<SysctlKey, String>| -> BTreeMap<SysctlKey, String> {
-            let silent = sysctls.iter().filter(|(key, _)| !has_events(key));
-            silent.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        let values = target.places.iter().map(|(place, wanted)| (place.clone(), of(&wanted.sysctls)));
-        let values: Values = values.filter(|(_, values)| !values.is_empty()).collect();
+        let values = target.places.iter().map(|(place, wanted)| (place.clone(), Quiet::of(wanted)));
+        let values: Values = values.filter(|(_, values)| *values != Quiet::default()).collect();
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         if values.is_empty() {
             wanted.remove(lab);
@@ -81,9 +111,8 @@ impl Linux {
             for (lab, values) in &wanted {
                 let seen = self.values(lab, values);
                 let known = before.insert(lab.clone(), seen.clone());
-                let differs = |(place, values): (&Place, &BTreeMap<SysctlKey, String>)| {
-                    let wanted = |key| wanted[lab].get(place).and_then(|wanted| wanted.get(key));
-                    values.iter().any(|(key, value)| wanted(key).is_some_and(|want| !same(value, want)))
+                let differs = |(place, seen): (&Place, &Quiet)| {
+                    values.get(place).is_some_and(|wanted| seen.differs(wanted))
                 };
                 if known.is_some_and(|known| known != seen) && seen.iter().any(differs) {
                     wake(Wake::Lab(lab.clone()));
@@ -97,13 +126,18 @@ impl Linux {
     fn values(&self, lab: &LabName, wanted: &Values) -> Values {
         let Ok(namespaces) = self.namespaces.of(lab) else { return Values::new() };
         let places: Vec<_> = wanted.iter().collect();
-        let read = |sysctls: &mut Sysctls, (place, keys): &(&Place, &BTreeMap<SysctlKey, String>)| {
+        let read = |sysctls: &mut Sysctls, (place, wanted): &(&Place, &Quiet)| {
             let namespace =
                 if **place == Place::Host { Some(self.host.as_fd()) } else { namespaces.fd(place) };
             netns::enter(namespace?).ok()?;
             sysctls.enter();
-            let values = keys.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
-            Some(((*place).clone(), values.collect()))
+            let values = wanted.sysctls.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
+            let mut seen = Quiet { sysctls: values.collect(), proxied: Vec::new() };
+            if !wanted.proxied.is_empty() {
+                seen.proxied = rtnl::proxied(&mut RouteSocket::open().ok()?).ok()?.unwrap_or_default();
+                seen.proxied.sort_unstable();
+            }
+            Some(((*place).clone(), seen))
         };
         // Without a thread nothing is seen now; the next look comes soon.
         let seen = netns::for_each(&places, Sysctls::of_many, read).unwrap_or_default();

@@ -15,8 +15,10 @@ mod missing;
 mod name;
 mod namespace;
 pub(super) mod nat;
+pub(super) mod neighbour;
 pub(super) mod qdisc;
 pub(super) mod route;
+pub(super) mod rule;
 pub(super) mod setting;
 mod spot;
 pub(super) mod sysctl;
@@ -32,8 +34,10 @@ pub(super) use missing::Missing;
 pub use name::Name;
 pub use namespace::Namespace;
 pub use nat::Nat;
+pub use neighbour::Neighbour;
 pub use qdisc::Qdisc;
 pub use route::Route;
+pub use rule::Rule;
 pub use setting::{LinkChange, Setting};
 pub use spot::Spot;
 pub use sysctl::Sysctl;
@@ -105,8 +109,8 @@ macro_rules! items {
 }
 
 items!(
-    Namespace, Veth, Link, Spot, Name, Setting, Qdisc, Vlan, Address, LinkLocal, Route, Sysctl, Firewall,
-    Nat, Guard,
+    Namespace, Veth, Link, Spot, Name, Setting, Qdisc, Vlan, Address, LinkLocal, Route, Rule, Neighbour,
+    Sysctl, Firewall, Nat, Guard,
 );
 
 /// Where an item is.

@@ -76,6 +76,8 @@ fn alike(mut observed: Observed) -> BTreeMap<Place, String> {
             }
         }
         state.routes.sort_by_key(|state| state.route.to_string());
+        state.rules.sort_by_key(|state| state.rule.to_string());
+        state.neighbours.sort_by_key(|state| state.neighbour.to_string());
     }
     observed.places.into_iter().map(|(place, state)| (place, format!("{state:#?}"))).collect()
 }

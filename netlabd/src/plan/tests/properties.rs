@@ -37,7 +37,7 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
 
 /// A few things done to a lab; numbers choose among its interfaces.
 fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
-    const VERBS: [&str; 19] = [
+    const VERBS: [&str; 21] = [
         "delete",
         "down",
         "mtu",
@@ -57,6 +57,8 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
         "netem",
         "unqueue",
         "segments",
+        "unrule",
+        "unneighbour",
     ];
     let spots: Vec<_> = target
         .places
@@ -73,7 +75,9 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
             "tc" => format!("tc {place}:{name} tbf"),
             "segments" => format!("segments {place}:{name} {}", 1 + number),
             "address" => format!("address {place}:{name} 10.0.{number}.1/24"),
-            verb @ ("unpin" | "kill" | "flush-nat" | "flush-firewall") => format!("{verb} {place}"),
+            verb @ ("unpin" | "kill" | "flush-nat" | "flush-firewall" | "unrule" | "unneighbour") => {
+                format!("{verb} {place}")
+            }
             verb => format!("{verb} {place}:{name}"),
         })
     };
@@ -81,7 +85,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
 }
 
 fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((0..19_usize, 0..32_usize), 0..6)
+    prop::collection::vec((0..21_usize, 0..32_usize), 0..6)
 }
 
 proptest! {

@@ -54,6 +54,14 @@ impl Lab<'_> {
                 self.world.namespace(namespace).tables.push(table);
                 true
             }
+            ("unrule", []) => {
+                let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
+                !std::mem::take(&mut self.world.namespace(namespace).rules).is_empty()
+            }
+            ("unneighbour", []) => {
+                let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
+                !std::mem::take(&mut self.world.namespace(namespace).neighbours).is_empty()
+            }
             ("strange", []) => self.stranger(what),
             (_, rest) => {
                 let Some(at) = self.spot(what) else { return Some(false) };

@@ -60,6 +60,8 @@ impl World {
         PlaceState {
             links: links.collect(),
             routes: if id == HOST { Vec::new() } else { namespace.routes.clone() },
+            rules: namespace.rules.clone(),
+            neighbours: namespace.neighbours.clone(),
             sysctls,
             nat: rules(namespace.nat.get(scope.lab), wanted.map(|wanted| &wanted.nat)),
             firewall: rules(namespace.firewalls.get(scope.lab), wanted.map(|wanted| &wanted.firewall)),

@@ -9,8 +9,9 @@ use crate::{
     input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
     model::{
-        Distribution, Endpoint, Impairment, LabName, NextHop, NodeName, Place, Route, SysctlKey,
-        observed::{AddressState, QdiscState, RouteState, Segments},
+        Distribution, Endpoint, Impairment, LabName, Neighbour, NextHop, NodeName, Place, Route, RoutingRule,
+        SysctlKey,
+        observed::{AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments},
         spread_by,
     },
     plan::{
@@ -59,6 +60,10 @@ impl Lab<'_> {
             // It makes none.
             Item::LinkLocal(_) => Ok(()),
             Item::Route(item::Route { place, route }) => self.route(op.verb, place, route),
+            Item::Rule(item::Rule { place, rule }) => self.rule(op.verb, place, rule),
+            Item::Neighbour(item::Neighbour { place, neighbour }) => {
+                self.neighbour(op.verb, place, neighbour)
+            }
             Item::Sysctl(Sysctl { place, key, value }) => {
                 let namespace = self.namespace(place)?;
                 self.world.set_sysctl(namespace, key, value)
@@ -145,6 +150,32 @@ impl Lab<'_> {
             return Err(libc::EEXIST);
         }
         link.add_address(AddressState { address, ours: true, cut_off: false });
+        Ok(())
+    }
+
+    fn rule(&mut self, verb: Verb, place: &Place, rule: &RoutingRule) -> Result<(), i32> {
+        let namespace = self.namespace(place)?;
+        let rules = &mut self.world.namespace(namespace).rules;
+        if verb == Verb::Delete {
+            rules.retain(|state| state.rule != *rule);
+            return Ok(());
+        }
+        if rules.iter().any(|state| state.rule == *rule) {
+            return Err(libc::EEXIST);
+        }
+        rules.push(RuleState { rule: rule.clone(), plain: true, protocol: RoutingRule::PROTOCOL });
+        Ok(())
+    }
+
+    fn neighbour(&mut self, verb: Verb, place: &Place, neighbour: &Neighbour) -> Result<(), i32> {
+        let namespace = self.namespace(place)?;
+        self.world.find(namespace, neighbour.dev.as_str()).ok_or(libc::ENODEV)?;
+        let neighbours = &mut self.world.namespace(namespace).neighbours;
+        neighbours.retain(|state| !state.neighbour.replaces(neighbour));
+        if verb != Verb::Delete {
+            let protocol = Neighbour::PROTOCOL;
+            neighbours.push(NeighbourState { neighbour: neighbour.clone(), protocol });
+        }
         Ok(())
     }
 
@@ -261,6 +292,13 @@ impl Lab<'_> {
         for hop in hops.filter(|hop| hop.dev.as_str() == from) {
             if let Ok(name) = to.parse() {
                 hop.dev = name;
+            }
+        }
+        for state in &mut self.world.namespace(namespace).neighbours {
+            if state.neighbour.dev.as_str() == from
+                && let Ok(name) = to.parse()
+            {
+                state.neighbour.dev = name;
             }
         }
         Ok(())

@@ -7,9 +7,11 @@ use ipnet::IpNet;
 use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
-        AddressList, Firewall, Guard, LabName, Mac, NatRule, NodeName, PerInterface, Route, SysctlKey,
-        VlanId,
-        observed::{AddressState, QdiscState, RouteState, Segments, TableState, VlanFlags},
+        AddressList, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface, Route,
+        SysctlKey, VlanId,
+        observed::{
+            AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState, VlanFlags,
+        },
     },
 };
 
@@ -36,6 +38,8 @@ pub(super) struct World {
 pub(super) struct Namespace {
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) routes: Vec<RouteState>,
+    pub(super) rules: Vec<RuleState>,
+    pub(super) neighbours: Vec<NeighbourState>,
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
     /// Chains by lab; those of a node are under the lab's own name too.
     pub(super) nat: BTreeMap<LabName, Vec<NatRule>>,
@@ -201,6 +205,7 @@ impl World {
         let namespace = self.namespace(at.0);
         namespace.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
         namespace.routes.retain(|state| !state.route.leads_through(&link.name));
+        namespace.neighbours.retain(|state| state.neighbour.dev.as_str() != link.name);
         for port in namespace.links.values_mut().filter(|port| port.master == Some(at.1)) {
             port.leave_bridge();
         }
@@ -237,6 +242,7 @@ impl World {
         if !up {
             link.addresses.retain(|state| state.address.addr().is_ipv4());
             self.drop_routes(at.0, &name, |_| true);
+            self.namespace(at.0).neighbours.retain(|state| state.neighbour.dev.as_str() != name);
         }
         for (namespace, index) in self.dependents(at) {
             let on_top = self.link((namespace, index)).is_some_and(|link| link.form.up_with().is_some());
@@ -260,6 +266,8 @@ impl World {
             !self.link(at).is_some_and(|link| link.addresses.iter().any(|it| it.address.addr().is_ipv4()));
         if last && address.addr().is_ipv4() {
             self.drop_routes(at.0, &name, |route| route.to.addr().is_ipv4());
+            let stays = |it: &Neighbour| it.to.is_ipv6() || it.dev.as_str() != name;
+            self.namespace(at.0).neighbours.retain(|state| stays(&state.neighbour));
         }
     }
 
@@ -304,7 +312,10 @@ impl World {
     /// A new MAC address; VLANs that shared the old one follow.
     pub(super) fn set_mac(&mut self, at: LinkId, mac: Mac) -> Result<(), i32> {
         let link = self.link(at).ok_or(libc::ENODEV)?;
-        let old = link.mac.replace(mac);
+        let (old, name) = (link.mac.replace(mac), link.name.clone());
+        if old != Some(mac) {
+            self.namespace(at.0).neighbours.retain(|state| state.neighbour.dev.as_str() != name);
+        }
         for above in self.dependents(at) {
             let link = self.link(above).expect("a dependent is there");
             if link.form.mac_of().is_some() && link.mac == old {
