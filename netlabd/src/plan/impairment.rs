@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::model::{IfName, Impairment, Interface, Lab, Place};
 
 /// What becomes of what leaves by an interface. What chance begins with is derived from the lab's identifier where the
-/// file does not say it: so that what somebody else sets is known by it, tables included, which the kernel does not show.
+/// file does not say it: the same lab meets the same fate again, another lab another.
 pub(super) fn of(place: &Place, name: &IfName, interface: &Interface, uid: &str) -> Option<Impairment> {
     let said = interface.impair.as_ref()?;
     let derived = || {
