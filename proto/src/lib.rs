@@ -2,8 +2,11 @@
 //! names of the `.proto` files, and the descriptors for reflection.
 
 pub mod range;
+mod rules;
 pub mod suggest;
 pub mod text;
+
+pub use rules::rules;
 
 /// Package `netlab.v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic)]

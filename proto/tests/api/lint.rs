@@ -307,8 +307,16 @@ fn unused(file: &FileDescriptorProto) -> Vec<&str> {
     for method in file.service.iter().flat_map(|service| &service.method) {
         types.extend([method.input_type(), method.output_type()]);
     }
+    types.extend(file.extension.iter().map(prost_types::FieldDescriptorProto::extendee));
     let own: BTreeSet<String> = netlab_types(file);
     let is_used = |import: &&String| {
+        // What is used of it are options of fields, which these descriptors do not show.
+        if import.as_str() == "netlab/v1/options.proto" {
+            return true;
+        }
+        if *import == "google/protobuf/descriptor.proto" {
+            return types.contains(".google.protobuf.FieldOptions");
+        }
         if let Some(base) = import.strip_prefix("google/protobuf/") {
             let name = base.trim_end_matches(".proto").replace('_', "");
             return types.iter().any(|kind| kind.to_lowercase() == format!(".google.protobuf.{name}"));
