@@ -84,7 +84,9 @@ fn removals(namespaces: &Namespaces, lab: &LabName, ops: &[Op]) -> Vec<Failure> 
         Ok(removed) => removed,
         Err(failure) => return vec![failure],
     };
-    let emptied = last.and_then(teardown::Last::wait).and_then(|()| namespaces.empty(&removed.ids));
+    // What somebody holds still is emptied at once, what is dead goes before the last one: whoever lets go meanwhile
+    // would leave its namespace to be taken apart after the wait.
+    let emptied = namespaces.empty(&removed.ids).and_then(|()| last.and_then(teardown::Last::wait));
     removed.failures.into_iter().chain(emptied.err().map(failed)).collect()
 }
 
