@@ -101,7 +101,8 @@ checks: [ { reachable: \"true\", from: } ]
         "f:7:33: \"vxlan\" and \"dummy\" exclude each other: keep one",
         "f:7:55: addresses: expected a list, found the text \"192.0.2.1\"",
         "f:8:13: routes: expected a list, found a mapping",
-        "f:9:5: unknown field \"gateway\"; known here: interfaces, routes, forwarding, nat, sysctls",
+        "f:9:5: unknown field \"gateway\"; known here: interfaces, routes, forwarding, nat, sysctls, \
+         rules, neighbours, firewall",
         "f:10:14: sysctls: expected a mapping of names, found the text \"x\"",
         "f:11:10: expected a mapping (nat), found the number 5",
         "f:13:20: endpoints: expected text, found a list",
