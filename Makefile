@@ -8,7 +8,8 @@
 #              run into docs/faults.md (about 20 minutes)
 # make abuse   the tests of abuse on this kernel, and the table of docs/abuse.md
 # make classroom 20 members' labs try all at once while others work, under User-mode Linux; the figures of docs/abuse.md
-# make fidelity how near impairments come to what is asked for, on the tests' kernel in simulated time, into target/fidelity.md
+# make fidelity how near impairments come to what is asked for, on the tests' kernel in simulated time (ten
+#              minutes); writes the tables of docs/impairments.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
 #              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
@@ -78,7 +79,8 @@ fidelity: build
 		-a time-travel=inf-cpu -w $(TARGET)/fidelity -- $(abspath $(TARGET))/debug/netlab-tests --here uml --part 0/1 \
 		--report $(abspath $(TARGET))/fidelity/report fidelity:: >$(TARGET)/fidelity.log || \
 		{ cat $(TARGET)/fidelity.log; false; }
-	sed -n 's/^doc: \{0,1\}//p' $(TARGET)/fidelity.log >$(TARGET)/fidelity.md
+	{ sed '/^## /,$$d' docs/impairments.md; sed -n 's/^doc: \{0,1\}//p' $(TARGET)/fidelity.log | sed 1d; } >$(TARGET)/fidelity.md
+	cp $(TARGET)/fidelity.md docs/impairments.md
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

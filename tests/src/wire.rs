@@ -219,7 +219,7 @@ impl Wire<'_> {
     pub fn tcp_rate(self, interface: &str, time: Duration) -> f64 {
         let listener = apart(|| self.listen());
         thread::scope(|scope| {
-            let until = Instant::now() + WARM_UP + time + QUIET;
+            let until = Instant::now() + WARM_UP.max(time) + time + QUIET;
             scope.spawn(move || {
                 let (mut stream, _) = listener.accept().expect("accepting");
                 let mut buffer = vec![0; 1 << 16];
@@ -243,7 +243,7 @@ impl Wire<'_> {
 
     /// The same while UDP sends packets of `size` bytes of data at about twice `rate`, in bit/s.
     pub fn udp_rate(self, interface: &str, time: Duration, size: usize, rate: f64) -> f64 {
-        let until = Instant::now() + WARM_UP + time + QUIET / 4;
+        let until = Instant::now() + WARM_UP.max(time) + time + QUIET / 4;
         thread::scope(|scope| {
             scope.spawn(move || {
                 enter(self.from);
@@ -267,7 +267,7 @@ impl Wire<'_> {
         thread::scope(|scope| {
             let measured = scope.spawn(|| {
                 enter(self.to);
-                thread::sleep(WARM_UP);
+                thread::sleep(WARM_UP.max(time));
                 let (begin, before) = (Instant::now(), received(interface));
                 thread::sleep(time);
                 let (end, after) = (Instant::now(), received(interface));
@@ -280,7 +280,7 @@ impl Wire<'_> {
     }
 }
 
-/// Until TCP has found the rate.
+/// Until TCP has found the rate, at least; else as long as is measured.
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Bytes that have arrived by an interface of this thread's namespace, Ethernet headers included.

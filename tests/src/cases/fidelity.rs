@@ -100,7 +100,7 @@ impl Report {
     }
 
     fn delays(&self) {
-        let asked = self.extent.of(&[1, 2, 5, 10, 20, 50, 100, 200, 300], &[1, 5, 8]);
+        let asked = self.extent.of(&[1, 2, 5, 10, 20, 50, 100, 200, 300], &[1, 5]);
         table("Delay", &["asked", "way", "by", "median", "error", "1 % below", "99 % below"]);
         for asked in asked {
             self.impair(&format!("delay: {asked}ms"));
@@ -181,8 +181,10 @@ impl Report {
             for (way, wire) in WAYS {
                 let flight = wire.udp(count, MS / 5, 100);
                 self.loss(asked, way, "UDP", flight.sent, flight.lost());
-                let (sent, lost) = self.by_tcp(wire);
-                self.loss(asked, way, "TCP", sent, lost);
+                if self.extent != Extent::Little {
+                    let (sent, lost) = self.by_tcp(wire);
+                    self.loss(asked, way, "TCP", sent, lost);
+                }
             }
         }
     }
@@ -213,8 +215,7 @@ impl Report {
             (of("packets"), of("drops"))
         };
         let (before, lost_before) = count();
-        let time = if self.extent == Extent::Little { 1000 } else { 3000 };
-        wire.tcp_rate("e", time * MS);
+        wire.tcp_rate("e", 3000 * MS);
         let (after, lost) = count();
         (after - before + lost - lost_before, lost - lost_before)
     }
@@ -283,7 +284,7 @@ impl Report {
             ("50mbit", 50e6),
             ("100mbit", 100e6),
         ];
-        let asked = self.extent.of(&all, &[4, 7, 9]);
+        let asked = self.extent.of(&all, &[4, 7]);
         table("Rate", &["asked", "way", "by", "seen", "error"]);
         for (asked, bits) in asked {
             self.impair(&format!("rate: {asked}"));
@@ -324,6 +325,7 @@ impl Report {
             "delay: 60ms",
         ];
         self.impair(all[0]);
+        let all = if self.extent == Extent::Little { &all[..3] } else { &all };
         for pair in all.windows(2) {
             let flight = THERE.udp_while(1500, MS, 500, || {
                 std::thread::sleep(1500 * MS);
