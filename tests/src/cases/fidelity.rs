@@ -118,13 +118,16 @@ impl Report {
                     ];
                     row(&[cells.as_slice(), &spread].concat());
                     // Late timers and busy processors only add.
-                    let error =
-                        if self.extent == Extent::Little { of(0.0) - f64::from(asked) } else { error };
-                    self.bounded(
-                        "delay, ms",
-                        error,
-                        if self.extent == Extent::Simulated { 0.2 } else { 2.0 },
-                    );
+                    if self.extent == Extent::Little {
+                        let early = f64::from(asked) - of(0.0);
+                        self.bounded("delay, ms too early", early.max(0.0), 0.2);
+                    } else {
+                        self.bounded(
+                            "delay, ms",
+                            error,
+                            if self.extent == Extent::Simulated { 0.2 } else { 2.0 },
+                        );
+                    }
                 }
             }
         }
@@ -201,7 +204,8 @@ impl Report {
             format!("{off:+.1}"),
         ];
         row(&[cells.as_slice(), &results].concat());
-        self.bounded("loss, standard deviations", off, 4.0);
+        let most = if self.extent == Extent::Little { 6.0 } else { 4.0 };
+        self.bounded("loss, standard deviations", off, most);
     }
 
     /// What netem counts while TCP sends all it can.
@@ -307,6 +311,8 @@ impl Report {
                         format!("{:.3} Mbit/s", seen / 1e6)
                     };
                     row(&[asked.into(), way.into(), by.into(), shown, format!("{error:+.2} %")]);
+                    // A busy sender sends less than it may, never more.
+                    let error = if self.extent == Extent::Little { error.max(0.0) } else { error };
                     self.bounded("rate, %", error, if self.extent == Extent::Simulated { 2.0 } else { 20.0 });
                 }
             }
