@@ -60,7 +60,9 @@ impl Subject for Qdisc {
         }
         let handle = if hand.exact { format!(" handle {:x}:", Self::MAJOR) } else { String::new() };
         let (tc, dev) = (hand.tc(&self.at.place), name(&self.at));
-        let add = format!("{tc} qdisc replace dev {dev} root{handle} netem {}", self.impairment);
+        // iproute2 has the word `seed` from 6.6 on only, and Debian 12 has 6.1: tc-netem(8) would refuse the line.
+        let impairment = Impairment { seed: None, ..self.impairment.clone() };
+        let add = format!("{tc} qdisc replace dev {dev} root{handle} netem {impairment}");
         let delete = self.over.as_ref().map(|_| self.delete_by_hand(hand));
         delete.into_iter().chain([add]).collect::<Vec<_>>().join("; ")
     }
