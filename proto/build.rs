@@ -15,7 +15,7 @@ const FILES: [&str; 6] = [
 ];
 
 /// What a field says beyond its type, see `options.proto`.
-const OPTION: &str = "netlab.v1.rules";
+const OPTION: &str = "netlab.v1.field_rules";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=netlab");

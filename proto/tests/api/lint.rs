@@ -113,6 +113,7 @@ pub(crate) fn faults(api: &Api) -> Vec<String> {
     }
     linter.packages(&api.0);
     linter.calls(&api.0);
+    linter.extensions(&api.0);
     linter.faults
 }
 
@@ -277,6 +278,19 @@ impl Linter {
         }
         for (package, options) in go {
             self.check(options.len() == 1, "PACKAGE_SAME_GO_PACKAGE", package);
+        }
+    }
+
+    /// None of buf's rules: no field has the name of an option of fields. Beside it protoc takes the option for the field, as names are
+    /// looked up from the inside.
+    fn extensions(&mut self, files: &[FileDescriptorProto]) {
+        let options: BTreeSet<&str> =
+            files.iter().flat_map(|file| &file.extension).map(|option| option.name()).collect();
+        for message in files.iter().flat_map(|file| &file.message_type) {
+            for field in &message.field {
+                let what = format!("{}.{}", message.name(), field.name());
+                self.check(!options.contains(field.name()), "EXTENSION_NOT_HIDDEN", &what);
+            }
         }
     }
 
