@@ -28,6 +28,11 @@ impl Hand<'_> {
         self.tool("ip", place)
     }
 
+    /// ip(8) in a place, for what it does not know the family of by itself.
+    pub(super) fn ip_of(self, place: &Place, ipv6: bool) -> String {
+        self.tool(if ipv6 { "ip -6" } else { "ip" }, place)
+    }
+
     /// bridge(8) in a place.
     pub(super) fn bridge(self, place: &Place) -> String {
         self.tool("bridge", place)

@@ -40,10 +40,7 @@ impl Subject for Route {
     }
 
     fn command(&self, verb: Verb, hand: Hand<'_>) -> String {
-        let mut ip = hand.ip(&self.place);
-        if self.route.to.addr().is_ipv6() {
-            ip = ip.replacen("ip", "ip -6", 1);
-        }
+        let ip = hand.ip_of(&self.place, self.route.to.addr().is_ipv6());
         let mark = format!(" proto {}", model::Route::PROTOCOL);
         match verb {
             Verb::Delete => format!("{ip} route delete {}", line(&self.route, "")),

@@ -40,10 +40,7 @@ impl Subject for Rule {
     }
 
     fn command(&self, verb: Verb, hand: Hand<'_>) -> String {
-        let mut ip = hand.ip(&self.place);
-        if self.rule.ipv6 {
-            ip = ip.replacen("ip", "ip -6", 1);
-        }
+        let ip = hand.ip_of(&self.place, self.rule.ipv6);
         let words = self.rule.words(&|dev| word(dev.as_str()).into_owned());
         let mark = if hand.exact { format!(" protocol {}", RoutingRule::PROTOCOL) } else { String::new() };
         match verb {
