@@ -1,18 +1,17 @@
 //! The routes of the host, of all tables, as far as a lab's ranges may collide with them.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    net::{IpAddr, Ipv6Addr},
-};
+use std::{collections::BTreeMap, io, net::Ipv6Addr};
 
 use ipnet::IpNet;
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
-    route::{RouteAddress, RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType, RouteVia},
+    route::{RouteAttribute, RouteFlags, RouteHeader, RouteMessage, RouteType},
 };
 
-use super::RouteSocket;
+use super::{
+    RouteSocket,
+    routes::{gateway, ip},
+};
 use crate::platform::HostRoute;
 
 /// All routes but default ones, those to single addresses of the host itself, and what is multicast, broadcast or
@@ -51,13 +50,16 @@ fn host_route(message: &RouteMessage, names: &BTreeMap<u32, String>) -> Option<H
     if header.flags.contains(RouteFlags::Cloned) {
         return None;
     }
-    let mut route =
-        HostRoute { to: destination(message)?, via: None, dev: None, kind, table: u32::from(header.table) };
+    let mut route = HostRoute {
+        to: destination(message)?,
+        via: gateway(&message.attributes),
+        dev: None,
+        kind,
+        table: u32::from(header.table),
+    };
     let by_name = |index: &u32| names.get(index).cloned();
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Gateway(address) => route.via = ip(address),
-            RouteAttribute::Via(RouteVia::Inet6(address)) => route.via = Some((*address).into()),
             RouteAttribute::Oif(index) => route.dev = by_name(index),
             RouteAttribute::Table(table) => route.table = *table,
             RouteAttribute::MultiPath(hops) => {
@@ -84,12 +86,4 @@ fn destination(message: &RouteMessage) -> Option<IpNet> {
         _ => None,
     });
     IpNet::new(to?, message.header.destination_prefix_length).ok()
-}
-
-fn ip(address: &RouteAddress) -> Option<IpAddr> {
-    match address {
-        RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
-        RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
-        _ => None,
-    }
 }

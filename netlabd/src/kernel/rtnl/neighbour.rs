@@ -53,30 +53,29 @@ pub(in crate::kernel) fn neighbours(
 ) -> Dump<Vec<NeighbourState>> {
     let mut all = Vec::new();
     for flags in [NeighbourFlags::empty(), NeighbourFlags::Proxy] {
-        let mut request = NeighbourMessage::default();
-        request.header.flags = flags;
-        let found = match socket.dump(&RouteNetlinkMessage::GetNeighbour(request))? {
-            Ok(found) => found,
+        match dump(socket, flags)? {
+            Ok(found) => all.extend(found.iter().filter_map(|message| state(message, names))),
             Err(refusal) => return Ok(Err(refusal)),
-        };
-        all.extend(found.into_iter().filter_map(|message| match message {
-            RouteNetlinkMessage::NewNeighbour(message) => state(&message, names),
-            _ => None,
-        }));
+        }
     }
     Ok(Ok(all))
 }
 
 /// The addresses for which the node answers, which the kernel tells nobody of.
 pub(in crate::kernel) fn proxied(socket: &mut RouteSocket) -> Dump<Vec<IpAddr>> {
+    Ok(dump(socket, NeighbourFlags::Proxy)?.map(|found| found.iter().filter_map(to).collect()))
+}
+
+/// Those that are known of others, or those for which the node answers.
+fn dump(socket: &mut RouteSocket, flags: NeighbourFlags) -> Dump<Vec<NeighbourMessage>> {
     let mut request = NeighbourMessage::default();
-    request.header.flags = NeighbourFlags::Proxy;
+    request.header.flags = flags;
     let found = socket.dump(&RouteNetlinkMessage::GetNeighbour(request))?;
-    let address = |message| match message {
-        RouteNetlinkMessage::NewNeighbour(message) => to(&message),
+    let neighbour = |message| match message {
+        RouteNetlinkMessage::NewNeighbour(message) => Some(message),
         _ => None,
     };
-    Ok(found.map(|messages| messages.into_iter().filter_map(address).collect()))
+    Ok(found.map(|messages| messages.into_iter().filter_map(neighbour).collect()))
 }
 
 fn to(message: &NeighbourMessage) -> Option<IpAddr> {

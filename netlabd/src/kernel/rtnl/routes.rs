@@ -204,7 +204,7 @@ fn kind(kind: RouteType) -> Option<model::RouteType> {
 }
 
 /// The gateway of a route or of one of its next hops, of either family (`RTA_VIA`: of the other).
-fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
+pub(super) fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
     attributes.iter().find_map(|attribute| match attribute {
         RouteAttribute::Gateway(address) => ip(address),
         RouteAttribute::Via(RouteVia::Inet(address)) => Some(IpAddr::V4(*address)),
@@ -213,7 +213,7 @@ fn gateway(attributes: &[RouteAttribute]) -> Option<IpAddr> {
     })
 }
 
-fn ip(address: &RouteAddress) -> Option<IpAddr> {
+pub(super) fn ip(address: &RouteAddress) -> Option<IpAddr> {
     match address {
         RouteAddress::Inet(v4) => Some(IpAddr::V4(*v4)),
         RouteAddress::Inet6(v6) => Some(IpAddr::V6(*v6)),
