@@ -169,27 +169,33 @@ impl Encoder<'_> {
         }
     }
 
+    /// Puts an operand into a register; gives its number.
+    fn load<T>(&mut self, operand: T, register: Register) -> u32 {
+        self.rule.add_expr(&Immediate::new(operand, register));
+        register.to_raw()
+    }
+
+    fn load_address(&mut self, address: IpAddr, register: Register) -> u32 {
+        match address {
+            IpAddr::V4(address) => self.load(address.octets(), register),
+            IpAddr::V6(address) => self.load(address.octets(), register),
+        }
+    }
+
     fn translate(&mut self, kind: libc::c_int, translation: &Translation) {
         let to = translation.to;
-        let mut registers = [Register::Reg1, Register::Reg2, Register::Reg3, Register::Reg4].into_iter();
-        let mut load = |bytes: Vec<u8>| {
-            let register = registers.next().expect("there are at most four operands");
-            match <[u8; 2]>::try_from(&bytes[..]) {
-                Ok(port) => self.rule.add_expr(&Immediate::new(port, register)),
-                Err(_) => match <[u8; 4]>::try_from(&bytes[..]) {
-                    Ok(v4) => self.rule.add_expr(&Immediate::new(v4, register)),
-                    Err(_) => self
-                        .rule
-                        .add_expr(&Immediate::new(<[u8; 16]>::try_from(bytes).expect("of IPv6"), register)),
-                },
-            }
-            register.to_raw()
+        let first = self.load_address(to.first(), Register::Reg1);
+        // As nft(8) has it: one register after the other, none left out.
+        let (last, [low, high]) = if to.is_several() {
+            (self.load_address(to.last(), Register::Reg2), [Register::Reg3, Register::Reg4])
+        } else {
+            (first, [Register::Reg2, Register::Reg3])
         };
-        let first = load(octets(to.first()));
-        let addresses = (first, if to.is_several() { load(octets(to.last())) } else { first });
+        let addresses = (first, last);
         let ports = translation.ports.map(|ports| {
-            let first = load(ports.first().to_be_bytes().to_vec());
-            (first, if ports.is_several() { load(ports.last().to_be_bytes().to_vec()) } else { first })
+            let first = self.load(ports.first().to_be_bytes(), low);
+            let last = if ports.is_several() { self.load(ports.last().to_be_bytes(), high) } else { first };
+            (first, last)
         });
         self.rule.add_expr(&Nat { kind, family: family(to.is_ipv6()), addresses, ports });
     }
