@@ -44,6 +44,7 @@ use crate::{
 
 pub use crate::input::{Fault, Faults};
 pub use check::{place, target};
+use gateway::Gateways;
 
 /// Makes a lab from its message, or says everything that is wrong with it.
 ///
@@ -126,11 +127,12 @@ fn joins(site: &draft::Site, message: &proto::Host, sink: &mut Sink) -> Vec<IfNa
 
 /// What a node has beside its interfaces.
 fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
+    let gateways = Gateways::of(site, &message.routes);
     Node {
         interfaces: BTreeMap::new(),
-        routes: route::read(site, &message.routes, sink),
+        routes: route::read(site, &gateways, &message.routes, sink),
         rules: rule::read(site, &message.rules, sink),
-        neighbours: neighbour::read(site, &message.neighbours, &message.routes, sink),
+        neighbours: neighbour::read(site, &gateways, &message.neighbours, sink),
         forwarding: message.forwarding,
         nat: nat::read(site, message.nat.as_ref(), message.forwarding, sink),
         firewall: firewall::read(site, message.firewall.as_ref(), message.forwarding, sink),

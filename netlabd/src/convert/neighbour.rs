@@ -12,16 +12,15 @@ use crate::input::{Path, Sink, address, shown};
 /// Reads the neighbours of a node, whose routes may say what is on a link.
 pub(super) fn read(
     site: &Site,
+    gateways: &Gateways<'_>,
     messages: &[proto::Neighbour],
-    routes: &[proto::Route],
     sink: &mut Sink,
 ) -> Vec<Neighbour> {
-    let gateways = Gateways::of(site, routes);
     let mut seen: BTreeMap<(IpAddr, IfName), usize> = BTreeMap::new();
     let mut read = Vec::with_capacity(messages.len());
     for (number, message) in messages.iter().enumerate() {
         let path = site.path.field("neighbours").index(number);
-        let Some(neighbour) = neighbour(site, &gateways, message, &path, sink) else { continue };
+        let Some(neighbour) = neighbour(site, gateways, message, &path, sink) else { continue };
         let first = *seen.entry((neighbour.to, neighbour.dev.clone())).or_insert(number);
         if first != number {
             let Neighbour { to, dev, .. } = &neighbour;

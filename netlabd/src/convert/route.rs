@@ -19,14 +19,18 @@ const METRIC_IPV6: u32 = 1024;
 const METRIC_CONNECTED_IPV6: u32 = 256;
 
 /// Reads the routes of a node. Those without a next hop come first: others may lead through what they reach.
-pub(super) fn read(site: &Site, routes: &[proto::Route], sink: &mut Sink) -> Vec<Route> {
-    let gateways = Gateways::of(site, routes);
+pub(super) fn read(
+    site: &Site,
+    gateways: &Gateways<'_>,
+    routes: &[proto::Route],
+    sink: &mut Sink,
+) -> Vec<Route> {
     let mut seen: BTreeMap<(u32, IpNet, u32), usize> = BTreeMap::new();
     let mut read = Vec::with_capacity(routes.len());
     for (i, message) in routes.iter().enumerate() {
         let path = site.path.field("routes").index(i);
-        let Some(route) = read_route(site, &gateways, message, &path, sink) else { continue };
-        check_connected(&gateways, &route, &path, sink);
+        let Some(route) = read_route(site, gateways, message, &path, sink) else { continue };
+        check_connected(gateways, &route, &path, sink);
         let first = *seen.entry((route.table, route.to, route.metric)).or_insert(i);
         if first != i {
             let hops = if route.hops.is_empty() { "" } else { ", or write one route with next_hops" };

@@ -7,8 +7,8 @@ use netlab_proto::{range, v1 as proto};
 
 use crate::model::{FwMark, IfName, RoutingRule, RuleAction};
 
-use super::draft::Site;
-use crate::input::{Path, Sink, address, shown};
+use super::{draft::Site, selector};
+use crate::input::{Path, Sink, shown};
 
 /// Where rules begin whose priority nobody says.
 const FIRST: u32 = 10_000;
@@ -60,11 +60,8 @@ pub(super) fn read(site: &Site, messages: &[proto::Rule], sink: &mut Sink) -> Ve
 fn draft(site: &Site, number: usize, message: &proto::Rule, path: Path, sink: &mut Sink) -> Option<Draft> {
     let action = read_action(message, &path, sink);
     let priority = message.priority.and_then(|it| read_priority(it, &path.field("priority"), sink));
-    let range = |text: &str, path: Path, sink: &mut Sink| {
-        if text.is_empty() { None } else { sink.keep(&path, &shown(text), address::range(text)) }
-    };
-    let from = range(&message.from, path.field("from"), sink);
-    let to = range(&message.to, path.field("to"), sink);
+    let from = selector::range(&message.from, &path.field("from"), sink);
+    let to = selector::range(&message.to, &path.field("to"), sink);
     if let Some((from, to)) = from.zip(to)
         && from.addr().is_ipv6() != to.addr().is_ipv6()
     {

@@ -1,4 +1,4 @@
-//! What rules of NAT and of firewalls ask packets for.
+//! What rules of NAT, of firewalls and of routing ask packets for.
 
 use ipnet::IpNet;
 
