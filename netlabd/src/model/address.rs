@@ -60,8 +60,8 @@ pub fn is_ambiguous(text: &str) -> bool {
     zeros && whole.parse::<IpAddr>().is_ok() && numbers.clone().all(digits)
 }
 
-/// A decimal number without anything before it.
-fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
+/// Reads a decimal number without anything before it; `None` if it is none, or too large.
+pub(super) fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     (digits && text == plain(text)).then(|| text.parse().ok()).flatten()
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::NameError;
+use super::{NameError, address};
 
 /// Ports from the first to the last, both included, none of them 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,11 +59,9 @@ impl FromStr for PortRange {
     }
 }
 
-/// A port in decimal; what `parse` also takes, a sign and zeros in front, is refused.
 fn port(text: &str) -> Result<u16, NameError> {
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let number = if plain { text.parse().ok() } else { None };
-    number.ok_or_else(|| NameError("is no port (1 to 65535) and no range of ports such as 8000-8010".into()))
+    let port = address::number(text).filter(|port| *port != 0);
+    port.ok_or_else(|| NameError("is no port (1 to 65535) and no range of ports such as 8000-8010".into()))
 }
 
 impl fmt::Display for PortRange {

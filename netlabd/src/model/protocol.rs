@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use super::{NameError, Protocol};
+use super::{NameError, Protocol, address};
 
 /// A protocol that an IP packet carries, by its number (IANA, as in `IPPROTO_TCP`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,8 +74,7 @@ impl FromStr for IpProtocol {
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let known = NAMED.iter().find(|(name, _)| *name == text);
-        let number = || text.parse().ok().filter(|number: &u8| number.to_string() == text);
-        known.map(|(_, number)| *number).or_else(number).map(Self).ok_or_else(|| {
+        known.map(|(_, number)| *number).or_else(|| address::number(text)).map(Self).ok_or_else(|| {
             let names: Vec<_> = Self::names().collect();
             NameError(format!("is no protocol: {}, or its number, 0 to 255", names.join(", ")))
         })
