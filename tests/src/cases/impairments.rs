@@ -202,20 +202,23 @@ links:
     assert!(flight.delay(1.0) > 75.0 && flight.lost() > 100);
 }
 
+/// From one to the next each changes something else.
+pub(super) const CHANGES: [&str; 6] = [
+    "delay: 120ms",
+    "delay: 30ms, jitter: 5ms",
+    "delay: 30ms, jitter: 5ms, distribution: normal",
+    "delay: 100ms, rate: 50mbit",
+    "rate: 50mbit",
+    "delay: 60ms",
+];
+
 /// A change keeps what is on its way.
 fn changed_in_place() {
     let host = TestHost::started();
     host.ctl(&["create-lab", &host.file("lab.yaml", impaired("delay: 80ms, rate: 100mbit"))]).ok();
     meet(&host);
     let flight = THERE.udp_while(3000, 2 * MS, 500, || {
-        for by in [
-            "delay: 120ms",
-            "delay: 30ms, jitter: 5ms",
-            "delay: 30ms, jitter: 5ms, distribution: normal",
-            "delay: 100ms, rate: 50mbit",
-            "rate: 50mbit",
-            "delay: 60ms",
-        ] {
+        for by in CHANGES {
             thread::sleep(700 * MS);
             apply(&host, &impaired(by));
         }

@@ -3,7 +3,7 @@
 use super::{
     Test,
     drift::{SOON, breaks},
-    routing::is_calm,
+    routing::{is_calm, is_kept},
 };
 use crate::{
     capture::Capture,
@@ -35,18 +35,19 @@ fn two_providers() {
     let whole = "ip -n policy-routing.site rule | tr '\\n' ' ' | grep -q '50:.*from all to 10.0.0.0/8 prohibit proto 78.*101:.*from 198.51.100.2 lookup 101 proto 78.*102:.*from 203.0.113.2 lookup 102 proto 78'
         ip -n policy-routing.site route show table 102 | grep -q '^default via 203.0.113.1 dev isp2'
         ip -n policy-routing.peer neigh show nud permanent | grep -q '^192.0.2.1 dev eth0 lladdr 02:00:00:00:00:01 PERMANENT'";
-    host.sh(whole);
-    for damage in [
-        "ip -n policy-routing.site rule del priority 102",
-        "ip -n policy-routing.site rule del priority 50; ip -n policy-routing.site rule add priority 50 to 10.0.0.0/8 unreachable",
-        "ip -n policy-routing.site route flush table 102",
-        "ip -n policy-routing.site link del isp2",
-        "ip -n policy-routing.peer neigh replace 192.0.2.1 lladdr 02:00:00:00:00:09 dev eth0",
-        "ip -n policy-routing.peer link set eth0 address 02:00:00:00:00:aa",
-    ] {
-        breaks(&host, "policy-routing", &[(damage, whole)], SOON);
-    }
-    is_calm(&host, "policy-routing");
+    is_kept(
+        &host,
+        "policy-routing",
+        whole,
+        &[
+            "ip -n policy-routing.site rule del priority 102",
+            "ip -n policy-routing.site rule del priority 50; ip -n policy-routing.site rule add priority 50 to 10.0.0.0/8 unreachable",
+            "ip -n policy-routing.site route flush table 102",
+            "ip -n policy-routing.site link del isp2",
+            "ip -n policy-routing.peer neigh replace 192.0.2.1 lladdr 02:00:00:00:00:09 dev eth0",
+            "ip -n policy-routing.peer link set eth0 address 02:00:00:00:00:aa",
+        ],
+    );
     host.ctl(&["delete-lab", "policy-routing"]).ok();
     before.assert_unchanged();
 }
@@ -141,16 +142,18 @@ checks:
     asked.sees(&["192.0.2.1 > 192.0.2.2: ICMP echo request"]);
     let whole = "ip -n k.a neigh show nud permanent | grep -q '^192.0.2.2 dev eth0 lladdr 02:00:00:00:00:02'
         ip -n k.a neigh show nud permanent | grep -q '^2001:db8::2 dev eth0 lladdr 02:00:00:00:00:02'";
-    for damage in [
-        "ip -n k.a neigh flush nud permanent",
-        "ip -n k.a neigh del 2001:db8::2 dev eth0",
-        "ip -n k.a neigh replace 2001:db8::2 lladdr 02:00:00:00:00:03 dev eth0 nud permanent",
-        "ip -n k.a link set eth0 down",
-        "ip -n k.a link del eth0",
-    ] {
-        breaks(&host, "k", &[(damage, whole)], SOON);
-    }
-    is_calm(&host, "k");
+    is_kept(
+        &host,
+        "k",
+        whole,
+        &[
+            "ip -n k.a neigh flush nud permanent",
+            "ip -n k.a neigh del 2001:db8::2 dev eth0",
+            "ip -n k.a neigh replace 2001:db8::2 lladdr 02:00:00:00:00:03 dev eth0 nud permanent",
+            "ip -n k.a link set eth0 down",
+            "ip -n k.a link del eth0",
+        ],
+    );
     // Another address of the same neighbour; what the file says no more is asked for again.
     let changed = text.replace("to: 192.0.2.2,", "to: 192.0.2.3,");
     let changed = host.file("changed.yaml", changed);
@@ -197,15 +200,16 @@ checks:
     let whole = "[ $(ip -n k.mid -4 neigh show proxy | wc -l) = 2 ]
         ip -n k.mid -6 neigh show proxy | grep -q '^2001:db8::200 dev eth0'
         ip -n k.mid -6 neigh show proxy | grep -q '^2001:db8::1 dev eth1'";
-    host.sh(whole);
-    for damage in [
-        "ip -n k.mid neigh del proxy 192.0.2.200 dev eth0",
-        "ip -n k.mid -6 neigh del proxy 2001:db8::1 dev eth1",
-        "ip -n k.mid link set eth0 down",
-    ] {
-        breaks(&host, "k", &[(damage, whole)], SOON);
-    }
-    is_calm(&host, "k");
+    is_kept(
+        &host,
+        "k",
+        whole,
+        &[
+            "ip -n k.mid neigh del proxy 192.0.2.200 dev eth0",
+            "ip -n k.mid -6 neigh del proxy 2001:db8::1 dev eth1",
+            "ip -n k.mid link set eth0 down",
+        ],
+    );
     let less = text.replace("      - { to: 192.0.2.1, dev: eth1, proxy: true }\n", "");
     let less = host.file("less.yaml", less);
     host.ctl(&["apply-lab", &less]).ok();

@@ -26,6 +26,14 @@ pub(super) const TESTS: &[Test] = &[
 /// How long a lab is watched for repairs that nobody has caused.
 const CALM: Duration = Duration::from_secs(3);
 
+/// Whatever is damaged, all that `whole` asks for comes back, and then nothing is repaired any more.
+pub(super) fn is_kept(host: &TestHost, lab: &str, whole: &str, damages: &[&str]) {
+    host.sh(whole);
+    let damages: Vec<_> = damages.iter().map(|damage| (*damage, whole)).collect();
+    breaks(host, lab, &damages, SOON);
+    is_calm(host, lab);
+}
+
 /// Nothing is repaired while nobody does anything.
 pub(super) fn is_calm(host: &TestHost, lab: &str) {
     host.wait_ready(lab);
@@ -71,16 +79,17 @@ fn several() {
         grep -Eq '^203.0.113.0/24 proto 78 .*nexthop via 198.51.100.2 dev east1 weight 2 .*nexthop via inet6 2001:db8:1::2 dev east2 weight 1 *$'";
     let drop = "ip -n multipath.east route show | grep -q '^blackhole 203.0.113.128/25 proto 78'";
     let all = format!("{whole} && {drop}");
-    host.sh(&all);
-    for damage in [
-        "ip -n multipath.east route del 203.0.113.0/24",
-        "ip -n multipath.east route replace 203.0.113.0/24 proto 78 nexthop via 198.51.100.2 dev east1 weight 2 nexthop via inet6 2001:db8:1::2 dev east2 weight 9",
-        "ip -n multipath.east route replace unreachable 203.0.113.128/25",
-        "ip -n multipath.east link del east1",
-    ] {
-        breaks(&host, "multipath", &[(damage, &all)], SOON);
-    }
-    is_calm(&host, "multipath");
+    is_kept(
+        &host,
+        "multipath",
+        &all,
+        &[
+            "ip -n multipath.east route del 203.0.113.0/24",
+            "ip -n multipath.east route replace 203.0.113.0/24 proto 78 nexthop via 198.51.100.2 dev east1 weight 2 nexthop via inet6 2001:db8:1::2 dev east2 weight 9",
+            "ip -n multipath.east route replace unreachable 203.0.113.128/25",
+            "ip -n multipath.east link del east1",
+        ],
+    );
     let [first, second] = flows(&host);
     assert!(first > second && second > 50, "after repairs: {first} and {second}");
     // By a change of the file, too, and back.
@@ -133,18 +142,19 @@ checks:
     let whole = "ip -n k.a -6 route show 2001:db8:9::/48 | tr '\\n' ' ' |
             grep -q 'nexthop via 2001:db8:2::2 dev eth1 weight 3 .*nexthop via fe80::b dev eth0 weight 1'
         ip -n k.a route | grep -q '^203.0.113.1 via inet6 2001:db8:1::2 dev eth0 proto 78 src 192.0.2.1'";
-    host.sh(whole);
-    for damage in [
-        "ip -n k.a -6 route del 2001:db8:9::/48 via fe80::b dev eth0",
-        "ip -n k.a -6 route append 2001:db8:9::/48 via 2001:db8:1::2 dev eth0",
-        "ip -n k.a route replace 203.0.113.1 via inet6 2001:db8:1::2",
-        "ip -n k.a link set eth1 down",
-        "ip -n k.a addr flush dev eth0",
-        "ip -n k.a addr del 192.0.2.1/32 dev lo",
-    ] {
-        breaks(&host, "k", &[(damage, whole)], SOON);
-    }
-    is_calm(&host, "k");
+    is_kept(
+        &host,
+        "k",
+        whole,
+        &[
+            "ip -n k.a -6 route del 2001:db8:9::/48 via fe80::b dev eth0",
+            "ip -n k.a -6 route append 2001:db8:9::/48 via 2001:db8:1::2 dev eth0",
+            "ip -n k.a route replace 203.0.113.1 via inet6 2001:db8:1::2",
+            "ip -n k.a link set eth1 down",
+            "ip -n k.a addr flush dev eth0",
+            "ip -n k.a addr del 192.0.2.1/32 dev lo",
+        ],
+    );
     host.ctl(&["delete-lab", "k"]).ok();
     before.assert_unchanged();
 }
@@ -192,10 +202,9 @@ checks:
             "ip -n k.server route | grep -q '^default via 203.0.113.1 dev eth0{shown}'
             ip -n k.server -6 route | grep -q '^default via 2001:db8:1::1 dev eth0{shown}'"
         );
-        for damage in ["-6 route flush table main proto 78", "link set eth0 down"] {
-            breaks(&host, "k", &[(&format!("ip -n k.server {damage}"), &mended)], SOON);
-        }
-        is_calm(&host, "k");
+        let damages =
+            ["ip -n k.server -6 route flush table main proto 78", "ip -n k.server link set eth0 down"];
+        is_kept(&host, "k", &mended, &damages);
         host.ctl(&["delete-lab", "k"]).ok();
         before.assert_unchanged();
     }
@@ -253,18 +262,19 @@ checks:
         ip -n k.r route show table 100 | grep -q '^default via 192.0.2.1 dev eth0 proto 78'
         ip -n k.r route show table 4000000000 | grep -q '^throw 198.51.100.192/26 proto 78'
         ip -n k.a route | grep -q '^default via 192.0.2.254 dev eth0 proto 78 src 192.0.2.9 mtu 1300'";
-    host.sh(all);
-    for damage in [
-        "ip -n k.r route del blackhole 198.51.100.0/26",
-        "ip -n k.r route replace blackhole 198.51.100.64/26",
-        "ip -n k.r route flush table 4000000000",
-        "ip -n k.a route change default via 192.0.2.254 proto 78 src 192.0.2.9 mtu lock 1300",
-        "ip -n k.a addr del 192.0.2.9/24 dev eth0",
-        "ip -n k.r link set eth0 down",
-    ] {
-        breaks(&host, "k", &[(damage, all)], SOON);
-    }
-    is_calm(&host, "k");
+    is_kept(
+        &host,
+        "k",
+        all,
+        &[
+            "ip -n k.r route del blackhole 198.51.100.0/26",
+            "ip -n k.r route replace blackhole 198.51.100.64/26",
+            "ip -n k.r route flush table 4000000000",
+            "ip -n k.a route change default via 192.0.2.254 proto 78 src 192.0.2.9 mtu lock 1300",
+            "ip -n k.a addr del 192.0.2.9/24 dev eth0",
+            "ip -n k.r link set eth0 down",
+        ],
+    );
     // What the file no longer says goes, whatever others have put beside it stays.
     host.sh("ip -n k.r route add blackhole 198.18.0.0/15; ip -n k.r route add 198.18.0.0/16 via 192.0.2.1 table 200");
     let less = text
