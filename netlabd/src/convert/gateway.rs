@@ -8,7 +8,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net};
 use netlab_proto::v1 as proto;
 
-use crate::model::{IfName, Route};
+use crate::model::{IfName, PrefixMap, Route};
 
 use super::draft::Site;
 use crate::input::{
@@ -22,11 +22,9 @@ use crate::input::{
 pub(super) struct Gateways<'a> {
     site: &'a Site,
     owners: BTreeMap<IpAddr, &'a IfName>,
-    subnets: BTreeMap<IpNet, BTreeSet<&'a IfName>>,
-    /// What is reached through an interface by a route without a next hop, by table.
-    routes: BTreeMap<(u32, IpNet), &'a str>,
-    /// Prefix lengths that occur.
-    lengths: BTreeSet<u8>,
+    subnets: PrefixMap<BTreeSet<&'a IfName>>,
+    /// The interface through which a route without a next hop leads, by table.
+    routes: PrefixMap<BTreeMap<u32, &'a str>>,
 }
 
 impl<'a> Gateways<'a> {
@@ -35,9 +33,8 @@ impl<'a> Gateways<'a> {
         let mut gateways = Self {
             site,
             owners: BTreeMap::new(),
-            subnets: BTreeMap::new(),
-            routes: BTreeMap::new(),
-            lengths: BTreeSet::new(),
+            subnets: PrefixMap::default(),
+            routes: PrefixMap::default(),
         };
         for route in routes.iter().filter(|route| !route.dev.is_empty() && route.via.is_empty()) {
             let to = match route.to.as_str() {
@@ -45,15 +42,14 @@ impl<'a> Gateways<'a> {
                 text => address::range(text),
             };
             if let Ok(to) = to {
-                gateways.routes.insert((route.table.unwrap_or(Route::MAIN), to), &route.dev);
-                gateways.lengths.insert(to.prefix_len());
+                let tables = gateways.routes.entry(to).or_default();
+                tables.insert(route.table.unwrap_or(Route::MAIN), &route.dev);
             }
         }
         for (name, _, net) in site.addresses() {
             gateways.owners.entry(net.addr()).or_insert(name);
             if has_neighbours(name, net) {
-                gateways.subnets.entry(net.trunc()).or_default().insert(name);
-                gateways.lengths.insert(net.prefix_len());
+                gateways.subnets.entry(net).or_default().insert(name);
             }
         }
         gateways
@@ -88,7 +84,7 @@ impl<'a> Gateways<'a> {
         if self.is_own(via, path, sink) {
             return None;
         }
-        let Some((net, names)) = self.holding(via).next() else {
+        let Some((net, names)) = self.subnets.holding(via).next() else {
             let routed = self.routed(via, table).find_map(|dev| dev.parse().ok());
             if routed.is_none() {
                 let (place, links) = (&self.site.place, self.links());
@@ -102,7 +98,8 @@ impl<'a> Gateways<'a> {
 
     /// The interface on whose link an address is, by its subnets or by a route without a next hop.
     pub(super) fn link_of(&self, address: IpAddr) -> Option<IfName> {
-        let by_subnet = self.holding(address).next().and_then(|(_, names)| names.first().copied().cloned());
+        let by_subnet =
+            self.subnets.holding(address).next().and_then(|(_, names)| names.first().copied().cloned());
         by_subnet.or_else(|| self.routed(address, Route::MAIN).find_map(|dev| dev.parse().ok()))
     }
 
@@ -110,7 +107,7 @@ impl<'a> Gateways<'a> {
     pub(super) fn is_on(&self, address: IpAddr, dev: &IfName, table: u32) -> bool {
         is_link_local(address)
             || self.routed(address, table).any(|known| known == dev.as_str())
-            || self.holding(address).any(|(_, names)| names.contains(dev))
+            || self.subnets.holding(address).any(|(_, names)| names.contains(dev))
     }
 
     /// The subnets of all links, in words.
@@ -138,7 +135,7 @@ impl<'a> Gateways<'a> {
         if self.is_own(via, path, sink) {
             return false;
         }
-        if let Some((net, _)) = self.holding(via).find(|(_, names)| names.contains(dev)) {
+        if let Some((net, _)) = self.subnets.holding(via).find(|(_, names)| names.contains(dev)) {
             return is_host(via, net, path, sink);
         }
         let is_on = self.is_on(via, dev, table);
@@ -153,18 +150,10 @@ impl<'a> Gateways<'a> {
     /// The interfaces through which routes without a next hop lead to an address, those of a table and of the main one,
     /// the longest prefix first.
     fn routed(&self, via: IpAddr, table: u32) -> impl Iterator<Item = &'a str> {
-        self.lengths.iter().rev().flat_map(move |length| {
-            let net = IpNet::new(via, *length).ok().map(|net| net.trunc());
-            [table, Route::MAIN].into_iter().filter_map(move |table| self.routes.get(&(table, net?)).copied())
-        })
-    }
-
-    /// The subnets that hold an address, the smallest first.
-    fn holding(&self, via: IpAddr) -> impl Iterator<Item = (IpNet, &BTreeSet<&'a IfName>)> {
-        self.lengths.iter().rev().filter_map(move |length| {
-            let net = IpNet::new(via, *length).ok()?.trunc();
-            Some((net, self.subnets.get(&net)?))
-        })
+        let of_tables = move |(_, tables): (_, &BTreeMap<u32, &'a str>)| {
+            [table, Route::MAIN].map(|table| tables.get(&table).copied())
+        };
+        self.routes.holding(via).flat_map(of_tables).flatten()
     }
 
     /// Whether an address is the node's own, which is a fault of a next hop.

@@ -1,21 +1,16 @@
 //! Which interface leads to an address, as far as a lab file tells.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{IfName, Route, RouteType};
+use super::{IfName, PrefixMap, Route, RouteType};
 
 /// What the main table of a node holds by its file: the subnets of its interfaces, and its static routes.
 #[derive(Debug, Default)]
 pub struct Fib<'a> {
     /// By destination the metric, and the interface to send through: the first of several; none where nothing is sent.
-    routes: BTreeMap<IpNet, (u32, Option<&'a IfName>)>,
-    /// Prefix lengths that occur.
-    lengths: BTreeSet<u8>,
+    routes: PrefixMap<(u32, Option<&'a IfName>)>,
 }
 
 impl<'a> Fib<'a> {
@@ -27,7 +22,7 @@ impl<'a> Fib<'a> {
         let mut fib = Self::default();
         let shared = |net: &IpNet| net.prefix_len() < net.max_prefix_len();
         for (name, net) in addresses.filter(|(_, net)| shared(net)) {
-            fib.add(net.trunc(), 0, Some(name));
+            fib.add(net, 0, Some(name));
         }
         for route in routes.filter(|route| route.table == Route::MAIN && route.kind != RouteType::Throw) {
             fib.add(route.to, route.metric, route.hops.first().map(|hop| &hop.dev));
@@ -36,7 +31,6 @@ impl<'a> Fib<'a> {
     }
 
     fn add(&mut self, to: IpNet, metric: u32, dev: Option<&'a IfName>) {
-        self.lengths.insert(to.prefix_len());
         let best = self.routes.entry(to).or_insert((metric, dev));
         if metric < best.0 {
             *best = (metric, dev);
@@ -45,8 +39,7 @@ impl<'a> Fib<'a> {
 
     /// The interface by which an address is reached: that of the longest prefix, then of the lowest metric.
     pub fn lookup(&self, address: IpAddr) -> Option<&'a IfName> {
-        let dev = |length: &u8| Some(self.routes.get(&IpNet::new(address, *length).ok()?.trunc())?.1);
-        self.lengths.iter().rev().find_map(dev)?
+        self.routes.holding(address).next().and_then(|(_, (_, dev))| *dev)
     }
 }
 
