@@ -2,7 +2,7 @@
 
 use netlab_proto::{range, v1 as proto};
 
-use super::preset;
+use super::{preset, selector};
 use crate::{
     input::{Path, Sink, quantity, shown},
     model::{Distribution, Impairment, Loss, NameError, Probability},
@@ -108,13 +108,7 @@ fn read_distribution(text: &str, path: &Path, sink: &mut Sink) -> Option<Distrib
     if text.is_empty() {
         return Some(Distribution::Uniform);
     }
-    let found = Distribution::ALL.into_iter().find(|it| it.as_str() == text);
-    if found.is_none() {
-        let names = Distribution::ALL.map(Distribution::as_str);
-        let near = sink.suggest(text, names.into_iter());
-        sink.add(path, format!("{} is not one of {}{near}", shown(text), names.join(", ")));
-    }
-    found
+    selector::word(text, &Distribution::ALL.map(|it| (it.as_str(), it)), "distribution", path, sink)
 }
 
 /// The chances of the model of Gilbert and Elliott by which the share `loss` is lost, `burst` packets at a time.

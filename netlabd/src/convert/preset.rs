@@ -2,7 +2,8 @@
 
 use netlab_proto::v1 as proto;
 
-use crate::input::{Path, Sink, shown};
+use super::selector;
+use crate::input::{Path, Sink};
 
 /// What a name stands for, each direction: what an author would write.
 #[derive(Debug)]
@@ -54,11 +55,8 @@ pub(super) fn apply(message: &proto::Impair, path: &Path, sink: &mut Sink) -> pr
     if message.preset.is_empty() {
         return all;
     }
-    let Some(preset) = PRESETS.iter().find(|preset| preset.name == message.preset) else {
-        let names = PRESETS.iter().map(|preset| preset.name);
-        let near = sink.suggest(&message.preset, names.clone());
-        let names = names.collect::<Vec<_>>().join(", ");
-        sink.add(&path.field("preset"), format!("{} is not one of {names}{near}", shown(&message.preset)));
+    let words = PRESETS.each_ref().map(|preset| (preset.name, preset));
+    let Some(preset) = selector::word(&message.preset, &words, "preset", &path.field("preset"), sink) else {
         return all;
     };
     let texts = [

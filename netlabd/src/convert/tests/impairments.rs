@@ -42,7 +42,7 @@ fn units_and_relations() {
         ),
         (
             r#""delay":"9s","jitter":"1s","distribution":"norml""#,
-            r#"distribution: "norml" is not one of uniform, normal, pareto, paretonormal; did you mean "normal"?"#,
+            r#"distribution: "norml" is no distribution: uniform, normal, pareto, paretonormal; did you mean "normal"?"#,
         ),
         (r#""loss":"0.5""#, r#"loss: "0.5" has no unit; write 0.5%"#),
         (r#""loss":"101%""#, r#"loss: "101%" is above 100%"#),
@@ -75,7 +75,7 @@ fn units_and_relations() {
         (r#""rate":"1gbit","queue":0"#, "queue: is not how many packets may wait: 1 to 1,000,000"),
         (
             r#""preset":"5g""#,
-            r#"preset: "5g" is not one of dsl, cable, 4g, 3g, wifi, satellite_geo, satellite_leo, lossy; did you mean "3g"?"#,
+            r#"preset: "5g" is no preset: dsl, cable, 4g, 3g, wifi, satellite_geo, satellite_leo, lossy; did you mean "3g"?"#,
         ),
         (
             r#""preset":"4g","delay":"1ms""#,
