@@ -147,7 +147,7 @@ fn look(
     let mut socket = RouteSocket::open()?;
     // Of all tables: 0.
     let tables = BTreeSet::from([0]);
-    let mut state = settings(&mut socket, states(&links, &around), &in_vrfs(&links), &tables)?;
+    let mut state = settings(&mut socket, states(&links, &around), &around.names, &in_vrfs(&links), &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
     // A kernel without rules refuses it.
     state.rules = rtnl::rules(&mut socket)?.unwrap_or_default();
@@ -187,10 +187,10 @@ fn in_vrfs(links: &[LinkDump]) -> BTreeMap<u32, u32> {
 fn settings(
     socket: &mut RouteSocket,
     links: BTreeMap<String, LinkState>,
+    names: &BTreeMap<u32, String>,
     in_vrfs: &BTreeMap<u32, u32>,
     tables: &BTreeSet<u32>,
 ) -> io::Result<PlaceState> {
-    let names: BTreeMap<u32, String> = links.iter().map(|(name, link)| (link.index, name.clone())).collect();
     let mut state = PlaceState { links, ..PlaceState::default() };
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
@@ -222,9 +222,9 @@ fn settings(
     }
     let mut all = Routes::default();
     for table in tables {
-        all.extend(granted(rtnl::routes(socket, AddressFamily::Inet, *table, &names)?)?);
+        all.extend(granted(rtnl::routes(socket, AddressFamily::Inet, *table, names)?)?);
         // A kernel without IPv6 refuses it.
-        all.extend(rtnl::routes(socket, AddressFamily::Inet6, *table, &names)?.unwrap_or_default());
+        all.extend(rtnl::routes(socket, AddressFamily::Inet6, *table, names)?.unwrap_or_default());
     }
     for link in state.links.values_mut() {
         let table = in_vrfs.get(&link.index).copied().unwrap_or(Route::MAIN);
@@ -288,7 +288,7 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
     // What else the host has in other tables may be much.
     let own = links.iter().filter_map(|link| in_vrfs.get(&link.index).copied());
     let tables = own.chain([Route::MAIN]).collect();
-    let mut state = settings(&mut socket, states(&links, &around), &in_vrfs, &tables)?;
+    let mut state = settings(&mut socket, states(&links, &around), &around.names, &in_vrfs, &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
     // The lab has no routes on the host.
     state.routes.clear();
