@@ -204,3 +204,18 @@ fn a_planted_import_is_found() {
         ["plan imports kernel", "a circle: kernel::a -> kernel::b -> kernel::a"]
     );
 }
+
+/// A rule about a part that is not there any more would hold for ever.
+#[test]
+fn each_forbidden_import_is_found() {
+    let parts = House::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).parts();
+    for (from, to) in FORBIDDEN.iter().flat_map(|(from, all)| all.iter().map(move |to| (*from, *to))) {
+        for part in [from, to] {
+            assert!(parts.contains_key(part), "{from} must not import {to}: there is no {part}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(format!("{from}.rs")), format!("use crate::{{{to}::Thing}};")).unwrap();
+        fs::write(dir.path().join(format!("{to}.rs")), "pub struct Thing;").unwrap();
+        assert_eq!(House::read(dir.path()).faults(&FORBIDDEN), [format!("{from} imports {to}")]);
+    }
+}
