@@ -1,6 +1,6 @@
 //! Settings of interfaces.
 
-use std::{fmt, iter};
+use std::{collections::BTreeSet, fmt, iter};
 
 use super::{At, Subject};
 use crate::{
@@ -190,10 +190,17 @@ fn of_kind(want: &LinkTarget, link: &LinkState) -> Vec<link::Setting> {
     }
 }
 
-/// Interfaces up or down.
+/// Interfaces up or down. Some come up with what they stand on, whether they are to be up or not: those are set down
+/// after it.
 pub(in crate::plan) fn up(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    let mut raised: BTreeSet<&IfName> = BTreeSet::new();
     for (at, want) in &diff.pairs {
-        if diff.link(at).is_some_and(|link| link.up) != want.up {
+        let is_up = diff.link(at).is_some_and(|link| link.up);
+        let comes_up = want.form.up_with().is_some_and(|lower| raised.contains(lower));
+        if comes_up || want.up && !is_up {
+            raised.insert(&at.interface);
+        }
+        if is_up != want.up || comes_up && !want.up {
             ops.push(set(at, LinkChange::Up(want.up)));
         }
     }

@@ -97,8 +97,7 @@ proptest! {
         let before = kernel.snapshot();
         let target = Target::new(&lab(&message), "uid");
         let plans = converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
-        // What a bridge's MTU becomes, and that a VLAN comes up with its parent, shows afterwards.
-        prop_assert!(plans.len() <= 2, "{:#?}", plans);
+        prop_assert!(plans.len() <= 1, "{:#?}", plans);
         delete(&kernel)?;
         prop_assert_eq!(kernel.snapshot(), before);
     }
