@@ -39,7 +39,7 @@ test: setup
 	tests/python/environment >$(TARGET)/python.log
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
-	cargo test --workspace --quiet
+	PROPTEST_RNG_SEED=1 cargo test --workspace --quiet
 	fuzz/run 20
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests

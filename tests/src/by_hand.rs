@@ -17,7 +17,7 @@ look() {
     { ip neigh show nud permanent; ip neigh show proxy; } | sort
     bridge vlan show 2>&1
     nft -s list ruleset
-    sysctl -a -r "^net" 2>/dev/null | grep -vE "conntrack_count|fastopen_key|stable_secret|core.xfrm|ipv6.route" | sort'
+    cd /proc/sys; grep -rs . net | grep -vE "conntrack_count|fastopen_key|stable_secret|core/xfrm|ipv6/route" | sort'
 }
 look host env
 cd /run/netns
@@ -129,8 +129,8 @@ fn is_deafness(line: &str) -> bool {
         "seg6_enabled",
         "rpl_seg_enabled",
     ];
-    let name = line.split_once(" = ").and_then(|(key, _)| key.rsplit('.').next());
-    line.starts_with("net.ipv") && name.is_some_and(|name| off.contains(&name))
+    let name = line.split_once(':').and_then(|(path, _)| path.rsplit('/').next());
+    line.starts_with("net/ipv") && name.is_some_and(|name| off.contains(&name))
 }
 
 /// A route or rule without marks.

@@ -23,7 +23,7 @@ they need, and ends with a table. Needs root, for namespaces; netlabd and netlab
   --soak SECONDS       random work for so long in a private host on this kernel; prints a table
 
 NETLAB_SHOW=1 in the environment: print also what tests that passed had to say.
-NETLAB_SEED=N: do the random work of an earlier run again.
+NETLAB_SEED=N: do the random work of an earlier run again; tests have 1.
 
 Used by the program itself:
   --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel

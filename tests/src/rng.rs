@@ -30,11 +30,20 @@ impl Rng {
     }
 }
 
-/// A seed from the clock, or from the environment variable `NETLAB_SEED` to run the same again.
+/// The seed of tests, the same every time: what is new is found by `make soak` and `make outcome`. The environment
+/// variable `NETLAB_SEED` gives another.
 pub fn seed() -> u64 {
-    let given = std::env::var("NETLAB_SEED").ok().and_then(|text| text.parse().ok());
-    given.unwrap_or_else(|| {
+    given().unwrap_or(1)
+}
+
+/// A seed from the clock, or from the environment variable `NETLAB_SEED` to run the same again.
+pub fn new_seed() -> u64 {
+    given().unwrap_or_else(|| {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         now.map_or(1, |now| now.as_secs() ^ u64::from(now.subsec_micros()))
     })
+}
+
+fn given() -> Option<u64> {
+    std::env::var("NETLAB_SEED").ok().and_then(|text| text.parse().ok())
 }

@@ -31,20 +31,26 @@ pub(super) const TESTS: &[Test] = &[
 /// Every step is a life of the daemon; more than this many are not needed by any of the labs here.
 const MOST_STEPS: u32 = 300;
 
-/// Fewer deaths than this, and the hook has not worked.
-const FEWEST_DEATHS: u32 = 10;
+/// Work of fewer steps than this, and the hook has not worked.
+const FEWEST_STEPS: u32 = 10;
 
 /// The host's part is what outlives namespaces: a lab with all of it.
 const LAB: &str = "labs/internet.yaml";
 
-/// Runs `work` with daemons that die at step 1, 2, 3... until one survives it; `check` sees what the
-/// next, healthy daemon makes of each death. Returns how many died.
-fn at_every_step(host: &mut TestHost, work: &[&str], check: impl Fn(&mut TestHost)) -> u32 {
-    let work = |host: &TestHost, _: &mut Daemon| host.ctl(work).code == 0;
-    at_steps(host, 1..MOST_STEPS, work, check)
+/// The steps of netlabd's work at which it is killed, each `every`-th from `first` on. `make faults`, which sets
+/// `NETLAB_REPEAT`, kills at all of them; each is a life of two daemons, and programs take about eight times as long to
+/// start under User-mode Linux.
+fn steps(host: &TestHost, first: u32, every: usize) -> impl Iterator<Item = u32> + use<> {
+    let stride = match (std::env::var_os("NETLAB_REPEAT"), Feature::OwnKernel.works(host)) {
+        (Some(_), _) => 1,
+        (None, false) => 2,
+        (None, true) => 5,
+    };
+    (first..MOST_STEPS).step_by(every * stride)
 }
 
-/// The same for work that is more than one command and answers whether it was done, at these steps.
+/// Runs `work` with daemons that die at these steps until one survives it, and answers whether it was done; `check`
+/// sees what the next, healthy daemon makes of each death. Returns how many died.
 fn at_steps(
     host: &mut TestHost,
     steps: impl Iterator<Item = u32>,
@@ -70,7 +76,7 @@ fn at_steps(
         check(host);
         host.stop();
         if survived {
-            assert!(step > FEWEST_DEATHS, "netlabd died at {deaths} steps only");
+            assert!(step > FEWEST_STEPS, "netlabd did its work in {step} steps");
             return deaths;
         }
     }
@@ -101,7 +107,8 @@ fn creating(first: u32) {
             5 => host.ctl(&["apply-lab", LAB, "--timeout", "2s"]).code == 0,
             code => code == 0,
         };
-    let deaths = at_steps(&mut host, (first..MOST_STEPS).step_by(2), create, |host| {
+    let steps = steps(&host, first, 2);
+    let deaths = at_steps(&mut host, steps, create, |host| {
         ready_or_absent(host, "internet");
         let _ = host.ctl(&["delete-lab", "internet"]);
         before.assert_unchanged();
@@ -121,7 +128,8 @@ fn deleting() {
     let delete = |host: &TestHost, _: &mut Daemon| {
         [0, 4].contains(&host.ctl(&["delete-lab", "internet", "--timeout", "2s"]).code)
     };
-    let deaths = at_steps(&mut host, 1..MOST_STEPS, delete, |host| {
+    let steps = steps(&host, 1, 1);
+    let deaths = at_steps(&mut host, steps, delete, |host| {
         // A delete that was accepted goes on by itself.
         let _ = host.ctl(&["delete-lab", "internet"]);
         wait_until("the lab is gone", Duration::from_secs(20), || !exists(host, "internet"));
@@ -148,7 +156,10 @@ fn applying() {
     host.stop();
     let mut deaths = 0;
     for version in [&versions[1], &versions[0]] {
-        deaths += at_every_step(&mut host, &["apply-lab", version, "--timeout", "2s"], |host| {
+        let apply =
+            |host: &TestHost, _: &mut Daemon| host.ctl(&["apply-lab", version, "--timeout", "2s"]).code == 0;
+        let steps = steps(&host, 1, 1);
+        deaths += at_steps(&mut host, steps, apply, |host| {
             host.wait_ready("turn");
             host.ctl(&["check-lab", "turn"]).ok();
             let changes = |file: &String| host.ctl(&["apply-lab", "--dry-run", file]).code != 0;
@@ -189,7 +200,8 @@ fn putting_back() {
         });
         daemon.runs()
     };
-    let deaths = at_steps(&mut host, (1..MOST_STEPS).step_by(2), work, |host| {
+    let steps = steps(&host, 1, 2);
+    let deaths = at_steps(&mut host, steps, work, |host| {
         wait_until("the old state is back", Duration::from_secs(20), || is_old(host));
         host.wait_ready("back");
         host.ctl(&["check-lab", "back"]).ok();
@@ -214,7 +226,8 @@ fn pausing() {
             host.ctl(&["resume-lab", "rest", "--timeout", "2s"]).code == 0
         }
     };
-    let deaths = at_steps(&mut host, 1..MOST_STEPS, work, |host| {
+    let steps = steps(&host, 1, 1);
+    let deaths = at_steps(&mut host, steps, work, |host| {
         if host.lab("rest")["status"]["paused"] == true {
             // What was accepted counts: nothing is repaired behind a learner's back.
             let before = damaged(host);

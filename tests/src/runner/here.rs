@@ -47,7 +47,7 @@ pub fn run(ground: Ground, part: Part, report: &Path, filters: &[String]) -> boo
         }
     }
     let queue = Mutex::new(fit.into_iter());
-    let jobs = thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = if ground == Ground::Uml { 1 } else { super::at_once() };
     thread::scope(|scope| {
         for _ in 0..jobs {
             scope.spawn(|| {

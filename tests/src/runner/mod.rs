@@ -1,6 +1,6 @@
 //! Chooses, runs and reports tests.
 
-use std::{fmt, str::FromStr, thread};
+use std::{fmt, num::NonZero, str::FromStr, thread};
 
 use crate::cases::{self, Test};
 
@@ -85,6 +85,11 @@ pub fn chosen(filters: &[String], part: Part) -> Vec<Test> {
         .collect()
 }
 
+/// How many tests run at a time: one more than there are processors, since each waits for something at times.
+fn at_once() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get) + 1
+}
+
 /// Runs tests on each ground, one ground after the other, and prints the table. False if one failed, or
 /// if one ran nowhere.
 pub fn run(grounds: &[Ground], filters: &[String]) -> bool {
@@ -102,10 +107,7 @@ pub fn run(grounds: &[Ground], filters: &[String]) -> bool {
                 here::run(Ground::Native, Part::WHOLE, &file, filters);
                 Report::read(&[file])
             }
-            Ground::Uml => {
-                let parts = thread::available_parallelism().map_or(1, |n| n.get().min(4)).min(names.len());
-                Report::read(&uml::run(dir.path(), parts, filters))
-            }
+            Ground::Uml => Report::read(&uml::run(dir.path(), at_once().min(4), names.len(), filters)),
         };
         reports.push((*ground, report));
     }

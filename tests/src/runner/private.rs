@@ -56,7 +56,7 @@ pub fn soak(seconds: u64) -> bool {
 
 /// The random work, in the namespaces it was started in.
 pub fn soak_body(seconds: u64) -> bool {
-    let work = || Soak::new(SOAK_LABS, rng::seed()).run_for(Duration::from_secs(seconds));
+    let work = || Soak::new(SOAK_LABS, rng::new_seed()).run_for(Duration::from_secs(seconds));
     let Ok(results) = panic::catch_unwind(work) else {
         eprintln!("netlabd's log:\n{}", host::TestHost::here().log());
         return false;

@@ -3,6 +3,8 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::Mutex,
+    thread,
 };
 
 use super::{Ground, Part};
@@ -11,16 +13,27 @@ use crate::host::repository;
 /// How long a kernel may run, in seconds.
 const LIMIT: &str = "2400";
 
-/// Runs the tests in as many kernels as there are parts; gives the reports' paths.
-pub fn run(dir: &Path, parts: usize, filters: &[String]) -> Vec<PathBuf> {
+/// Parts of the tests for each kernel that runs at a time: who is done early takes another.
+const PARTS: usize = 4;
+
+/// Runs `count` tests in kernels, `at_once` of them at a time; gives the reports' paths.
+pub fn run(dir: &Path, at_once: usize, count: usize, filters: &[String]) -> Vec<PathBuf> {
     let Some(kernel) = kernel() else { return Vec::new() };
-    let start = |index| {
-        let part = Part { index, of: parts };
-        let report = dir.join(format!("{}-{index}", Ground::Uml));
-        (start(&kernel, dir, part, &report, filters), report)
-    };
-    let running: Vec<_> = (0..parts).map(start).collect();
-    running.into_iter().map(|(child, report)| finish(child, report)).collect()
+    let parts = count.min(at_once * PARTS);
+    let report = |index: usize| dir.join(format!("{}-{index}", Ground::Uml));
+    let queue = Mutex::new(0..parts);
+    thread::scope(|scope| {
+        for _ in 0..at_once {
+            scope.spawn(|| {
+                // The lock is let go before the kernel starts.
+                let next = || queue.lock().expect("no thread panics with the queue").next();
+                while let Some(index) = next() {
+                    finish(start(&kernel, dir, Part { index, of: parts }, &report(index), filters));
+                }
+            });
+        }
+    });
+    (0..parts).map(report).collect()
 }
 
 /// The kernel's path; builds it first where it is not cached.
@@ -55,7 +68,7 @@ fn start(kernel: &str, dir: &Path, part: Part, report: &Path, filters: &[String]
         .spawn()
 }
 
-fn finish(child: std::io::Result<Child>, report: PathBuf) -> PathBuf {
+fn finish(child: std::io::Result<Child>) {
     match child.and_then(|mut child| child.wait()) {
         Ok(status) => match status.code() {
             Some(0 | 1) => {}
@@ -64,5 +77,4 @@ fn finish(child: std::io::Result<Child>, report: PathBuf) -> PathBuf {
         },
         Err(error) => eprintln!("netlab-tests: cannot run tests/uml/run: {error}"),
     }
-    report
 }
