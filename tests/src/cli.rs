@@ -26,7 +26,9 @@ NETLAB_SHOW=1 in the environment: print also what tests that passed had to say.
 NETLAB_SEED=N: do the random work of an earlier run again; tests have 1.
 
 Used by the program itself:
-  --here GROUND --part K/N --report FILE [FILTER]...  run part K of N on this kernel
+  --here GROUND --part K/N --report FILE [--elsewhere FILE] [FILTER]...
+                                                      run part K of N on this kernel, but for tests that another
+                                                      kernel is enough for and that passed by the report of one
   --features                                          print what this kernel can do
   --inside TEST, --body TEST                          run one test in the namespaces it was started in
   --flood CONNECTIONS CALLS SOCKET read|silent METHOD LAB
@@ -42,7 +44,7 @@ enum Request {
     Help,
     List,
     All { grounds: Vec<Ground>, filters: Vec<String> },
-    Here { ground: Ground, part: Part, report: PathBuf, filters: Vec<String> },
+    Here { ground: Ground, part: Part, report: PathBuf, elsewhere: Option<PathBuf>, filters: Vec<String> },
     Features,
     Soak(u64),
     SoakInside(u64),
@@ -76,7 +78,9 @@ pub fn main() -> ExitCode {
             true
         }
         Request::All { grounds, filters } => runner::run(&grounds, &filters),
-        Request::Here { ground, part, report, filters } => runner::here::run(ground, part, &report, &filters),
+        Request::Here { ground, part, report, elsewhere, filters } => {
+            runner::here::run(ground, part, &report, elsewhere.as_deref(), &filters)
+        }
         Request::Features => {
             runner::private::print_features();
             true
@@ -97,7 +101,7 @@ pub fn main() -> ExitCode {
 fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
     let mut args = args;
     let (mut grounds, mut filters) = (Vec::new(), Vec::new());
-    let (mut here, mut part, mut report) = (None, None, None);
+    let (mut here, mut part, mut report, mut elsewhere) = (None, None, None, None);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
         match arg.as_str() {
@@ -137,6 +141,7 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
             "--here" => here = Some(value()?.parse()?),
             "--part" => part = Some(value()?.parse()?),
             "--report" => report = Some(PathBuf::from(value()?)),
+            "--elsewhere" => elsewhere = Some(PathBuf::from(value()?)),
             _ if arg.starts_with('-') => return Err(format!("no such option: {arg}")),
             _ => filters.push(arg),
         }
@@ -145,7 +150,9 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
         grounds = vec![Ground::Native, Ground::Uml];
     }
     match (here, part, report) {
-        (Some(ground), Some(part), Some(report)) => Ok(Request::Here { ground, part, report, filters }),
+        (Some(ground), Some(part), Some(report)) => {
+            Ok(Request::Here { ground, part, report, elsewhere, filters })
+        }
         (None, None, None) => Ok(Request::All { grounds, filters }),
         _ => Err("--here, --part and --report belong together".into()),
     }
@@ -171,6 +178,7 @@ mod tests {
             ground: Ground::Uml,
             part: Part { index: 1, of: 2 },
             report: "r".into(),
+            elsewhere: None,
             filters: vec![],
         };
         assert_eq!(parsed("--here uml --part 1/2 --report r"), Ok(here));

@@ -33,7 +33,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::goldens_third", || goldens(2)).needs(GOLDENS),
     Test::new("by_hand::goldens_fourth", || goldens(3)).needs(GOLDENS),
     Test::new("by_hand::random_labs", random),
-    Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Kind("vxlan")]),
+    Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Kind("vxlan")]).once(),
 ];
 
 const GOLDENS: &[Feature] =

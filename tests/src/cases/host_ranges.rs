@@ -19,7 +19,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("host_ranges::other_labs_are_named", of_labs),
     Test::new("host_ranges::members_have_small_pools_and_own_names", members),
     Test::new("host_ranges::names_that_are_words", names),
-    Test::new("host_ranges::published_ports_are_free", ports).needs(&[Feature::Nat]),
+    Test::new("host_ranges::published_ports_are_free", ports).needs(&[Feature::Nat]).once(),
 ];
 
 const SOON: Duration = Duration::from_secs(20);

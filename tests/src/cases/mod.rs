@@ -60,6 +60,8 @@ pub struct Test {
     pub needs: &'static [Feature],
     /// What the kernel must lack.
     pub lacks: &'static [Feature],
+    /// Whether one kernel is enough for it: what it shows has nothing to do with the kernel.
+    pub once: bool,
     /// The test. It runs in a private host of its own, and fails by panicking.
     pub run: fn(),
 }
@@ -67,12 +69,17 @@ pub struct Test {
 impl Test {
     /// A test that runs on every kernel.
     const fn new(name: &'static str, run: fn()) -> Self {
-        Self { name, needs: &[], lacks: &[], run }
+        Self { name, needs: &[], lacks: &[], once: false, run }
     }
 
     /// The same where the kernel has all these features.
     const fn needs(self, needs: &'static [Feature]) -> Self {
         Self { needs, ..self }
+    }
+
+    /// The same, on one kernel only.
+    const fn once(self) -> Self {
+        Self { once: true, ..self }
     }
 
     /// The same where the kernel has none of these features.
@@ -83,17 +90,13 @@ impl Test {
 
 /// All tests, in the order in which they are reported.
 pub fn all() -> Vec<Test> {
-    [
-        harness::TESTS,
+    let of_kernels = [
         labs::TESTS,
-        tour::TESTS,
         notebook::TESTS,
         kinds::TESTS,
         cables::TESTS,
         impairments::TESTS,
         fidelity::TESTS,
-        bad_input::TESTS,
-        words::TESTS,
         apply::TESTS,
         drift::TESTS,
         repairs::TESTS,
@@ -108,11 +111,9 @@ pub fn all() -> Vec<Test> {
         extras::TESTS,
         captures::TESTS,
         classroom::TESTS,
-        history::TESTS,
         host_apart::TESTS,
         host_ranges::TESTS,
         inside::TESTS,
-        following::TESTS,
         host_values::TESTS,
         outcome::TESTS,
         restart::TESTS,
@@ -122,16 +123,26 @@ pub fn all() -> Vec<Test> {
         shortage::TESTS,
         faults::TESTS,
         concurrency::TESTS,
+        abuse::TESTS,
+        unruly::TESTS,
+        bounds::TESTS,
+        programs::TESTS,
+    ];
+    // What netlabd does with files, clients and its own store.
+    let of_netlabd = [
+        harness::TESTS,
+        tour::TESTS,
+        bad_input::TESTS,
+        words::TESTS,
+        history::TESTS,
+        following::TESTS,
         client::TESTS,
         permissions::TESTS,
         remote::TESTS,
         ssh::TESTS,
         pki::TESTS,
-        abuse::TESTS,
-        unruly::TESTS,
-        bounds::TESTS,
         metrics::TESTS,
-        programs::TESTS,
-    ]
-    .concat()
+    ];
+    let once = of_netlabd.concat().into_iter().map(Test::once);
+    of_kernels.concat().into_iter().chain(once).collect()
 }

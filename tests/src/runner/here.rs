@@ -13,7 +13,7 @@ use std::{
 
 use super::{
     Ground, Part, chosen, private,
-    report::{Outcome, Row, Writer},
+    report::{Outcome, Report, Row, Writer},
 };
 use crate::{cases::Test, feature::Feature};
 
@@ -26,8 +26,8 @@ fn limit() -> Duration {
     given.map_or(LIMIT, Duration::from_secs)
 }
 
-/// Runs part of the tests and writes a report. False if one failed.
-pub fn run(ground: Ground, part: Part, report: &Path, filters: &[String]) -> bool {
+/// Runs part of the tests and writes a report; `elsewhere` is that of another kernel. False if one failed.
+pub fn run(ground: Ground, part: Part, report: &Path, elsewhere: Option<&Path>, filters: &[String]) -> bool {
     let kernel = rustix::system::uname().release().to_string_lossy().into_owned();
     let writer = Writer::create(report, &kernel);
     let features = match features() {
@@ -37,9 +37,11 @@ pub fn run(ground: Ground, part: Part, report: &Path, filters: &[String]) -> boo
             return false;
         }
     };
+    let elsewhere = elsewhere.map(|path| Report::read(&[path.to_owned()])).unwrap_or_default();
     let mut fit = Vec::new();
     for test in chosen(filters, part) {
-        match unfit(&test, &features) {
+        let done = (test.once && elsewhere.passed(test.name)).then(|| "passed elsewhere".to_owned());
+        match done.or_else(|| unfit(&test, &features)) {
             None => fit.push(test),
             Some(why) => {
                 writer.add(&Row { test: test.name.into(), outcome: Outcome::Unfit(why), seconds: 0.0 });

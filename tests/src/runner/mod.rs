@@ -99,15 +99,19 @@ pub fn run(grounds: &[Ground], filters: &[String]) -> bool {
         return false;
     }
     let dir = tempfile::tempdir().expect("making a temporary folder");
-    let mut reports = Vec::new();
+    let file = |ground: &Ground| dir.path().join(ground.to_string());
+    let mut reports: Vec<(Ground, Report)> = Vec::new();
     for ground in grounds {
-        let file = dir.path().join(ground.to_string());
+        let elsewhere = reports.last().map(|(ground, _)| file(ground));
         let report = match ground {
             Ground::Native => {
-                here::run(Ground::Native, Part::WHOLE, &file, filters);
-                Report::read(&[file])
+                here::run(*ground, Part::WHOLE, &file(ground), elsewhere.as_deref(), filters);
+                Report::read(&[file(ground)])
             }
-            Ground::Uml => Report::read(&uml::run(dir.path(), at_once().min(4), names.len(), filters)),
+            Ground::Uml => {
+                let at_once = at_once().min(4);
+                Report::read(&uml::run(dir.path(), at_once, names.len(), elsewhere.as_deref(), filters))
+            }
         };
         reports.push((*ground, report));
     }

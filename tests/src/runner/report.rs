@@ -101,6 +101,11 @@ impl Report {
         report
     }
 
+    /// Whether a test passed there.
+    pub fn passed(&self, test: &str) -> bool {
+        self.of(test).is_some_and(|row| row.outcome == Outcome::Passed)
+    }
+
     fn of(&self, test: &str) -> Option<&Row> {
         self.rows.iter().find(|row| row.test == test)
     }

@@ -16,8 +16,15 @@ const LIMIT: &str = "2400";
 /// Parts of the tests for each kernel that runs at a time: who is done early takes another.
 const PARTS: usize = 4;
 
-/// Runs `count` tests in kernels, `at_once` of them at a time; gives the reports' paths.
-pub fn run(dir: &Path, at_once: usize, count: usize, filters: &[String]) -> Vec<PathBuf> {
+/// Runs `count` tests in kernels, `at_once` of them at a time; gives the reports' paths. `elsewhere` is the report of
+/// another kernel, in `dir`.
+pub fn run(
+    dir: &Path,
+    at_once: usize,
+    count: usize,
+    elsewhere: Option<&Path>,
+    filters: &[String],
+) -> Vec<PathBuf> {
     let Some(kernel) = kernel() else { return Vec::new() };
     let parts = count.min(at_once * PARTS);
     let report = |index: usize| dir.join(format!("{}-{index}", Ground::Uml));
@@ -28,7 +35,12 @@ pub fn run(dir: &Path, at_once: usize, count: usize, filters: &[String]) -> Vec<
                 // The lock is let go before the kernel starts.
                 let next = || queue.lock().expect("no thread panics with the queue").next();
                 while let Some(index) = next() {
-                    finish(start(&kernel, dir, Part { index, of: parts }, &report(index), filters));
+                    let part = Part { index, of: parts };
+                    let mut command = command(&kernel, dir, part, &report(index));
+                    if let Some(elsewhere) = elsewhere {
+                        command.arg("--elsewhere").arg(elsewhere);
+                    }
+                    finish(command.args(filters).spawn());
                 }
             });
         }
@@ -54,18 +66,13 @@ fn kernel() -> Option<String> {
     }
 }
 
-fn start(kernel: &str, dir: &Path, part: Part, report: &Path, filters: &[String]) -> std::io::Result<Child> {
-    let own = std::env::current_exe()?;
-    Command::new(repository().join("tests/uml/run"))
-        .args(["-k", kernel, "-t", LIMIT, "-w"])
-        .arg(dir)
-        .arg("--")
-        .arg(own)
-        .args(["--here", &Ground::Uml.to_string(), "--part", &part.to_string(), "--report"])
-        .arg(report)
-        .args(filters)
-        .stdin(Stdio::null())
-        .spawn()
+fn command(kernel: &str, dir: &Path, part: Part, report: &Path) -> Command {
+    let own = std::env::current_exe().expect("a running program has a path");
+    let mut command = Command::new(repository().join("tests/uml/run"));
+    command.args(["-k", kernel, "-t", LIMIT, "-w"]).arg(dir).arg("--").arg(own);
+    command.args(["--here", &Ground::Uml.to_string(), "--part", &part.to_string(), "--report"]).arg(report);
+    command.stdin(Stdio::null());
+    command
 }
 
 fn finish(child: std::io::Result<Child>) {
