@@ -1,7 +1,7 @@
 //! What the reconciler and the API ask of the kernel: to look, to carry out a plan, to run commands in nodes.
 
-#[cfg(test)]
-pub(crate) mod fake;
+#[doc(hidden)]
+pub mod fake;
 mod host;
 mod nodes;
 

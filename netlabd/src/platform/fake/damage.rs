@@ -17,7 +17,7 @@ use crate::{
 impl FakeKernel {
     /// Does what a line says to a lab, in its terms: `down ns1:eth0`. Answers whether there was
     /// anything to do it to.
-    pub(crate) fn damage(&self, lab: &LabName, line: &str) -> bool {
+    pub fn damage(&self, lab: &LabName, line: &str) -> bool {
         let words: Vec<_> = line.split_whitespace().collect();
         let mut state = self.state();
         let mut lab = Lab { name: lab, world: &mut state.world };

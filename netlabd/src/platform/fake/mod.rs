@@ -2,12 +2,13 @@
 
 mod damage;
 mod look;
+mod nodes;
 mod ops;
 mod world;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
 use super::{Failure, Firewall, HostLink, HostSocket, HostState, Kernel, Scope};
@@ -21,7 +22,7 @@ use world::{HOST, World};
 
 /// The fake.
 #[derive(Debug)]
-pub(crate) struct FakeKernel(Mutex<State>);
+pub struct FakeKernel(Mutex<State>, Gate);
 
 #[derive(Debug)]
 struct State {
@@ -33,28 +34,53 @@ struct State {
     tried: usize,
     /// What keeps failing once it has failed.
     broken: BTreeSet<String>,
+    /// What is refused whenever it is tried: a word of the operation, and the error number.
+    refused: Option<(String, i32)>,
+}
+
+/// What lets plans pass, or holds them back.
+#[derive(Debug, Default)]
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn set(&self, held: bool) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = held;
+        self.1.notify_all();
+    }
+
+    fn pass(&self) {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.1.wait_while(held, |held| *held));
+    }
 }
 
 /// A failure to come.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct InjectedFailure {
+pub struct InjectedFailure {
     /// How many operations from now go well before one fails.
-    pub(crate) after: usize,
+    pub after: usize,
     /// The error number.
-    pub(crate) errno: i32,
+    pub errno: i32,
     /// Whether the same operation fails again whenever it is tried, or only once.
-    pub(crate) lasting: bool,
+    pub lasting: bool,
 }
 
 /// The host as it is, to be compared later; numbers that only grow are left out.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Snapshot(String);
+pub struct Snapshot(String);
+
+impl Default for FakeKernel {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl FakeKernel {
     /// A host with nothing but `lo`.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let (world, ids, broken) = (World::new(), BTreeMap::new(), BTreeSet::new());
-        Self(Mutex::new(State { world, ids, fault: None, tried: 0, broken }))
+        let state = State { world, ids, fault: None, tried: 0, broken, refused: None };
+        Self(Mutex::new(state), Gate::default())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -62,21 +88,31 @@ impl FakeKernel {
     }
 
     /// Makes an operation fail, counted from now on; `None`: all goes well again.
-    pub(crate) fn fail(&self, fault: Option<InjectedFailure>) {
+    pub fn fail(&self, fault: Option<InjectedFailure>) {
         let mut state = self.state();
         state.fault = fault;
         state.tried = 0;
         state.broken.clear();
     }
 
+    /// Refuses each operation in whose description a text stands, with an error number; `None`: none any more.
+    pub fn refuse(&self, refused: Option<(&str, i32)>) {
+        self.state().refused = refused.map(|(text, errno)| (text.to_owned(), errno));
+    }
+
+    /// Holds plans back until they are let go on.
+    pub fn hold(&self, held: bool) {
+        self.1.set(held);
+    }
+
     /// Whether the failure that was asked for has come.
-    pub(crate) fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         let state = self.state();
         state.fault.is_some_and(|fault| state.tried > fault.after)
     }
 
     /// The sysctls of a lab's nodes that are not 0.
-    pub(crate) fn sysctls(&self, lab: &LabName) -> Vec<String> {
+    pub fn sysctls(&self, lab: &LabName) -> Vec<String> {
         let world = &self.state().world;
         let nodes = world.labs.get(lab).into_iter().flatten();
         let values = nodes.flat_map(|(node, id)| {
@@ -87,7 +123,7 @@ impl FakeKernel {
     }
 
     /// All there is: labs, pins, and the host with what others have on it.
-    pub(crate) fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&self) -> Snapshot {
         let world = &self.state().world;
         let mut namespaces: Vec<_> =
             world.namespaces.values().map(|namespace| format!("{namespace:?}")).collect();
@@ -101,6 +137,11 @@ impl State {
     fn attempt(&mut self, object: &str, what: &str) -> Result<(), Failure> {
         let number = self.tried;
         self.tried += 1;
+        if let Some((text, errno)) = &self.refused
+            && what.contains(text)
+        {
+            return Err(Failure::os(object, what, &std::io::Error::from_raw_os_error(*errno)));
+        }
         let Some(fault) = self.fault else { return Ok(()) };
         if number == fault.after && fault.lasting {
             self.broken.insert(what.to_owned());
@@ -125,6 +166,7 @@ impl Kernel for FakeKernel {
     }
 
     fn execute(&self, scope: Scope<'_>, plan: &Plan, done: &mut dyn FnMut(usize)) -> Vec<Failure> {
+        self.1.pass();
         let mut count = 0;
         if scope.first_id != 0 {
             self.state().ids.insert(scope.lab.clone(), scope.first_id);
