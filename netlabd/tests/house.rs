@@ -219,3 +219,13 @@ fn each_forbidden_import_is_found() {
         assert_eq!(House::read(dir.path()).faults(&FORBIDDEN), [format!("{from} imports {to}")]);
     }
 }
+
+/// Its licence is another, and it has to be small: only its tests know netlabd.
+#[test]
+fn netlabctl_needs_no_netlabd() {
+    let manifest =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../netlabctl/Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    assert!(manifest["dev-dependencies"].get("netlabd").is_some());
+    assert!(manifest["dependencies"].get("netlabd").is_none());
+}

@@ -10,8 +10,8 @@ use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport::Server;
 
 use crate::{
-    fake,
     run::{Ground, lab},
+    script,
 };
 
 /// Serves the labs only, as a daemon before there were nodes and hosts to ask; with reflection of an API
@@ -35,7 +35,7 @@ fn old(ground: &Ground, lacks: &'static [(&str, &str)]) -> String {
         runtime.block_on(async move {
             let listener = UnixListener::from_std(listener).unwrap();
             Server::builder()
-                .add_service(fake::labs())
+                .add_service(script::labs())
                 .add_service(reflection)
                 .serve_with_incoming(UnixListenerStream::new(listener))
                 .await
@@ -47,7 +47,7 @@ fn old(ground: &Ground, lacks: &'static [(&str, &str)]) -> String {
 
 #[test]
 fn what_an_older_daemon_does_not_have_is_said() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let host = old(&ground, &[]);
     let expected = format!(
         "netlabctl: netlabd, of a version that does not tell which it is, does not have what netlabctl {} \
@@ -67,8 +67,8 @@ fn what_an_older_daemon_does_not_have_is_said() {
 
 #[test]
 fn a_daemon_that_tells_its_version_is_named() {
-    let ground = Ground::new();
-    // The fake refuses this lab as a daemon of version 0.0.9 would that lacks the method.
+    let ground = Ground::scripted();
+    // The script refuses it as a daemon of version 0.0.9 would that lacks the method.
     let ran = ground.run(&["pause-lab", "ancient"]);
     let expected = format!(
         "netlabctl: netlabd 0.0.9 (API revision 1) does not have what netlabctl {} (API revision {REVISION}) asks it \
@@ -80,14 +80,15 @@ fn a_daemon_that_tells_its_version_is_named() {
 
 #[test]
 fn what_an_older_daemon_would_leave_out_is_not_sent() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let host = old(&ground, &[("Interface", "addresses"), ("ApplyLabRequest", "rollback_after")]);
     let file = ground.file("lab.yaml", &lab("ready"));
-    let expected = format!(
-        "{file}:6:9: netlabd (an older version) does not know this, netlabctl {} does: upgrade netlabd on its host, \
-         or leave it out",
+    let unknown = format!(
+        "netlabd (an older version) does not know this, netlabctl {} does: upgrade netlabd on its host, or leave it \
+         out",
         env!("CARGO_PKG_VERSION")
     );
+    let expected = format!("{file}:6:9: {unknown}\n{file}:10:9: {unknown}");
     for verb in ["create-lab", "apply-lab", "show-commands"] {
         ground.run(&["--host", &host, verb, &file]).failed(1, &expected);
     }
@@ -103,7 +104,7 @@ fn what_an_older_daemon_would_leave_out_is_not_sent() {
 
 #[test]
 fn what_a_newer_daemon_has_more_breaks_nothing() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let ran = ground.run(&["get-lab", "future"]);
     assert!(ran.code == 0 && ran.out.contains("Phase:       Unknown\n"), "{ran:?}");
     let json = ground.run(&["get-lab", "future", "-o", "json"]).json();

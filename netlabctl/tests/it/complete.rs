@@ -10,6 +10,14 @@ use std::{
 
 use crate::run::{Ground, Ran, arg};
 
+/// A daemon with two labs.
+fn two_labs() -> Ground {
+    let ground = Ground::new();
+    ground.create("vxlan");
+    ground.create("fails");
+    ground
+}
+
 /// What is proposed for the last word of a line, and whether files are too.
 fn answered(ground: &Ground, line: &[&str]) -> (bool, Vec<String>) {
     let mut command = ground.command(&["--", "netlabctl"]);
@@ -30,17 +38,20 @@ fn proposed(ground: &Ground, line: &[&str]) -> Vec<String> {
 
 #[test]
 fn labs_nodes_and_interfaces_are_proposed() {
-    let ground = Ground::new();
+    let ground = two_labs();
     assert_eq!(proposed(&ground, &["get-lab", ""]), ["fails", "vxlan"]);
     assert_eq!(proposed(&ground, &["get-lab", "v"]), ["vxlan"]);
     assert_eq!(proposed(&ground, &["get", "v"]), ["vxlan"], "the same for another tool's word");
     assert_eq!(proposed(&ground, &["delete-lab", "fails", "v"]), ["vxlan"]);
     assert_eq!(proposed(&ground, &["exec", "vxlan", ""]), ["ns1", "router"]);
     assert_eq!(proposed(&ground, &["exec", "-w", "/tmp", "vxlan", ""]), ["ns1", "router"]);
-    assert_eq!(proposed(&ground, &["-o", "json", "ping", "vxlan", "ns1", "r"]), ["router"]);
+    assert_eq!(proposed(&ground, &["-o", "json", "ping", "vxlan", "ns1", "r"]), ["router", "router:eth0"]);
     assert_eq!(proposed(&ground, &["ping", "vxlan", "h"]), ["host"]);
-    assert_eq!(proposed(&ground, &["capture", "vxlan", "ns1:"]), ["ns1:any"]);
-    assert_eq!(proposed(&ground, &["capture", "vxlan", "ns1:any,rou"]), ["ns1:any,router:any"]);
+    assert_eq!(proposed(&ground, &["capture", "vxlan", "ns1:"]), ["ns1:eth0", "ns1:any"]);
+    assert_eq!(
+        proposed(&ground, &["capture", "vxlan", "ns1:any,rou"]),
+        ["ns1:any,router:eth0", "ns1:any,router:any"]
+    );
     assert!(proposed(&ground, &["wat"]).contains(&"watch-lab".to_owned()));
     // Nothing, and no noise, where there is nothing to be had.
     let nowhere = ["--host", "unix:///nonexistent", "get-lab", "v"];
@@ -50,7 +61,7 @@ fn labs_nodes_and_interfaces_are_proposed() {
 
 #[test]
 fn files_are_proposed_where_they_are_meant() {
-    let ground = Ground::new();
+    let ground = two_labs();
     for line in [
         &["create-lab", "la"][..],
         &["apply-lab", ""],
@@ -65,20 +76,20 @@ fn files_are_proposed_where_they_are_meant() {
 
 #[test]
 fn contexts_generations_and_values_are_proposed() {
-    let ground = Ground::new();
+    let ground = two_labs();
     std::fs::create_dir_all(ground.path("config/netlab")).unwrap();
     std::fs::write(ground.path("config/netlab/config.toml"), "[contexts.box]\nhost = \"unix:///x\"\n")
         .unwrap();
     assert_eq!(proposed(&ground, &["context", "use", ""]), ["box", "default"]);
     assert_eq!(proposed(&ground, &["--context", "b"]), ["box"]);
-    assert_eq!(proposed(&ground, &["get-lab", "vxlan", "--revision", ""])[0], "7");
+    assert_eq!(proposed(&ground, &["get-lab", "vxlan", "--revision", ""]), ["1"]);
     assert_eq!(proposed(&ground, &["graph", "x", "-f", "m"]), ["mermaid"]);
     assert_eq!(proposed(&ground, &["completions", "z"]), ["zsh"]);
 }
 
 #[test]
 fn options_are_proposed_after_a_dash_only() {
-    let ground = Ground::new();
+    let ground = two_labs();
     assert_eq!(proposed(&ground, &["list-labs", ""]), [""; 0]);
     assert!(proposed(&ground, &["list-labs", "--out"]).contains(&"--output".to_owned()));
     assert!(proposed(&ground, &["apply-lab", "--"]).contains(&"--dry-run".to_owned()));
@@ -170,14 +181,14 @@ fn same_in_all(terminal: &mut Terminal) {
     terminal.completes("netlabctl capture vxlan ns1:any -w oth\t", "-w other.yaml");
     terminal.completes("netlabctl get-lab vx\t", "get-lab vxlan");
     terminal.completes("netlabctl capture vxlan ns1:a\t", "vxlan ns1:any");
-    terminal.completes("netlabctl capture vxlan ns1:any,rou\t", "ns1:any,router:any");
+    terminal.completes("netlabctl capture vxlan ns1:any,router:a\t", "ns1:any,router:any");
     terminal.completes("netlabctl ping vxlan ns1 router\t", "ns1 router");
     terminal.completes("netlabctl completions fi\t", "completions fish");
 }
 
 #[test]
 fn bash_completes() {
-    let ground = Ground::new();
+    let ground = two_labs();
     let mut bash =
         Terminal::open(&ground, "bash --norc --noprofile -i", "eval \"$(netlabctl completions bash)\"");
     same_in_all(&mut bash);
@@ -190,7 +201,7 @@ fn zsh_completes() {
     if !installed("zsh") {
         return;
     }
-    let ground = Ground::new();
+    let ground = two_labs();
     let setup = "autoload -U compinit; compinit -u -D; eval \"$(netlabctl completions zsh)\"";
     let mut zsh = Terminal::open(&ground, "zsh -f -i", setup);
     same_in_all(&mut zsh);
@@ -201,7 +212,7 @@ fn zsh_completes_by_the_file_of_the_package() {
     if !installed("zsh") {
         return;
     }
-    let ground = Ground::new();
+    let ground = two_labs();
     std::fs::create_dir(ground.path("functions")).unwrap();
     let script = ground.run(&["completions", "zsh"]).out;
     ground.file("functions/_netlabctl", &script);
@@ -215,7 +226,7 @@ fn fish_completes() {
     if !installed("fish") {
         return;
     }
-    let ground = Ground::new();
+    let ground = two_labs();
     let program = env!("CARGO_BIN_EXE_netlabctl");
     ground.program("netlabctl", &format!("exec {program} \"$@\""));
     ground.file("other.yaml", "name: x\n");
@@ -233,6 +244,6 @@ fn fish_completes() {
     assert_eq!(completed("netlabctl create-lab oth"), ["other.yaml"]);
     assert_eq!(completed("netlabctl graph o"), ["other.yaml"]);
     assert_eq!(completed("netlabctl capture vxlan ns1:a"), ["ns1:any"]);
-    assert_eq!(completed("netlabctl ping vxlan ns1 rou"), ["router"]);
+    assert_eq!(completed("netlabctl ping vxlan ns1 rou"), ["router", "router:eth0"]);
     assert_eq!(completed("netlabctl capture vxlan ns1:any -w oth"), ["other.yaml"]);
 }

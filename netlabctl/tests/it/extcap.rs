@@ -30,6 +30,9 @@ fn run(ground: &Ground, args: &[&str]) -> Ran {
 #[test]
 fn interfaces_are_listed_of_all_daemons() {
     let (ground, other) = (Ground::new(), Ground::new());
+    for one in [&ground, &other] {
+        one.create("vxlan");
+    }
     std::fs::create_dir_all(ground.path("config/netlab")).unwrap();
     let config = format!(
         "[contexts.box]\nhost = \"unix://{}\"\n[contexts.same]\nhost = \"unix://{}\"\n\
@@ -62,7 +65,7 @@ fn interfaces_are_listed_of_all_daemons() {
 
 #[test]
 fn an_interface_tells_what_it_is() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let at = ["--extcap-interface", "netlab:vxlan:ns1:eth0"];
     run(&ground, &[&["--extcap-dlts"][..], &at].concat())
         .wrote("dlt {number=1}{name=EN10MB}{display=Ethernet}\n");
@@ -83,7 +86,7 @@ fn an_interface_tells_what_it_is() {
 
 #[test]
 fn a_capture_goes_into_the_fifo() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let fifo = ground.path("fifo");
     rustix::fs::mkfifoat(rustix::fs::CWD, &fifo, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
     let begin = |lab: &str, more: &[&str]| {

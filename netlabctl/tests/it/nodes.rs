@@ -19,7 +19,7 @@ use crate::run::{Ground, Ran, arg};
 
 #[test]
 fn exec_gives_the_commands_own_code() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     for code in [0, 1, 7, 137, 255] {
         assert_eq!(ground.run(&["exec", "vxlan", "ns1", "--", "exit", &code.to_string()]).code, code);
     }
@@ -29,7 +29,7 @@ fn exec_gives_the_commands_own_code() {
 
 #[test]
 fn execs_own_failures_are_125() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let ran = ground.run(&["exec", "vxlam", "ns1", "--", "exit", "0"]);
     ran.failed(125, "netlabctl: there is no lab vxlam; did you mean \"vxlan\"?");
     let ran = ground.run(&["exec", "vxlan", "roter", "--", "exit", "0"]);
@@ -44,7 +44,7 @@ fn execs_own_failures_are_125() {
 
 #[test]
 fn exec_in_several_nodes_goes_on_past_one_that_fails() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     ground.run(&["exec", "vxlan", "--all", "--", "exit", "0"]).wrote("==> ns1 <==\n\n==> router <==\n");
     ground.run(&["exec", "-a", "vxlan", "exit", "0"]).wrote("==> ns1 <==\n\n==> router <==\n");
     let ran = ground.run_with(&["exec", "vxlan", "router,ns1", "--", "cat"], "not sent");
@@ -71,7 +71,7 @@ fn exec_in_several_nodes_goes_on_past_one_that_fails() {
 
 #[test]
 fn exec_passes_input_and_both_outputs() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let text = "a line\n".repeat(100_000);
     let ran = ground.run_with(&["exec", "vxlan", "ns1", "--", "cat"], &text);
     assert!(ran.code == 0 && ran.out == text, "{} bytes came back", ran.out.len());
@@ -86,7 +86,7 @@ fn exec_passes_input_and_both_outputs() {
 
 #[test]
 fn a_closed_pipe_is_quiet() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let mut child = ground.command(&["exec", "vxlan", "ns1", "--", "flood"]).spawn().unwrap();
     let mut start = [0; 10];
     child.stdout.take().unwrap().read_exact(&mut start).unwrap();
@@ -95,7 +95,7 @@ fn a_closed_pipe_is_quiet() {
 
 #[test]
 fn signals_reach_the_command() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     for (name, number) in [("INT", 2), ("TERM", 15), ("HUP", 1), ("QUIT", 3)] {
         let mut child = ground.command(&["exec", "vxlan", "ns1", "--", "signal"]).spawn().unwrap();
         let mut line = String::new();
@@ -135,7 +135,7 @@ fn read_until(person: &mut File, text: &str) -> String {
 
 #[test]
 fn a_shell_has_a_terminal_and_gives_it_back_as_it_was() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let (mut person, program) = terminal(33, 101);
     let end = || Stdio::from(program.try_clone().unwrap());
     let before = tcgetattr(&program).unwrap();
@@ -158,7 +158,7 @@ fn a_shell_has_a_terminal_and_gives_it_back_as_it_was() {
 
 #[test]
 fn a_terminal_has_colours_unless_they_are_not_wanted() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let shown = |variables: &[(&str, &str)], args: &[&str]| {
         let (mut person, program) = terminal(24, 80);
         let mut command = ground.command(&[args, &["list-labs"]].concat());
@@ -187,7 +187,7 @@ fn a_terminal_has_colours_unless_they_are_not_wanted() {
 
 #[test]
 fn a_terminal_comes_back_when_the_session_breaks() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let (_person, program) = terminal(24, 80);
     let end = || Stdio::from(program.try_clone().unwrap());
     let before = tcgetattr(&program).unwrap();
@@ -199,7 +199,7 @@ fn a_terminal_comes_back_when_the_session_breaks() {
 
 #[test]
 fn ping_writes_the_lines_of_ping() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     ground.run(&["ping", "vxlan", "ns1", "ns2", "-c", "2", "-i", "0.2", "-W", "500ms", "-s", "100"]).wrote(
         "PING ns2 (192.0.2.2) 100 bytes of data.\n\
          108 bytes from 192.0.2.2: icmp_seq=1 ttl=63 time=1.042 ms\n\
@@ -220,7 +220,7 @@ fn ping_writes_the_lines_of_ping() {
 
 #[test]
 fn a_ping_tells_which_address_a_name_means() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let ran = ground.run(&["ping", "vxlan", "ns1:eth0", "router"]);
     assert!(
         ran.out.starts_with("PING router (192.0.2.2, router:eth1) from eth0: 56 bytes of data.\n"),
@@ -232,7 +232,7 @@ fn a_ping_tells_which_address_a_name_means() {
 
 #[test]
 fn an_interrupted_ping_sums_up() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let child = ground.command(&["ping", "vxlan", "ns1", "endless", "-c", "100"]).spawn().unwrap();
     sleep(Duration::from_millis(700));
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
@@ -243,7 +243,7 @@ fn an_interrupted_ping_sums_up() {
 
 #[test]
 fn capture_writes_a_file_or_hands_it_to_tcpdump() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let told =
         "listening on ns1:eth0, ns2:eth0\n2 packets captured, 1 lost because the reader was too slow\n";
     let raw = "[\"ns1:eth0\", \"ns2:eth0\"] \"icmp\" 5 promiscuous\n";
@@ -267,7 +267,7 @@ fn capture_writes_a_file_or_hands_it_to_tcpdump() {
 
 #[test]
 fn a_missing_tcpdump_is_told() {
-    let ground = Ground::new();
+    let ground = Ground::scripted();
     let mut command = ground.command(&["capture", "vxlan", "ns1:eth0", "--tcpdump"]);
     let ran = Ran::from(command.env("PATH", "/nonexistent").output().unwrap());
     ran.failed(1, "netlabctl: tcpdump is not installed here: install it, or leave --tcpdump out");

@@ -102,6 +102,7 @@ fn wrong_names_and_files_are_refused() {
 fn contexts_say_where_the_daemon_is() {
     let ground = Ground::new();
     let dir = ground.path("netlab");
+    ground.create("vxlan");
     let url = format!("unix://{}", ground.socket().display());
     let run = |args: &[&str], variables: &[(&str, &str)]| {
         let mut command = ground.command(args);

@@ -13,7 +13,10 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::fake;
+use crate::{
+    daemon::{ALICE, Daemon},
+    script,
+};
 
 /// Longest run of one command in seconds.
 const LIMIT: &str = "20";
@@ -24,6 +27,7 @@ const TEST_LIMIT: Duration = Duration::from_secs(60);
 /// A daemon that answers, and a place for files.
 pub(crate) struct Ground {
     dir: TempDir,
+    daemon: Option<Daemon>,
     /// Dropped with the ground, which the watchdog hears.
     _alive: mpsc::Sender<()>,
 }
@@ -37,8 +41,21 @@ pub(crate) struct Ran {
 }
 
 impl Ground {
-    /// Starts a daemon of its own.
+    /// Starts netlabd's services over a kernel in memory.
     pub(crate) fn new() -> Self {
+        let mut ground = Self::bare();
+        ground.daemon = Some(Daemon::start(ground.dir.path()));
+        ground
+    }
+
+    /// Starts a daemon that answers by a script.
+    pub(crate) fn scripted() -> Self {
+        let ground = Self::bare();
+        script::serve(&ground.socket());
+        ground
+    }
+
+    fn bare() -> Self {
         let (alive, ended) = mpsc::channel();
         let test = thread::current().name().unwrap_or_default().to_owned();
         thread::spawn(move || {
@@ -48,9 +65,25 @@ impl Ground {
                 std::process::abort();
             }
         });
-        let ground = Self { dir: tempfile::tempdir().unwrap(), _alive: alive };
-        fake::serve(&ground.socket());
-        ground
+        Self { dir: tempfile::tempdir().unwrap(), daemon: None, _alive: alive }
+    }
+
+    /// The daemon that is no script.
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// Makes a lab, and answers its file.
+    pub(crate) fn create(&self, name: &str) -> String {
+        let file = self.file(&format!("{name}.yaml"), &lab(name));
+        self.run(&["create-lab", &file]).wrote(&format!("lab {name} ready (generation 1)\n"));
+        file
+    }
+
+    /// Runs netlabctl as a member who owns nothing yet.
+    pub(crate) fn run_as_alice(&self, args: &[&str]) -> Ran {
+        let host = format!("unix://{}", self.path(ALICE).display());
+        self.run(&[&["--host", &host], args].concat())
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -70,9 +103,10 @@ impl Ground {
 
     /// Writes a program for [`Self::command`]'s PATH.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        use std::os::unix::fs::PermissionsExt as _;
-        let path = self.file(name, &format!("#!/bin/sh\n{script}\n"));
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // By install(1): what a thread writes cannot be run while another one forks (ETXTBSY).
+        let source = self.file(&format!("{name}.sh"), &format!("#!/bin/sh\n{script}\n"));
+        let made = Command::new("install").args([&source, arg(&self.path(name))]).status();
+        assert!(made.unwrap().success());
     }
 
     /// netlabctl with this daemon, and this ground's programs alone before the system's.
@@ -143,9 +177,19 @@ impl Ran {
     }
 }
 
-/// A lab file of one node.
+/// A lab file of two nodes and a cable.
 pub(crate) fn lab(name: &str) -> String {
-    format!("name: {name}\nnodes:\n  ns1:\n    interfaces:\n      eth0:\n        addresses: [192.0.2.1/24]\n")
+    format!(
+        "name: {name}\nnodes:\n  ns1:\n    interfaces:\n      eth0:\n        addresses: [192.0.2.1/24]\n  \
+         router:\n    interfaces:\n      eth0:\n        addresses: [192.0.2.2/24]\nlinks:\n  \
+         - endpoints: [\"ns1:eth0\", \"router:eth0\"]\n"
+    )
+}
+
+/// A lab with an address that the kernel refuses from now on.
+pub(crate) fn broken(ground: &Ground, name: &str) -> String {
+    ground.daemon().kernel.refuse(Some(("192.0.2.77", 95)));
+    lab(name).replace("192.0.2.1/", "192.0.2.77/")
 }
 
 /// A path as an argument.

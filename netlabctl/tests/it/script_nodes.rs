@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::fake::{Answer, Events, known, refuse};
+use crate::script::{Answer, Events, known, refuse};
 
 pub(crate) struct Nodes;
 pub(crate) struct Host;
