@@ -6,6 +6,7 @@ mod html;
 mod kind;
 mod layout;
 mod mermaid;
+mod rules;
 mod svg;
 #[cfg(test)]
 mod tests;
@@ -35,7 +36,7 @@ struct Box {
     name: String,
     /// Its interfaces' names.
     interfaces: Vec<String>,
-    /// One line an interface.
+    /// One line an interface, then those of its rules.
     lines: Vec<String>,
     host: bool,
 }
@@ -80,7 +81,11 @@ impl Topology {
             .map(|(name, interfaces)| Box {
                 name: (*name).to_owned(),
                 interfaces: interfaces.keys().map(|name| (*name).to_owned()).collect(),
-                lines: interfaces.iter().map(|(name, interface)| line(name, *interface)).collect(),
+                lines: interfaces
+                    .iter()
+                    .map(|(name, interface)| line(name, *interface))
+                    .chain(rules_of(lab, name))
+                    .collect(),
                 host: *name == HOST,
             })
             .collect();
@@ -113,6 +118,17 @@ fn places(lab: &Lab) -> Places<'_> {
         places.entry(HOST).or_default();
     }
     places
+}
+
+/// What is said of a place's rules, a line each.
+fn rules_of(lab: &Lab, place: &str) -> Vec<String> {
+    let node = lab.nodes.get(place);
+    let firewall = node.and_then(|node| node.firewall.as_ref()).and_then(rules::firewall);
+    let nat = match (place, &lab.host) {
+        (HOST, Some(host)) => host.nat.as_ref(),
+        _ => node.and_then(|node| node.nat.as_ref()),
+    };
+    firewall.into_iter().chain(nat.and_then(rules::nat)).collect()
 }
 
 /// The interfaces that stand on one of the host: place, name, kind and parent.

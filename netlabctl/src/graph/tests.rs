@@ -1,6 +1,9 @@
 //! What is drawn of a lab.
 
-use netlab_proto::v1::{Impair, Node, Vxlan, interface::Kind};
+use netlab_proto::v1::{
+    Firewall, FirewallChain, FirewallRule, Host, Impair, Masquerade, Nat, Node, PrefixTranslation, SourceNat,
+    Vxlan, interface::Kind,
+};
 
 use super::*;
 
@@ -67,6 +70,33 @@ fn what_is_said_of_a_cable_stands_on_it() {
     assert!(draw(&lab, GraphFormat::Mermaid).contains("  n0 ---|\"eth0 - e1<br/>down\"| n3\n"));
     assert!(draw(&lab, GraphFormat::Dot).contains("headlabel=\"e1\", label=\"down\"];"));
     assert_eq!(draw(&lab, GraphFormat::Svg).matches(">down</text>").count(), 1);
+}
+
+#[test]
+fn rules_stand_below_the_interfaces() {
+    let mut lab = lab();
+    let r = lab.nodes.get_mut("r").unwrap();
+    let chain = |policy: &str, rules| FirewallChain {
+        policy: policy.to_owned(),
+        rules: vec![FirewallRule::default(); rules],
+    };
+    r.firewall = Some(Firewall {
+        input: Some(chain("drop", 1)),
+        forward: Some(chain("drop", 2)),
+        output: Some(chain("", 0)),
+    });
+    r.nat = Some(Nat {
+        masquerade: vec![Masquerade::default()],
+        snat: vec![SourceNat::default(); 2],
+        ..Nat::default()
+    });
+    let said = "<br/>e2<br/>firewall: input 1 rule, drop; forward 2 rules, drop; output accept<br/>NAT: masquerade; 2 snat\"]";
+    assert!(draw(&lab, GraphFormat::Mermaid).contains(said), "{}", draw(&lab, GraphFormat::Mermaid));
+    lab.host = Some(Host { nat: Some(Nat::default()), ..Host::default() });
+    assert!(!draw(&lab, GraphFormat::Mermaid).contains("lab0<br/>"), "nothing is said of nothing");
+    let prefixes = vec![PrefixTranslation::default()];
+    lab.host = Some(Host { nat: Some(Nat { prefixes, ..Nat::default() }), ..Host::default() });
+    assert!(draw(&lab, GraphFormat::Svg).contains(">NAT: prefix</text>"));
 }
 
 #[test]

@@ -1,0 +1,40 @@
+//! What a picture says of a place's rules: its firewall, its translations.
+
+use netlab_proto::v1::{Firewall, Nat};
+
+/// A line for the firewall: the policy of each direction, and how many rules stand before it.
+pub(super) fn firewall(firewall: &Firewall) -> Option<String> {
+    let directions =
+        [("input", &firewall.input), ("forward", &firewall.forward), ("output", &firewall.output)];
+    let chains = directions.into_iter().filter_map(|(name, chain)| {
+        let chain = chain.as_ref()?;
+        let policy = if chain.policy.is_empty() { "accept" } else { chain.policy.as_str() };
+        Some(match chain.rules.len() {
+            0 => format!("{name} {policy}"),
+            1 => format!("{name} 1 rule, {policy}"),
+            count => format!("{name} {count} rules, {policy}"),
+        })
+    });
+    listed("firewall", chains)
+}
+
+/// A line for translations: which, and how many of each where it is more than one.
+pub(super) fn nat(nat: &Nat) -> Option<String> {
+    let lists = [
+        ("masquerade", nat.masquerade.len()),
+        ("port forward", nat.port_forwards.len()),
+        ("snat", nat.snat.len()),
+        ("dnat", nat.dnat.len()),
+        ("prefix", nat.prefixes.len()),
+    ];
+    let some = lists.into_iter().filter(|(_, count)| *count > 0);
+    listed(
+        "NAT",
+        some.map(|(name, count)| if count == 1 { name.to_owned() } else { format!("{count} {name}") }),
+    )
+}
+
+fn listed(what: &str, parts: impl Iterator<Item = String>) -> Option<String> {
+    let parts: Vec<_> = parts.collect();
+    (!parts.is_empty()).then(|| format!("{what}: {}", parts.join("; ")))
+}
