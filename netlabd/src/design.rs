@@ -264,10 +264,8 @@ impl Design<'_> {
         if choices.one_in(2) {
             fields["forwarding"] = json!(true);
             if (self.has)(Feature::NAT) {
-                fields["nat"] = json!({
-                    "masquerade": [{ "source": "192.0.2.0/24" }],
-                    "port_forwards": [{ "protocol": "tcp", "port": 8080, "to": "192.0.2.1:80" }],
-                });
+                let interfaces: Vec<&String> = node.interfaces.keys().collect();
+                fields["nat"] = rules::nat(&interfaces, choices);
             }
         }
         if (self.has)(Feature::FIREWALL) && choices.one_in(3) {

@@ -7,7 +7,7 @@ use crate::{
     flood::Flood,
     pinger,
     runner::{self, Ground, Part},
-    service,
+    service, stun,
 };
 
 const HELP: &str = "\
@@ -36,6 +36,7 @@ Used by the program itself:
   --soak-inside SECONDS, --soak-body SECONDS          the random work in the namespaces it was started in
   --ping ADDRESS                                      send echo requests, print the answers' numbers
   --serve PORT SENTENCE, --fetch ADDRESS:PORT         a TCP service of one sentence, and its client
+  --reflect ADDRESS..., --probe-nat PORT ADDRESS...   a UDP server that says from where it is asked, and its client
 ";
 
 /// What the command line asks for.
@@ -54,6 +55,8 @@ enum Request {
     Ping(Ipv4Addr),
     Serve(u16, String),
     Fetch(String),
+    Reflect(Vec<String>),
+    ProbeNat(String, Vec<String>),
     Flood(Flood),
 }
 
@@ -92,6 +95,8 @@ pub fn main() -> ExitCode {
         Request::Ping(target) => pinger::run(target),
         Request::Serve(port, sentence) => service::serve(port, &sentence),
         Request::Fetch(at) => service::fetch(&at),
+        Request::Reflect(addresses) => stun::reflect(&addresses),
+        Request::ProbeNat(port, servers) => stun::probe(&port, &servers),
         Request::Flood(flood) => flood.run(),
         Request::Body(test) => runner::private::body(&test),
     };
@@ -126,6 +131,8 @@ fn parse(args: impl Iterator<Item = String>) -> Result<Request, String> {
                 return Ok(Request::Serve(at, args.next().unwrap_or_default()));
             }
             "--fetch" => return value().map(Request::Fetch),
+            "--reflect" => return Ok(Request::Reflect(args.collect())),
+            "--probe-nat" => return Ok(Request::ProbeNat(value()?, args.collect())),
             "--flood" => {
                 let number = |text: String| text.parse().map_err(|_| format!("{text:?} is no number"));
                 return Ok(Request::Flood(Flood {

@@ -42,6 +42,7 @@ pub mod scrape;
 pub mod service;
 pub mod soak;
 pub mod sshd;
+pub mod stun;
 pub mod traffic;
 pub mod users;
 pub mod wire;

@@ -68,6 +68,8 @@ pub(super) fn text(format: TextFormat) -> Value {
         TextFormat::Prefix => address("4m|6n"),
         TextFormat::Destination => address("default|4m|6n"),
         TextFormat::SocketAddress => address("4:P|\\[6\\]:P"),
+        TextFormat::AddressRange => address("4(-4)?|6(-6)?"),
+        TextFormat::Translation => address("4(-4)?(:P(-P)?)?|6(-6)?|\\[6\\](-\\[6\\])?(:P(-P)?)?"),
     };
     json!({ "type": "string", "pattern": pattern })
 }

@@ -98,6 +98,11 @@ fn addresses_are_told_from_what_is_none() {
     ];
     check("Interface", "addresses", &["192.0.2.1/24", "10.0.0.1/8", "2001:db8::1/64", "::1/128"], &bad);
     check("Route", "to", &["default", "192.0.2.0/24", "::/0"], &["Default", "192.0.2.0", "default/0"]);
+    let one_family = ["", "192.0.2.1-", "192.0.2.1-2001:db8::1", "192.0.2.0/24", "a"];
+    check("SourceNat", "to", &["192.0.2.1", "192.0.2.1-192.0.2.9", "2001:db8::1-2001:db8::9"], &one_family);
+    let services =
+        ["192.0.2.1", "192.0.2.1:80", "192.0.2.1-192.0.2.9:80-90", "[2001:db8::1]-[2001:db8::9]:80"];
+    check("DestinationNat", "to", &services, &["192.0.2.1:0", "192.0.2.1:", "2001:db8::1]:80", ":80"]);
     check("Masquerade", "source", &["192.0.2.0/24"], &["192.0.2.0"]);
     check(
         "PortForward",

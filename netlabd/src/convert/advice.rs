@@ -29,12 +29,9 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
                 tunnel(site, name, kind, &mut found);
             }
         }
-        let (nat, routes) = match &site.place {
-            Place::Host => (message.host.as_ref().and_then(|host| host.nat.as_ref()), &[][..]),
-            Place::Node(name) => {
-                let node = message.nodes.get(name.as_str());
-                (node.and_then(|node| node.nat.as_ref()), node.map_or(&[][..], |node| &node.routes))
-            }
+        let routes = match &site.place {
+            Place::Host => &[][..],
+            Place::Node(name) => message.nodes.get(name.as_str()).map_or(&[][..], |node| &node.routes),
         };
         for (number, route) in routes.iter().enumerate() {
             let path = site.path.field("routes").index(number);
@@ -49,9 +46,6 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
             && let Some(node) = message.nodes.get(name.as_str())
         {
             proxies(site, node, &mut found);
-        }
-        if let Some(nat) = nat {
-            translations(site, nat, &mut found);
         }
     }
     doubled_macs(sites, &mut segments, &mut found);
@@ -102,24 +96,12 @@ fn tunnel(site: &Site, name: &IfName, kind: &Kind, found: &mut Found) {
     }
 }
 
-/// Rules and routes see packets at the bridge, not at its ports.
+/// Routes lead packets by the bridge, not at its ports.
 fn through_port(site: &Site, name: &str, path: &Path, why: &str, found: &mut Found) {
     let port = site.interfaces.iter().find(|(known, _)| known.as_str() == name);
     let Some(port) = port.and_then(|(_, draft)| draft.port.as_ref()) else { return };
     let bridge = &port.bridge;
     found.add(path, format!("{name} is a port of {bridge}: {why}, and this never holds; name {bridge}"));
-}
-
-fn translations(site: &Site, nat: &proto::Nat, found: &mut Found) {
-    let path = site.path.field("nat");
-    for (number, rule) in nat.masquerade.iter().enumerate() {
-        let path = path.field("masquerade").index(number).field("out_interface");
-        through_port(site, &rule.out_interface, &path, "what is forwarded leaves by the bridge", found);
-    }
-    for (number, rule) in nat.port_forwards.iter().enumerate() {
-        let path = path.field("port_forwards").index(number).field("in_interface");
-        through_port(site, &rule.in_interface, &path, "what arrives at a port comes in by the bridge", found);
-    }
 }
 
 /// A node answers for others only where it would send on what it then gets (`arp_process` in net/ipv4/arp.c,

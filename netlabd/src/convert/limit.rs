@@ -91,6 +91,9 @@ fn check_place(
         let path = path.field("nat");
         most(&path.field("masquerade"), nat.masquerade.len(), RULES, "rules", sink);
         most(&path.field("port_forwards"), nat.port_forwards.len(), RULES, "rules", sink);
+        most(&path.field("snat"), nat.snat.len(), RULES, "rules", sink);
+        most(&path.field("dnat"), nat.dnat.len(), RULES, "rules", sink);
+        most(&path.field("prefixes"), nat.prefixes.len(), RULES, "rules", sink);
     }
     let addresses = interfaces.values().map(|interface| interface.addresses.len()).sum();
     most(&path.field("interfaces"), addresses, ADDRESSES_IN_PLACE, "addresses", sink);

@@ -7,6 +7,7 @@
 mod advice;
 mod cable;
 mod check;
+mod destination_nat;
 mod draft;
 mod firewall;
 mod firewall_advice;
@@ -17,20 +18,24 @@ mod limit;
 mod lower;
 mod mtu;
 mod nat;
+mod nat_advice;
 mod neighbour;
 mod next_hop;
 mod places;
 mod port;
+mod prefix_nat;
 mod preset;
 mod route;
 mod rule;
 mod segment;
 mod selector;
+mod source_nat;
 mod stack;
 mod subnet;
 mod sysctl;
 #[cfg(test)]
 mod tests;
+mod translation;
 mod tunnel;
 
 use std::collections::BTreeMap;
@@ -89,6 +94,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     sink.finish()?;
     let mut warnings = advice::of(&sites, segments, message);
     warnings.extend(firewall_advice::of(&sites, &nodes));
+    warnings.extend(nat_advice::of(&sites, &nodes, &host.nat));
     for (place, interfaces) in sites.finish() {
         match place {
             Place::Host => host.interfaces = interfaces,

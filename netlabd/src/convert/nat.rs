@@ -9,24 +9,38 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{self, Masquerade, NameError, Nat, PortForward, Protocol};
 
-use super::{draft::Site, selector};
+use super::{destination_nat, draft::Site, prefix_nat, selector, source_nat};
 use crate::input::{Path, Sink, address, number, shown};
 
 /// Reads the translations of a node or of the host.
 pub(super) fn read(site: &Site, message: Option<&proto::Nat>, forwarding: bool, sink: &mut Sink) -> Nat {
     let path = site.path.field("nat");
     let Some(message) = message else { return Nat::default() };
-    let nat = Nat {
-        masquerade: read_masquerades(site, &message.masquerade, &path.field("masquerade"), sink),
-        port_forwards: read_forwards(site, &message.port_forwards, &path.field("port_forwards"), sink),
-    };
-    let empty = message.masquerade.is_empty() && message.port_forwards.is_empty();
+    let field = |name| path.field(name);
+    let snat = source_nat::read(site, &message.snat, &field("snat"), sink);
+    let dnat = destination_nat::read(site, &message.dnat, &field("dnat"), sink);
+    let prefixes = prefix_nat::read(site, &message.prefixes, &field("prefixes"), sink);
+    let masquerade = read_masquerades(site, &message.masquerade, &field("masquerade"), sink);
+    let port_forwards = read_forwards(site, &message.port_forwards, &field("port_forwards"), sink);
+    source_nat::unreached(&snat, &prefixes, &masquerade, &path, sink);
+    destination_nat::unreached(&port_forwards, &dnat, &field("dnat"), sink);
+    let empty = message.masquerade.is_empty()
+        && message.port_forwards.is_empty()
+        && message.snat.is_empty()
+        && message.dnat.is_empty()
+        && message.prefixes.is_empty();
     if !empty && !forwarding {
         let message =
             format!("{path} translates forwarded packets, and {} forwards none; set it to true", site.place);
         sink.add(&site.path.field("forwarding"), message);
     }
-    nat
+    Nat {
+        masquerade,
+        port_forwards,
+        snat: snat.into_iter().flatten().collect(),
+        dnat: dnat.into_iter().flatten().collect(),
+        prefixes: prefixes.into_iter().flatten().collect(),
+    }
 }
 
 fn read_masquerades(

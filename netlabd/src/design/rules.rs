@@ -15,6 +15,36 @@ pub(super) fn firewall(forwards: bool, choices: &mut dyn Choices) -> Value {
     Value::Object(firewall)
 }
 
+/// Translations of a node with these interfaces.
+pub(super) fn nat(interfaces: &[&String], choices: &mut dyn Choices) -> Value {
+    let mut nat = json!({
+        "masquerade": [{ "source": "192.0.2.0/24" }],
+        "port_forwards": [{ "protocol": "tcp", "port": 8080, "to": "192.0.2.1:80" }],
+    });
+    let mut sources = vec![
+        json!({ "source": "10.0.0.0/8", "to": "198.51.100.9-198.51.100.19" }),
+        json!({ "source": "2001:db8:b0::/48", "to": "2001:db8::9" }),
+        json!({ "to": "2001:db8::1-2001:db8::2" }),
+    ];
+    sources.retain(|_| choices.one_in(3));
+    let mut destinations = vec![
+        json!({ "protocol": "udp", "ports": "5000-5003", "to": "192.0.2.5:6000-6003" }),
+        json!({ "destination": "203.0.113.9/32", "to": "192.0.2.5-192.0.2.9" }),
+        json!({ "protocol": "tcp", "ports": "90-99", "to": "[2001:db8::5]:90-99" }),
+        json!({ "protocol": "tcp", "to": "192.0.2.1" }),
+    ];
+    destinations.retain(|_| choices.one_in(3));
+    if choices.one_in(4) && !interfaces.is_empty() {
+        let interface = interfaces[choices.below(interfaces.len())];
+        let prefix =
+            json!({ "internal": "172.16.0.0/24", "external": "203.0.7.0/24", "interface": interface });
+        nat["prefixes"] = json!([prefix]);
+    }
+    nat["snat"] = Value::Array(sources);
+    nat["dnat"] = Value::Array(destinations);
+    nat
+}
+
 fn chain(direction: &str, choices: &mut dyn Choices) -> Value {
     let mut rules = vec![
         json!({ "state": ["established", "related"], "action": "accept" }),

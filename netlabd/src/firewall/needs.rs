@@ -7,7 +7,7 @@ use super::{
     known::PING,
 };
 use crate::{
-    model::{IfName, NatRule, Place, PortForward, Protocol},
+    model::{DestinationNat, IfName, NatRule, Place, PortRange, Protocol},
     plan::{LinkTarget, PlaceTarget, Target},
     platform::Firewall,
 };
@@ -39,8 +39,10 @@ pub fn flows(target: &Target, firewall: &Firewall) -> Vec<Flow> {
         }
     }
     for rule in &host.nat {
-        if let NatRule::PortForward(forward) = rule {
-            needs.port_forward(forward, &mut flows);
+        match rule {
+            NatRule::PortForward(forward) => needs.port_forward(&forward.into(), &mut flows),
+            NatRule::Destination(dnat) => needs.port_forward(dnat, &mut flows),
+            NatRule::LeaveBridged | NatRule::Source(_) | NatRule::Prefix(_) | NatRule::Masquerade(_) => {}
         }
     }
     flows
@@ -78,10 +80,8 @@ impl Needs<'_> {
 
     /// The interfaces to the outside, those of the lab left out; one unknown if there is none.
     fn uplinks(&self, ipv6: bool) -> Vec<Option<HostInterface>> {
-        let masquerading = self.host.nat.iter().filter_map(|rule| match rule {
-            NatRule::Masquerade(masquerade) => masquerade.out_interface.as_ref().map(IfName::as_str),
-            NatRule::LeaveBridged | NatRule::PortForward(_) => None,
-        });
+        let masquerading =
+            self.sources_translated().filter_map(|(_, out_interface)| out_interface.map(IfName::as_str));
         let mut names: Vec<&str> = masquerading.collect();
         if names.is_empty() {
             names.extend(self.firewall.uplinks[usize::from(ipv6)].iter().map(String::as_str));
@@ -95,6 +95,18 @@ impl Needs<'_> {
         names.into_iter().map(|name| Some(self.interface(name))).collect()
     }
 
+    /// What is translated when it leaves: from where, and by which interface.
+    fn sources_translated(&self) -> impl Iterator<Item = (Option<IpNet>, Option<&IfName>)> {
+        self.host.nat.iter().filter_map(|rule| match rule {
+            NatRule::Masquerade(rule) => Some((rule.source, rule.out_interface.as_ref())),
+            NatRule::Source(rule) => Some((rule.source, rule.out_interface.as_ref())),
+            NatRule::LeaveBridged
+            | NatRule::PortForward(_)
+            | NatRule::Destination(_)
+            | NatRule::Prefix(_) => None,
+        })
+    }
+
     /// The source addresses behind an interface: those that are masqueraded, or its own networks.
     fn sources(&self, link: &LinkTarget, ipv6: bool) -> Vec<IpNet> {
         let of_family = |net: &IpNet| net.addr().is_ipv6() == ipv6;
@@ -102,10 +114,8 @@ impl Needs<'_> {
         let overlaps =
             |net: &IpNet| own.iter().any(|own| own.contains(&net.network()) || net.contains(&own.network()));
         let masqueraded: Vec<IpNet> = self
-            .host
-            .nat
-            .iter()
-            .filter_map(|rule| if let NatRule::Masquerade(rule) = rule { rule.source } else { None })
+            .sources_translated()
+            .filter_map(|(source, _)| source)
             .filter(|net| of_family(net) && overlaps(net))
             .collect();
         if masqueraded.is_empty() { own } else { masqueraded }
@@ -148,25 +158,22 @@ impl Needs<'_> {
         flows.push(Flow { source: host, destination: lab, protocol, ..from });
     }
 
-    fn port_forward(&self, forward: &PortForward, flows: &mut Vec<Flow>) {
-        let ipv6 = forward.to.is_ipv6();
+    fn port_forward(&self, dnat: &DestinationNat, flows: &mut Vec<Flow>) {
+        let (to, ipv6) = (dnat.to.first(), dnat.to.is_ipv6());
         let mut into = self.host.links.iter();
-        let holds = |link: &LinkTarget| link.addresses.iter().any(|net| net.contains(&forward.to.ip()));
+        let holds = |link: &LinkTarget| link.addresses.iter().any(|net| net.contains(&to));
         let Some((name, _)) = into.find(|(_, link)| holds(link)) else { return };
-        let from = match &forward.in_interface {
+        let from = match &dnat.in_interface {
             Some(name) => vec![Some(self.interface(name.as_str()))],
             None => self.uplinks(ipv6),
         };
         for from in from.into_iter().flatten() {
-            let to = Some(self.interface(name.as_str()));
+            let interface = Some(self.interface(name.as_str()));
             flows.push(Flow {
-                destination: Some(Flow::only(forward.to.ip())),
-                protocol: Some(match forward.protocol {
-                    Protocol::Tcp => 6,
-                    Protocol::Udp => 17,
-                }),
-                port: Some(forward.to.port()),
-                ..flow(Purpose::PortForward, ipv6, Some(from), to)
+                destination: Some(Flow::only(to)),
+                protocol: dnat.protocol.map(Protocol::number),
+                port: dnat.to_ports.or(dnat.ports).map(PortRange::first),
+                ..flow(Purpose::PortForward, ipv6, Some(from), interface)
             });
         }
     }

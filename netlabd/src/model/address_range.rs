@@ -2,6 +2,8 @@
 
 use std::{fmt, net::IpAddr};
 
+use ipnet::IpNet;
+
 /// Addresses of one family from the first to the last, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AddressRange {
@@ -35,9 +37,25 @@ impl AddressRange {
         self.first != self.last
     }
 
+    /// Whether an address is in it.
+    pub fn contains(self, address: IpAddr) -> bool {
+        self.first.is_ipv4() == address.is_ipv4() && self.first <= address && address <= self.last
+    }
+
     /// Whether it is of IPv6.
     pub fn is_ipv6(self) -> bool {
         self.first.is_ipv6()
+    }
+}
+
+impl From<IpNet> for AddressRange {
+    /// All addresses of a network.
+    fn from(net: IpNet) -> Self {
+        let last = match net {
+            IpNet::V4(net) => net.broadcast().into(),
+            IpNet::V6(net) => net.broadcast().into(),
+        };
+        Self { first: net.network(), last }
     }
 }
 

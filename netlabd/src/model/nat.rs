@@ -4,30 +4,40 @@ use std::{fmt, net::SocketAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use super::{IfName, NameError};
+use super::{DestinationNat, IfName, NameError, PrefixTranslation, SourceNat};
 
 /// The translations of a node or of one lab on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Nat {
-    /// Source translations, tried in order.
+    /// Source translations to the address of the outgoing interface, tried in order after the others.
     pub masquerade: Vec<Masquerade>,
-    /// Destination translations.
+    /// Destination translations of single ports, tried before the others.
     pub port_forwards: Vec<PortForward>,
+    /// Source translations to given addresses, tried in order.
+    pub snat: Vec<SourceNat>,
+    /// Destination translations, tried in order.
+    pub dnat: Vec<DestinationNat>,
+    /// Translations of prefixes in both directions, tried after those of addresses.
+    pub prefixes: Vec<PrefixTranslation>,
 }
 
 impl Nat {
     /// Whether there is nothing to translate.
     pub fn is_empty(&self) -> bool {
-        self.masquerade.is_empty() && self.port_forwards.is_empty()
+        self.rules().is_empty()
     }
 
-    /// All rules in the order in which they stand in their chains: port forwards, then masquerades, before which
-    /// stands what these leave alone.
+    /// All rules in the order in which they stand in their chains: those of destinations, then those of sources, before
+    /// which stands what these leave alone.
     pub fn rules(&self) -> Vec<NatRule> {
         let forwards = self.port_forwards.iter().cloned().map(NatRule::PortForward);
-        let bridged = (!self.masquerade.is_empty()).then_some(NatRule::LeaveBridged);
+        let destinations = self.dnat.iter().cloned().map(NatRule::Destination);
+        let sources = self.snat.iter().cloned().map(NatRule::Source);
+        let prefixes = self.prefixes.iter().cloned().map(NatRule::Prefix);
         let masquerades = self.masquerade.iter().cloned().map(NatRule::Masquerade);
-        forwards.chain(bridged).chain(masquerades).collect()
+        let sources: Vec<_> = sources.chain(prefixes).chain(masquerades).collect();
+        let bridged = (!sources.is_empty()).then_some(NatRule::LeaveBridged);
+        forwards.chain(destinations).chain(bridged).chain(sources).collect()
     }
 }
 
@@ -36,14 +46,20 @@ impl Nat {
 pub enum NatRule {
     /// In the prerouting chain.
     PortForward(PortForward),
-    /// In the postrouting chain, before all masquerades: what only crosses a bridge keeps its source, also where
-    /// `br_netfilter` hands it to the same hook.
+    /// In the prerouting chain.
+    Destination(DestinationNat),
+    /// In the postrouting chain, before all translations of sources: what only crosses a bridge keeps its source, also
+    /// where `br_netfilter` hands it to the same hook.
     ///
     /// In that hook a bridged packet leaves by the bridge and has no input interface
     /// (`br_nf_post_routing` in `net/bridge/br_netfilter_hooks.c`), while a routed one has one since Linux 5.7
     /// (`ip_output`, `ip6_output`). What this node sends itself has none either, but has its address. What a port
     /// forward sends back by the bridge that it came from is bridged too, and is masqueraded as anywhere else.
     LeaveBridged,
+    /// In the postrouting chain.
+    Source(SourceNat),
+    /// In both.
+    Prefix(PrefixTranslation),
     /// In the postrouting chain.
     Masquerade(Masquerade),
 }
@@ -52,7 +68,10 @@ impl fmt::Display for NatRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::PortForward(rule) => rule.fmt(f),
+            Self::Destination(rule) => rule.fmt(f),
             Self::LeaveBridged => f.write_str("leave what only crosses a bridge"),
+            Self::Source(rule) => rule.fmt(f),
+            Self::Prefix(rule) => rule.fmt(f),
             Self::Masquerade(rule) => rule.fmt(f),
         }
     }

@@ -294,8 +294,15 @@ fn guard(lab: &Lab, sysctls: &BTreeMap<SysctlKey, String>) -> Option<Guard> {
 fn host_uses_ipv6(lab: &Lab) -> bool {
     let address =
         lab.host.interfaces.values().flat_map(|interface| &interface.addresses).any(|a| a.addr().is_ipv6());
-    let source = lab.host.nat.masquerade.iter().filter_map(|rule| rule.source).any(|s| s.addr().is_ipv6());
-    address || source || lab.host.nat.port_forwards.iter().any(|rule| rule.to.is_ipv6())
+    let translates = |rule: &NatRule| match rule {
+        NatRule::Masquerade(rule) => rule.source.is_some_and(|source| source.addr().is_ipv6()),
+        NatRule::PortForward(rule) => rule.to.is_ipv6(),
+        NatRule::Source(rule) => rule.to.is_ipv6(),
+        NatRule::Destination(rule) => rule.to.is_ipv6(),
+        NatRule::Prefix(rule) => rule.internal.addr().is_ipv6(),
+        NatRule::LeaveBridged => false,
+    };
+    address || lab.host.nat.rules().iter().any(translates)
 }
 
 /// The sysctls of forwarding. They are set even where it is off: a new namespace takes over the

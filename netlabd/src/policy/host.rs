@@ -1,5 +1,7 @@
 //! What a lab may touch of the host without being an administrator's.
 
+use ipnet::IpNet;
+
 use super::{config::HostPolicy, denied::Violation};
 use crate::model::Lab;
 
@@ -103,15 +105,30 @@ fn translations(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>)
             ),
         });
     }
-    // A wider masquerade would change what others send through the host.
+    for (number, dnat) in lab.host.nat.dnat.iter().enumerate().filter(|_| !policy.host_port_forwards) {
+        violations.push(Violation {
+            path: format!("host.nat.dnat[{number}]"),
+            message: format!(
+                "translating what the host is sent ({dnat}) needs an administrator, or host_port_forwards in netlabd's \
+                 configuration"
+            ),
+        });
+    }
+    sources(lab, violations);
+}
+
+/// A wider masquerade would change what others send through the host, and another address than the lab's own there would
+/// be somebody else's.
+fn sources(lab: &Lab, violations: &mut Vec<Violation>) {
     let own = || lab.host.interfaces.values().flat_map(|interface| &interface.addresses);
+    let ranges: Vec<_> = own().map(|range| range.trunc().to_string()).collect();
+    let ranges = if ranges.is_empty() { "none".to_owned() } else { ranges.join(", ") };
+    let within =
+        |source: Option<IpNet>| source.is_some_and(|source| own().any(|range| range.contains(&source)));
     for (number, masquerade) in lab.host.nat.masquerade.iter().enumerate() {
-        let within = masquerade.source.is_some_and(|source| own().any(|range| range.contains(&source)));
-        if within {
+        if within(masquerade.source) {
             continue;
         }
-        let ranges: Vec<_> = own().map(|range| range.trunc().to_string()).collect();
-        let ranges = if ranges.is_empty() { "none".to_owned() } else { ranges.join(", ") };
         violations.push(Violation {
             path: format!("host.nat.masquerade[{number}].source"),
             message: format!(
@@ -119,6 +136,25 @@ fn translations(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>)
                  administrator; name one of them as the source"
             ),
         });
+    }
+    for (number, snat) in lab.host.nat.snat.iter().enumerate() {
+        let given = own().any(|range| range.contains(&snat.to.first()) && range.contains(&snat.to.last()));
+        let message = if !within(snat.source) {
+            format!(
+                "translating sources on the host for more than the lab's own ranges there ({ranges}) needs an \
+                 administrator; name one of them as the source"
+            )
+        } else if !given {
+            format!(
+                "sending from {} on the host needs an administrator: every lab may send from its own ranges there \
+                 ({ranges}); masquerade sends from the host's address",
+                snat.to
+            )
+        } else {
+            continue;
+        };
+        let field = if within(snat.source) { "to" } else { "source" };
+        violations.push(Violation { path: format!("host.nat.snat[{number}].{field}"), message });
     }
 }
 
@@ -232,6 +268,14 @@ mod tests {
         assert!(paths(&forward, "[policy]\nhost_port_forwards = true").is_empty());
         let all = nat(r#""masquerade": [{"out_interface": "lab0"}]"#);
         assert_eq!(paths(&all, ""), ["host.nat.masquerade[0].source"]);
+        let dnat = nat(r#""dnat": [{"protocol": "tcp", "ports": "80", "to": "198.18.0.2"}]"#);
+        assert_eq!(paths(&dnat, ""), ["host.nat.dnat[0]"]);
+        assert!(paths(&dnat, "[policy]\nhost_port_forwards = true").is_empty());
+        let snat =
+            |source: &str, to: &str| nat(&format!(r#""snat": [{{"source": "{source}", "to": "{to}"}}]"#));
+        assert_eq!(paths(&snat("198.18.0.0/15", "198.18.0.1"), ""), ["host.nat.snat[0].source"]);
+        assert_eq!(paths(&snat("198.18.0.0/24", "198.18.0.9-198.18.1.9"), ""), ["host.nat.snat[0].to"]);
+        assert!(paths(&snat("198.18.0.0/25", "198.18.0.1"), "").is_empty());
         let wide = nat(r#""masquerade": [{"source": "198.18.0.0/25"}, {"source": "198.18.0.0/15"}]"#);
         assert_eq!(paths(&wide, ""), ["host.nat.masquerade[1].source"]);
     }

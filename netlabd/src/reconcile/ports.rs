@@ -1,11 +1,13 @@
 //! Whether ports that a lab publishes on the host are free: what listens there would be reached no more.
 
+use std::fmt;
+
 use super::{
     error::{Reason, Refusal},
     others::Other,
 };
 use crate::{
-    model::{NatRule, Place, PortForward},
+    model::{IfName, NatRule, Place, PortForward, PortRange, Protocol},
     plan::{PlaceTarget, Target},
     platform::{HostSocket, HostState},
 };
@@ -18,18 +20,18 @@ pub(super) fn check(
     others: &[Other<'_>],
     refusals: &mut Vec<Refusal>,
 ) {
-    let held: Vec<_> = held.into_iter().flat_map(forwards_of).collect();
-    for (number, forward) in forwards(wanted).enumerate() {
+    let held: Vec<_> = held.into_iter().flat_map(published_by).map(|(_, published)| published).collect();
+    for (path, published) in all_published(wanted) {
         let other =
-            others.iter().find(|other| forwards_of(other.target).any(|taken| collide(forward, taken)));
-        let port = format!("{} port {}", forward.protocol.as_str(), forward.port);
+            others.iter().find(|other| published_by(other.target).any(|(_, taken)| published.meets(&taken)));
+        let port = published.to_string();
         let message = if let Some(other) = other {
             format!(
                 "lab {} ({}) has the host's {port} already: delete it first, or choose another port",
                 other.name, other.whose
             )
-        } else if let Some(socket) = host.sockets.iter().find(|socket| hides(forward, socket, wanted))
-            && !held.contains(&forward)
+        } else if let Some(socket) = host.sockets.iter().find(|socket| published.hides(socket, wanted))
+            && !held.contains(&published)
         {
             format!(
                 "the host itself listens on {port} ({}), and would be reached there no more: choose another port, or \
@@ -39,63 +41,112 @@ pub(super) fn check(
         } else {
             continue;
         };
-        let path = format!("host.nat.port_forwards[{number}]");
         refusals.push(Refusal { reason: Reason::PortTaken, path, message });
     }
 }
 
 /// Whether the lab publishes anything on the host.
 pub(super) fn publishes(target: &Target) -> bool {
-    forwards_of(target).next().is_some()
+    published_by(target).next().is_some()
 }
 
 /// What began to listen where the lab publishes already, and is reached no more.
 pub(super) fn taken(target: &Target, sockets: &[HostSocket]) -> Option<String> {
     let wanted = target.places.get(&Place::Host)?;
-    let (number, forward, socket) = forwards(wanted).enumerate().find_map(|(number, forward)| {
-        let socket = sockets.iter().find(|socket| hides(forward, socket, wanted))?;
-        Some((number, forward, socket))
+    let (path, published, socket) = all_published(wanted).find_map(|(path, published)| {
+        let socket = sockets.iter().find(|socket| published.hides(socket, wanted))?;
+        Some((path, published, socket))
     })?;
+    let port = socket.local.port();
     Some(format!(
-        "the host itself listens on {} port {} ({}), which the lab publishes (host.nat.port_forwards[{number}]): what \
+        "the host itself listens on {} port {port} ({}), which the lab publishes ({path}): what \
          comes from elsewhere goes to the lab; publish another port, or stop what listens (ss -lp shows it)",
-        forward.protocol.as_str(),
-        forward.port,
+        published.protocol.as_str(),
         socket.local
     ))
 }
 
-fn forwards(place: &PlaceTarget) -> impl Iterator<Item = &PortForward> {
-    place
-        .nat
-        .iter()
-        .filter_map(|rule| if let NatRule::PortForward(forward) = rule { Some(forward) } else { None })
+/// Ports of the host that lead into the lab.
+#[derive(PartialEq, Eq)]
+struct Published<'a> {
+    protocol: Protocol,
+    ports: PortRange,
+    ipv4: bool,
+    in_interface: Option<&'a IfName>,
+    rule: &'a NatRule,
 }
 
-fn forwards_of(target: &Target) -> impl Iterator<Item = &PortForward> {
-    target.places.get(&Place::Host).into_iter().flat_map(forwards)
+impl<'a> Published<'a> {
+    fn of(rule: &'a NatRule) -> Option<Self> {
+        match rule {
+            NatRule::PortForward(PortForward { protocol, port, to, in_interface }) => Some(Self {
+                protocol: *protocol,
+                ports: PortRange::one(*port),
+                ipv4: to.is_ipv4(),
+                in_interface: in_interface.as_ref(),
+                rule,
+            }),
+            NatRule::Destination(dnat) => Some(Self {
+                protocol: dnat.protocol?,
+                ports: dnat.ports?,
+                ipv4: !dnat.to.is_ipv6(),
+                in_interface: dnat.in_interface.as_ref(),
+                rule,
+            }),
+            NatRule::LeaveBridged | NatRule::Source(_) | NatRule::Prefix(_) | NatRule::Masquerade(_) => None,
+        }
+    }
+
+    /// Whether some packet could go to either.
+    fn meets(&self, other: &Self) -> bool {
+        let apart = self.in_interface.is_some()
+            && other.in_interface.is_some()
+            && self.in_interface != other.in_interface;
+        (self.protocol, self.ipv4) == (other.protocol, other.ipv4)
+            && self.ports.overlaps(other.ports)
+            && !apart
+    }
+
+    /// Whether it takes what others send to a socket of the host. What comes from the lab alone is the lab's.
+    fn hides(&self, socket: &HostSocket, wanted: &PlaceTarget) -> bool {
+        let of_lab = self.in_interface.is_some_and(|name| wanted.links.contains_key(name));
+        // `::` may be there for both families.
+        let family = socket.local.is_ipv4() == self.ipv4
+            || socket.local.ip().is_unspecified() && socket.local.is_ipv6();
+        let port = PortRange::one(socket.local.port());
+        let same = socket.protocol == self.protocol && self.ports.contains(port);
+        socket.peer.is_none() && same && family && !of_lab
+    }
 }
 
-/// Whether some packet could go to either.
-fn collide(a: &PortForward, b: &PortForward) -> bool {
-    let apart = a.in_interface.is_some() && b.in_interface.is_some() && a.in_interface != b.in_interface;
-    (a.protocol, a.port, a.to.is_ipv4()) == (b.protocol, b.port, b.to.is_ipv4()) && !apart
+impl fmt::Display for Published<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} port {}", self.protocol.as_str(), self.ports)
+    }
 }
 
-/// Whether a forward takes what others send to a socket of the host. What comes from the lab alone is the lab's.
-fn hides(forward: &PortForward, socket: &HostSocket, wanted: &PlaceTarget) -> bool {
-    let of_lab = forward.in_interface.as_ref().is_some_and(|name| wanted.links.contains_key(name));
-    // `::` may be there for both families.
-    let family = socket.local.is_ipv4() == forward.to.is_ipv4()
-        || socket.local.ip().is_unspecified() && socket.local.is_ipv6();
-    let same = socket.protocol == forward.protocol && socket.local.port() == forward.port;
-    socket.peer.is_none() && same && family && !of_lab
+/// All that a place publishes, each with the path of its rule.
+fn all_published(place: &PlaceTarget) -> impl Iterator<Item = (String, Published<'_>)> {
+    let mut counts = [0; 2];
+    let found = place.nat.iter().filter_map(Published::of);
+    found.map(move |published| {
+        let (list, count) = match published.rule {
+            NatRule::PortForward(_) => ("port_forwards", &mut counts[0]),
+            _ => ("dnat", &mut counts[1]),
+        };
+        *count += 1;
+        (format!("host.nat.{list}[{}]", *count - 1), published)
+    })
+}
+
+fn published_by(target: &Target) -> impl Iterator<Item = (String, Published<'_>)> {
+    target.places.get(&Place::Host).into_iter().flat_map(all_published)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{convert, model::Protocol};
+    use crate::convert;
 
     fn target(forward: &str) -> Target {
         let json = format!(
@@ -109,6 +160,11 @@ mod tests {
 
     fn forward(to: &str, input: &str) -> Target {
         target(&format!(r#"{{"protocol": "tcp", "port": 80, "to": "{to}", "in_interface": "{input}"}}"#))
+    }
+
+    fn dnat(ports: &str) -> Target {
+        let rule = format!(r#"], "dnat": [{{"protocol": "tcp", "ports": "{ports}", "to": "192.0.2.2"}}"#);
+        target(&rule)
     }
 
     fn refused(
@@ -153,6 +209,24 @@ mod tests {
                 "only for the lab"
             );
         }
+    }
+
+    #[test]
+    fn ranges_of_ports() {
+        let found = refused(&dnat("75-85"), None, &["0.0.0.0:80"], None);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(
+            found[0].starts_with("host.nat.dnat[0]: the host itself listens on tcp port 75-85 (0.0.0.0:80)")
+        );
+        assert!(refused(&dnat("75-79"), None, &["0.0.0.0:80"], None).is_empty());
+        assert_eq!(refused(&dnat("75-85"), None, &[], Some(&forward("192.0.2.9:80", ""))).len(), 1);
+        assert!(refused(&dnat("81-85"), None, &[], Some(&forward("192.0.2.9:80", ""))).is_empty());
+        let socket = HostSocket { protocol: Protocol::Tcp, local: "0.0.0.0:80".parse().unwrap(), peer: None };
+        let message = taken(&dnat("75-85"), &[socket]).unwrap();
+        assert!(
+            message.contains("tcp port 80 (0.0.0.0:80)") && message.contains("host.nat.dnat[0]"),
+            "{message}"
+        );
     }
 
     #[test]

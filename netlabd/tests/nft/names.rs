@@ -3,8 +3,8 @@
 use netlabd::{
     kernel::nft::{self, ChainScope, Error},
     model::{
-        IfName, LabName, Masquerade, NatRule, PortForward, Protocol, nat_chains, nft::Part,
-        observed::RulesState,
+        AddressRange, DestinationNat, IfName, LabName, Masquerade, NatRule, PortForward, PrefixTranslation,
+        Protocol, SourceNat, nat_chains, nft::Part, observed::RulesState,
     },
 };
 
@@ -39,6 +39,37 @@ pub(crate) fn masquerade(source: &str, out: &str) -> NatRule {
 pub(crate) fn forward(protocol: Protocol, port: u16, to: &str, input: &str) -> NatRule {
     let to = to.parse().unwrap();
     NatRule::PortForward(PortForward { protocol, port, to, in_interface: interface(input) })
+}
+
+/// `ports`: before and after.
+pub(crate) fn dnat(
+    input: &str,
+    destination: &str,
+    ports: Option<(Protocol, &str, &str)>,
+    to: AddressRange,
+) -> NatRule {
+    let range = |text: &str| text.parse().ok();
+    NatRule::Destination(DestinationNat {
+        in_interface: interface(input),
+        destination: destination.parse().ok(),
+        protocol: ports.map(|(protocol, ..)| protocol),
+        ports: ports.and_then(|(_, from, _)| range(from)),
+        to,
+        to_ports: ports.and_then(|(.., to)| range(to)),
+    })
+}
+
+pub(crate) fn snat(source: &str, out: &str, to: AddressRange) -> NatRule {
+    NatRule::Source(SourceNat { source: source.parse().ok(), out_interface: interface(out), to })
+}
+
+pub(crate) fn prefix(internal: &str, external: &str, at: &str) -> NatRule {
+    let (internal, external) = (internal.parse().unwrap(), external.parse().unwrap());
+    NatRule::Prefix(PrefixTranslation { internal, external, interface: at.parse().unwrap() })
+}
+
+pub(crate) fn addresses(first: &str, last: &str) -> AddressRange {
+    AddressRange::new(first.parse().unwrap(), last.parse().unwrap()).unwrap()
 }
 
 fn interface(name: &str) -> Option<IfName> {

@@ -6,7 +6,7 @@ use netlabd::{
 };
 
 use super::{
-    names::{forward, is, masquerade, read, remove, replace},
+    names::{addresses, dnat, forward, is, masquerade, prefix, read, remove, replace, snat},
     support::{isolated, sh},
 };
 
@@ -21,7 +21,26 @@ fn every_rule() -> Vec<NatRule> {
             }
         }
     }
+    let ranges = [addresses("192.0.2.5", "192.0.2.5"), addresses("2001:db8::5", "2001:db8::9")];
+    let ports = [None, Some((Protocol::Udp, "", "")), Some((Protocol::Tcp, "80-90", "8080"))];
+    let more = [Some((Protocol::Tcp, "80-82", "81-83")), Some((Protocol::Udp, "1-65535", "1-65535"))];
+    for (to, ports) in ranges.into_iter().flat_map(|to| ports.into_iter().chain(more).map(move |it| (to, it)))
+    {
+        let destination = if to.is_ipv6() { "2001:db8::1/128" } else { "203.0.113.0/25" };
+        rules.extend([
+            dnat("", "", ports, to),
+            dnat("eth0", "", ports, to),
+            dnat("eth0", destination, ports, to),
+        ]);
+    }
+    let prefixes =
+        [("fd00:1::/48", "2001:db8:1::/48"), ("fd00::/9", "fd80::/9"), ("192.0.2.0/25", "203.0.113.0/25")];
+    rules.extend(prefixes.map(|(internal, external)| prefix(internal, external, longest)));
     rules.push(NatRule::LeaveBridged);
+    for to in ranges {
+        let source = if to.is_ipv6() { "2001:db8::/33" } else { "10.0.0.0/9" };
+        rules.extend([snat("", "", to), snat(source, "", to), snat(source, longest, to)]);
+    }
     for source in [
         "",
         "192.0.2.0/24",
@@ -62,7 +81,12 @@ fn the_rules_read_as_nft_would_write_them() {
         let rules = [
             forward(Protocol::Tcp, 8080, "192.0.2.1:80", ""),
             forward(Protocol::Udp, 53, "[2001:db8::1]:5353", "eth1"),
+            dnat("eth1", "", Some((Protocol::Udp, "7-8", "17-18")), addresses("192.0.2.5", "192.0.2.5")),
+            dnat("", "203.0.113.9/32", None, addresses("192.0.2.5", "192.0.2.9")),
             NatRule::LeaveBridged,
+            snat("10.0.0.0/8", "eth1", addresses("203.0.113.10", "203.0.113.20")),
+            snat("", "eth1", addresses("2001:db8::1", "2001:db8::1")),
+            prefix("fd00:1::/48", "2001:db8:1::/48", "eth1"),
             masquerade("192.0.2.0/24", "eth1"),
             masquerade("2001:db8::/32", ""),
             masquerade("", ""),
@@ -73,11 +97,18 @@ fn the_rules_read_as_nft_would_write_them() {
 		type nat hook prerouting priority dstnat; policy accept;
 		fib daddr type local meta nfproto ipv4 tcp dport 8080 counter packets 0 bytes 0 dnat ip to 192.0.2.1:80 comment "forward tcp port 8080 to 192.0.2.1:80"
 		iifname "eth1" meta nfproto ipv6 udp dport 53 counter packets 0 bytes 0 dnat ip6 to [2001:db8::1]:5353 comment "forward udp port 53 to [2001:db8::1]:5353 in eth1"
+		iifname "eth1" meta nfproto ipv4 udp dport 7 counter packets 0 bytes 0 dnat ip to 192.0.2.5:17 comment "dnat udp port 7-8 to 192.0.2.5 port 17-18 in eth1"
+		iifname "eth1" meta nfproto ipv4 udp dport 8 counter packets 0 bytes 0 dnat ip to 192.0.2.5:18 comment "dnat udp port 7-8 to 192.0.2.5 port 17-18 in eth1"
+		ip daddr 203.0.113.9 counter packets 0 bytes 0 dnat ip to 192.0.2.5-192.0.2.9 comment "dnat destination 203.0.113.9/32 to 192.0.2.5-192.0.2.9"
+		iifname "eth1" ip6 daddr 2001:db8:1::/48 counter packets 0 bytes 0 dnat ip6 prefix to fd00:1::/48 comment "prefix fd00:1::/48 to 2001:db8:1::/48 at eth1"
 	}
 
 	chain postrouting {
 		type nat hook postrouting priority srcnat; policy accept;
 		meta oifkind "bridge" iif 0 ct status ! dnat fib saddr type != local return comment "leave what only crosses a bridge"
+		ip saddr 10.0.0.0/8 oifname "eth1" counter packets 0 bytes 0 snat ip to 203.0.113.10-203.0.113.20 comment "snat source 10.0.0.0/8 to 203.0.113.10-203.0.113.20 out eth1"
+		meta nfproto ipv6 oifname "eth1" counter packets 0 bytes 0 snat ip6 to 2001:db8::1 comment "snat to 2001:db8::1 out eth1"
+		ip6 saddr fd00:1::/48 oifname "eth1" counter packets 0 bytes 0 snat ip6 prefix to 2001:db8:1::/48 comment "prefix fd00:1::/48 to 2001:db8:1::/48 at eth1"
 		ip saddr 192.0.2.0/24 oifname "eth1" counter packets 0 bytes 0 masquerade comment "masquerade source 192.0.2.0/24 out eth1"
 		ip6 saddr 2001:db8::/32 oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade source 2001:db8::/32"
 		oifname != "lo" counter packets 0 bytes 0 masquerade comment "masquerade"

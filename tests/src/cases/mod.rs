@@ -48,6 +48,7 @@ mod ssh;
 mod status;
 mod store;
 mod tour;
+mod translations;
 mod unruly;
 mod words;
 
@@ -105,6 +106,7 @@ pub fn all() -> Vec<Test> {
         failure::TESTS,
         filters::TESTS,
         firewall::TESTS,
+        translations::TESTS,
         by_hand::TESTS,
         nodes::TESTS,
         exec::TESTS,

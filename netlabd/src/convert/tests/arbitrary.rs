@@ -156,10 +156,39 @@ fn nat() -> impl Strategy<Value = Option<proto::Nat>> {
     let forward = (text(), number(), text(), text()).prop_map(|(protocol, port, to, in_interface)| {
         proto::PortForward { protocol, port, to, in_interface }
     });
-    let all = (vec(masquerade, 0..2), vec(forward, 0..3));
+    let source = (text(), text(), text()).prop_map(|(source, out_interface, to)| proto::SourceNat {
+        source,
+        out_interface,
+        to,
+    });
+    let destination = (text(), text(), text(), text(), text()).prop_map(
+        |(in_interface, destination, protocol, ports, to)| proto::DestinationNat {
+            in_interface,
+            destination,
+            protocol,
+            ports,
+            to,
+        },
+    );
+    let prefix = (text(), text(), text()).prop_map(|(internal, external, interface)| {
+        proto::PrefixTranslation { internal, external, interface }
+    });
+    let all = (
+        vec(masquerade, 0..2),
+        vec(forward, 0..3),
+        vec(source, 0..2),
+        vec(destination, 0..2),
+        vec(prefix, 0..2),
+    );
     option::weighted(
         0.3,
-        all.prop_map(|(masquerade, port_forwards)| proto::Nat { masquerade, port_forwards }),
+        all.prop_map(|(masquerade, port_forwards, snat, dnat, prefixes)| proto::Nat {
+            masquerade,
+            port_forwards,
+            snat,
+            dnat,
+            prefixes,
+        }),
     )
 }
 

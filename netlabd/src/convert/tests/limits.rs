@@ -54,6 +54,10 @@ fn parts_of_a_node() {
     bad(nat, &all, "nodes.n.nat.masquerade: 1001 rules; at most 1000 are allowed");
     let all = format!(r#""port_forwards":[{}]"#, repeated(1001, |_| "{}".into()));
     bad(nat, &all, "nodes.n.nat.port_forwards: 1001 rules; at most 1000 are allowed");
+    for list in ["snat", "dnat", "prefixes"] {
+        let all = format!(r#""{list}":[{}]"#, repeated(10_000, |_| "{}".into()));
+        bad(nat, &all, &format!("nodes.n.nat.{list}: 10000 rules; at most 1000 are allowed"));
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod impairments;
 mod interfaces;
 mod limits;
 mod links;
+mod nat;
 mod policy_routing;
 mod routes;
 mod rules;

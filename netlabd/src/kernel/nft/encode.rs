@@ -13,7 +13,7 @@ use nftnl::{
 
 use super::expr::{AddressType, Nat, OtherMeta, Reject};
 use crate::model::{
-    IfName, IpProtocol, LINK_GROUP, PortRange,
+    AddressRange, IfName, IpProtocol, LINK_GROUP, PortRange,
     nft::{self, Match, Statement, Translation},
 };
 
@@ -165,7 +165,10 @@ impl Encoder<'_> {
                 self.rule.add_expr(&Verdict::Jump { chain });
             }
             Statement::Masquerade => self.rule.add_expr(&Masquerade),
+            Statement::SourceNat(translation) => self.translate(libc::NFT_NAT_SNAT, translation),
             Statement::DestinationNat(translation) => self.translate(libc::NFT_NAT_DNAT, translation),
+            Statement::SourcePrefix(prefix) => self.map_prefix(libc::NFT_NAT_SNAT, *prefix),
+            Statement::DestinationPrefix(prefix) => self.map_prefix(libc::NFT_NAT_DNAT, *prefix),
         }
     }
 
@@ -197,7 +200,18 @@ impl Encoder<'_> {
             let last = if ports.is_several() { self.load(ports.last().to_be_bytes(), high) } else { first };
             (first, last)
         });
-        self.rule.add_expr(&Nat { kind, family: family(to.is_ipv6()), addresses, ports });
+        let family = family(to.is_ipv6());
+        self.rule.add_expr(&Nat { kind, family, addresses, ports, is_prefix: false });
+    }
+
+    /// The kernel has the prefix's length from its first and its last address (`nft_nat_setup_netmap` in
+    /// `net/netfilter/nft_nat.c`, since Linux 5.8).
+    fn map_prefix(&mut self, kind: libc::c_int, prefix: IpNet) {
+        let all = AddressRange::from(prefix);
+        let first = self.load_address(all.first(), Register::Reg1);
+        let addresses = (first, self.load_address(all.last(), Register::Reg2));
+        let family = family(all.is_ipv6());
+        self.rule.add_expr(&Nat { kind, family, addresses, ports: None, is_prefix: true });
     }
 }
 

@@ -10,9 +10,10 @@ use nftnl::{
 
 /// `NFT_FIB_RESULT_ADDRTYPE` (`linux/netfilter/nf_tables.h`).
 const FIB_ADDRESS_TYPE: u32 = 3;
-/// `NF_NAT_RANGE_MAP_IPS`, `NF_NAT_RANGE_PROTO_SPECIFIED` (`linux/netfilter/nf_nat.h`).
+/// `NF_NAT_RANGE_MAP_IPS`, `NF_NAT_RANGE_PROTO_SPECIFIED`, `NF_NAT_RANGE_NETMAP` (`linux/netfilter/nf_nat.h`).
 const MAP_ADDRESS: u32 = 1 << 0;
 const MAP_PORT: u32 = 1 << 1;
+const MAP_PREFIX: u32 = 1 << 6;
 
 /// RFC 792 and RFC 4443, section 3.1.
 const ICMP_PORT_UNREACHABLE: libc::c_int = 3;
@@ -45,17 +46,20 @@ pub(super) struct Nat {
     pub(super) addresses: (u32, u32),
     /// The registers with the first and the last port.
     pub(super) ports: Option<(u32, u32)>,
+    /// Whether the addresses are the ends of a prefix, and the bits after it stay.
+    pub(super) is_prefix: bool,
 }
 
 impl Expression for Nat {
     fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
         let ports = if self.ports.is_some() { MAP_PORT } else { 0 };
+        let prefix = if self.is_prefix { MAP_PREFIX } else { 0 };
         let mut operands = vec![
             (sys::NFTNL_EXPR_NAT_TYPE, self.kind.unsigned_abs()),
             (sys::NFTNL_EXPR_NAT_FAMILY, self.family.into()),
             (sys::NFTNL_EXPR_NAT_REG_ADDR_MIN, self.addresses.0),
             (sys::NFTNL_EXPR_NAT_REG_ADDR_MAX, self.addresses.1),
-            (sys::NFTNL_EXPR_NAT_FLAGS, MAP_ADDRESS | ports),
+            (sys::NFTNL_EXPR_NAT_FLAGS, MAP_ADDRESS | ports | prefix),
         ];
         if let Some((first, last)) = self.ports {
             operands.push((sys::NFTNL_EXPR_NAT_REG_PROTO_MIN, first));

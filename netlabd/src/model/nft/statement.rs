@@ -1,6 +1,8 @@
 //! What rules do.
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
 
 use crate::model::{AddressRange, PortRange};
 
@@ -19,8 +21,14 @@ pub enum Statement {
     Jump(String),
     /// The source becomes the address of the outgoing interface.
     Masquerade,
+    /// The source becomes this.
+    SourceNat(Translation),
     /// The destination becomes this.
     DestinationNat(Translation),
+    /// The bits of the source that this prefix has become those of the prefix; the others stay.
+    SourcePrefix(IpNet),
+    /// The same of the destination.
+    DestinationPrefix(IpNet),
 }
 
 /// What an address becomes.
@@ -41,17 +49,25 @@ impl fmt::Display for Statement {
             Self::Return => f.write_str("return"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Masquerade => f.write_str("masquerade"),
+            Self::SourceNat(translation) => write!(f, "snat {translation}"),
             Self::DestinationNat(translation) => write!(f, "dnat {translation}"),
+            Self::SourcePrefix(prefix) => write!(f, "snat {} prefix to {prefix}", family(prefix.addr())),
+            Self::DestinationPrefix(prefix) => write!(f, "dnat {} prefix to {prefix}", family(prefix.addr())),
         }
     }
+}
+
+/// The word for a family.
+fn family(address: IpAddr) -> &'static str {
+    if address.is_ipv6() { "ip6" } else { "ip" }
 }
 
 impl fmt::Display for Translation {
     /// `ip to 192.0.2.1-192.0.2.9:80`, `ip6 to [2001:db8::1]:80`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.to.is_ipv6() { "ip6 to " } else { "ip to " })?;
+        write!(f, "{} to ", family(self.to.first()))?;
         let Some(ports) = self.ports else { return self.to.fmt(f) };
-        let bracketed = |address: std::net::IpAddr| {
+        let bracketed = |address: IpAddr| {
             if address.is_ipv6() { format!("[{address}]") } else { address.to_string() }
         };
         f.write_str(&bracketed(self.to.first()))?;

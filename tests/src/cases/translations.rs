@@ -1,0 +1,98 @@
+//! Translations of addresses, ports and prefixes in nodes: what the other side sees is the yardstick.
+
+use std::time::Duration;
+
+use super::{Test, drift::breaks};
+use crate::{feature::Feature, host::TestHost};
+
+/// The tests of this subject.
+pub(super) const TESTS: &[Test] = &[
+    Test::new("translations::given", given).needs(&[Feature::Nat]),
+    Test::new("translations::bad_input", bad_input),
+];
+
+const LAB: &str = "labs/nat.yaml";
+
+/// From where a node seems to come, for each server.
+fn seen(host: &TestHost, node: &str, servers: &[&str]) -> Vec<String> {
+    let seen = host.probe_nat(node, 5000, servers);
+    seen.mapped.iter().map(|at| at.ip().to_string()).collect()
+}
+
+fn given() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    host.ctl(&["create-lab", LAB]).ok();
+    let translated = || {
+        host.ctl(&["check-lab", "nat"]).ok();
+        let servers = ["198.18.0.1", "2001:db8:f::1"];
+        let reflector = host.reflect("nat.outside", &servers);
+        let [ipv4, ipv6] = &seen(&host, "nat.pc", &servers[..1])
+            .into_iter()
+            .chain(seen(&host, "nat.pc", &servers[1..]))
+            .collect::<Vec<_>>()[..]
+        else {
+            panic!("two answers")
+        };
+        assert!(["198.18.0.10", "198.18.0.11"].contains(&ipv4.as_str()), "one of the range: {ipv4}");
+        assert_eq!(ipv6, "2001:db8:1::1", "the prefix alone is another");
+        assert_eq!(seen(&host, "nat.web", &servers[..1]), ["198.18.0.20"], "an address of its own");
+        reflector.stop();
+        let services = [80, 9003].map(|port| host.serve("nat.web", port, &port.to_string()));
+        assert_eq!(host.fetch("nat.outside", "198.18.0.20:80"), "80", "a whole address");
+        assert_eq!(host.fetch("nat.outside", "198.18.0.254:8003"), "9003", "the fourth port of the fourth");
+        assert_eq!(host.fetch("nat.outside", "[2001:db8:1::5]:80"), "80", "the prefix from outside");
+        services.into_iter().for_each(crate::service::Service::stop);
+    };
+    translated();
+    let _ = host.ctl(&["apply-lab", "--dry-run", LAB]).code(0);
+    let mended = "ip netns exec nat.router nft list ruleset | tr -d '\\n' | \
+                  grep -q 'to 192.0.2.5:9010 .*dnat ip6 prefix to .*snat ip to 198.18.0.10/31 .*snat ip6 prefix to'";
+    let damages = [
+        ("ip netns exec nat.router nft delete table inet netlab", mended),
+        ("ip netns exec nat.router nft flush chain inet netlab postrouting", mended),
+        (
+            "ip netns exec nat.router nft insert rule inet netlab prerouting ip daddr 198.18.0.20 dnat ip to 192.0.2.1",
+            "! ip netns exec nat.router nft list ruleset | grep -q 'dnat ip to 192.0.2.1$'",
+        ),
+    ];
+    breaks(&host, "nat", &damages, Duration::from_secs(10));
+    translated();
+    host.ctl(&["delete-lab", "nat"]).ok();
+    before.assert_unchanged();
+}
+
+/// Faults are told with line and column, and change nothing.
+fn bad_input() {
+    let host = TestHost::started();
+    let lab = |nat: &str| {
+        let node = format!("forwarding: true, interfaces: {{ e: {{}} }}, nat: {{\n    {nat}\n  }}");
+        format!(
+            "name: bad\nnodes:\n  r: {{ {node} }}\n  h: {{ interfaces: {{ e: {{}} }} }}\nlinks: [ {{ endpoints: [\"r:e\", \"h:e\"] }} ]\n"
+        )
+    };
+    for (nat, place, words) in [
+        ("snat: [ { to: 192.0.2.9-192.0.2.5 } ]", "4:19", "ends before it begins; write 192.0.2.5-192.0.2.9"),
+        ("snat: [ { to: \"192.0.2.9-2001:db8::5\" } ]", "4:19", "mixes IPv4 and IPv6; make it two rules"),
+        ("snat: [ { to: 192.0.2.9 }, { to: 192.0.2.8 } ]", "4:32", "snat[0] translates all of this before"),
+        ("dnat: [ { ports: 80, to: 192.0.2.5 } ]", "4:22", "add protocol: tcp or protocol: udp"),
+        ("dnat: [ { protocol: tcp, ports: 0, to: 192.0.2.5 } ]", "4:37", "is no port (1 to 65535)"),
+        (
+            "dnat: [ { protocol: tcp, ports: 1-9, to: \"192.0.2.5:1-8\" } ]",
+            "4:46",
+            "9 ports cannot become 8 one by one",
+        ),
+        (
+            "prefixes: [ { internal: \"fd00:1::/48\", external: \"2001:db8::/32\", interface: e } ]",
+            "4:54",
+            "as long as each other",
+        ),
+    ] {
+        let file = host.file("bad.yaml", lab(nat));
+        for command in ["show-commands", "create-lab"] {
+            let said = host.ctl(&[command, &file]).code(2).stderr;
+            assert!(said.contains(&format!("bad.yaml:{place}: ")) && said.contains(words), "{nat}:\n{said}");
+        }
+    }
+    assert_eq!(host.sh("ls /run/netns"), "", "nothing has changed");
+}
