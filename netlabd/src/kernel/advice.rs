@@ -11,7 +11,6 @@ pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
         (_, libc::ENOSPC | libc::ENOMEM | libc::ENOBUFS) => {
             "the kernel is short of memory, or a limit is reached (netlabctl doctor shows them): free some, or raise it"
         }
-        (_, libc::EPERM) => "netlabd may not do that here: see its capabilities (netlabctl doctor)",
         (Item::Link(Link { kind, .. }), libc::EOPNOTSUPP) => {
             let (feature, _) = kind.needs();
             return Some(format!(
@@ -21,6 +20,7 @@ pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
         (Item::Link(Link { kind, .. }), errno) if kind.way_out(errno).is_some() => {
             return kind.way_out(errno);
         }
+        (_, libc::EPERM) => "netlabd may not do that here: see its capabilities (netlabctl doctor)",
         (Item::Link(_) | Item::Veth(_) | Item::Name(_), libc::EEXIST) => {
             "somebody has made an interface of that name there: delete or rename it"
         }
@@ -70,7 +70,7 @@ fn set_link(change: &LinkChange, errno: i32) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::{
-        link::{Macvlan, MacvlanMode},
+        link::{Kind, Macvlan, MacvlanMode},
         model::{Endpoint, Place},
     };
 
@@ -84,6 +84,16 @@ mod tests {
         assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));
         assert!(way_out(&add, libc::ENOMEM).unwrap().contains("limit"));
         assert_eq!(way_out(&add, libc::EIO), None);
+        assert!(way_out(&add, libc::EPERM).unwrap().contains("capabilities"));
+        let ends_in_ipv6 =
+            |kind: &Kind| matches!(kind, Kind::Vxlan(vxlan) if vxlan.remote.is_some_and(|end| end.is_ipv6()));
+        let tunnels: Vec<Kind> =
+            Kind::examples(&"eth9".parse().unwrap()).into_iter().filter(ends_in_ipv6).collect();
+        assert!(!tunnels.is_empty());
+        for kind in tunnels {
+            let add = Op::add(Link { at: at(), kind, mac: None, mtu: None, gso_max_segs: None });
+            assert!(way_out(&add, libc::EPERM).unwrap().contains("IPv6 is off there"));
+        }
         let up = Op::set(Setting { at: at(), change: LinkChange::Up(true) });
         assert!(way_out(&up, libc::ENETDOWN).unwrap().contains("carries it is down"));
         assert_eq!(way_out(&up, libc::EIO), None);

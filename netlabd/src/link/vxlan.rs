@@ -187,11 +187,17 @@ impl LinkKind for Vxlan {
     }
 
     fn way_out(&self, errno: i32) -> Option<String> {
-        (errno == libc::EEXIST).then(|| {
-            format!(
+        match errno {
+            libc::EEXIST => Some(format!(
                 "somebody has made another VXLAN with VNI {} and port {} there: delete it",
                 self.vni, self.port
-            )
-        })
+            )),
+            // `vxlan_config_validate` in drivers/net/vxlan/vxlan_core.c.
+            libc::EPERM if self.remote.is_some_and(|remote| remote.is_ipv6()) => Some(
+                "IPv6 is off there, and the tunnel runs over it: a sysctl net.ipv6.conf.*.disable_ipv6 is 1"
+                    .into(),
+            ),
+            _ => None,
+        }
     }
 }
