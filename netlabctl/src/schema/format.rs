@@ -16,6 +16,9 @@ const IPV6: &str = "((H:){7}H|(H:){1,7}:|(H:){1,6}:H|(H:){1,5}(:H){1,2}|(H:){1,4
 const HEXTET: &str = "[0-9A-Fa-f]{1,4}";
 const PORT: &str = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
 
+/// 32 bytes in base64: the last character but the padding holds four bits.
+const KEY: &str = "[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=";
+
 /// A pattern for one of two texts, in which `4`, `6` and `P` stand for an address of either kind and a port.
 fn address(text: &str) -> String {
     let mut out = String::from("^(");
@@ -62,6 +65,8 @@ pub(super) fn text(format: TextFormat) -> Value {
         TextFormat::Duration => quantity("(ns|us|ms|s)"),
         TextFormat::Share => quantity("%"),
         TextFormat::Rate => quantity("(bit|kbit|mbit|gbit)"),
+        TextFormat::Key => format!("^{KEY}$"),
+        TextFormat::SecretKey => format!("^(auto|{KEY})$"),
         TextFormat::Endpoint => "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$".to_owned(),
         TextFormat::Mac => "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$".to_owned(),
         TextFormat::Address => address("4|6"),

@@ -86,6 +86,11 @@ pub(super) struct Site {
 }
 
 impl Site {
+    /// Its interfaces.
+    pub(super) fn interfaces_of(&self) -> impl Iterator<Item = (&IfName, &Draft)> {
+        self.interfaces.iter()
+    }
+
     /// Where an interface is in the message.
     pub(super) fn interface_path(&self, name: &IfName) -> Path {
         self.path.field("interfaces").key(name.as_str())

@@ -32,6 +32,10 @@ const NEIGHBOURS: usize = 1000;
 const SYSCTLS: usize = 256;
 /// VLANs that a port lists: all there are.
 const TRUNK: usize = 4094;
+/// Peers of a WireGuard interface.
+const PEERS: usize = 512;
+/// What is allowed to a peer: all of it goes into one attribute of 64 KiB.
+const ALLOWED_IPS: usize = 1000;
 /// Checks of a lab.
 const CHECKS: usize = 10_000;
 
@@ -85,6 +89,19 @@ fn check_place(
         if trunk > TRUNK {
             let path = path.field("interfaces").key(name).field("port").field("trunk");
             most(&path, trunk, TRUNK, "VLANs", sink);
+        }
+        if let Some(proto::interface::Kind::Wireguard(wireguard)) = &interface.kind {
+            let path = path.field("interfaces").key(name).field("wireguard").field("peers");
+            most(&path, wireguard.peers.len(), PEERS, "peers", sink);
+            for (at, peer) in wireguard.peers.iter().enumerate().take(PEERS) {
+                most(
+                    &path.index(at).field("allowed_ips"),
+                    peer.allowed_ips.len(),
+                    ALLOWED_IPS,
+                    "ranges",
+                    sink,
+                );
+            }
         }
     }
     if let Some(nat) = nat {

@@ -37,6 +37,7 @@ mod sysctl;
 mod tests;
 mod translation;
 mod tunnel;
+mod wireguard;
 
 use std::collections::BTreeMap;
 
@@ -88,6 +89,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
             }
         }
     }
+    wireguard::check(&sites, &mut sink);
     tunnel::check(&mut sites, &nodes, &mut sink);
     mtu::check(&sites, &stacks, &mut sink);
     let checks = check::read(&message.checks, &sites, &mut sink);
@@ -95,6 +97,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     let mut warnings = advice::of(&sites, segments, message);
     warnings.extend(firewall_advice::of(&sites, &nodes));
     warnings.extend(nat_advice::of(&sites, &nodes, &host.nat));
+    warnings.extend(wireguard::advice(&sites));
     for (place, interfaces) in sites.finish() {
         match place {
             Place::Host => host.interfaces = interfaces,

@@ -57,7 +57,7 @@ fn check_own(site: &Site, sink: &mut Sink) {
             "{remote} is {}'s own address, on {owner}: the tunnel would end where it begins; give the other end's",
             site.place
         );
-        sink.add(&site.interface_path(name).field(kind.key()).field("remote"), message);
+        sink.add(&kind.far_end_path(&site.interface_path(name).field(kind.key())), message);
     }
 }
 
@@ -133,5 +133,5 @@ fn report(site: &Site, walk: &[&IfName], sink: &mut Sink) {
          {remote} through another interface",
         site.place
     );
-    sink.add(&site.interface_path(name).field(kind.key()).field("remote"), message);
+    sink.add(&kind.far_end_path(&site.interface_path(name).field(kind.key())), message);
 }

@@ -2,8 +2,8 @@
 //!
 //! The kernel tells of changes of links, addresses, routes, forwarding and rules, and the events of all
 //! that happened before a look are read before it. What it does not tell of is looked at every time:
-//! other sysctls, addresses for which a node answers, what stands on an interface of the host, and the host; and pins when mounts have changed. And what was not looked at for
-//! long is, as a safety net: a lab is looked at every 30 seconds at the latest, so that each node is within a minute,
+//! other sysctls, addresses for which a node answers, WireGuard's keys and peers, what stands on an interface of the host,
+//! and the host; and pins when mounts have changed. And what was not looked at for long is, as a safety net: a lab is looked at every 30 seconds at the latest, so that each node is within a minute,
 //! and within a minute and a half in a lab of more than 200.
 
 use std::{
@@ -82,8 +82,10 @@ impl NodeCache {
         let told = |key: &SysctlKey| TOLD.contains(&key.as_str()) && self.asked.contains(key);
         let proxies = |wanted: &PlaceTarget| wanted.neighbours.iter().any(|it| it.mac.is_none());
         let silent = |form: &ObservedForm| form.kind().is_some_and(|kind| kind.lower_on_host().is_some());
+        let wireguard = |wanted: &PlaceTarget| wanted.links.values().any(|link| link.wireguard.is_some());
         let holds = |wanted: &PlaceTarget| {
             !proxies(wanted)
+                && !wireguard(wanted)
                 && wanted.sysctls.keys().chain(wanted.before.keys()).all(told)
                 && self.rules.are_of(wanted)
         };

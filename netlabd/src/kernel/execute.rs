@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    advice,
+    advice, genl,
     namespaces::{LabNamespaces, Namespaces},
     nft, observe,
     rtnl::{self, Indexes, NetlinkError, Request, RouteSocket},
@@ -19,7 +19,9 @@ use crate::{
     },
     plan::{
         Op, Plan, Verb,
-        item::{Address, Firewall, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl},
+        item::{
+            Address, Firewall, Guard, Item, Link, LinkLocal, Name, Namespace, Nat, Spot, Sysctl, Wireguard,
+        },
     },
     platform::{Failure, Scope},
     sys::netns,
@@ -250,6 +252,10 @@ impl<'a> Runner<'a> {
                 self.flush();
                 self.note(nft::replace_guard(self.lab, guard.as_ref()));
             }
+            Item::Wireguard(wireguard) => {
+                self.flush();
+                self.set_wireguard(op, wireguard);
+            }
             Item::LinkLocal(LinkLocal { at, .. }) if op.verb != Verb::Delete => {
                 self.flush();
                 if let Err(error) = self.sysctls.make_link_local(&at.interface) {
@@ -264,6 +270,19 @@ impl<'a> Runner<'a> {
                 followers.let_go();
             }
             _ => self.queue(op),
+        }
+    }
+
+    /// Sets one thing of a WireGuard interface.
+    fn set_wireguard(&mut self, op: &Op, wireguard: &Wireguard) {
+        let done = genl::GenericSocket::open(genl::WIREGUARD).and_then(|socket| match socket {
+            Ok(mut socket) => genl::set(&mut socket, wireguard),
+            Err(refusal) => Ok(Err(refusal)),
+        });
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(refusal)) => self.failures.push(refused(&op.object(), &op.to_string(), &refusal)),
+            Err(error) => self.failures.push(Failure::os(op.object(), op, &error)),
         }
     }
 

@@ -10,6 +10,7 @@ mod detached;
 mod dirty;
 mod execute;
 mod firewall;
+mod genl;
 mod inflight;
 mod inspect;
 mod mounts;

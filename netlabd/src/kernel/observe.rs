@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use netlink_packet_route::AddressFamily;
 
 use super::{
+    genl,
     namespaces::{LabNamespaces, NodeNamespace},
     nft,
     rtnl::{self, DumpedAddress, LinkDump, Neighbours, NetlinkError, RouteSocket, Routes},
@@ -149,6 +150,7 @@ fn look(
     let tables = BTreeSet::from([0]);
     let mut state = settings(&mut socket, states(&links, &around), &around.names, &in_vrfs(&links), &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
+    wireguards(&mut state)?;
     // A kernel without rules refuses it.
     state.rules = rtnl::rules(&mut socket)?.unwrap_or_default();
     state.neighbours = granted(rtnl::neighbours(&mut socket, &around.names)?)?;
@@ -241,6 +243,21 @@ fn qdiscs(socket: &mut RouteSocket, links: &[LinkDump], state: &mut PlaceState) 
         for link in state.links.values_mut() {
             link.qdisc = seen.remove(&link.index);
         }
+    }
+    Ok(())
+}
+
+/// What WireGuard interfaces are set up as.
+fn wireguards(state: &mut PlaceState) -> io::Result<()> {
+    let is = |link: &LinkState| link.form.kind().is_some_and(|kind| kind.wireguard().is_some());
+    let mut all = state.links.iter_mut().filter(|(_, link)| is(link)).peekable();
+    if all.peek().is_none() {
+        return Ok(());
+    }
+    let mut socket = granted(genl::GenericSocket::open(genl::WIREGUARD)?)?;
+    for (name, link) in all {
+        // One that has just gone has none.
+        link.wireguard = genl::device(&mut socket, name)?.ok();
     }
     Ok(())
 }

@@ -129,6 +129,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         None
     }
 
+    /// The field that names it; `path` is that of the message.
+    fn far_end_path(&self, path: &Path) -> Path {
+        path.field("remote")
+    }
+
     /// The VLAN that it is.
     fn vlan(&self) -> Option<VlanId> {
         None

@@ -21,6 +21,7 @@ mod tests;
 mod tunnel;
 mod vlan;
 mod vxlan;
+mod wireguard;
 
 use std::{fmt, net::IpAddr};
 
@@ -50,6 +51,7 @@ pub use sit::Sit;
 pub use tunnel::Tunnel;
 pub use vlan::Vlan;
 pub use vxlan::Vxlan;
+pub use wireguard::{KeySource, PeerKey, Wireguard};
 
 /// Makes [`Kind`] of types that are a [`LinkKind`] each.
 macro_rules! kinds {
@@ -198,6 +200,11 @@ macro_rules! kinds {
                 match self { $(Self::$name(kind) => kind.mtu(lower, ports)),+ }
             }
 
+            /// [`LinkKind::far_end_path`].
+            pub fn far_end_path(&self, path: &Path) -> Path {
+                match self { $(Self::$name(kind) => kind.far_end_path(path)),+ }
+            }
+
             /// [`LinkKind::encode`].
             pub fn encode(&self, index: &dyn Fn(&IfName) -> Result<u32, Unknown>) -> Result<Option<InfoData>, Unknown> {
                 match self { $(Self::$name(kind) => kind.encode(index)),+ }
@@ -223,12 +230,17 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl);
+kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Wireguard);
 
 impl Kind {
     /// The kernel's name for it (`IFLA_INFO_KIND`).
     pub fn info(&self) -> InfoKind {
         InfoKind::from(self.key())
+    }
+
+    /// What WireGuard has beside the interface.
+    pub fn wireguard(&self) -> Option<&Wireguard> {
+        if let Self::Wireguard(wireguard) = self { Some(wireguard) } else { None }
     }
 
     /// The interface of the same namespace that it stands on.

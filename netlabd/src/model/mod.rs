@@ -34,6 +34,7 @@ pub mod ruleset;
 mod source_nat;
 mod sysctl;
 pub(crate) mod vlan_id;
+mod wireguard;
 
 pub use address_list::AddressList;
 pub use address_range::AddressRange;
@@ -61,3 +62,6 @@ pub use rule::{FwMark, RoutingRule, RuleAction};
 pub use source_nat::SourceNat;
 pub use sysctl::{PerInterface, spread_by};
 pub use vlan_id::VlanId;
+pub use wireguard::{
+    KEY_LENGTH, KeySeed, PublicKey, SecretKey, WireguardChange, WireguardDevice, WireguardPeer,
+};

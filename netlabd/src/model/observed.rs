@@ -12,6 +12,7 @@ use ipnet::IpNet;
 
 use super::{
     Endpoint, Form, Impairment, Mac, Neighbour, NodeName, Place, Route, RoutingRule, SysctlKey, VlanId,
+    WireguardDevice,
 };
 use crate::link::{Kind, Ports};
 
@@ -133,6 +134,8 @@ pub struct LinkState {
     pub qdisc: Option<QdiscState>,
     /// Of how many segments what it sends may be, and could be at most.
     pub segments: Segments,
+    /// What a WireGuard interface is set up as; `None`: it is none, or was not asked.
+    pub wireguard: Option<WireguardDevice>,
 }
 
 /// Of how many segments the packets may be that the stack hands to an interface, to be split there or never

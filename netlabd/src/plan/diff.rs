@@ -6,7 +6,7 @@ use super::{
     Op, PlaceTarget, Plan, Stage, Target,
     extras::extras,
     facets,
-    item::{Namespace, Nat, guard::keep_apart, sysctl},
+    item::{Namespace, Nat, guard::keep_apart, sysctl, wireguard},
     links::links,
     place::PlaceDiff,
     removal::Removals,
@@ -37,8 +37,11 @@ pub fn diff(target: &Target, observed: &Observed) -> Plan {
             ops: writes.iter().flat_map(|(at, w)| sysctl::writes(at, &w.early)).collect(),
         },
         Stage { name: "links", ops: links(target, &observed, &removals) },
-        Stage { name: "settings", ops: settings(target, &observed, &removals, &writes) },
     ];
+    let (calls, settings): (Vec<_>, Vec<_>) =
+        settings(target, &observed, &removals, &writes).into_iter().partition(wireguard::calls);
+    stages.push(Stage { name: "settings", ops: settings });
+    stages.push(Stage { name: "calls", ops: calls });
     stages.retain(|stage| !stage.ops.is_empty());
     Plan { stages, extras: extras(target, &observed), conflicts: removals.conflicts() }
 }

@@ -2,7 +2,10 @@
 
 use super::{
     Op,
-    item::{address, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan},
+    item::{
+        address, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan,
+        wireguard,
+    },
     place::PlaceDiff,
 };
 
@@ -21,6 +24,7 @@ const ORDER: &[Facet] = &[
     sysctl::of_interfaces,
     firewall::firewall,
     qdisc::qdiscs,
+    wireguard::devices,
     setting::up,
     link_local::link_local,
     address::addresses,

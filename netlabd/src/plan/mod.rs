@@ -26,6 +26,7 @@ mod sysctls;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
+mod wireguard;
 
 pub use before::{Before, claim, settle};
 pub use diff::diff;
@@ -34,3 +35,4 @@ pub use op::{Op, Plan, Stage, Verb, command};
 pub use script::{Group, by_hand};
 pub use settled::{learning, waiting};
 pub use target::{LinkTarget, PlaceTarget, Target};
+pub use wireguard::WireguardTarget;

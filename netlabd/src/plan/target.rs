@@ -8,12 +8,12 @@ use std::{
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
-use super::{Before, impairment};
+use super::{Before, WireguardTarget, impairment, wireguard::Keys};
 use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
-        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Impairment, Interface, Lab, Mac, NatRule,
-        Neighbour, Node, NodeName, Place, PortVlans, Route, RoutingRule, SysctlKey, VlanId,
+        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Impairment, Interface, KeySeed, Lab, Mac,
+        NatRule, Neighbour, Node, NodeName, Place, PortVlans, Route, RoutingRule, SysctlKey, VlanId,
         observed::VlanFlags,
     },
 };
@@ -72,6 +72,8 @@ pub struct LinkTarget {
     pub impair: Option<Impairment>,
     /// Of how many segments what is sent by it may be (`IFLA_GSO_MAX_SEGS`); `None`: as many as can be.
     pub gso_max_segs: Option<u32>,
+    /// What a WireGuard interface is set up as; `None`: it is none.
+    pub wireguard: Option<WireguardTarget>,
 }
 
 impl LinkTarget {
@@ -88,11 +90,18 @@ impl LinkTarget {
 
 impl Target {
     /// Spells out a lab. `uid` is the lab's unique identifier, from which MAC addresses are derived:
-    /// the same lab gets the same ones after every repair and reboot, another lab gets others.
+    /// the same lab gets the same ones after every repair and reboot, another lab gets others. Without a secret: what is
+    /// only looked at, never made.
     pub fn new(lab: &Lab, uid: &str) -> Self {
-        let mut places = BTreeMap::from([(Place::Host, host(lab, uid))]);
+        Self::with_keys(lab, uid, &KeySeed::NONE)
+    }
+
+    /// The same, with the secret from which keys are derived that the lab does not say.
+    pub fn with_keys(lab: &Lab, uid: &str, seed: &KeySeed) -> Self {
+        let keys = Keys { uid, seed };
+        let mut places = BTreeMap::from([(Place::Host, host(lab, keys))]);
         for name in lab.nodes.keys() {
-            places.insert(Place::Node(name.clone()), node(lab, name, uid));
+            places.insert(Place::Node(name.clone()), node(lab, name, keys));
         }
         Self { places }
     }
@@ -182,10 +191,10 @@ impl PlaceTarget {
     }
 }
 
-fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
+fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
     let node = &lab.nodes[name];
     let mut target = PlaceTarget {
-        links: links(lab, &Place::Node(name.clone()), &node.interfaces, uid),
+        links: links(lab, &Place::Node(name.clone()), &node.interfaces, keys),
         routes: routes(node),
         rules: node.rules.clone(),
         neighbours: neighbours(node),
@@ -207,6 +216,7 @@ fn node(lab: &Lab, name: &NodeName, uid: &str) -> PlaceTarget {
         addresses: Vec::new(),
         impair: None,
         gso_max_segs: None,
+        wireguard: None,
     });
     target
 }
@@ -226,7 +236,7 @@ fn neighbours(node: &Node) -> Vec<Neighbour> {
     node.neighbours.iter().filter(|it| is_up(&it.dev, &node.interfaces)).cloned().collect()
 }
 
-fn host(lab: &Lab, uid: &str) -> PlaceTarget {
+fn host(lab: &Lab, keys: Keys<'_>) -> PlaceTarget {
     let mut sysctls = BTreeMap::new();
     if lab.host.forwarding {
         sysctls = forwarding(true);
@@ -240,7 +250,7 @@ fn host(lab: &Lab, uid: &str) -> PlaceTarget {
     sysctls.extend(lab.host.sysctls.clone());
     let guard = guard(lab, &sysctls);
     PlaceTarget {
-        links: links(lab, &Place::Host, &lab.host.interfaces, uid),
+        links: links(lab, &Place::Host, &lab.host.interfaces, keys),
         routes: Vec::new(),
         rules: Vec::new(),
         neighbours: Vec::new(),
@@ -319,21 +329,26 @@ fn links(
     lab: &Lab,
     place: &Place,
     interfaces: &BTreeMap<IfName, Interface>,
-    uid: &str,
+    keys: Keys<'_>,
 ) -> BTreeMap<IfName, LinkTarget> {
     let segments = impairment::segments(lab);
+    let wireguard = |name: &IfName, interface: &Interface| {
+        let at = Endpoint { place: place.clone(), interface: name.clone() };
+        Some(keys.of(lab, &at, interface.form.kind()?.wireguard()?))
+    };
     let link = |(name, interface): (&IfName, &Interface)| {
         let target = LinkTarget {
             form: interface.form.clone(),
-            mac: mac(place, name, interfaces, uid),
+            mac: mac(place, name, interfaces, keys.uid),
             mac_is_said: interface.mac.is_some(),
             mtu: mtu(lab, name, interfaces),
             up: is_up(name, interfaces),
             master: interface.port.as_ref().map(|port| port.bridge.clone()),
             vlans: vlans(name, interface, interfaces),
             addresses: interface.addresses.clone(),
-            impair: impairment::of(place, name, interface, uid),
+            impair: impairment::of(place, name, interface, keys.uid),
             gso_max_segs: segments.filter(|_| interface.form != Form::Loopback),
+            wireguard: wireguard(name, interface),
         };
         (name.clone(), target)
     };

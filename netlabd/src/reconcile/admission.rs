@@ -89,7 +89,7 @@ impl Manager {
         }
         self.admit(&lab, None, access)?;
         let uid = uuid::Uuid::new_v4().to_string();
-        let target = Arc::new(Target::new(&lab, &uid));
+        let target = Arc::new(Target::with_keys(&lab, &uid, &self.0.key_seed));
         self.preflight(&lab, &target, access)?;
         let record = Record {
             uid,
@@ -102,7 +102,7 @@ impl Manager {
             request_id: request.to_owned(),
             ..Record::default()
         };
-        let entry = Arc::new(Entry::new(&self.0.store, record, lab, target));
+        let entry = Arc::new(Entry::new(&self.0.store, &self.0.key_seed, record, lab, target));
         entry.keep_first(&self.0.store, Why::asked(access, proto::ChangeCause::Created))?;
         self.0.labs().insert(entry.name.clone(), entry.clone());
         // Only now: who hears of it finds it.
@@ -121,7 +121,7 @@ impl Manager {
         request: &str,
         access: &Access,
     ) -> Result<proto::LabResource, Error> {
-        let desired = Desired::new(specification, &entry.uid);
+        let desired = Desired::new(specification, entry);
         self.preflight(&desired.specification.lab, &desired.target, access)?;
         let why = Why::asked(access, proto::ChangeCause::Created);
         let name = entry.name.clone();

@@ -8,11 +8,14 @@ use prost::{
     encoding::{DecodeContext, decode_key, skip_field},
 };
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// Most lines.
 const LINES: usize = 20;
 /// Fields that are there as soon as they hold something.
 const HOLDERS: [&str; 4] = ["nodes", "interfaces", "host", "nat"];
+/// Fields whose values are secret.
+const SECRETS: [&str; 2] = ["private_key", "preshared_key"];
 /// Most characters of a line.
 const LENGTH: usize = 200;
 
@@ -24,7 +27,7 @@ pub(super) fn between(before: &[u8], after: &[u8]) -> Vec<String> {
 /// The same in so many lines.
 pub(super) fn at_most(most: usize, before: &[u8], after: &[u8]) -> Vec<String> {
     let Ok((before, after)) = apart(before, after) else { return Vec::new() };
-    let value = |lab| serde_json::to_value(lab).unwrap_or_default();
+    let value = |lab| hide(serde_json::to_value(lab).unwrap_or_default());
     let mut lines = Vec::new();
     compare("", &value(before), &value(after), &mut lines);
     if lines.len() > most {
@@ -36,6 +39,28 @@ pub(super) fn at_most(most: usize, before: &[u8], after: &[u8]) -> Vec<String> {
         *line = line.chars().take(LENGTH - 3).chain("...".chars()).collect();
     }
     lines
+}
+
+/// Puts something that tells of a change in the place of keys that nobody else is to know.
+fn hide(mut value: Value) -> Value {
+    match &mut value {
+        Value::Object(fields) => {
+            for (name, field) in fields.iter_mut() {
+                *field = match field.take() {
+                    Value::String(key)
+                        if SECRETS.contains(&name.as_str()) && !["", "auto"].contains(&&*key) =>
+                    {
+                        let digest = Sha256::digest(&key);
+                        Value::String(format!("hidden ({:02x}{:02x})", digest[0], digest[1]))
+                    }
+                    other => hide(other),
+                };
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| *item = hide(item.take())),
+        _ => {}
+    }
+    value
 }
 
 /// What each of two labs has and the other has not: of a large one most is the same, usually, and is not even read.
@@ -145,6 +170,19 @@ mod tests {
     fn changes(before: &str, after: &str) -> Vec<String> {
         let lab = |text| serde_json::from_str::<proto::Lab>(text).unwrap().encode_to_vec();
         between(&lab(before), &lab(after))
+    }
+
+    #[test]
+    fn keys_are_not_told() {
+        let lab = |key: &str| {
+            let peers = format!(r#"[{{"node": "b:wg0", "preshared_key": "{key}"}}]"#);
+            let wg0 = format!(r#"{{"wireguard": {{"private_key": "{key}", "peers": {peers}}}}}"#);
+            format!(r#"{{"name": "x", "nodes": {{"a": {{"interfaces": {{"wg0": {wg0}}}}}}}}}"#)
+        };
+        let lines = changes(&lab("yAnz5TF+"), &lab("FpCyhws9"));
+        assert_eq!(lines.len(), 3, "{lines:?}");
+        assert!(lines.iter().all(|line| !line.contains("yAnz") && !line.contains("FpCy")), "{lines:?}");
+        assert!(lines[0].ends_with("private_key: hidden (45a9) -> hidden (c4ed)"), "{lines:?}");
     }
 
     #[test]

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     clock,
     convert::Faults,
-    model::{Host, Lab, LabName},
+    model::{Host, KeySeed, Lab, LabName},
     plan::Target,
     policy::Owner,
     store::{Record, Store},
@@ -41,6 +41,8 @@ pub(super) const NOT_VALID: &str = "NotValid";
 pub(super) struct Entry {
     pub(super) name: LabName,
     pub(super) uid: String,
+    /// From which keys are derived that the lab does not say.
+    pub(super) key_seed: KeySeed,
     pub(super) history: History,
     /// Wakes the lab's actor: something else is wanted.
     pub(super) command: Notify,
@@ -58,9 +60,10 @@ pub(super) struct Desired {
 }
 
 impl Desired {
-    /// Spells out a lab that is `uid`.
-    pub(super) fn new(specification: Specification, uid: &str) -> Self {
-        Self { target: Arc::new(Target::new(&specification.lab, uid)), specification }
+    /// Spells out the lab of an entry anew.
+    pub(super) fn new(specification: Specification, entry: &Entry) -> Self {
+        let target = Target::with_keys(&specification.lab, &entry.uid, &entry.key_seed);
+        Self { target: Arc::new(target), specification }
     }
 }
 
@@ -79,7 +82,13 @@ pub(super) struct State {
 
 impl Entry {
     /// A lab as kept; `lab` and `target` are the record's specification, converted.
-    pub(super) fn new(store: &Store, record: Record, lab: Arc<Lab>, mut target: Arc<Target>) -> Self {
+    pub(super) fn new(
+        store: &Store,
+        key_seed: &KeySeed,
+        record: Record,
+        lab: Arc<Lab>,
+        mut target: Arc<Target>,
+    ) -> Self {
         remember(&mut target, &record);
         let mut status = Status::new();
         if let Some(failure) = record.failure.clone() {
@@ -93,6 +102,7 @@ impl Entry {
         Self {
             name: lab.name.clone(),
             uid: record.uid.clone(),
+            key_seed: key_seed.clone(),
             history: History::load(store, &record.uid),
             command: Notify::new(),
             event: Notify::new(),
@@ -101,7 +111,13 @@ impl Entry {
     }
 
     /// A lab as kept that is not valid any more: its owner sees it, and can change or delete it.
-    pub(super) fn held(store: &Store, record: Record, name: LabName, faults: &Faults) -> Self {
+    pub(super) fn held(
+        store: &Store,
+        key_seed: &KeySeed,
+        record: Record,
+        name: LabName,
+        faults: &Faults,
+    ) -> Self {
         let lab = Lab {
             name,
             nodes: BTreeMap::new(),
@@ -122,7 +138,7 @@ impl Entry {
             time: Some(clock::now()),
             retrying: false,
         };
-        let entry = Self::new(store, record, lab.into(), Arc::default());
+        let entry = Self::new(store, key_seed, record, lab.into(), Arc::default());
         {
             let mut state = entry.state();
             let generation = state.record.generation;
@@ -181,7 +197,7 @@ impl Entry {
         if Arc::ptr_eq(&state.lab, lab) {
             return state.target.clone();
         }
-        let mut target = Arc::new(Target::new(lab, &self.uid));
+        let mut target = Arc::new(Target::with_keys(lab, &self.uid, &self.key_seed));
         remember(&mut target, &state.record);
         target
     }

@@ -41,7 +41,7 @@ use tokio::sync::{Semaphore, oneshot};
 use crate::{
     convert,
     meters::meters,
-    model::{LabName, SysctlKey},
+    model::{KeySeed, LabName, SysctlKey},
     plan::Target,
     platform::Kernel,
     policy::Access,
@@ -66,6 +66,8 @@ pub struct Manager(Arc<Shared>);
 struct Shared {
     kernel: Arc<dyn Kernel>,
     store: Store,
+    /// From which keys are derived that no lab file says.
+    key_seed: KeySeed,
     labs: Mutex<BTreeMap<LabName, Arc<Entry>>>,
     /// Labs of which something is kept that cannot be read: what runs of them is left alone.
     unreadable: Mutex<BTreeSet<LabName>>,
@@ -125,6 +127,7 @@ impl Manager {
         let unreadable = unreadable.iter().filter_map(|name| name.parse().ok()).collect();
         let manager = Self(Arc::new(Shared {
             kernel,
+            key_seed: store.key_seed()?,
             store,
             labs: Mutex::default(),
             unreadable: Mutex::new(unreadable),
@@ -140,8 +143,14 @@ impl Manager {
             let spec = record.spec.as_ref().and_then(|spec| store::decode(spec).ok()).unwrap_or_default();
             match convert::lab(&spec) {
                 Ok(lab) => {
-                    let target = Target::new(&lab, &record.uid).into();
-                    entries.push(Arc::new(Entry::new(&manager.0.store, record, lab.into(), target)));
+                    let target = Target::with_keys(&lab, &record.uid, &manager.0.key_seed).into();
+                    entries.push(Arc::new(Entry::new(
+                        &manager.0.store,
+                        &manager.0.key_seed,
+                        record,
+                        lab.into(),
+                        target,
+                    )));
                 }
                 Err(faults) => {
                     tracing::error!(
@@ -151,7 +160,13 @@ impl Manager {
                     );
                     match name.parse() {
                         Ok(name) if is_whole(&record) => {
-                            entries.push(Arc::new(Entry::held(&manager.0.store, record, name, &faults)));
+                            entries.push(Arc::new(Entry::held(
+                                &manager.0.store,
+                                &manager.0.key_seed,
+                                record,
+                                name,
+                                &faults,
+                            )));
                         }
                         name => manager.0.unreadable().extend(name),
                     }

@@ -7,6 +7,7 @@
 //! - `open`: opening, checking, moving aside what is damaged.
 //! - `migrate`: formats.
 //! - `reserve`: a full disk.
+//! - `secret`: from which keys are derived.
 //! - `record`: what is kept of a lab.
 
 mod history;
@@ -16,6 +17,7 @@ mod migrate;
 mod open;
 mod record;
 mod reserve;
+mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -46,6 +48,8 @@ const EVENTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("ev
 const REVISIONS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("revisions");
 /// Sysctl to [`HostValue`].
 const HOST: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("host");
+/// Name to a secret of this netlabd.
+const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
 /// `format` to the number of the format, see [`migrate`].
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 

@@ -18,6 +18,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vxlan", vxlan).needs(&[Feature::Kind("vxlan")]),
     Test::new("labs::geneve", geneve).needs(&[Feature::Kind("geneve")]),
     Test::new("labs::tunnels", tunnels).needs(TUNNELS),
+    Test::new("labs::wireguard", wireguard).needs(&[Feature::Kind("wireguard"), Feature::Nat]),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
     Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
@@ -229,6 +230,67 @@ fn tunnels() {
     let same = host.ctl(&["get-lab", "tunnels", "-o", "json"]).ok();
     assert!(!same.contains("tunl0") && !same.contains("gre0"), "fallback devices are no extras: {same}");
     down(&host, "tunnels", &before);
+}
+
+/// Packets, roaming, repairs of what the kernel tells nobody of, keys that outlive the daemon, and none that is shown.
+fn wireguard() {
+    let mut host = crowded();
+    let before = up(&host, "wireguard");
+    let dump = |host: &TestHost, node: &str| host.exec(&format!("wireguard.{node}"), "wg show wg0 dump").ok();
+    let _ = host.exec("wireguard.hub", "ip -d addr show wg0").says(" mtu 1420 ").says("inet 10.9.0.1/24 ");
+    // The hub has heard the phone from behind the translation.
+    let hub = dump(&host, "hub");
+    assert!(hub.contains("\t198.51.100.1:") && hub.contains("\t203.0.113.1:51820\t"), "{hub}");
+    let outer = Capture::start(&host, "wireguard.core", "east", "udp port 51820");
+    assert!(host.pings("wireguard.phone", "10.2.0.1"));
+    outer.sees(&["192.0.2.1.51820 > 203.0.113.1.51820: UDP"]);
+    let _ = host.exec("wireguard.hub", "ping -c 1 -W 5 -M do -s 1392 10.9.0.2").code(0);
+    // Keys, as the kernel has them, are the same after a repair of each and after a restart.
+    let keys = |host: &TestHost| {
+        ["hub", "site", "phone"]
+            .map(|node| host.exec(&format!("wireguard.{node}"), "wg show wg0 private-key").ok())
+    };
+    let made = keys(&host);
+    let public = host.exec("wireguard.site", "wg show wg0 public-key").ok();
+    let public = public.trim();
+    let damages = [
+        format!(
+            "wg genkey >/run/test/other; wg set wg0 private-key /run/test/other listen-port 7 fwmark 9 \
+             peer {public} allowed-ips 10.9.0.77/32 persistent-keepalive 7"
+        ),
+        format!("wg set wg0 peer {public} remove"),
+        "ip link delete wg0".to_owned(),
+    ];
+    let settings = |host: &TestHost| {
+        let fields = "NF == 5 { print $1, $2, $3, $4 } NF == 8 { print $1, $2, $4, $8 }";
+        host.sh(&format!("ip netns exec wireguard.hub wg show wg0 dump | awk '{fields}' | sort"))
+    };
+    let wanted = settings(&host);
+    for damage in damages {
+        let _ = host.exec("wireguard.hub", &format!("sh -c '{damage}'")).code(0);
+        wait_until(&damage, Duration::from_secs(30), || settings(&host) == wanted);
+    }
+    wait_until("packets pass again", Duration::from_secs(30), || host.pings("wireguard.phone", "10.2.0.1"));
+    host.kill();
+    let _ = host.exec("wireguard.site", "ip link delete wg0").code(0);
+    host.start();
+    host.wait_ready("wireguard");
+    assert_eq!(keys(&host), made, "keys after a restart");
+    wait_until("packets pass again", Duration::from_secs(30), || host.pings("wireguard.hub", "10.2.0.1"));
+    let told = [
+        host.ctl(&["get-lab", "wireguard", "-o", "json"]).ok(),
+        host.ctl(&["history", "wireguard", "-o", "json"]).stdout,
+        host.ctl(&["show-commands", "labs/wireguard.yaml"]).ok(),
+        host.log(),
+    ];
+    assert!(told[0].contains("hub:wg0: peer site:wg0 is missing"), "{}", told[0]);
+    for key in made.iter().map(|key| key.trim()).chain(hub.lines().filter_map(|line| line.split('\t').nth(1)))
+    {
+        assert!(key == "(none)" || key.len() == 44, "{key}");
+        let shown = told.iter().find(|text| key != public && key.len() == 44 && text.contains(key));
+        assert_eq!(shown, None, "a key is shown");
+    }
+    down(&host, "wireguard", &before);
 }
 
 fn vlan() {

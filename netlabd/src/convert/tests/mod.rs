@@ -16,6 +16,7 @@ mod policy_routing;
 mod routes;
 mod rules;
 mod tunnels;
+mod wireguard;
 
 /// A message from its JSON text.
 fn message(json: &str) -> proto::Lab {

@@ -105,7 +105,7 @@ impl<'a> Message<'a> {
     }
 
     /// The sequence number.
-    pub(super) fn seq(self) -> u32 {
+    pub(in crate::kernel) fn seq(self) -> u32 {
         u32::from_ne_bytes([self.0[8], self.0[9], self.0[10], self.0[11]])
     }
 
@@ -142,7 +142,7 @@ pub(in crate::kernel) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
 }
 
 /// Walks over attributes: the type and value of each; stops at the first one that is cut short.
-pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+pub(in crate::kernel) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     std::iter::from_fn(move || {
         let head: [u8; 4] = *bytes.first_chunk()?;
         let length = usize::from(u16::from_ne_bytes([head[0], head[1]]));

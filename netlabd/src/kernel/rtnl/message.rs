@@ -84,6 +84,7 @@ pub(in crate::kernel) fn messages<'a>(
         }
         // By other means.
         Item::Namespace(_)
+        | Item::Wireguard(_)
         | Item::Sysctl(_)
         | Item::Firewall(_)
         | Item::Nat(_)

@@ -126,6 +126,7 @@ impl LinkDump {
             vlans: BTreeMap::new(),
             qdisc: None,
             segments: self.segments,
+            wireguard: None,
         }
     }
 

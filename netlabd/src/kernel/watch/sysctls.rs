@@ -1,5 +1,5 @@
-//! What the kernel tells nobody of, sysctls and the addresses for which a node answers: a short look at just those that
-//! labs have asked for.
+//! What the kernel tells nobody of, sysctls, the addresses for which a node answers, WireGuard's keys and peers: a short
+//! look at just those that labs have asked for.
 //!
 //! Like an event, a look only tells of what has changed since the one before, so that a value that cannot
 //! be repaired wakes nobody again and again. Where nobody asks for such, nothing is looked at.
@@ -15,13 +15,14 @@ use std::{
 
 use super::{
     super::{
+        genl,
         rtnl::{self, RouteSocket},
         sysctl::Sysctls,
     },
     Linux, Wake,
 };
 use crate::{
-    model::{LabName, Place, SysctlKey},
+    model::{IfName, LabName, Place, SysctlKey, WireguardDevice},
     plan::{PlaceTarget, Target},
     sys::netns,
 };
@@ -41,6 +42,8 @@ struct Quiet {
     sysctls: BTreeMap<SysctlKey, String>,
     /// The addresses for which it answers, in order.
     proxied: Vec<IpAddr>,
+    /// What WireGuard interfaces are set up as.
+    wireguards: BTreeMap<IfName, WireguardDevice>,
 }
 
 impl Quiet {
@@ -50,14 +53,21 @@ impl Quiet {
         let mut proxied: Vec<_> = proxied.map(|it| it.to).collect();
         proxied.sort_unstable();
         let sysctls = silent.map(|(key, value)| (key.clone(), value.clone())).collect();
-        Self { sysctls, proxied }
+        let devices = wanted.links.iter().filter_map(|(name, link)| Some((name, link.wireguard.as_ref()?)));
+        let wireguards = devices.map(|(name, target)| (name.clone(), target.device.clone())).collect();
+        Self { sysctls, proxied, wireguards }
     }
 
     fn differs(&self, wanted: &Self) -> bool {
         let other = |(key, value): (&SysctlKey, &String)| {
             wanted.sysctls.get(key).is_some_and(|want| !same(value, want))
         };
-        self.proxied != wanted.proxied || self.sysctls.iter().any(other)
+        let device = |(name, want): (&IfName, &WireguardDevice)| {
+            self.wireguards.get(name).is_none_or(|seen| !want.changes(seen).is_empty())
+        };
+        self.proxied != wanted.proxied
+            || wanted.wireguards.iter().any(device)
+            || self.sysctls.iter().any(other)
     }
 }
 
@@ -132,17 +142,29 @@ impl Linux {
             netns::enter(namespace?).ok()?;
             sysctls.enter();
             let values = wanted.sysctls.keys().filter_map(|key| Some((key.clone(), sysctls.read(key)?)));
-            let mut seen = Quiet { sysctls: values.collect(), proxied: Vec::new() };
+            let mut seen = Quiet { sysctls: values.collect(), ..Quiet::default() };
             if !wanted.proxied.is_empty() {
                 seen.proxied = rtnl::proxied(&mut RouteSocket::open().ok()?).ok()?.unwrap_or_default();
                 seen.proxied.sort_unstable();
             }
+            seen.wireguards = wireguards(wanted.wireguards.keys());
             Some(((*place).clone(), seen))
         };
         // Without a thread nothing is seen now; the next look comes soon.
         let seen = netns::for_each(&places, Sysctls::of_many, read).unwrap_or_default();
         seen.into_iter().flatten().collect()
     }
+}
+
+/// What WireGuard interfaces of the calling thread's network namespace are set up as.
+fn wireguards<'a>(names: impl ExactSizeIterator<Item = &'a IfName>) -> BTreeMap<IfName, WireguardDevice> {
+    if names.len() == 0 {
+        return BTreeMap::new();
+    }
+    let Ok(Ok(mut socket)) = genl::GenericSocket::open(genl::WIREGUARD) else { return BTreeMap::new() };
+    names
+        .filter_map(|name| Some((name.clone(), genl::device(&mut socket, name.as_str()).ok()?.ok()?)))
+        .collect()
 }
 
 /// The kernel separates numbers by tabs.

@@ -24,6 +24,7 @@ mod spot;
 pub(super) mod sysctl;
 mod veth;
 pub(super) mod vlan;
+pub(super) mod wireguard;
 
 pub use address::Address;
 pub use firewall::Firewall;
@@ -43,6 +44,7 @@ pub use spot::Spot;
 pub use sysctl::Sysctl;
 pub use veth::{Veth, VethEnd};
 pub use vlan::Vlan;
+pub use wireguard::Wireguard;
 
 /// All that is said of an item.
 pub(super) trait Subject {
@@ -109,8 +111,8 @@ macro_rules! items {
 }
 
 items!(
-    Namespace, Veth, Link, Spot, Name, Setting, Qdisc, Vlan, Address, LinkLocal, Route, Rule, Neighbour,
-    Sysctl, Firewall, Nat, Guard,
+    Namespace, Veth, Link, Spot, Name, Setting, Wireguard, Qdisc, Vlan, Address, LinkLocal, Route, Rule,
+    Neighbour, Sysctl, Firewall, Nat, Guard,
 );
 
 /// Where an item is.

@@ -122,6 +122,7 @@ impl World {
             vlans: if self.filters(namespace) { link.vlans.clone() } else { BTreeMap::new() },
             qdisc: link.qdisc.clone(),
             segments: link.segments,
+            wireguard: link.wireguard.clone(),
         }
     }
 

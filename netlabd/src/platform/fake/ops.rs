@@ -10,7 +10,7 @@ use crate::{
     link::{Kind, Lower, MacFrom},
     model::{
         Distribution, Endpoint, Impairment, LabName, Neighbour, NextHop, NodeName, Place, Route, RoutingRule,
-        SysctlKey,
+        SysctlKey, WireguardChange, WireguardPeer,
         observed::{AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments},
         spread_by,
     },
@@ -55,6 +55,7 @@ impl Lab<'_> {
             }
             Item::Setting(Setting { at, change }) => self.change(at, change),
             Item::Vlan(vlan) => self.vlan(op.verb, vlan),
+            Item::Wireguard(wireguard) => self.wireguard(wireguard),
             Item::Qdisc(qdisc) => self.qdisc(op.verb, qdisc),
             Item::Address(Address { at, address }) => self.address(op.verb, at, *address),
             // It makes none.
@@ -134,6 +135,27 @@ impl Lab<'_> {
         // It tells no distribution.
         let shown = Impairment { distribution: Distribution::Uniform, ..qdisc.impairment.clone() };
         link.qdisc = (verb != Verb::Delete).then(|| QdiscState::Ours(Some(Box::new(shown))));
+        Ok(())
+    }
+
+    fn wireguard(&mut self, item: &item::Wireguard) -> Result<(), i32> {
+        let at = self.at(&item.at)?;
+        let device = &mut self.world.link(at).ok_or(libc::ENODEV)?.wireguard;
+        let device = device.get_or_insert_default();
+        match &item.change {
+            WireguardChange::NoPeer(key) => drop(device.peers.remove(key)),
+            WireguardChange::PrivateKey => device.public_key = Some(item.private_key.public()),
+            WireguardChange::ListenPort(port) => device.listen_port = Some(*port),
+            WireguardChange::Fwmark(mark) => device.fwmark = *mark,
+            WireguardChange::Peer { key, peer, .. } => {
+                for other in device.peers.values_mut() {
+                    other.allowed_ips.retain(|range| !peer.allowed_ips.contains(range));
+                }
+                let known = device.peers.get(key).and_then(|known| known.endpoint);
+                let endpoint = peer.endpoint.or(known);
+                device.peers.insert(*key, WireguardPeer { of: None, endpoint, ..peer.clone() });
+            }
+        }
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
         AddressList, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface, Route,
-        SysctlKey, VlanId,
+        SysctlKey, VlanId, WireguardDevice,
         observed::{
             AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState, VlanFlags,
         },
@@ -65,6 +65,7 @@ pub(super) struct Link {
     pub(super) vlans: BTreeMap<VlanId, VlanFlags>,
     pub(super) qdisc: Option<QdiscState>,
     pub(super) segments: Segments,
+    pub(super) wireguard: Option<WireguardDevice>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -390,6 +391,7 @@ impl Link {
             vlans,
             qdisc: None,
             segments: Segments::default(),
+            wireguard: None,
         }
     }
 

@@ -145,7 +145,7 @@ impl Actor {
         let spec = store::decode(kept).ok()?;
         let lab = convert::lab(&spec).ok()?;
         let specification = Specification { spec, kept: kept.clone(), lab: lab.into() };
-        Some(Desired::new(specification, &self.entry.uid))
+        Some(Desired::new(specification, &self.entry))
     }
 }
 
