@@ -55,7 +55,7 @@ pub(crate) enum Output {
     Json,
     /// The same as YAML.
     Yaml,
-    /// Names alone, a line each, of commands that tell of labs: for a shell's `$(...)`.
+    /// Names alone, a line each, of commands that show labs: for a shell's `$(...)`.
     Name,
     /// XML for test reports, check-lab only.
     Junit,
@@ -127,7 +127,7 @@ pub(crate) enum Command {
     /// Start a lab's drift repair again and wait until all is repaired.
     #[command(alias = "resume")]
     ResumeLab(ResumeLab),
-    /// Tell what the daemon's host can do.
+    /// Report what the daemon's host supports.
     Doctor,
     /// Name daemons on other machines, and choose one.
     #[command(subcommand)]

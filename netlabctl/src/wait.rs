@@ -78,7 +78,7 @@ impl Wait {
                         && self.status.phase() == Phase::Ready =>
                 {
                     let fallback =
-                        if self.failure.is_none() { " and was put back to what it was" } else { "" };
+                        if self.failure.is_none() { " and was rolled back to what it was" } else { "" };
                     return Err(self.failed(&format!("could not be changed{fallback}")));
                 }
                 Some(Body::StatusChanged(_)) if back.is_some() => {}

@@ -230,11 +230,12 @@ impl Meters {
             registry.register(name, help, counter.clone());
         }
         registry.register("connections_open", "Connections open", self.connections_open.clone());
-        let failures = "Labs that could not be made, changed, repaired or taken away, by kind";
+        let failures = "Labs that could not be created, changed, repaired or deleted, by kind";
         registry.register("failures", failures, self.failures.clone());
         registry.register("rpcs", "Calls that are over, by method and status code", self.calls.clone());
         registry.register("rpcs_open", "Calls under way, by method", self.calls_open.clone());
-        let reconciles = "Time of a look at a lab and of the work that it led to, by outcome";
+        let reconciles =
+            "Duration of reconciling a lab, from the observation to the end of the work, by outcome";
         registry.register_with_unit("reconcile_duration", reconciles, Unit::Seconds, self.reconciles.clone());
         let repairs = "Time of repairing drift, from noticing to verified";
         registry.register_with_unit("drift_repair_duration", repairs, Unit::Seconds, self.repairs.clone());

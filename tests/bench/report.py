@@ -21,7 +21,7 @@ medians of each round's own, not the times.
 The floor is [`tests/bench/floor.c`](../tests/bench/floor.c): the fewest system calls that make the same
 interfaces, addresses, routes and forwarding, without checks, names, pins or a store. netlabd is asked
 through `netlabctl`, whose start and reading of the lab file count, and create waits for READY: all was
-looked at again. Delete is until the kernel has taken everything apart, for both.
+observed again. Delete is until the kernel has taken everything apart, for both.
 
 Where the time goes: [performance.md](performance.md).
 

@@ -66,7 +66,7 @@ pub(crate) struct ShowCommands {
     #[arg(long, conflicts_with = "exact")]
     pub(crate) plain: bool,
     /// Exactly what netlabd makes, with the marks by which it knows what is its own and what keeps the host apart
-    /// from the lab; JSON always is. A netlabd on that host takes away what bears the marks and is of no lab.
+    /// from the lab; JSON always is. A netlabd on that host removes what bears the marks and belongs to no lab.
     #[arg(long)]
     pub(crate) exact: bool,
 }

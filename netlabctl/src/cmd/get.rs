@@ -189,7 +189,7 @@ fn differences(lab: &str, status: &LabStatus, out: &mut String) {
     if status.differences.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\nDiffers from what is wanted, {}:", what_of_it(lab, status));
+    let _ = writeln!(out, "\nDiffers from the desired state, {}:", what_of_it(lab, status));
     for difference in &status.differences {
         let _ = writeln!(out, "{}", hanging("  ", &clean(difference), width()));
     }

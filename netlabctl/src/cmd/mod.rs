@@ -79,10 +79,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         return Err(Failure::new(USAGE, "-o junit is for check-lab; use table, json or yaml"));
     }
     if format == Output::Name && !names_labs(&cli.command) {
-        return Err(Failure::new(
-            USAGE,
-            "-o name is for commands that tell of labs; use table, json or yaml",
-        ));
+        return Err(Failure::new(USAGE, "-o name is for commands that show labs; use table, json or yaml"));
     }
     if let Some(instead) = without_formats(&cli.command).filter(|_| format != Output::Table) {
         return Err(Failure::new(USAGE, format!("-o says nothing here: {instead}")));

@@ -79,8 +79,8 @@ mod tests {
     fn who_put_it_back_is_not_who_did_not_confirm() {
         assert_eq!(changed(2, "applied", "alice"), "generation 2: applied by alice");
         assert_eq!(
-            changed(3, "put back: nobody confirmed the change in time", "netlabd"),
-            "generation 3: put back by netlabd: nobody confirmed the change in time"
+            changed(3, "rolled back: nobody confirmed the change in time", "netlabd"),
+            "generation 3: rolled back by netlabd: nobody confirmed the change in time"
         );
         assert_eq!(changed(1, "created", ""), "generation 1: created");
     }

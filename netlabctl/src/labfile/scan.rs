@@ -16,7 +16,7 @@ pub(super) fn refused(text: &str) -> Option<Fault> {
     let rest = &text[at..];
     let message = match found {
         '\0' if rest.bytes().all(|b| b == 0) => {
-            "the file ends with NUL bytes: it was cut off, as by a crash; write it anew".to_owned()
+            "the file ends with NUL bytes: it was cut off, as by a crash; write it again".to_owned()
         }
         '\0' => "a NUL byte, which would hide what follows; leave it out".to_owned(),
         '\u{2028}' | '\u{2029}' => {

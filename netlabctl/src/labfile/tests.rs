@@ -159,7 +159,7 @@ fn what_ends_or_hides_text_is_refused() {
     let hides = "a NUL byte, which would hide what follows; leave it out";
     assert_eq!(faults("name: x\nnodes:\n  a: {}\n\0  b: {}\n"), [format!("f:4:1: {hides}")]);
     assert_eq!(faults("{\"name\": \"x\"}\0garbage"), [format!("f:1:14: {hides}")]);
-    let cut = "the file ends with NUL bytes: it was cut off, as by a crash; write it anew";
+    let cut = "the file ends with NUL bytes: it was cut off, as by a crash; write it again";
     assert_eq!(faults("name: x\nnodes: {}\n\0\0\0\0"), [format!("f:3:1: {cut}")]);
     for (c, told) in [
         ('\u{1b}', "U+001B, a control character; leave it out"),

@@ -91,7 +91,7 @@ fn names_alone_are_for_a_shell() {
     for verb in ["get-lab", "pause-lab", "resume-lab", "wait-lab"] {
         ground.run(&[verb, "vxlan", "-o", "name"]).wrote("vxlan\n");
     }
-    let refused = "netlabctl: -o name is for commands that tell of labs; use table, json or yaml";
+    let refused = "netlabctl: -o name is for commands that show labs; use table, json or yaml";
     for args in [&["doctor"][..], &["check-lab", "vxlan"], &["list-labs", "-w"]] {
         ground.run(&[args, &["-o", "name"]].concat()).failed(2, refused);
     }
@@ -159,7 +159,7 @@ fn a_dry_run_tells_fields_and_what_is_interrupted_first() {
     let ran = ground.run_with(&["apply-lab", "--dry-run", "-"], &vxlan(8, 1500));
     assert_eq!(ran.code, 8, "{ran:?}");
     let anew =
-        "nodes.ns1.interfaces.vx0.vxlan.vni: 7 -> 8 (vx0 is made anew: its traffic stops for a moment)\n\n";
+        "nodes.ns1.interfaces.vx0.vxlan.vni: 7 -> 8 (vx0 is recreated: its traffic stops for a moment)\n\n";
     assert!(ran.out.starts_with(anew), "{}", ran.out);
     assert!(
         ran.out.contains("\n- ") && ran.out.contains("\n+ ") && ran.out.ends_with(" changes\n"),

@@ -95,7 +95,7 @@ fn is_at(path: &str, object: &str) -> bool {
 
 /// What stops working while a plan is carried out, or for good, an object each.
 fn interruptions(plan: &Plan) -> Vec<proto::Interruption> {
-    const ANEW: &str = "is made anew: its traffic stops for a moment";
+    const ANEW: &str = "is recreated: its traffic stops for a moment";
     let mut deleted: BTreeSet<String> = BTreeSet::new();
     let mut all: BTreeMap<String, &str> = BTreeMap::new();
     for op in plan.ops() {
@@ -181,9 +181,9 @@ mod tests {
         assert_eq!(
             told,
             [
-                "a:eth0 is made anew: its traffic stops for a moment",
+                "a:eth0 is recreated: its traffic stops for a moment",
                 "a:old goes away",
-                "b:eth0 is made anew: its traffic stops for a moment",
+                "b:eth0 is recreated: its traffic stops for a moment",
                 "c:eth0 is set down: its traffic stops",
                 "gone goes away, with all that runs in it",
             ]
@@ -205,7 +205,7 @@ mod tests {
             paths,
             ["nodes.a.interfaces.vx0.vxlan.port", "nodes.a.interfaces.vx0.10", "nodes.a.interfaces.vx01"]
         );
-        let anew = "vx0 is made anew: its traffic stops for a moment";
+        let anew = "vx0 is recreated: its traffic stops for a moment";
         assert_eq!(told.fields[0].interrupts, anew);
         assert_eq!(told.fields[2].interrupts, "");
         assert!(is_at("nodes.gone", "gone") && is_at("host.interfaces.lab0.mtu", "host:lab0"));

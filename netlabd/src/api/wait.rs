@@ -88,7 +88,7 @@ fn outcome(lab: &proto::LabResource, wanted: u64) -> Option<Result<(), Status>> 
     }
     // A later generation because of a failure is the one before, put back.
     if known.observed_generation > wanted && why.is_some() {
-        return failed("could not be changed and was put back");
+        return failed("could not be changed and was rolled back");
     }
     Some(Ok(()))
 }

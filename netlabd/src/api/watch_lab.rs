@@ -34,7 +34,7 @@ pub(super) fn start(history: LabWatch, mut position: u64) -> Result<Receiver<Ans
         return Err(status::status(
             Code::OutOfRange,
             "HISTORY_GONE",
-            format!("there is no event {position} yet; watch anew, without a position"),
+            format!("there is no event {position} yet; watch again, without a position"),
         ));
     } else if history.after(position).is_err() {
         return Err(gone());
@@ -72,6 +72,6 @@ fn gone() -> Status {
     status::status(
         Code::OutOfRange,
         "HISTORY_GONE",
-        "no events are kept after that position: they are too long ago, or have yet to come; watch anew",
+        "no events are kept after that position: they are too long ago, or have yet to come; watch again without one",
     )
 }

@@ -28,7 +28,7 @@ pub(super) fn position(manager: &Manager, token: &str) -> Result<Option<u64>, St
     }
     let known = manager.feed().position(token);
     let known = known.map_err(|_| {
-        status::invalid("resume_token", "was not given out by WatchLabs; leave it empty to begin anew")
+        status::invalid("resume_token", "was not given out by WatchLabs; leave it empty to start over")
     })?;
     Ok(known.ok().filter(|position| manager.feed().after(*position).is_ok()))
 }

@@ -159,7 +159,7 @@ fn check_order(rules: &[(usize, Path, RoutingRule)], sink: &mut Sink) {
         let before = last.iter().find(|(_, before)| before.covers(rule));
         if let Some((first, before)) = before.filter(|_| told.insert(*number)) {
             let message = format!(
-                "can never match: rules[{first}], which is looked at before it, takes all of its packets ({before})"
+                "can never match: rules[{first}], which is evaluated before it, takes all of its packets ({before})"
             );
             sink.add(path, message);
         }

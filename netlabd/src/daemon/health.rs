@@ -65,7 +65,7 @@ pub(super) async fn watchdog(vitals: Vitals) {
         turns.tick().await;
         match vitals.check(period / 2).await {
             Ok(()) => notify(&[sd_notify::NotifyState::Watchdog]),
-            Err(reason) => tracing::error!(reason, "not well; the watchdog is not told that all is"),
+            Err(reason) => tracing::error!(reason, "unhealthy: the watchdog is not notified"),
         }
     }
 }
@@ -85,7 +85,7 @@ pub(super) async fn tell(vitals: Vitals, reporter: HealthReporter) {
         let ill = vitals.check(PATIENCE).await.err();
         if before.as_ref() != Some(&ill) {
             if let Some(reason) = &ill {
-                tracing::error!(reason, "not well; clients that ask for health are told");
+                tracing::error!(reason, "unhealthy: clients that ask for health see it");
             }
             say(&reporter, ill.as_deref()).await;
             before = Some(ill);

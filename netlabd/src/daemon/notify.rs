@@ -72,7 +72,7 @@ pub(super) fn ended(why: &impl std::fmt::Display) {
 /// Tells systemd, if it listens.
 pub(super) fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!(%error, "systemd is not told");
+        tracing::warn!(%error, "systemd cannot be notified");
     }
 }
 

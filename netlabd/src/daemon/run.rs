@@ -111,7 +111,7 @@ impl Labs {
         for aside in &opened.aside {
             tracing::error!(
                 file = %aside.display(),
-                "a damaged store was moved aside: its labs run on but are not looked after; restore it, or remove the file, and restart netlabd"
+                "a damaged store was moved aside: its labs keep running unmanaged; restore it, or remove the file, and restart netlabd"
             );
         }
         let (manager, looks) = Manager::start(host.kernel.clone(), opened.store.clone())?;
@@ -235,7 +235,7 @@ async fn first_look<L: Future>(looks: impl IntoIterator<Item = L>) {
         }
     };
     if tokio::time::timeout(FIRST_LOOK, all).await.is_err() {
-        tracing::warn!("some labs have not been looked at yet");
+        tracing::warn!("some labs have not been observed yet");
     }
 }
 

@@ -59,7 +59,7 @@ impl RulesetCache {
                 bridged: ["bridge-nf-call-iptables", "bridge-nf-call-ip6tables"].map(is_set),
             })
         };
-        look().map_err(|error| Failure::os("host", "looking at the host's firewall", &error))
+        look().map_err(|error| Failure::os("host", "reading the host's firewall", &error))
     }
 }
 

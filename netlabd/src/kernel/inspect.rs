@@ -41,7 +41,7 @@ pub(super) fn inspect(
     lab: &LabName,
     target: &Target,
 ) -> Result<Vec<proto::NodeStatus>, Failure> {
-    let failed = |error: io::Error| Failure::os("host", "looking at the host", &error);
+    let failed = |error: io::Error| Failure::os("host", "observing the host", &error);
     let namespaces = linux.namespaces.identified(lab)?;
     let mut socket = RouteSocket::open().map_err(failed)?;
     let own_id = rtnl::namespace_id(&mut socket, host).map_err(failed)?;

@@ -179,7 +179,7 @@ impl Kernel for Linux {
     }
 
     fn host(&self) -> Result<HostState, Failure> {
-        host(&self.namespaces).map_err(|error| Failure::os("host", "looking at the host", &error))
+        host(&self.namespaces).map_err(|error| Failure::os("host", "observing the host", &error))
     }
 
     fn pins(&self) -> Result<BTreeSet<String>, Failure> {
@@ -202,7 +202,7 @@ impl Kernel for Linux {
     }
 
     fn sockets(&self) -> Result<Vec<crate::platform::HostSocket>, Failure> {
-        occupied::sockets().map_err(|error| Failure::os("host", "looking at the host's sockets", &error))
+        occupied::sockets().map_err(|error| Failure::os("host", "listing the host's sockets", &error))
     }
 
     fn host_sysctl(&self, key: &SysctlKey) -> Option<String> {

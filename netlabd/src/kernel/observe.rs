@@ -92,7 +92,7 @@ pub(super) fn host(
     namespaces: &LabNamespaces,
     host: BorrowedFd<'_>,
 ) -> Result<HostDump, Failure> {
-    look_host(scope, namespaces, host).map_err(|error| Failure::os("host", "looking at the host", &error))
+    look_host(scope, namespaces, host).map_err(|error| Failure::os("host", "observing the host", &error))
 }
 
 /// Looks into nodes of a lab, some at once.
@@ -108,7 +108,7 @@ pub(super) fn nodes(
         let Some(namespace) = namespaces.nodes().get(*node) else {
             return Err(Failure::new(node, "its namespace is gone"));
         };
-        let failed = |error: &io::Error| Failure::os(node, "looking into its namespace", error);
+        let failed = |error: &io::Error| Failure::os(node, "observing its namespace", error);
         let from_host = from_host.as_mut().map_err(|error| failed(error))?;
         let place = Place::Node((*node).clone());
         let around = Around { place: &place, names: BTreeMap::new(), host: seen, namespaces };

@@ -82,7 +82,7 @@ fn phases(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Resu
 fn each(encoder: &mut DescriptorEncoder<'_>, labs: &[LabSummary]) -> fmt::Result {
     type Gauge = (&'static str, &'static str, fn(&LabSummary) -> u64);
     let gauges: [Gauge; 3] = [
-        ("netlab_lab_ready", "Whether the lab is as wanted: 1 or 0.", |lab| {
+        ("netlab_lab_ready", "Whether the lab is in its desired state: 1 or 0.", |lab| {
             (lab.phase == Phase::Ready).into()
         }),
         ("netlab_lab_nodes", "Nodes of the lab.", |lab| lab.usage.nodes),

@@ -11,7 +11,7 @@ use super::IfName;
 pub struct RoutingRule {
     /// Of IPv6, else of IPv4.
     pub ipv6: bool,
-    /// Lower ones are looked at first.
+    /// Lower ones are evaluated first.
     pub priority: u32,
     /// Only packets from this range.
     pub from: Option<IpNet>,

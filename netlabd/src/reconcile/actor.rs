@@ -85,7 +85,7 @@ pub(super) async fn run(shared: Arc<Shared>, entry: Arc<Entry>, first: oneshot::
         });
         // A panic in there is a bug; it must cost neither the daemon nor the lab's care.
         let Ok((done, next)) = round.await else {
-            tracing::error!(lab = %entry.name, "the lab's actor crashed; it begins anew");
+            tracing::error!(lab = %entry.name, "the lab's actor crashed; it is restarted");
             meters().failed(FailureKind::Crash);
             sleep.before_retry(&entry).await;
             continue;
@@ -197,7 +197,7 @@ impl Actor {
         let apart = claimed.and_then(|()| host::apart(&self.shared.store, &*self.shared.kernel, target));
         apart
             .inspect_err(
-                |error| tracing::warn!(lab = %self.entry.name, %error, "the host cannot be looked at"),
+                |error| tracing::warn!(lab = %self.entry.name, %error, "the host cannot be observed"),
             )
             .ok()
     }

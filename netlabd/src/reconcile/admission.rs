@@ -231,7 +231,7 @@ fn may_apply(
 ) -> Result<Option<proto::LabResource>, Error> {
     let state = entry.state();
     if state.held.is_some() && rollback_after.is_some() {
-        let why = "what is kept of it is not valid any more, and so cannot be rolled back to";
+        let why = "its stored desired state is no longer valid, and so cannot be rolled back to";
         return Err(Error::NotReady(entry.name.clone(), why.to_owned()));
     }
     if state.record.deleting {

@@ -10,7 +10,7 @@ pub enum Error {
     NotFound(LabName),
     /// What is kept of it cannot be read.
     #[error(
-        "what is kept of lab {0} cannot be read (netlabd's log says why): it runs on but is not looked after; an administrator can delete it, which takes away what is left of it"
+        "the stored record of lab {0} cannot be read (netlabd's log says why): the lab keeps running unmanaged; an administrator can delete it, which removes what is left of it"
     )]
     Unreadable(LabName),
     /// There is one already.
@@ -28,7 +28,7 @@ pub enum Error {
     Deleting(LabName),
     /// It was changed meanwhile.
     #[error(
-        "lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; look at it and ask again"
+        "lab {lab} is at generation {found}, not {expected}: it was changed meanwhile; get it and try again"
     )]
     Stale {
         /// The lab.
@@ -39,7 +39,9 @@ pub enum Error {
         found: u64,
     },
     /// It is another one than the request is about.
-    #[error("lab {lab} is {found}, not {expected}: it was made again under its name; look at it first")]
+    #[error(
+        "lab {lab} is {found}, not {expected}: another one was made under its name; get it and try again"
+    )]
     Other {
         /// The lab.
         lab: LabName,
@@ -49,7 +51,7 @@ pub enum Error {
         found: String,
     },
     /// No change of it waits to be confirmed.
-    #[error("no change of lab {0} waits to be confirmed; it may have been put back already")]
+    #[error("no change of lab {0} waits to be confirmed; it may have been rolled back already")]
     NothingToConfirm(LabName),
     /// It is not there to be used (yet).
     #[error("lab {0} is not ready: {1}")]

@@ -156,7 +156,7 @@ impl Manager {
                     tracing::error!(
                         lab = name,
                         %faults,
-                        "a kept lab is not valid any more; what runs of it is left alone until it is applied anew or deleted"
+                        "a stored lab is no longer valid; what runs of it is left alone until it is applied again or deleted"
                     );
                     match name.parse() {
                         Ok(name) if is_whole(&record) => {

@@ -40,7 +40,10 @@ impl Manager {
         let entry = self.permitted(name, access)?;
         let state = entry.state();
         if state.held.is_some() {
-            return Err(Error::NotReady(name.clone(), "what is kept of it is not valid any more".to_owned()));
+            return Err(Error::NotReady(
+                name.clone(),
+                "its stored desired state is no longer valid".to_owned(),
+            ));
         }
         if state.record.verified_generation == 0 || state.record.deleting || state.record.failure.is_some() {
             let phase = state.status.phase().word();

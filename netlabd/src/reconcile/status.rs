@@ -78,7 +78,7 @@ impl Status {
             differences: Vec::new(),
             warnings: Vec::new(),
         };
-        status.stand(Phase::Pending, "Pending", "not looked at yet");
+        status.stand(Phase::Pending, "Pending", "not observed yet");
         status
     }
 
@@ -190,13 +190,13 @@ impl Status {
     pub(super) fn renewed(&mut self) {
         self.last_error = None;
         if self.phase != Phase::Ready {
-            self.stand(Phase::Pending, "Pending", "what is wanted now has not been looked at yet");
+            self.stand(Phase::Pending, "Pending", "the new desired state has not been observed yet");
         }
     }
 
     /// It is being taken away.
     pub(super) fn deleting(&mut self) {
-        self.stand(Phase::Deleting, "Deleting", "the lab is being taken away");
+        self.stand(Phase::Deleting, "Deleting", "the lab is being deleted");
     }
 
     /// Drift repair is stopped or started.
@@ -213,7 +213,7 @@ impl Status {
         self.paused(false);
         if matches!(self.phase, Phase::Ready | Phase::Degraded) {
             self.progress = None;
-            self.stand(Phase::Pending, "Resumed", "not looked at since repairs were started again");
+            self.stand(Phase::Pending, "Resumed", "not observed since repairs were resumed");
         }
     }
 

@@ -19,7 +19,7 @@ impl Manager {
                 continue;
             }
             if self.0.unreadable().contains(&name) {
-                tracing::warn!(lab = %name, "what is kept of the lab cannot be read; what runs of it is left alone");
+                tracing::warn!(lab = %name, "the lab's stored record cannot be read; what runs of it is left alone");
                 continue;
             }
             tracing::warn!(lab = %name, "taking away what is left of a lab that is not in the store");

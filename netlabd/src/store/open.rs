@@ -146,7 +146,7 @@ fn keep_apart(database: &Database) -> Result<(), redb::Error> {
     for entry in database.begin_read()?.open_table(LABS)?.iter()? {
         let (name, bytes) = entry?;
         if let Err(error) = Record::read(bytes.value()) {
-            tracing::error!(lab = name.value(), %error, "the lab's record cannot be read; it is kept apart");
+            tracing::error!(lab = name.value(), %error, "the lab's record cannot be read; it is set aside");
             unreadable.push((name.value().to_owned(), bytes.value().to_owned()));
         }
     }

@@ -156,11 +156,11 @@ fn unconfirmed() {
     // Neither a restart nor a crash forgets it.
     host.kill();
     host.start();
-    wait_until("the change is put back", Duration::from_secs(20), || {
+    wait_until("the change is rolled back", Duration::from_secs(20), || {
         host.ctl(&["apply-lab", "--dry-run", &file]).code == 0
     });
     host.wait_ready("small");
-    let _ = host.ctl(&["confirm-lab", "small"]).code(1).complains("put back");
+    let _ = host.ctl(&["confirm-lab", "small"]).code(1).complains("rolled back");
 }
 
 fn confirmed() {

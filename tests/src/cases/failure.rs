@@ -31,7 +31,7 @@ fn create() {
     let lab = host.lab("small");
     assert_eq!(lab["status"]["phase"], "PHASE_FAILED");
     let failure = lab["status"]["last_error"]["message"].to_string();
-    assert!(failure.contains("Invalid argument") && failure.contains("taken away"), "{failure}");
+    assert!(failure.contains("Invalid argument") && failure.contains("removed"), "{failure}");
     // A lab that failed can be mended, and deleted.
     let good = host.file("good.yaml", SMALL);
     host.ctl(&["apply-lab", &good]).ok();
@@ -55,7 +55,7 @@ fn change() {
         .ctl(&["apply-lab", "--timeout", "30s", &bad])
         .code(1)
         .complains("Invalid argument")
-        .complains("was put back to what it was before the change");
+        .complains("was rolled back to what it was before the change");
     // At once: that it is put back is said when it is so.
     assert_eq!(ttl(), wanted);
     let lab = host.lab("small");

@@ -195,7 +195,7 @@ fn putting_back() {
         if host.ctl(&["apply-lab", &new, "--rollback-after", "1s", "--timeout", "2s"]).code != 0 {
             return false;
         }
-        wait_until("the change is put back or netlabd dead", Duration::from_secs(20), || {
+        wait_until("the change is rolled back or netlabd dead", Duration::from_secs(20), || {
             !daemon.runs() || is_old(host)
         });
         daemon.runs()
@@ -208,7 +208,7 @@ fn putting_back() {
         let waits = host.ctl(&["confirm-lab", "back"]);
         assert!(waits.code != 0, "nothing waits to be confirmed any more: {waits}");
     });
-    told("changes that are put back", deaths, bystander);
+    told("changes that are rolled back", deaths, bystander);
 }
 
 /// A lab is paused, damaged and resumed.

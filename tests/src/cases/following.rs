@@ -190,7 +190,7 @@ links: [ { endpoints: [\"a:eth0\", \"b:eth0\"] } ]
     let _ = host
         .ctl(&["apply-lab", "--dry-run", &other])
         .code(8)
-        .says("nodes.a.interfaces.vx0.vxlan.port: 4789 -> 4790 (vx0 is made anew: its traffic stops for a moment)\n")
+        .says("nodes.a.interfaces.vx0.vxlan.port: 4789 -> 4790 (vx0 is recreated: its traffic stops for a moment)\n")
         .says("nodes.a.interfaces.vx0.vxlan.vni: 7 -> 8 (");
     let json = host.ctl(&["apply-lab", "--dry-run", &other, "-o", "json"]).code(8).stdout;
     let plan: Value = serde_json::from_str(&json).expect("a plan is JSON");
@@ -221,10 +221,10 @@ fn goes_back() {
         assert!(!text.contains("oes back"), "{text}");
     }
     host.ctl(&["apply-lab", "--no-wait", &file, "--rollback-after", "1s"]).ok();
-    wait_until("it is put back", SOON, || host.lab("small")["generation"] == "4");
+    wait_until("it is rolled back", SOON, || host.lab("small")["generation"] == "4");
     let _ = host
         .ctl(&["get-lab", "small"])
         .code(0)
-        .says("generation 4: put back by netlabd: nobody confirmed the change in time");
+        .says("generation 4: rolled back by netlabd: nobody confirmed the change in time");
     let _ = host.ctl(&["confirm-lab", "small"]).code(1).complains("get-lab small");
 }

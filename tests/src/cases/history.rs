@@ -53,10 +53,10 @@ fn revisions() {
     // A change that nobody confirms is put back, by netlabd.
     let file = host.file("h.yaml", lab(1300));
     host.ctl(&["apply-lab", &file, "--rollback-after", "1s"]).ok();
-    wait_until("the change is put back", SOON, || host.lab("h")["generation"] == "4");
+    wait_until("the change is rolled back", SOON, || host.lab("h")["generation"] == "4");
     let text = host.ctl(&["get-lab", "h"]).ok();
     assert!(
-        text.contains("generation 4: put back by netlabd: nobody confirmed the change in time"),
+        text.contains("generation 4: rolled back by netlabd: nobody confirmed the change in time"),
         "{text}"
     );
     assert!(text.contains("nodes.ns1.interfaces.eth0.mtu: 1300 -> 1400"), "{text}");

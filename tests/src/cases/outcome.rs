@@ -215,7 +215,7 @@ impl Pair<'_> {
                 faults.push(format!("a change that fails: exit {} {}", failed.code, failed.stderr));
             }
             // netlabctl ends when it is put back, not before.
-            self.compare("put back after a failure", &wanted, &mut faults);
+            self.compare("rolled back after a failure", &wanted, &mut faults);
         }
         let generation = |lab: &Value| lab["generation"].as_str().and_then(|text| text.parse::<u64>().ok());
         let before = generation(&self.host.lab("p")).unwrap_or(0);

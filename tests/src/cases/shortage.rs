@@ -214,7 +214,7 @@ fn rights() {
         host.ctl(&["delete-lab", lab]).ok();
     }
     before.assert_unchanged();
-    told("refused by the kernel: capabilities taken away", 2);
+    told("refused by the kernel: capabilities revoked", 2);
 }
 
 /// A file that ends what flickers. Killed, it would leave a last command that goes on alone.

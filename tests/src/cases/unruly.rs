@@ -93,7 +93,7 @@ fn uplink_deleted() {
         whole_again(&host);
     }
     others_are_repaired(&host);
-    cost.end("both ends are put back, with addresses and routes");
+    cost.end("both ends are repaired, with addresses and routes");
 }
 
 fn renamed() {

@@ -63,11 +63,11 @@ fn rules() {
         ),
         (
             r#"{"from":"192.0.2.0/24","type":"prohibit"},{"from":"192.0.2.128/25","fwmark":1,"table":7}"#,
-            "nodes.n.rules[1]: can never match: rules[0], which is looked at before it, takes all of its packets (priority 10000 from 192.0.2.0/24 type prohibit)",
+            "nodes.n.rules[1]: can never match: rules[0], which is evaluated before it, takes all of its packets (priority 10000 from 192.0.2.0/24 type prohibit)",
         ),
         (
             r#"{"priority":9,"type":"blackhole"},{"priority":8,"table":7},{"priority":10,"table":7}"#,
-            "nodes.n.rules[2]: can never match: rules[0], which is looked at before it, takes all of its packets (priority 9 type blackhole)",
+            "nodes.n.rules[2]: can never match: rules[0], which is evaluated before it, takes all of its packets (priority 9 type blackhole)",
         ),
     ] {
         bad(policy, text, expected);

@@ -263,7 +263,7 @@ impl Namespaces {
             return Err(Failure::new(node, "its namespace is gone"));
         };
         let fresh = netns::open_anew(namespace.fd())
-            .map_err(|error| Failure::os(node, "opening its namespace anew", &error))?;
+            .map_err(|error| Failure::os(node, "reopening its namespace", &error))?;
         self.pins.prepare(lab).map_err(|error| Failure::sandbox(node, &error))?;
         self.pins.put(lab, node, fresh.as_fd())
     }

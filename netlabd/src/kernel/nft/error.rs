@@ -119,7 +119,7 @@ mod tests {
         let error = Error::socket("sending", io::Error::from_raw_os_error(libc::ENOBUFS));
         let wrapped = io::Error::other(error);
         assert_eq!(crate::platform::errno_of(&wrapped), Some(libc::ENOBUFS));
-        let failure = crate::platform::Failure::os("ns1", "looking into its namespace", &wrapped);
+        let failure = crate::platform::Failure::os("ns1", "observing its namespace", &wrapped);
         assert!(failure.is_shortage(), "{failure}");
     }
 }

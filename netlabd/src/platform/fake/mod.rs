@@ -203,7 +203,7 @@ impl Kernel for FakeKernel {
 
     fn host(&self) -> Result<HostState, Failure> {
         let mut state = self.state();
-        state.attempt("host", "looking at the host")?;
+        state.attempt("host", "observing the host")?;
         let links = state.world.namespaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
             let lab = link.mark.as_ref().map(ToString::to_string);

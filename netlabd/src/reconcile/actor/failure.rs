@@ -61,7 +61,7 @@ impl Actor {
     /// A lab that never was ready: what was made of it is taken away again.
     fn undo_create(&self, wanted: &Snapshot, failure: &Failure) -> Next {
         let mut message = message(failure, false);
-        message.message += "; what had been made was taken away again";
+        message.message += "; what had been made was removed again";
         let mut outdated = false;
         let kept = self.entry.change(&self.shared.store, |record| {
             outdated = record.deleting || record.generation != wanted.generation;
@@ -92,7 +92,7 @@ impl Actor {
         let store = &self.shared.store;
         let undoing = message(failure, false);
         let mut message = undoing.clone();
-        message.message += "; the lab is being put back to what it was before the change";
+        message.message += "; the lab is being rolled back to what it was before the change";
         let why = Why::reverted(proto::ChangeCause::PutBackFailed, Some(message.clone()));
         let kept = self.entry.respecify(store, desired, why, |record: &mut Record| {
             let (name, expected, found) = (&self.entry.name, wanted.generation, record.generation);
@@ -151,7 +151,7 @@ impl Actor {
 
 /// What is told once a change that failed is undone, and not before.
 pub(super) fn undone(undoing: proto::Failure) -> proto::Failure {
-    let message = format!("{}; the lab was put back to what it was before the change", undoing.message);
+    let message = format!("{}; the lab was rolled back to what it was before the change", undoing.message);
     proto::Failure { message, time: Some(clock::now()), ..undoing }
 }
 

@@ -34,8 +34,8 @@ impl Why {
             proto::ChangeCause::Unspecified => "changed",
             proto::ChangeCause::Created => "created",
             proto::ChangeCause::Applied => "applied",
-            proto::ChangeCause::PutBackFailed => "put back after a failure",
-            proto::ChangeCause::PutBackUnconfirmed => "put back: nobody confirmed the change in time",
+            proto::ChangeCause::PutBackFailed => "rolled back after a failure",
+            proto::ChangeCause::PutBackUnconfirmed => "rolled back: nobody confirmed the change in time",
         }
     }
 }

@@ -20,7 +20,7 @@ impl Status {
     /// It is not damaged any more.
     pub(super) fn calm(&mut self) {
         self.differences.clear();
-        self.set("Drifted", "False", "AsWanted", "nothing differs from what is wanted");
+        self.set("Drifted", "False", "AsWanted", "nothing differs from the desired state");
     }
 
     /// Something differs that nobody asked to differ; while the lab is `paused` it stays so.
