@@ -111,11 +111,11 @@ fn an_apply_succeeds_or_is_put_back() {
             if lab.spec.as_ref() == Some(&after) {
                 assert_eq!(lab.generation, 2);
             } else {
-                assert!(!passes(fault), "{fault:?}: put back without need: {lab:#?}");
+                assert!(!passes(fault), "{fault:?}: rolled back without need: {lab:#?}");
                 assert_eq!((lab.spec.as_ref(), lab.generation), (Some(&before), 3));
                 let events = bed.manager.history(&name, &bed.access).unwrap().after(0).unwrap();
-                let put_back = |event: &Arc<proto::LabEvent>| matches!(&event.body, Some(Body::Failed(failure)) if failure.message.contains("put back"));
-                assert!(events.iter().any(put_back), "{events:#?}");
+                let rolled_back = |event: &Arc<proto::LabEvent>| matches!(&event.body, Some(Body::Failed(failure)) if failure.message.contains("rolled back"));
+                assert!(events.iter().any(rolled_back), "{events:#?}");
             }
             failed
         });
