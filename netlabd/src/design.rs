@@ -271,6 +271,9 @@ impl Design<'_> {
         if (self.has)(Feature::FIREWALL) && choices.one_in(3) {
             fields["firewall"] = rules::firewall(fields["forwarding"] == true, choices);
         }
+        if choices.one_in(6) {
+            fields["overlapping_subnets"] = json!(true);
+        }
         let mut sysctls = Map::new();
         for (key, value) in self.sysctls {
             let exists = node.interfaces.contains_key(BASE) || !key.contains(&format!(".{BASE}."));

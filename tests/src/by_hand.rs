@@ -139,7 +139,11 @@ fn is_deafness(line: &str) -> bool {
 /// A route or rule without marks.
 fn plain_text(line: &str) -> String {
     let line = line.split(" comment ").next().unwrap_or_default();
-    let line = line.replace("counter ", "").replace("oifname != \"lo\" ", "");
+    let mut line = line.replace("counter ", "").replace("oifname != \"lo\" ", "");
+    if line.contains("@mappings") {
+        // nft leaves out what follows from the rest, unless a counter stands between.
+        line = line.replace("meta nfproto ipv4 ", "").replace("meta l4proto udp ", "");
+    }
     let mut words: Vec<&str> = line.split_whitespace().collect();
     if let Some(at) = words.iter().position(|word| *word == "proto").filter(|at| at + 1 < words.len()) {
         // What netlabd and what ip(8) says that it was; the kernel's own stays.

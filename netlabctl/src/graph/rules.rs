@@ -21,17 +21,16 @@ pub(super) fn firewall(firewall: &Firewall) -> Option<String> {
 /// A line for translations: which, and how many of each where it is more than one.
 pub(super) fn nat(nat: &Nat) -> Option<String> {
     let lists = [
-        ("masquerade", nat.masquerade.len()),
+        ("masquerade", nat.masquerade.iter().filter(|rule| rule.r#type.is_empty()).count()),
         ("port forward", nat.port_forwards.len()),
         ("snat", nat.snat.len()),
         ("dnat", nat.dnat.len()),
         ("prefix", nat.prefixes.len()),
     ];
     let some = lists.into_iter().filter(|(_, count)| *count > 0);
-    listed(
-        "NAT",
-        some.map(|(name, count)| if count == 1 { name.to_owned() } else { format!("{count} {name}") }),
-    )
+    let some = some.map(|(name, count)| if count == 1 { name.to_owned() } else { format!("{count} {name}") });
+    let typed = nat.masquerade.iter().map(|rule| rule.r#type.clone()).filter(|word| !word.is_empty());
+    listed("NAT", typed.chain(some))
 }
 
 fn listed(what: &str, parts: impl Iterator<Item = String>) -> Option<String> {

@@ -86,11 +86,14 @@ fn rules_stand_below_the_interfaces() {
         output: Some(chain("", 0)),
     });
     r.nat = Some(Nat {
-        masquerade: vec![Masquerade::default()],
+        masquerade: vec![
+            Masquerade::default(),
+            Masquerade { r#type: "full_cone".to_owned(), ..Masquerade::default() },
+        ],
         snat: vec![SourceNat::default(); 2],
         ..Nat::default()
     });
-    let said = "<br/>e2<br/>firewall: input 1 rule, drop; forward 2 rules, drop; output accept<br/>NAT: masquerade; 2 snat\"]";
+    let said = "<br/>e2<br/>firewall: input 1 rule, drop; forward 2 rules, drop; output accept<br/>NAT: full_cone; masquerade; 2 snat\"]";
     assert!(draw(&lab, GraphFormat::Mermaid).contains(said), "{}", draw(&lab, GraphFormat::Mermaid));
     lab.host = Some(Host { nat: Some(Nat::default()), ..Host::default() });
     assert!(!draw(&lab, GraphFormat::Mermaid).contains("lab0<br/>"), "nothing is said of nothing");

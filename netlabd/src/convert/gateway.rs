@@ -93,13 +93,26 @@ impl<'a> Gateways<'a> {
             return routed;
         };
         let name = names.first()?;
+        if names.len() > 1 {
+            // Routes of single parts say which is where.
+            if let Some(dev) = self.routed(via, table).find_map(|dev| dev.parse().ok()) {
+                return Some(dev);
+            }
+            let place = &self.site.place;
+            let on = listed(names.iter(), ToString::to_string);
+            sink.add(
+                path,
+                format!("{net} is on several links of {place}, {on}; add dev, the one that {via} is on"),
+            );
+            return None;
+        }
         is_host(via, net, path, sink).then(|| (*name).clone())
     }
 
     /// The interface on whose link an address is, by its subnets or by a route without a next hop.
     pub(super) fn link_of(&self, address: IpAddr) -> Option<IfName> {
-        let by_subnet =
-            self.subnets.holding(address).next().and_then(|(_, names)| names.first().copied().cloned());
+        let one = |names: &BTreeSet<&IfName>| (names.len() == 1).then(|| names.first().copied().cloned())?;
+        let by_subnet = self.subnets.holding(address).next().and_then(|(_, names)| one(names));
         by_subnet.or_else(|| self.routed(address, Route::MAIN).find_map(|dev| dev.parse().ok()))
     }
 

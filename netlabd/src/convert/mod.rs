@@ -19,6 +19,7 @@ mod lower;
 mod mtu;
 mod nat;
 mod nat_advice;
+mod nat_type;
 mod neighbour;
 mod next_hop;
 mod places;
@@ -69,7 +70,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     let stacks = stack::check(&sites, &mut sink);
     port::check(&sites, &mut sink);
     lower::check(&sites, &mut sink);
-    subnet::check(&sites, &mut sink);
+    subnet::check(&sites, message, &mut sink);
     let segments = segment::check(&sites, &cables, &mut sink);
     let host_message = message.host.clone().unwrap_or_default();
     let mut nodes = BTreeMap::new();
@@ -96,6 +97,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     sink.finish()?;
     let mut warnings = advice::of(&sites, segments, message);
     warnings.extend(firewall_advice::of(&sites, &nodes));
+    warnings.extend(subnet::undecided(&sites, message));
     warnings.extend(nat_advice::of(&sites, &nodes, &host.nat));
     warnings.extend(wireguard::advice(&sites));
     for (place, interfaces) in sites.finish() {

@@ -9,7 +9,7 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{self, Masquerade, NameError, Nat, PortForward, Protocol};
 
-use super::{destination_nat, draft::Site, prefix_nat, selector, source_nat};
+use super::{destination_nat, draft::Site, nat_type, prefix_nat, selector, source_nat};
 use crate::input::{Path, Sink, address, number, shown};
 
 /// Reads the translations of a node or of the host.
@@ -55,7 +55,8 @@ fn read_masquerades(
         let source = selector::range(&rule.source, &path.field("source"), sink);
         let out_interface =
             selector::interface(site, &rule.out_interface, &path.field("out_interface"), sink);
-        read.push(Masquerade { source, out_interface });
+        let nat_type = nat_type::read(site, rule, &read, &path, sink);
+        read.push(Masquerade { source, out_interface, nat_type });
     }
     read
 }

@@ -40,6 +40,11 @@ pub(super) fn nat(interfaces: &[&String], choices: &mut dyn Choices) -> Value {
             json!({ "internal": "172.16.0.0/24", "external": "203.0.7.0/24", "interface": interface });
         nat["prefixes"] = json!([prefix]);
     }
+    if choices.one_in(3) && !interfaces.is_empty() {
+        let interface = interfaces[choices.below(interfaces.len())];
+        let kind = ["full_cone", "restricted_cone", "port_restricted", "symmetric"][choices.below(4)];
+        nat["masquerade"] = json!([{ "out_interface": interface, "type": kind }]);
+    }
     nat["snat"] = Value::Array(sources);
     nat["dnat"] = Value::Array(destinations);
     nat

@@ -171,6 +171,7 @@ fn add_rules(
     let firewall = wanted.map(|wanted| wanted.firewall.chains()).unwrap_or_default();
     let looked = nft::look(scope, &nat, &firewall).map_err(io::Error::other)?;
     (state.nat, state.firewall, state.tables) = (looked.nat, looked.firewall, looked.tables);
+    state.nat_type_chains = looked.nat_type_chains;
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, str::FromStr};
 
 use ipnet::IpNet;
 
-use super::{DestinationNat, IfName, NameError, PrefixTranslation, SourceNat};
+use super::{DestinationNat, IfName, NameError, NatType, PrefixTranslation, SourceNat};
 
 /// The translations of a node or of one lab on the host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -60,7 +60,7 @@ pub enum NatRule {
     Source(SourceNat),
     /// In both.
     Prefix(PrefixTranslation),
-    /// In the postrouting chain.
+    /// In the postrouting chain, and where it has a type in the others.
     Masquerade(Masquerade),
 }
 
@@ -84,6 +84,8 @@ pub struct Masquerade {
     pub source: Option<IpNet>,
     /// Only packets that leave through this interface.
     pub out_interface: Option<IfName>,
+    /// How it looks from outside, which makes it one of IPv4 alone; there with an interface. `None`: as Linux does it.
+    pub nat_type: Option<NatType>,
 }
 
 impl fmt::Display for Masquerade {
@@ -94,6 +96,9 @@ impl fmt::Display for Masquerade {
         }
         if let Some(out) = &self.out_interface {
             write!(f, " out {out}")?;
+        }
+        if let Some(nat_type) = self.nat_type {
+            write!(f, " as {nat_type}")?;
         }
         Ok(())
     }

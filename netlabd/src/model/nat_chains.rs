@@ -3,8 +3,9 @@
 use ipnet::IpNet;
 
 use super::{
-    DestinationNat, IfName, IpProtocol, NatRule, PrefixTranslation, SourceNat,
-    nft::{Chain, Hook, Kind, Match, Policy, Rule, Statement, Translation},
+    DestinationNat, IfName, IpProtocol, Masquerade, NatRule, NatType, PortRange, PrefixTranslation,
+    SourceNat,
+    nft::{Chain, Hook, Kind, Mappings, Match, Policy, Rule, Statement, States, Translation},
 };
 
 /// The chains that hold these rules; without rules, none.
@@ -18,11 +19,16 @@ pub fn nat_chains(rules: &[NatRule], exact: bool) -> Vec<Chain> {
         exact,
         prerouting: chain("prerouting", Hook::Prerouting, -100),
         postrouting: chain("postrouting", Hook::Postrouting, 100),
+        // After the translation, whose outcome is noted.
+        mappings: Chain { kind: Kind::Filter, ..chain(Mappings::CHAIN, Hook::Postrouting, 101) },
+        unsolicited: Chain { kind: Kind::Filter, ..chain("unsolicited", Hook::Input, 0) },
     };
     for rule in rules {
         writer.rule(rule);
     }
-    vec![writer.prerouting, writer.postrouting]
+    let Writer { prerouting, postrouting, mappings, unsolicited, .. } = writer;
+    let some = [mappings, unsolicited].into_iter().filter(|chain| !chain.rules.is_empty());
+    [prerouting, postrouting].into_iter().chain(some).collect()
 }
 
 /// A chain of type nat, with one of the standard priorities `dstnat` and `srcnat` of nft(8).
@@ -35,6 +41,8 @@ struct Writer {
     exact: bool,
     prerouting: Chain,
     postrouting: Chain,
+    mappings: Chain,
+    unsolicited: Chain,
 }
 
 impl Writer {
@@ -50,11 +58,7 @@ impl Writer {
             }
             NatRule::Source(snat) => self.source(rule, snat),
             NatRule::Prefix(prefix) => self.prefix(rule, prefix),
-            NatRule::Masquerade(masquerade) => {
-                let when = self.leaves(masquerade.source, masquerade.out_interface.as_ref());
-                let made = self.counted(rule, when, Statement::Masquerade);
-                self.postrouting.rules.push(made);
-            }
+            NatRule::Masquerade(masquerade) => self.masquerade(rule, masquerade),
         }
     }
 
@@ -94,6 +98,55 @@ impl Writer {
         let out = self.counted(rule, out, Statement::SourcePrefix(*external));
         self.prerouting.rules.push(into);
         self.postrouting.rules.push(out);
+    }
+
+    fn masquerade(&mut self, rule: &NatRule, masquerade: &Masquerade) {
+        let Masquerade { source, out_interface, nat_type } = masquerade;
+        let mut when = self.leaves(*source, out_interface.as_ref());
+        if nat_type.is_some() && source.is_none() {
+            when.insert(0, Match::Ipv4);
+        }
+        let then = match nat_type {
+            Some(NatType::Symmetric) => Statement::MasqueradeAtRandom,
+            _ => Statement::Masquerade,
+        };
+        let made = self.counted(rule, when, then);
+        self.postrouting.rules.push(made);
+        if let (Some(nat_type), Some(outside)) = (nat_type, out_interface) {
+            self.nat_type(rule, *nat_type, outside);
+        }
+    }
+
+    /// What makes a masquerade be of a type. The kernel maps by endpoint already: who has a mapping keeps it for all that it
+    /// sends (`get_unique_tuple` in `net/netfilter/nf_nat_core.c`), unless that is by chance.
+    fn nat_type(&mut self, rule: &NatRule, nat_type: NatType, outside: &IfName) {
+        if let Some(mappings) = nat_type.opens_to().map(Mappings) {
+            let out = vec![
+                Match::Out(outside.clone()),
+                Match::Ipv4,
+                Match::SourceTranslated,
+                Match::Protocol(IpProtocol::UDP),
+            ];
+            let noted = self.counted(rule, out, Statement::Learn(mappings));
+            self.mappings.rules.push(noted);
+            let into = vec![
+                Match::In(outside.clone()),
+                Match::LocalDestination,
+                Match::Ipv4,
+                Match::Protocol(IpProtocol::UDP),
+            ];
+            let led = self.counted(rule, into, Statement::DestinationFrom(mappings));
+            self.prerouting.rules.push(led);
+        }
+        // What comes in unasked would else be answered, and would take the place of a mapping to its sender.
+        let unasked = vec![
+            Match::In(outside.clone()),
+            Match::Ipv4,
+            Match::Ports(IpProtocol::UDP, PortRange::UNPRIVILEGED),
+            Match::State(States::NEW),
+        ];
+        let dropped = self.counted(rule, unasked, Statement::Drop);
+        self.unsolicited.rules.push(dropped);
     }
 
     fn leaves(&self, source: Option<IpNet>, out_interface: Option<&IfName>) -> Vec<Match> {

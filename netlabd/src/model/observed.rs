@@ -41,6 +41,8 @@ pub struct PlaceState {
     pub sysctls: BTreeMap<SysctlKey, String>,
     /// Our nftables chains that translate addresses.
     pub nat: RulesState,
+    /// In a node: those of these chains that are there for a type of NAT, by name.
+    pub nat_type_chains: Vec<&'static str>,
     /// In a node: our nftables chains that filter.
     pub firewall: RulesState,
     /// On the host: what keeps the lab apart from all else.

@@ -53,7 +53,7 @@ fn removal(target: &Target, observed: &Observed, removals: &Removals) -> Vec<Op>
         && !target.places.contains_key(&Place::Host)
         && !host.nat.is(false)
     {
-        ops.push(Nat::hold(&Place::Host, &[]));
+        ops.push(Nat::hold(&Place::Host, &[], &[]));
     }
     ops.extend(removals.ops(observed));
     if !target.places.contains_key(&Place::Host) {

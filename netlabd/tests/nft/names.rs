@@ -33,7 +33,13 @@ pub(crate) fn lab(name: &str) -> LabName {
 
 pub(crate) fn masquerade(source: &str, out: &str) -> NatRule {
     let source = (!source.is_empty()).then(|| source.parse().unwrap());
-    NatRule::Masquerade(Masquerade { source, out_interface: interface(out) })
+    NatRule::Masquerade(Masquerade { source, out_interface: interface(out), nat_type: None })
+}
+
+pub(crate) fn typed(source: &str, out: &str, nat_type: &str) -> NatRule {
+    let source = (!source.is_empty()).then(|| source.parse().unwrap());
+    let nat_type = Some(nat_type.parse().unwrap());
+    NatRule::Masquerade(Masquerade { source, out_interface: interface(out), nat_type })
 }
 
 pub(crate) fn forward(protocol: Protocol, port: u16, to: &str, input: &str) -> NatRule {

@@ -6,7 +6,7 @@ use netlabd::{
 };
 
 use super::{
-    names::{addresses, dnat, forward, is, masquerade, prefix, read, remove, replace, snat},
+    names::{addresses, dnat, forward, is, masquerade, prefix, read, remove, replace, snat, typed},
     support::{isolated, sh},
 };
 
@@ -116,6 +116,74 @@ fn the_rules_read_as_nft_would_write_them() {
 }
 "#;
         assert_eq!(sh("nft list ruleset"), expected);
+    });
+}
+
+const TYPES: [&str; 4] = ["full_cone", "restricted_cone", "port_restricted", "symmetric"];
+
+#[test]
+fn types_come_back_as_ours_and_leave_nothing_behind() {
+    isolated(|| {
+        let of = |kind| [NatRule::LeaveBridged, typed("192.0.2.0/25", "eth1", kind), masquerade("", "eth0")];
+        for kind in TYPES.into_iter().chain(TYPES.into_iter().rev()) {
+            replace(ChainScope::Node, &of(kind)).unwrap();
+            assert!(is(ChainScope::Node, &of(kind)), "{kind}");
+            replace(ChainScope::Node, &of(kind)).unwrap();
+            assert!(is(ChainScope::Node, &of(kind)), "{kind} again");
+            for other in TYPES.into_iter().filter(|other| *other != kind) {
+                assert_eq!(read(ChainScope::Node, &of(other)), RulesState::Other, "{kind} is not {other}");
+            }
+            sh("nft -s list ruleset > /run/netns/saved; nft flush ruleset; nft -f /run/netns/saved");
+            assert!(is(ChainScope::Node, &of(kind)), "{kind}, loaded by nft from its own listing");
+        }
+        replace(ChainScope::Node, &[typed("", "eth1", "full_cone")]).unwrap();
+        assert!(is(ChainScope::Node, &[typed("", "eth1", "full_cone")]));
+        let plain = [masquerade("", "eth0")];
+        replace(ChainScope::Node, &plain).unwrap();
+        assert!(is(ChainScope::Node, &plain));
+        assert!(!sh("nft list ruleset").contains("map "), "a map that nobody looks into");
+        replace(ChainScope::Node, &of("restricted_cone")).unwrap();
+        remove(ChainScope::Node).unwrap();
+        assert_eq!(sh("nft list ruleset"), "");
+    });
+}
+
+#[test]
+fn types_read_as_nft_would_write_them() {
+    isolated(|| {
+        replace(ChainScope::Node, &[typed("192.0.2.0/24", "eth1", "restricted_cone")]).unwrap();
+        let expected = r#"table inet netlab {
+	map mappings {
+		type inet_service . ipv4_addr : ipv4_addr . inet_service
+		size 65535
+		flags dynamic,timeout
+		timeout 5m
+	}
+
+	chain prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		iifname "eth1" fib daddr type local meta nfproto ipv4 meta l4proto udp counter packets 0 bytes 0 dnat ip to udp dport . ip saddr map @mappings comment "masquerade source 192.0.2.0/24 out eth1 as restricted_cone"
+	}
+
+	chain postrouting {
+		type nat hook postrouting priority srcnat; policy accept;
+		ip saddr 192.0.2.0/24 oifname "eth1" counter packets 0 bytes 0 masquerade comment "masquerade source 192.0.2.0/24 out eth1 as restricted_cone"
+	}
+
+	chain mappings {
+		type filter hook postrouting priority srcnat + 1; policy accept;
+		oifname "eth1" meta nfproto ipv4 ct status snat meta l4proto udp counter packets 0 bytes 0 update @mappings { udp sport . ip daddr : ct original ip saddr . ct original proto-src } comment "masquerade source 192.0.2.0/24 out eth1 as restricted_cone"
+	}
+
+	chain unsolicited {
+		type filter hook input priority filter; policy accept;
+		iifname "eth1" meta nfproto ipv4 udp dport 1024-65535 ct state new counter packets 0 bytes 0 drop comment "masquerade source 192.0.2.0/24 out eth1 as restricted_cone"
+	}
+}
+"#;
+        assert_eq!(sh("nft list ruleset"), expected);
+        replace(ChainScope::Node, &[typed("", "eth1", "symmetric")]).unwrap();
+        assert!(sh("nft list ruleset").contains("masquerade fully-random comment"));
     });
 }
 

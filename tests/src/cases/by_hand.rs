@@ -28,7 +28,7 @@ pub(super) const TESTS: &[Test] = &[
         .needs(&[Feature::Kind("wireguard"), Feature::Nat]),
     Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Kind("geneve")]),
     Test::new("by_hand::firewall", || example("firewall")).needs(&[Feature::Firewall]),
-    Test::new("by_hand::nat", || example("nat")).needs(&[Feature::Nat]),
+    Test::new("by_hand::proxy_arp", || example("proxy-arp")),
     Test::new("by_hand::macvlan", || example("macvlan")).needs(&[Feature::Kind("macvlan")]),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0)).needs(GOLDENS),

@@ -134,14 +134,37 @@ fn overlaps() {
     for (text, expected) in [
         (
             r#""eth0":{"addresses":["192.0.2.1/24"]},"d0":{"dummy":{},"addresses":["192.0.2.129/25"]}"#,
-            "nodes.n.interfaces.d0.addresses[0]: 192.0.2.129/25 overlaps 192.0.2.1/24 on eth0: a subnet belongs to one interface of a node",
+            "nodes.n.interfaces.d0.addresses[0]: 192.0.2.129/25 overlaps 192.0.2.1/24 on eth0: a subnet belongs to one interface of a node; where n is meant to have two, overlapping_subnets: true says so",
         ),
         (
             r#""eth0":{"addresses":["2001:db8::1/64"]},"d0":{"dummy":{},"addresses":["2001:db8::2/64"]}"#,
-            "nodes.n.interfaces.eth0.addresses[0]: 2001:db8::1/64 overlaps 2001:db8::2/64 on d0: a subnet belongs to one interface of a node",
+            "nodes.n.interfaces.eth0.addresses[0]: 2001:db8::1/64 overlaps 2001:db8::2/64 on d0: a subnet belongs to one interface of a node; where n is meant to have two, overlapping_subnets: true says so",
         ),
     ] {
         bad(interfaces, text, expected);
+    }
+}
+
+#[test]
+fn overlaps_that_are_meant() {
+    let lab = |routes: &str| {
+        let interfaces = r#""d0":{"dummy":{},"addresses":["192.0.2.1/24"]},"d1":{"dummy":{},"addresses":["192.0.2.2/24","192.0.3.1/24"]}"#;
+        let node = format!(r#""overlapping_subnets":true,"interfaces":{{{interfaces}}},"routes":[{routes}]"#);
+        let text = format!(r#"{{"name":"x","nodes":{{"n":{{{node}}}}}}}"#);
+        crate::convert::lab(&serde_json::from_str(&text).unwrap())
+    };
+    let warned = &lab("").unwrap().warnings;
+    assert_eq!(warned.len(), 1, "{warned:?}");
+    assert_eq!(warned[0].path, "nodes.n.interfaces.d1.addresses[0]");
+    assert!(warned[0].message.starts_with("192.0.2.0/24 is on d0 too, and by which"), "{warned:?}");
+    let split = r#"{"to":"192.0.2.128/25","dev":"d1"}"#;
+    assert_eq!(lab(split).unwrap().warnings, []);
+    let by = |via: &str, dev: &str| format!(r#"{split},{{"to":"198.18.0.0/24","via":"{via}"{dev}}}"#);
+    let fault = lab(&by("192.0.2.9", "")).unwrap_err().to_string();
+    let expected = "nodes.n.routes[1].via: 192.0.2.0/24 is on several links of n, d0, d1; add dev, the one that 192.0.2.9 is on";
+    assert_eq!(fault, expected);
+    for good in [by("192.0.2.9", r#","dev":"d0""#), by("192.0.2.200", ""), by("192.0.3.9", "")] {
+        lab(&good).unwrap();
     }
 }
 

@@ -151,8 +151,11 @@ fn interfaces() -> impl Strategy<Value = BTreeMap<String, proto::Interface>> {
 }
 
 fn nat() -> impl Strategy<Value = Option<proto::Nat>> {
-    let masquerade =
-        (text(), text()).prop_map(|(source, out_interface)| proto::Masquerade { source, out_interface });
+    let masquerade = (text(), text(), text()).prop_map(|(source, out_interface, r#type)| proto::Masquerade {
+        source,
+        out_interface,
+        r#type,
+    });
     let forward = (text(), number(), text(), text()).prop_map(|(protocol, port, to, in_interface)| {
         proto::PortForward { protocol, port, to, in_interface }
     });
@@ -251,7 +254,18 @@ fn node() -> impl Strategy<Value = proto::Node> {
         firewall(),
     );
     all.prop_map(|(interfaces, routes, forwarding, nat, sysctls, (rules, neighbours), firewall)| {
-        proto::Node { interfaces, routes, forwarding, nat, sysctls, rules, neighbours, firewall }
+        let overlapping_subnets = firewall.is_some();
+        proto::Node {
+            interfaces,
+            routes,
+            forwarding,
+            nat,
+            sysctls,
+            rules,
+            neighbours,
+            firewall,
+            overlapping_subnets,
+        }
     })
 }
 

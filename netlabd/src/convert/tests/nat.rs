@@ -165,6 +165,28 @@ fn prefixes() {
 }
 
 #[test]
+fn types() {
+    for (text, expected) in [
+        (
+            r#"{"out_interface":"eth0","type":"full-cone"}"#,
+            r#"[0].type: "full-cone" is no type of NAT: full_cone, restricted_cone, port_restricted, symmetric; did you mean "full_cone"?"#,
+        ),
+        (r#"{"type":"symmetric"}"#, "[0].type: a type is that of the side to the outside; add out_interface"),
+        (
+            r#"{"out_interface":"eth0","source":"2001:db8::/64","type":"symmetric"}"#,
+            "[0].type: types are those of NAT for IPv4, where addresses are scarce; leave type or source out",
+        ),
+        (
+            r#"{"out_interface":"eth0","source":"10.0.0.0/8","type":"symmetric"},{"out_interface":"eth0","type":"full_cone"}"#,
+            "[1].type: masquerade[0] has a type already, and a node has one; leave one of them out",
+        ),
+    ] {
+        bad(nat, &format!(r#""masquerade":[{text}]"#), &format!("nodes.n.nat.masquerade{expected}"));
+    }
+    good(&nat(r#""masquerade":[{"out_interface":"eth0","type":"restricted_cone"},{}]"#));
+}
+
+#[test]
 fn the_host() {
     let host = |nat: &str| {
         format!(r#"{{"name":"x","nodes":{{"n":{{}}}},"host":{{"forwarding":true,"nat":{{{nat}}}}}}}"#)
@@ -175,6 +197,9 @@ fn the_host() {
         all,
         "host.nat.dnat[0]: without protocol and ports this takes all that the host itself is sent; add both",
     );
+    let typed = r#""masquerade":[{"out_interface":"wan0","type":"full_cone"}]"#;
+    let expected = "host.nat.masquerade[0].type: a type would close the host's own ports and open them to others; have a node translate";
+    bad(host, typed, expected);
     let prefixes =
         r#""prefixes":[{"internal":"fd00:1::/48","external":"2001:db8:1::/48","interface":"wan0"}]"#;
     let expected = "host.nat.prefixes: the host translates no prefixes, which would take what is sent to others too; do it in a node";

@@ -11,7 +11,10 @@ use nftnl::{
     },
 };
 
-use super::expr::{AddressType, Nat, OtherMeta, Reject};
+use super::{
+    expr::{AddressType, MasqueradeAtRandom, Nat, OtherMeta, Reject},
+    mappings,
+};
 use crate::model::{
     AddressRange, IfName, IpProtocol, LINK_GROUP, PortRange,
     nft::{self, Match, Statement, Translation},
@@ -85,6 +88,9 @@ impl Encoder<'_> {
             Match::State(states) => self.bits(&Conntrack::State, states.bits(), CmpOp::Neq),
             Match::DestinationKept => {
                 self.bits(&Conntrack::Status, ConntrackStatus::DST_NAT.bits(), CmpOp::Eq);
+            }
+            Match::SourceTranslated => {
+                self.bits(&Conntrack::Status, ConntrackStatus::SRC_NAT.bits(), CmpOp::Neq);
             }
             Match::Ipv4 | Match::Ipv6 | Match::Protocol(_) => {}
         }
@@ -165,6 +171,9 @@ impl Encoder<'_> {
                 self.rule.add_expr(&Verdict::Jump { chain });
             }
             Statement::Masquerade => self.rule.add_expr(&Masquerade),
+            Statement::MasqueradeAtRandom => self.rule.add_expr(&MasqueradeAtRandom),
+            Statement::Learn(mappings) => mappings::learn(&mut self.rule, *mappings),
+            Statement::DestinationFrom(mappings) => mappings::translate(&mut self.rule, *mappings),
             Statement::SourceNat(translation) => self.translate(libc::NFT_NAT_SNAT, translation),
             Statement::DestinationNat(translation) => self.translate(libc::NFT_NAT_DNAT, translation),
             Statement::SourcePrefix(prefix) => self.map_prefix(libc::NFT_NAT_SNAT, *prefix),

@@ -14,6 +14,8 @@ const FIB_ADDRESS_TYPE: u32 = 3;
 const MAP_ADDRESS: u32 = 1 << 0;
 const MAP_PORT: u32 = 1 << 1;
 const MAP_PREFIX: u32 = 1 << 6;
+/// `NF_NAT_RANGE_PROTO_RANDOM_FULLY`.
+const RANDOM_PORT: u32 = 1 << 4;
 
 /// RFC 792 and RFC 4443, section 3.1.
 const ICMP_PORT_UNREACHABLE: libc::c_int = 3;
@@ -69,6 +71,15 @@ impl Expression for Nat {
     }
 }
 
+/// `masquerade fully-random`.
+pub(super) struct MasqueradeAtRandom;
+
+impl Expression for MasqueradeAtRandom {
+    fn to_expr(&self, _: &Rule<'_>) -> NonNull<sys::nftnl_expr> {
+        build(c"masq", &[(sys::NFTNL_EXPR_MASQ_FLAGS, RANDOM_PORT)])
+    }
+}
+
 /// `reject`: port unreachable, in the words of the family that the rule has asked for, as nft(8) has it.
 pub(super) struct Reject {
     /// The family; `None`: either (`icmpx`).
@@ -103,7 +114,7 @@ impl Expression for OtherMeta {
 }
 
 #[expect(unsafe_code, reason = "nftnl has no safe builder for this expression")]
-fn build(name: &CStr, operands: &[(u32, u32)]) -> NonNull<sys::nftnl_expr> {
+pub(super) fn build(name: &CStr, operands: &[(u32, u32)]) -> NonNull<sys::nftnl_expr> {
     // SAFETY: `name` is a C string that outlives the call.
     let expr = NonNull::new(unsafe { sys::nftnl_expr_alloc(name.as_ptr()) })
         .expect("libnftnl knows these expressions");

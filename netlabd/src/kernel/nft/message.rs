@@ -29,6 +29,9 @@ pub(in crate::kernel) mod attr {
     pub(crate) const SET_TABLE: u16 = 1;
     pub(crate) const SET_NAME: u16 = 2;
     pub(crate) const SET_FLAGS: u16 = 3;
+    pub(crate) const SET_KEY_LENGTH: u16 = 5;
+    pub(crate) const SET_DATA_LENGTH: u16 = 7;
+    pub(crate) const SET_TIMEOUT: u16 = 11;
     pub(crate) const ELEMENTS: u16 = 3;
     pub(crate) const ELEMENT_KEY: u16 = 1;
     pub(crate) const ELEMENT_DATA: u16 = 2;

@@ -14,6 +14,7 @@ mod encode;
 mod error;
 mod expr;
 mod guard;
+mod mappings;
 pub(super) mod message;
 mod observe;
 mod others;
@@ -88,6 +89,9 @@ pub fn replace(scope: ChainScope<'_>, part: Part, wanted: &[nft::Chain]) -> Resu
             batch.add(&chain::base(&table, &name, wanted), MsgType::Add);
         }
     }
+    if let (Part::Nat, ChainScope::Node) = (part, scope) {
+        mappings::replace(&socket, &table, nft::mappings_of(wanted), &mut batch)?;
+    }
     for wanted in wanted {
         let chain = chain::bare(&table, &scope.name(wanted.name));
         for rule in &wanted.rules {
@@ -113,6 +117,9 @@ pub fn remove(scope: ChainScope<'_>, part: Part) -> Result<(), Error> {
         let chain = chain::bare(&table, name);
         batch.add(&nftnl::Rule::new(&chain), MsgType::Del);
         batch.add(&chain, MsgType::Del);
+    }
+    if let (Part::Nat, ChainScope::Node, false) = (part, scope, there.is_empty()) {
+        mappings::replace(&socket, &table, None, &mut batch)?;
     }
     if !there.is_empty() {
         socket.commit(&bytes(batch))?;

@@ -5,13 +5,13 @@ use nftnl::{Batch, MsgType};
 use super::{
     ChainScope, Error, Socket, TABLE, bytes,
     chain::{self, FoundChain},
-    comment, encode,
+    comment, encode, mappings,
     message::{self, Message, attr},
     others, table, text,
 };
 use crate::model::{
     GuardChain,
-    nft::{Chain, Part, Rule},
+    nft::{Chain, Part, Rule, mappings_of},
     observed::{RulesState, TableState},
 };
 
@@ -20,6 +20,8 @@ use crate::model::{
 pub struct Looked {
     /// The chains that translate.
     pub nat: RulesState,
+    /// Of these in a node, those of a type of NAT that are there.
+    pub nat_type_chains: Vec<&'static str>,
     /// The chains that filter.
     pub firewall: RulesState,
     /// In a node, what others have put into its tables.
@@ -43,7 +45,14 @@ pub fn look(scope: ChainScope<'_>, nat: &[Chain], firewall: &[Chain]) -> Result<
     };
     let found = chain::all(&socket)?;
     let state = |part, wanted| state(&socket, scope, &found, part, wanted, table.is_dormant());
-    Ok(Looked { nat: state(Part::Nat, nat)?, firewall: state(Part::Firewall, firewall)?, tables: of_others })
+    let of_type = Part::Nat.chains().iter().copied().filter(|name| !Part::OF_ALL_NAT.contains(name));
+    let there = |name: &&str| found.iter().any(|found| found.name == scope.name(name));
+    Ok(Looked {
+        nat: state(Part::Nat, nat)?,
+        nat_type_chains: of_type.filter(there).collect(),
+        firewall: state(Part::Firewall, firewall)?,
+        tables: of_others,
+    })
 }
 
 /// The same of one part alone.
@@ -81,7 +90,11 @@ fn state(
             return Ok(RulesState::Other);
         }
     }
-    Ok(RulesState::AsWanted)
+    let mapped = match mappings_of(wanted) {
+        Some(wanted) => mappings::are(socket, wanted)?,
+        None => true,
+    };
+    Ok(if mapped { RulesState::AsWanted } else { RulesState::Other })
 }
 
 /// The names that stand before `-prerouting`, `-postrouting` and the ends of guards' chains in the host's table, sorted,

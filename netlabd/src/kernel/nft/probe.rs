@@ -18,7 +18,7 @@ pub fn probe_features() -> Vec<Tried> {
         let to = ([192, 0, 2, 1], 80).into();
         NatRule::PortForward(PortForward { protocol: Protocol::Tcp, port: 80, to, in_interface })
     };
-    let masquerade = NatRule::Masquerade(Masquerade { source: None, out_interface: None });
+    let masquerade = NatRule::Masquerade(Masquerade { source: None, out_interface: None, nat_type: None });
     let attempt = |rule| replace(ChainScope::Node, Part::Nat, &nat_chains(&[rule], true));
     let features = vec![
         ("CONFIG_NF_TABLES_INET", super::add_table()),

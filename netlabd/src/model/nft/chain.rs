@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Match, Statement};
+use super::{Mappings, Match, Statement};
 
 /// A base chain of ours, with its rules.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +74,16 @@ impl Chain {
         let Self { kind, hook, policy, .. } = self;
         format!("type {kind} hook {hook} priority {}; policy {policy};", Priority(self.priority))
     }
+}
+
+/// The map that the rules of chains look into, if they do.
+pub fn mappings_of(chains: &[Chain]) -> Option<Mappings> {
+    let all = chains.iter().flat_map(|chain| &chain.rules);
+    let mut found = all.filter_map(|rule| match rule.then {
+        Statement::Learn(mappings) | Statement::DestinationFrom(mappings) => Some(mappings),
+        _ => None,
+    });
+    found.next()
 }
 
 impl Rule {

@@ -53,6 +53,8 @@ pub enum Match {
     State(States),
     /// The destination of its connection was not translated.
     DestinationKept,
+    /// The source of its connection was translated.
+    SourceTranslated,
 }
 
 impl Match {
@@ -104,6 +106,7 @@ impl fmt::Display for Match {
             Self::Icmp(kind) => write!(f, "icmp{} type {kind}", if kind.is_ipv6() { "v6" } else { "" }),
             Self::State(states) => write!(f, "ct state {states}"),
             Self::DestinationKept => f.write_str("ct status & dnat == 0"),
+            Self::SourceTranslated => f.write_str("ct status snat"),
         }
     }
 }
@@ -141,6 +144,9 @@ const STATES: [(&str, u32); 5] = [
 ];
 
 impl States {
+    /// No connection that is known.
+    pub const NEW: Self = Self(1 << 3);
+
     /// The words for states.
     pub fn names() -> impl Iterator<Item = &'static str> {
         STATES.iter().map(|(name, _)| *name)

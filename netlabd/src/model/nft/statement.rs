@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
+use super::Mappings;
 use crate::model::{AddressRange, PortRange};
 
 /// What a rule does; shown as nft(8) takes it.
@@ -19,8 +20,10 @@ pub enum Statement {
     Return,
     /// Another chain decides.
     Jump(String),
-    /// The source becomes the address of the outgoing interface.
+    /// The source becomes the address of the outgoing interface, and the port where it can be kept is kept.
     Masquerade,
+    /// The same with a port by chance.
+    MasqueradeAtRandom,
     /// The source becomes this.
     SourceNat(Translation),
     /// The destination becomes this.
@@ -29,6 +32,10 @@ pub enum Statement {
     SourcePrefix(IpNet),
     /// The same of the destination.
     DestinationPrefix(IpNet),
+    /// Who sends is noted in the map.
+    Learn(Mappings),
+    /// The destination becomes what the map has for it, if it has something.
+    DestinationFrom(Mappings),
 }
 
 /// What an address becomes.
@@ -49,8 +56,11 @@ impl fmt::Display for Statement {
             Self::Return => f.write_str("return"),
             Self::Jump(chain) => write!(f, "jump {chain}"),
             Self::Masquerade => f.write_str("masquerade"),
+            Self::MasqueradeAtRandom => f.write_str("masquerade fully-random"),
             Self::SourceNat(translation) => write!(f, "snat {translation}"),
             Self::DestinationNat(translation) => write!(f, "dnat {translation}"),
+            Self::Learn(mappings) => f.write_str(&mappings.update()),
+            Self::DestinationFrom(mappings) => write!(f, "dnat ip to {}", mappings.lookup()),
             Self::SourcePrefix(prefix) => write!(f, "snat {} prefix to {prefix}", family(prefix.addr())),
             Self::DestinationPrefix(prefix) => write!(f, "dnat {} prefix to {prefix}", family(prefix.addr())),
         }

@@ -63,7 +63,7 @@ impl Subject for Firewall {
         let chains = self.firewall.chains();
         let mut statements = Vec::new();
         if !chains.is_empty() {
-            statements = rules::statements(Part::Firewall, &chains, None);
+            statements = rules::statements(&chains, None, &[]);
         }
         if self.replaces {
             let is_wanted = |name: &str| chains.iter().any(|chain| chain.name == name);

@@ -16,12 +16,14 @@ pub struct Nat {
     pub place: Place,
     /// The rules.
     pub rules: Vec<NatRule>,
+    /// The chains of a NAT type that are there.
+    pub typed: Vec<&'static str>,
 }
 
 impl Nat {
     /// What makes the chains of a place hold these rules.
-    pub(in crate::plan) fn hold(place: &Place, rules: &[NatRule]) -> Op {
-        let item = Self { place: place.clone(), rules: rules.to_vec() };
+    pub(in crate::plan) fn hold(place: &Place, rules: &[NatRule], typed: &[&'static str]) -> Op {
+        let item = Self { place: place.clone(), rules: rules.to_vec(), typed: typed.to_vec() };
         if rules.is_empty() { Op::delete(item) } else { Op::set(item) }
     }
 
@@ -59,7 +61,8 @@ impl Subject for Nat {
     fn command(&self, _: Verb, hand: Hand<'_>) -> String {
         let scope = if self.place == Place::Host && hand.exact { Some(hand.lab) } else { None };
         let chains = nat_chains(&self.rules, hand.exact);
-        let statements = rules::statements(Part::Nat, &chains, scope);
+        let always = if chains.is_empty() { &Part::OF_ALL_NAT[..] } else { &[] };
+        let statements = rules::statements(&chains, scope, &[always, &self.typed].concat());
         format!("{}nft {}", hand.exec(&self.place), word(&statements.join("; ")))
     }
 
@@ -72,5 +75,6 @@ impl Subject for Nat {
 pub(in crate::plan) fn nat(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let wanted = &diff.wanted.nat;
     let is = diff.seen.map(|seen| seen.nat).unwrap_or_default().is(!wanted.is_empty());
-    ops.extend((!is).then(|| Nat::hold(diff.place, wanted)));
+    let typed = diff.seen.map(|seen| seen.nat_type_chains.as_slice()).unwrap_or_default();
+    ops.extend((!is).then(|| Nat::hold(diff.place, wanted, typed)));
 }

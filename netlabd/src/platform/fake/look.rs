@@ -8,7 +8,8 @@ use std::{
 use super::world::{FakeForm, HOST, Link, NamespaceId, World};
 use crate::{
     model::{
-        Guard, LabName, Place, SysctlKey,
+        Guard, LabName, NatRule, Place, SysctlKey, nat_chains,
+        nft::Part,
         observed::{LinkLocalMode, LinkState, Observed, ObservedForm, PlaceState, RulesState},
     },
     platform::Scope,
@@ -64,6 +65,7 @@ impl World {
             neighbours: namespace.neighbours.clone(),
             sysctls,
             nat: rules(namespace.nat.get(scope.lab), wanted.map(|wanted| &wanted.nat)),
+            nat_type_chains: namespace.nat.get(scope.lab).map(|rules| type_chains(rules)).unwrap_or_default(),
             firewall: rules(namespace.firewalls.get(scope.lab), wanted.map(|wanted| &wanted.firewall)),
             guard: self.guard(id, scope),
             tables: if id == HOST { Vec::new() } else { namespace.tables.clone() },
@@ -146,4 +148,10 @@ fn rules<T: PartialEq>(seen: Option<&T>, wanted: Option<&T>) -> RulesState {
         seen if seen == wanted => RulesState::AsWanted,
         Some(_) => RulesState::Other,
     }
+}
+
+/// The chains that these rules have for a type of NAT.
+fn type_chains(rules: &[NatRule]) -> Vec<&'static str> {
+    let names = nat_chains(rules, true).into_iter().map(|chain| chain.name);
+    names.filter(|name| !Part::OF_ALL_NAT.contains(name)).collect()
 }

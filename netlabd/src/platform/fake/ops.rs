@@ -87,7 +87,7 @@ impl Lab<'_> {
                 };
                 Ok(())
             }
-            Item::Nat(Nat { place, rules }) => {
+            Item::Nat(Nat { place, rules, .. }) => {
                 let namespace = self.namespace(place)?;
                 let nat = &mut self.world.namespace(namespace).nat;
                 if rules.is_empty() {
