@@ -349,11 +349,15 @@ fn interface(kind: &Kind) -> Value {
 /// One end of a link: with addresses, or a port of the node's bridge.
 fn end(choices: &mut dyn Choices, link: usize, side: u8, bridge: Option<Ports>) -> Value {
     let address = format!("192.0.{link}.{side}/24");
-    match (bridge, choices.below(5)) {
+    match (bridge, choices.below(6)) {
         (_, 0) => json!({ "addresses": [address] }),
         (None, _) | (_, 1) => {
             json!({ "addresses": [address, format!("2001:db8:a{link}::{side}/64")] })
         }
+        (Some(_), 5) => json!({ "port": {
+            "bridge": BRIDGE, "cost": 10, "isolated": true, "learning": false, "group_fwd_mask": ["lacp"],
+            "fdb": [format!("02:00:00:00:{link:02x}:{side:02x}")],
+        } }),
         (Some(ports), 2) if ports.filtering() => json!({ "port": { "bridge": BRIDGE, "access": 10 } }),
         (Some(ports), 3) if ports.filtering() => {
             json!({ "port": { "bridge": BRIDGE, "trunk": [10, 20], "native": 30 } })

@@ -31,6 +31,15 @@ pub const PORT: RangeInclusive<u32> = fields::PORT_FORWARD_PORT;
 /// The metric of a route.
 pub const METRIC: RangeInclusive<u32> = fields::ROUTE_METRIC;
 
+/// The priority of a bridge (IEEE 802.1D-2004 section 17.14; the kernel takes any of 16 bits).
+pub const BRIDGE_PRIORITY: RangeInclusive<u32> = fields::BRIDGE_PRIORITY;
+
+/// What a spanning tree counts for a port (`BR_MIN_PATH_COST`, `BR_MAX_PATH_COST` in net/bridge/br_private_stp.h).
+pub const PORT_COST: RangeInclusive<u32> = fields::PORT_COST;
+
+/// The priority of a port of a bridge (`BR_MAX_PORT_PRIORITY` in net/bridge/br_private_stp.h).
+pub const PORT_PRIORITY: RangeInclusive<u32> = fields::PORT_PRIORITY;
+
 /// The MTU of a route: the kernel keeps no more (`ip_metrics_convert` in net/ipv4/metrics.c).
 pub const ROUTE_MTU: RangeInclusive<u32> = fields::ROUTE_MTU;
 

@@ -17,6 +17,7 @@ look() {
     { ip neigh show nud permanent; ip neigh show proxy; } | sort
     bridge vlan show 2>&1
     wg show all dump 2>/dev/null | awk "NF == 9 { print \"peer\", \$1, \$3 != \"(none)\", \$5, \$9 } NF == 5 { print \$1, \$5 }" | sort
+    bridge fdb show | grep -E " sticky| dst .*permanent" | sort
     nft -s list ruleset
     cd /proc/sys; grep -rs . net | grep -vE "conntrack_count|fastopen_key|stable_secret|core/xfrm|ipv6/route" | sort'
 }
@@ -144,6 +145,7 @@ fn plain_text(line: &str) -> String {
         // nft leaves out what follows from the rest, unless a counter stands between.
         line = line.replace("meta nfproto ipv4 ", "").replace("meta l4proto udp ", "");
     }
+    let line = line.replace("extern_learn ", "");
     let mut words: Vec<&str> = line.split_whitespace().collect();
     if let Some(at) = words.iter().position(|word| *word == "proto").filter(|at| at + 1 < words.len()) {
         // What netlabd and what ip(8) says that it was; the kernel's own stays.
@@ -191,8 +193,15 @@ fn strip(value: &mut Value) {
             if fields.get("info_slave_kind").is_some_and(|kind| kind == "bridge")
                 && let Some(Value::Object(port)) = fields.get_mut("info_slave_data")
             {
-                // Its number, and its state, which follows the carrier.
-                port.retain(|name, _| !["id", "no", "state"].contains(&name.as_str()));
+                // Its number, its state, which follows the carrier, and what it has heard of the spanning tree.
+                let heard = ["id", "no", "state", "topology_change_ack", "config_pending"];
+                port.retain(|name, _| !heard.contains(&name.as_str()) && !name.starts_with("designated_"));
+            }
+            if fields.get("stp_state").is_some_and(|state| state == 1) {
+                // Those of the root, once it is heard, and what holds while the topology changes.
+                let heard = ["forward_delay", "hello_time", "max_age", "ageing_time"];
+                let tree = |name: &str| name.starts_with("root_") || name.starts_with("topology_change");
+                fields.retain(|name, _| !heard.contains(&name.as_str()) && !tree(name));
             }
             if let Some(Value::Array(flags)) = fields.get_mut("flags") {
                 // The carrier of a link follows its other end a moment later.

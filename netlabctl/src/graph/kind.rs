@@ -44,7 +44,10 @@ impl KindView {
     /// The same with what it stands on: `VLAN 10 on eth0`.
     pub(super) fn label(&self) -> String {
         let vlans = if self.fields["vlan_filtering"] == true { ", VLANs" } else { "" };
+        let stp = if self.fields["stp"] == true { ", STP" } else { "" };
+        let tags = ["protocol", "vlan_protocol"].into_iter().filter_map(|field| self.text(field));
+        let tags: String = tags.filter(|tag| *tag != "802.1Q").flat_map(|tag| [" ", tag]).collect();
         let parent = self.parent().map(|parent| format!(" on {parent}")).unwrap_or_default();
-        format!("{}{vlans}{parent}", self.name())
+        format!("{}{vlans}{tags}{stp}{parent}", self.name())
     }
 }

@@ -153,7 +153,8 @@ fn line(name: &str, interface: Option<&Interface>) -> String {
             (None, false) => format!(", VLANs {}", trunk.join(" ")),
             (None, true) => String::new(),
         };
-        format!(" (port of {}{vlans})", port.bridge)
+        let isolated = if port.isolated { ", isolated" } else { "" };
+        format!(" (port of {}{vlans}{isolated})", port.bridge)
     });
     let impaired = interface.impair.as_ref().map(cable::words).filter(|words| !words.is_empty());
     let impaired = impaired.map(|words| format!(" ({words})")).unwrap_or_default();

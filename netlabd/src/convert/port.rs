@@ -1,12 +1,12 @@
 //! Ports of bridges.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use netlab_proto::v1 as proto;
+use netlab_proto::{range, v1 as proto};
 
 use crate::{
-    link::Ports,
-    model::{BridgePort, PortVlans, VlanId},
+    link::{Ports, groups},
+    model::{BridgePort, IfName, Mac, PortSettings, PortVlans, VlanId},
 };
 
 use super::draft::{Site, Sites};
@@ -16,7 +16,55 @@ use crate::input::{Path, Sink, name, number, shown};
 pub(super) fn read(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<BridgePort> {
     let bridge = name::required(&port.bridge, "name a bridge of the same node", &path.field("bridge"), sink);
     let vlans = read_vlans(port, path, sink).unwrap_or(PortVlans::Default);
-    Some(BridgePort { bridge: bridge?, vlans })
+    let settings = read_settings(port, path, sink);
+    Some(BridgePort { bridge: bridge?, vlans, settings, fdb: read_fdb(&port.fdb, &path.field("fdb"), sink) })
+}
+
+fn read_settings(port: &proto::Port, path: &Path, sink: &mut Sink) -> PortSettings {
+    let fresh = PortSettings::default();
+    let cost = port.cost.filter(|cost| {
+        let fits = range::PORT_COST.contains(cost);
+        if !fits {
+            sink.add(&path.field("cost"), format!("{cost} is not the cost of a port: 1 to 65,535"));
+        }
+        fits
+    });
+    let priority = port.priority.filter(|priority| {
+        let fits = range::PORT_PRIORITY.contains(priority);
+        if !fits {
+            let message =
+                format!("{priority} is not the priority of a port: 0 to 63, the least is preferred");
+            sink.add(&path.field("priority"), message);
+        }
+        fits
+    });
+    PortSettings {
+        cost: cost.and_then(|cost| u16::try_from(cost).ok()),
+        priority: priority.and_then(|priority| u8::try_from(priority).ok()).unwrap_or(fresh.priority),
+        isolated: port.isolated,
+        hairpin: port.hairpin,
+        learning: port.learning.unwrap_or(fresh.learning),
+        group_fwd_mask: groups(&port.group_fwd_mask, true, &path.field("group_fwd_mask"), sink),
+    }
+}
+
+/// Most stations of a port.
+const MAX_STATIONS: usize = 256;
+
+fn read_fdb(stations: &[String], path: &Path, sink: &mut Sink) -> BTreeSet<Mac> {
+    let mut fdb = BTreeSet::new();
+    if stations.len() > MAX_STATIONS {
+        sink.add(path, format!("{} stations behind one port; at most {MAX_STATIONS}", stations.len()));
+        return fdb;
+    }
+    for (i, text) in stations.iter().enumerate() {
+        let path = path.index(i);
+        let Some(mac) = sink.parse(&path, text) else { continue };
+        if !fdb.insert(mac) {
+            sink.add(&path, format!("{mac} is listed twice; once is enough"));
+        }
+    }
+    fdb
 }
 
 /// VLANs of a port. `native` may not stand in `trunk` too: a VLAN leaves tagged or untagged.
@@ -63,10 +111,31 @@ fn read_trunk(trunk: &[u32], path: &Path, sink: &mut Sink) -> BTreeSet<VlanId> {
 /// Checks ports against their bridges.
 pub(super) fn check(sites: &Sites, sink: &mut Sink) {
     for site in sites.iter() {
+        let mut stations = BTreeMap::new();
         for (name, draft) in &site.interfaces {
             if let Some(port) = &draft.port {
-                check_port(site, port, &site.interface_path(name).field("port"), sink);
+                let path = site.interface_path(name).field("port");
+                check_port(site, port, &path, sink);
+                check_stations(name, port, &mut stations, &path, sink);
             }
+        }
+    }
+}
+
+/// A station is behind one port of a bridge.
+fn check_stations<'a>(
+    name: &'a IfName,
+    port: &'a BridgePort,
+    stations: &mut BTreeMap<(&'a IfName, Mac), &'a IfName>,
+    path: &Path,
+    sink: &mut Sink,
+) {
+    for mac in &port.fdb {
+        let first = *stations.entry((&port.bridge, *mac)).or_insert(name);
+        if first != name {
+            let message =
+                format!("{mac} is behind {first} already; a station is behind one port of a bridge");
+            sink.add(&path.field("fdb"), message);
         }
     }
 }

@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     input::address::is_link_local,
+    link::Kind,
     model::{
         LabName, NodeName, Place, Route, SysctlKey, nat_chains,
         observed::{LinkState, ObservedForm, PlaceState},
@@ -212,6 +213,14 @@ fn settings(
         for (index, vlans) in granted(rtnl::vlans(socket)?)? {
             if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
                 link.vlans = vlans;
+            }
+        }
+    }
+    let has_fdb = |link: &LinkState| link.form.kind().is_some_and(Kind::has_fdb);
+    if state.links.values().any(has_fdb) {
+        for (index, fdb) in granted(rtnl::fdb(socket)?)? {
+            if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
+                link.fdb = fdb;
             }
         }
     }

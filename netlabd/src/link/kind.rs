@@ -8,7 +8,7 @@ use super::{Kind, Tunnel};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::{lab::Place, name::IfName, vlan_id::VlanId},
+    model::{VlanProtocol, lab::Place, name::IfName, vlan_id::VlanId},
 };
 
 /// One kind of interface.
@@ -109,6 +109,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         Ports::None
     }
 
+    /// Whether it has a forwarding database, or its ports have.
+    fn has_fdb(&self) -> bool {
+        self.ports().of_bridge()
+    }
+
     /// Whether its frames reach the segment of what it stands on.
     fn joins_lower(&self) -> bool {
         false
@@ -139,6 +144,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         None
     }
 
+    /// The tags that it goes by: those of the VLAN that it is, or of the VLANs that it filters.
+    fn vlan_protocol(&self) -> VlanProtocol {
+        VlanProtocol::default()
+    }
+
     /// The kernel feature that it needs, and the field that asks for it, "" for the kind itself.
     fn needs(&self) -> (Feature, &'static str);
 
@@ -155,6 +165,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
 
     /// Its settings in the words of ip-link(8), each with a space before it.
     fn command(&self) -> String {
+        String::new()
+    }
+
+    /// The same of settings that netlabd tells and nobody types, as they are those that it has anyway.
+    fn untold(&self) -> String {
         String::new()
     }
 
@@ -295,7 +310,7 @@ pub enum Change {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
     /// What the interface is then, such as `running STP`.
-    pub words: &'static str,
+    pub words: String,
     /// ip-link(8)'s words for it, after `type KEY`.
     pub command: String,
     /// What the kernel is told.

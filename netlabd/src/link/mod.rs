@@ -5,6 +5,7 @@
 //! here, a word in the list at the end of this one, and a message in the API.
 
 mod bridge;
+mod bridge_time;
 mod dummy;
 mod geneve;
 mod gre;
@@ -34,7 +35,9 @@ use crate::{
     model::name::IfName,
 };
 
-pub use bridge::Bridge;
+pub(crate) use bridge::groups;
+pub use bridge::{Bridge, Times};
+pub use bridge_time::BridgeTime;
 pub use dummy::Dummy;
 pub use geneve::Geneve;
 pub use gre::Gre;
@@ -169,6 +172,8 @@ macro_rules! kinds {
                 overhead() -> u32,
                 /// [`LinkKind::ports`].
                 ports() -> Ports,
+                /// [`LinkKind::has_fdb`].
+                has_fdb() -> bool,
                 /// [`LinkKind::joins_lower`].
                 joins_lower() -> bool,
                 /// [`LinkKind::carrier`].
@@ -179,10 +184,14 @@ macro_rules! kinds {
                 far_end() -> Option<IpAddr>,
                 /// [`LinkKind::vlan`].
                 vlan() -> Option<crate::model::vlan_id::VlanId>,
+                /// [`LinkKind::vlan_protocol`].
+                vlan_protocol() -> crate::model::VlanProtocol,
                 /// [`LinkKind::needs`].
                 needs() -> (Feature, &'static str),
                 /// [`LinkKind::command`].
                 command() -> String,
+                /// [`LinkKind::untold`].
+                untold() -> String,
             }
 
             /// [`LinkKind::lower_mut`].
@@ -275,6 +284,6 @@ impl Kind {
 impl fmt::Display for Setting {
     /// What the interface is then, such as `running STP`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.words)
+        f.write_str(&self.words)
     }
 }

@@ -11,8 +11,8 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Endpoint, Form, Impairment, Mac, Neighbour, NodeName, Place, Route, RoutingRule, SysctlKey, VlanId,
-    WireguardDevice,
+    Endpoint, FdbEntry, Form, Impairment, Mac, Neighbour, NodeName, Place, PortSettings, Route, RoutingRule,
+    SysctlKey, VlanId, WireguardDevice,
 };
 use crate::link::{Kind, Ports};
 
@@ -119,6 +119,11 @@ pub struct LinkState {
     pub at_work: bool,
     /// What it does with frames as a port of a bridge.
     pub port: Option<PortState>,
+    /// How it is set up as such.
+    pub port_settings: Option<PortSettings>,
+    /// MAC addresses that somebody has put behind it as such.
+    /// The entries of its forwarding database that are not learned.
+    pub fdb: BTreeMap<FdbEntry, FdbState>,
     /// The bridge (or other master) it belongs to.
     pub master: Option<String>,
     /// Addresses, link-local ones that the kernel made left out.
@@ -260,6 +265,18 @@ pub struct AddressState {
     /// Whether somebody has taken the route away that the kernel made to its network, in the main table or in that of
     /// the VRF that the interface belongs to, or it stands behind the link-local address that the kernel made.
     pub cut_off: bool,
+}
+
+/// An entry of a forwarding database that is not learned.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FdbState {
+    /// Whether it is of the kind that netlabd makes: a station that is not believed to be elsewhere (`NTF_STICKY`), a
+    /// remote that is permanent and yet learned elsewhere (`NTF_EXT_LEARNED`).
+    pub ours: bool,
+    /// Whether it is there in frames without a VLAN.
+    pub untagged: bool,
+    /// The VLANs in whose frames it is there.
+    pub vlans: BTreeSet<VlanId>,
 }
 
 /// How a VLAN is carried by a port.

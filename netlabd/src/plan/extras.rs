@@ -6,9 +6,12 @@ use std::{
 };
 
 use super::{PlaceTarget, Target, place::foreign_master};
-use crate::model::{
-    Place, is_fallback_device,
-    observed::{Observed, ObservedForm, PlaceState, QdiscState},
+use crate::{
+    link::Kind,
+    model::{
+        FdbEntry, Place, is_fallback_device,
+        observed::{FdbState, Observed, ObservedForm, PlaceState, QdiscState},
+    },
 };
 
 /// So many of a kind are named one by one; more are counted.
@@ -20,7 +23,9 @@ pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
     for (place, wanted) in &target.places {
         let Some(seen) = observed.places.get(place) else { continue };
         links(place, wanted, seen, &mut extras);
-        let words = routing(wanted, seen).chain(seen.tables.iter().map(ToString::to_string));
+        let words = routing(wanted, seen)
+            .chain(forwarding(wanted, seen))
+            .chain(seen.tables.iter().map(ToString::to_string));
         extras.extend(words.map(|words| format!("{place}: {words}")));
     }
     extras
@@ -44,6 +49,22 @@ fn links(place: &Place, wanted: &PlaceTarget, seen: &PlaceState, extras: &mut BT
             extras.insert(format!("{place}: address {} on {name}", state.address));
         }
     }
+}
+
+/// Entries of forwarding databases; that of a VXLAN's own remote goes with it.
+fn forwarding(wanted: &PlaceTarget, seen: &PlaceState) -> Vec<String> {
+    let mut entries = Group::new("forwarding entry");
+    for (name, link) in &seen.links {
+        let Some(known) = wanted.links.get(name.as_str()) else { continue };
+        let own = link.form.kind().and_then(Kind::tunnel).and_then(|ends| ends.remote).map(FdbEntry::Remote);
+        let foreign = |(entry, state): &(&FdbEntry, &FdbState)| {
+            !state.ours && !known.fdb.contains(entry) && Some(**entry) != own
+        };
+        for (entry, _) in link.fdb.iter().filter(foreign) {
+            entries.add(0, &format!("{entry} on {name}"));
+        }
+    }
+    entries.words()
 }
 
 /// Routes, rules and neighbours.
@@ -88,18 +109,22 @@ impl Group {
 
     fn words(self) -> Vec<String> {
         let Self { what, by_hand, more, by } = self;
-        let s = |count| if count == 1 { "" } else { "s" };
+        let named = |count| if count == 1 { what.to_owned() } else { plural(what) };
         let mut words: Vec<String> = if more == 0 {
             by_hand.iter().map(|item| format!("{what} {item}")).collect()
         } else {
-            vec![format!("{} {what}s by hand", by_hand.len() + more)]
+            vec![format!("{} {} by hand", by_hand.len() + more, plural(what))]
         };
         let counted = by
             .into_iter()
-            .map(|(protocol, count)| format!("{count} {what}{} by {}", s(count), protocol_name(protocol)));
+            .map(|(protocol, count)| format!("{count} {} by {}", named(count), protocol_name(protocol)));
         words.extend(counted);
         words
     }
+}
+
+fn plural(what: &str) -> String {
+    what.strip_suffix('y').map_or_else(|| format!("{what}s"), |stem| format!("{stem}ies"))
 }
 
 /// What ip(8) makes where nobody says another protocol, and what administrators say (`RTPROT_UNSPEC`, `RTPROT_BOOT`,

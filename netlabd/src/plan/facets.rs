@@ -3,7 +3,7 @@
 use super::{
     Op,
     item::{
-        address, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan,
+        address, fdb, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan,
         wireguard,
     },
     place::PlaceDiff,
@@ -19,8 +19,10 @@ const ORDER: &[Facet] = &[
     address::in_the_way,
     link::inside,
     setting::master,
+    setting::port,
     vlan::vlans,
     setting::after_vlans,
+    fdb::fdb,
     sysctl::of_interfaces,
     firewall::firewall,
     qdisc::qdiscs,

@@ -54,6 +54,12 @@ impl<'a> PlaceDiff<'a> {
         self.removals.takes(self.place, name)
     }
 
+    /// Whether it is a port of the bridge that is wanted, and that bridge is not made anew.
+    pub(super) fn stays_a_port(&self, link: &LinkState, want: &LinkTarget) -> bool {
+        let master = link.master.as_deref().filter(|master| !self.is_removed(master));
+        master.is_some() && master == want.master.as_ref().map(IfName::as_str)
+    }
+
     /// Whoever else has made the interface a port of something: that is left alone where the file gives it no master.
     pub(super) fn foreign_master(&self, link: &'a LinkState, want: &LinkTarget) -> Option<&'a str> {
         foreign_master(self.place, self.wanted, self.seen?, link, want)

@@ -12,9 +12,9 @@ use super::{Before, WireguardTarget, impairment, wireguard::Keys};
 use crate::{
     link::{Carrier, Kind, Lower, MacFrom},
     model::{
-        ETHERNET_MTU, Endpoint, Firewall, Form, Guard, IfName, Impairment, Interface, KeySeed, Lab, Mac,
-        NatRule, Neighbour, Node, NodeName, Place, PortVlans, Route, RoutingRule, SysctlKey, VlanId,
-        observed::VlanFlags,
+        BridgePort, ETHERNET_MTU, Endpoint, FdbEntry, Firewall, Form, Guard, IfName, Impairment, Interface,
+        KeySeed, Lab, Mac, NatRule, Neighbour, Node, NodeName, Place, PortSettings, PortVlans, Route,
+        RoutingRule, SysctlKey, VlanId, observed::VlanFlags,
     },
 };
 
@@ -64,6 +64,10 @@ pub struct LinkTarget {
     pub up: bool,
     /// The bridge it belongs to.
     pub master: Option<IfName>,
+    /// What else is said of it as a port of that; `None`: it is none.
+    pub port: Option<PortSettings>,
+    /// The entries of its forwarding database that are not learned.
+    pub fdb: BTreeSet<FdbEntry>,
     /// Its VLANs as a port of a filtering bridge, or as that bridge itself; `None` elsewhere.
     pub vlans: Option<BTreeMap<VlanId, VlanFlags>>,
     /// Its addresses.
@@ -85,6 +89,13 @@ impl LinkTarget {
     /// The interface of the same place that it stands on.
     pub fn lower(&self) -> Option<&IfName> {
         self.form.lower_here()
+    }
+
+    /// The settings of a new port. An end of a link has 10 Gbit/s (`veth_get_link_ksettings`), whose cost is 2
+    /// (`port_cost` in `net/bridge/br_if.c`); that of other kinds follows from what carries them: the kernel knows.
+    pub(super) fn fresh_port(form: &Form) -> PortSettings {
+        let cost = matches!(form, Form::Veth { .. }).then_some(2);
+        PortSettings { cost, ..PortSettings::default() }
     }
 }
 
@@ -212,6 +223,8 @@ fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
         mtu: None,
         up: true,
         master: None,
+        port: None,
+        fdb: BTreeSet::new(),
         vlans: None,
         addresses: Vec::new(),
         impair: None,
@@ -344,6 +357,8 @@ fn links(
             mtu: mtu(lab, name, interfaces),
             up: is_up(name, interfaces),
             master: interface.port.as_ref().map(|port| port.bridge.clone()),
+            port: interface.port.as_ref().map(|port| port_settings(port, &interface.form)),
+            fdb: fdb(interface),
             vlans: vlans(name, interface, interfaces),
             addresses: interface.addresses.clone(),
             impair: impairment::of(place, name, interface, keys.uid),
@@ -353,6 +368,18 @@ fn links(
         (name.clone(), target)
     };
     interfaces.iter().map(link).collect()
+}
+
+/// Who is behind a port, and the remotes of a VXLAN.
+fn fdb(interface: &Interface) -> BTreeSet<FdbEntry> {
+    let stations = interface.port.iter().flat_map(|port| &port.fdb);
+    stations.map(|mac| FdbEntry::Station(*mac)).collect()
+}
+
+/// What is said of a port, and of what is not said what a new one has.
+fn port_settings(port: &BridgePort, form: &Form) -> PortSettings {
+    let fresh = LinkTarget::fresh_port(form);
+    PortSettings { cost: port.settings.cost.or(fresh.cost), ..port.settings }
 }
 
 /// Whether it can be up, and all that it is down with.
@@ -420,8 +447,10 @@ fn vlans(
     const TAGGED: VlanFlags = VlanFlags { pvid: false, untagged: false };
     if interface.form.ports().filtering() {
         let mut own = BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]);
+        let tags = interface.form.kind().map(Kind::vlan_protocol);
         for above in interfaces.values() {
-            let vlan = above.form.kind().filter(|kind| kind.lower_here() == Some(name)).and_then(Kind::vlan);
+            let kind = above.form.kind().filter(|kind| kind.lower_here() == Some(name));
+            let vlan = kind.filter(|kind| Some(kind.vlan_protocol()) == tags).and_then(Kind::vlan);
             if let Some(id) = vlan {
                 own.entry(id).or_insert(TAGGED);
             }

@@ -47,6 +47,7 @@ mod shortage;
 mod ssh;
 mod status;
 mod store;
+mod switching;
 mod tour;
 mod translations;
 mod unruly;
@@ -95,6 +96,7 @@ pub fn all() -> Vec<Test> {
         labs::TESTS,
         notebook::TESTS,
         kinds::TESTS,
+        switching::TESTS,
         cables::TESTS,
         impairments::TESTS,
         fidelity::TESTS,

@@ -94,7 +94,13 @@ fn kind() -> impl Strategy<Value = Message> {
 
 fn port() -> impl Strategy<Value = proto::Port> {
     let all = (text(), option::of(number()), vec(number(), 0..3), option::of(number()));
-    all.prop_map(|(bridge, access, trunk, native)| proto::Port { bridge, access, trunk, native })
+    all.prop_map(|(bridge, access, trunk, native)| proto::Port {
+        bridge,
+        access,
+        trunk,
+        native,
+        ..proto::Port::default()
+    })
 }
 
 /// Impairments that are near to what is right.

@@ -5,6 +5,7 @@ use super::*;
 mod addresses;
 mod advice;
 mod arbitrary;
+mod bridges;
 mod firewall;
 mod good;
 mod impairments;

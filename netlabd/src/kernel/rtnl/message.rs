@@ -15,10 +15,10 @@ use netlink_packet_route::{
 };
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::{LINK_GROUP, address, neighbour, qdisc, route, rule, socket::Request, vlan};
+use super::{LINK_GROUP, address, fdb, neighbour, qdisc, route, rule, socket::Request, vlan};
 use crate::{
     link::Unknown,
-    model::{Endpoint, IfName, Mac, Place},
+    model::{Endpoint, IfName, Mac, Place, PortSetting},
     plan::{
         Op, Verb,
         item::{Item, Link, LinkChange, Name, Setting, Veth, VethEnd},
@@ -65,12 +65,13 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Setting(Setting { at, change }) => {
             let link = set_link(&at.interface, change, &index)?;
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
-            let of_kind = matches!(change, LinkChange::OfKind(_) | LinkChange::Forward);
+            let of_kind = matches!(change, LinkChange::OfKind(_) | LinkChange::Forward | LinkChange::Port(_));
             let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
             let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
             std::iter::once((message(link), 0)).chain(alias).collect()
         }
         Item::Vlan(item) => vec![vlan::encode(op.verb, item, index(item.at.interface.as_str())?)],
+        Item::Fdb(item) => vec![fdb::encode(op.verb, item.entry, index(item.at.interface.as_str())?)],
         Item::Qdisc(item) => qdisc::encode(op.verb, item, index(item.at.interface.as_str())?),
         Item::Address(item) => address::encode(op.verb, item.address, index(item.at.interface.as_str())?),
         Item::Route(item) => vec![route::encode(op.verb, &item.route, &index)?],
@@ -182,15 +183,27 @@ fn set_link(
             ]));
             link
         }
-        LinkChange::Forward => {
-            let mut link = named(name.as_str());
-            link.attributes.push(LinkAttribute::LinkInfo(vec![
-                LinkInfo::PortKind(InfoPortKind::Bridge),
-                LinkInfo::PortData(InfoPortData::BridgePort(vec![InfoBridgePort::State(
-                    BridgePortState::Forwarding,
-                )])),
-            ]));
-            link
-        }
+        LinkChange::Forward => set_port(name, InfoBridgePort::State(BridgePortState::Forwarding)),
+        LinkChange::Port(setting) => set_port(name, port_option(*setting)),
     })
+}
+
+fn set_port(name: &IfName, option: InfoBridgePort) -> LinkMessage {
+    let mut link = named(name.as_str());
+    link.attributes.push(LinkAttribute::LinkInfo(vec![
+        LinkInfo::PortKind(InfoPortKind::Bridge),
+        LinkInfo::PortData(InfoPortData::BridgePort(vec![option])),
+    ]));
+    link
+}
+
+fn port_option(setting: PortSetting) -> InfoBridgePort {
+    match setting {
+        PortSetting::Cost(cost) => InfoBridgePort::Cost(cost.into()),
+        PortSetting::Priority(priority) => InfoBridgePort::Priority(priority.into()),
+        PortSetting::Isolated(on) => InfoBridgePort::Isolated(on),
+        PortSetting::Hairpin(on) => InfoBridgePort::HairpinMode(on),
+        PortSetting::Learning(on) => InfoBridgePort::Learning(on),
+        PortSetting::GroupFwdMask(mask) => InfoBridgePort::GroupFwdMask(mask.bits()),
+    }
 }

@@ -3,6 +3,7 @@
 mod address;
 mod distribution;
 mod empty;
+mod fdb;
 mod host_routes;
 mod inspect;
 mod message;
@@ -19,6 +20,7 @@ mod vlan;
 
 pub(super) use address::{DumpedAddress, addresses};
 pub(super) use empty::empty_namespaces;
+pub(super) use fdb::fdb;
 pub(super) use host_routes::host_routes;
 pub(super) use inspect::{Inspected, inspect_addresses, inspect_links};
 pub(super) use message::{Indexes, messages};

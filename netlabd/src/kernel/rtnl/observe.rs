@@ -14,7 +14,7 @@ use super::{LINK_GROUP, RouteSocket};
 use crate::{
     link::{Attributes, Kind, Lower},
     model::{
-        IfName, Mac, Place,
+        GroupFwdMask, IfName, Mac, Place, PortSettings,
         observed::{LinkLocalMode, LinkState, ObservedForm, PortState, Segments},
     },
 };
@@ -44,6 +44,8 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) at_work: bool,
     /// What it does with frames as a port of a bridge.
     pub(in crate::kernel) port: Option<PortState>,
+    /// How it is set up as such.
+    pub(in crate::kernel) port_settings: Option<PortSettings>,
     /// How the kernel makes its link-local address.
     pub(in crate::kernel) makes_link_local: LinkLocalMode,
     /// `IFLA_LINK`: the peer or parent, and in which namespace (`IFLA_LINK_NETNSID`; `None`: the same).
@@ -118,6 +120,8 @@ impl LinkDump {
             carrier: self.carrier,
             at_work: self.at_work,
             port: self.port,
+            port_settings: self.port_settings,
+            fdb: BTreeMap::new(),
             master: self.master.and_then(|index| among.name(index)).map(ToOwned::to_owned),
             addresses: Vec::new(),
             link_local: Vec::new(),
@@ -209,6 +213,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             LinkAttribute::LinkInfo(infos) => {
                 dump.loopback = false;
                 dump.port = infos.iter().find_map(port_state);
+                dump.port_settings = infos.iter().find_map(port_settings);
                 for info in infos {
                     match info {
                         LinkInfo::Kind(kind) => dump.info.0 = Some(kind),
@@ -258,4 +263,21 @@ fn port_state(info: &LinkInfo) -> Option<PortState> {
         InfoBridgePort::State(BridgePortState::Forwarding) => Some(PortState::Forwarding),
         _ => None,
     })
+}
+
+fn port_settings(info: &LinkInfo) -> Option<PortSettings> {
+    let LinkInfo::PortData(InfoPortData::BridgePort(options)) = info else { return None };
+    let mut seen = PortSettings::default();
+    for option in options {
+        match option {
+            InfoBridgePort::Cost(cost) => seen.cost = u16::try_from(*cost).ok(),
+            InfoBridgePort::Priority(priority) => seen.priority = u8::try_from(*priority).unwrap_or(u8::MAX),
+            InfoBridgePort::Isolated(on) => seen.isolated = *on,
+            InfoBridgePort::HairpinMode(on) => seen.hairpin = *on,
+            InfoBridgePort::Learning(on) => seen.learning = *on,
+            InfoBridgePort::GroupFwdMask(mask) => seen.group_fwd_mask = GroupFwdMask::from_bits(*mask),
+            _ => {}
+        }
+    }
+    Some(seen)
 }

@@ -7,10 +7,15 @@ use super::{
     Linux,
     message::{self, Message},
 };
-use crate::{model::Neighbour, plan::Target};
+use crate::{
+    model::Neighbour,
+    plan::{PlaceTarget, Target},
+};
 
 /// `sizeof(struct ndmsg)` (linux/neighbour.h).
 const NEIGHBOUR: usize = 12;
+/// `AF_BRIDGE`.
+const AF_BRIDGE: u8 = 7;
 /// `NDA_PROTOCOL` (linux/neighbour.h).
 const PROTOCOL: u16 = 12;
 
@@ -20,6 +25,11 @@ pub(super) fn is_of_interest(event: Message<'_>) -> bool {
         return true;
     }
     let payload = event.payload();
+    // Of bridges and VXLANs what is learned is left out.
+    if payload.first() == Some(&AF_BRIDGE) {
+        let state = payload.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
+        return state.is_some_and(|state| state & (libc::NUD_PERMANENT | libc::NUD_NOARP) != 0);
+    }
     let state = payload.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
     let by = payload.get(NEIGHBOUR..).and_then(|rest| message::attribute(rest, PROTOCOL));
     state.is_some_and(|state| state & libc::NUD_PERMANENT != 0) || by == Some(&[Neighbour::PROTOCOL])
@@ -29,7 +39,8 @@ impl Linux {
     /// Hears of neighbours from now on if a lab has any.
     pub(in crate::kernel) fn hear_neighbours(&self, target: &Target) {
         let Some(events) = self.events.get() else { return };
-        let has = target.places.values().any(|place| !place.neighbours.is_empty());
+        let fdb = |place: &PlaceTarget| place.links.values().any(|link| !link.fdb.is_empty());
+        let has = target.places.values().any(|place| !place.neighbours.is_empty() || fdb(place));
         if !has || events.neighbours.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -70,5 +81,12 @@ mod tests {
         assert!(interest(&event(libc::RTM_NEWNEIGH, libc::NUD_PERMANENT, &[])));
         assert!(interest(&event(libc::RTM_DELNEIGH, libc::NUD_FAILED, &ours)));
         assert!(interest(&event(libc::RTM_NEWROUTE, 0, &[])));
+        for (state, expected) in
+            [(libc::NUD_REACHABLE, false), (libc::NUD_STALE, false), (libc::NUD_NOARP, true)]
+        {
+            let mut learned = event(libc::RTM_NEWNEIGH, state, &[]);
+            learned[16] = AF_BRIDGE;
+            assert_eq!(interest(&learned), expected, "{state}");
+        }
     }
 }

@@ -57,9 +57,8 @@ impl Subject for Link {
         line.extend(mtu.map(|mtu| format!(" mtu {mtu}")));
         line += &segments(*gso_max_segs);
         line += &hand.group();
-        // So that a bridge without ports has no carrier.
-        let count = if hand.exact && kind.ports().of_bridge() { " priority 32768" } else { "" };
-        line.extend([" type ", kind.key(), count, &kind.command()]);
+        let untold = if hand.exact { kind.untold() } else { String::new() };
+        line.extend([" type ", kind.key(), &untold, &kind.command()]);
         std::iter::once(line).chain(hand.alias(at)).collect::<Vec<_>>().join("; ")
     }
 

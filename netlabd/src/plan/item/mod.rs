@@ -7,6 +7,7 @@ use super::{Verb, command::Hand};
 use crate::model::{Endpoint, Place};
 
 pub(super) mod address;
+pub(super) mod fdb;
 pub(super) mod firewall;
 pub(super) mod guard;
 pub(super) mod link;
@@ -27,6 +28,7 @@ pub(super) mod vlan;
 pub(super) mod wireguard;
 
 pub use address::Address;
+pub use fdb::Fdb;
 pub use firewall::Firewall;
 pub use guard::Guard;
 pub use link::Link;
@@ -112,7 +114,7 @@ macro_rules! items {
 
 items!(
     Namespace, Veth, Link, Spot, Name, Setting, Wireguard, Qdisc, Vlan, Address, LinkLocal, Route, Rule,
-    Neighbour, Sysctl, Firewall, Nat, Guard,
+    Neighbour, Sysctl, Firewall, Nat, Guard, Fdb,
 );
 
 /// Where an item is.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt, iter};
 use super::{At, Subject};
 use crate::{
     link::{self, Change, When},
-    model::{Endpoint, Form, IfName, Mac, Place, observed::LinkState},
+    model::{Endpoint, Form, IfName, Mac, Place, PortSetting, observed::LinkState},
     plan::{
         LinkTarget, Op, Verb,
         command::{Hand, dev, name},
@@ -42,6 +42,8 @@ pub enum LinkChange {
     GsoMaxSegs(u32),
     /// On a port of a bridge that no longer runs STP: it forwards at once, as a new port does.
     Forward,
+    /// A setting as a port of a bridge.
+    Port(PortSetting),
 }
 
 impl fmt::Display for LinkChange {
@@ -57,6 +59,7 @@ impl fmt::Display for LinkChange {
             Self::OfKind(setting) => setting.fmt(f),
             Self::GsoMaxSegs(count) => write!(f, "gso_max_segs {count}"),
             Self::Forward => f.write_str("forwarding"),
+            Self::Port(setting) => f.write_str(&setting.words()),
         }
     }
 }
@@ -71,7 +74,11 @@ impl Subject for Setting {
     }
 
     fn finding(&self, _: Verb) -> String {
-        format!("{}: it is not {}", self.at, self.change)
+        let change = self.change.to_string();
+        match change.strip_prefix("not ") {
+            Some(change) => format!("{}: it is {change}", self.at),
+            None => format!("{}: it is not {change}", self.at),
+        }
     }
 
     fn command(&self, _: Verb, hand: Hand<'_>) -> String {
@@ -91,6 +98,7 @@ impl Subject for Setting {
             LinkChange::OfKind(setting) => format!("{set} type {} {}", setting.then.key(), setting.command),
             LinkChange::GsoMaxSegs(count) => format!("{set} gso_max_segs {count}"),
             LinkChange::Forward => format!("{} link set dev {} state 3", hand.bridge(&at.place), name(at)),
+            LinkChange::Port(setting) => format!("{set} type bridge_slave {setting}"),
         }
     }
 
@@ -104,6 +112,7 @@ impl Subject for Setting {
             LinkChange::Up(_) => "interfaces up",
             LinkChange::Mtu(_) => "MTU",
             LinkChange::Master(_) => "ports of the bridge",
+            LinkChange::Port(_) => "settings of the bridge's ports",
             _ => "settings of interfaces",
         })
     }
@@ -170,6 +179,18 @@ pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
         if master != want.master.as_ref().map(IfName::as_str) && !foreign {
             ops.push(set(at, LinkChange::Master(want.master.clone())));
         }
+    }
+}
+
+/// Settings of ports of bridges: of one that joins its bridge, those that differ from a new port's.
+pub(in crate::plan) fn port(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    for (at, want) in &diff.pairs {
+        let Some(settings) = &want.port else { continue };
+        let seen =
+            diff.link(at).filter(|link| diff.stays_a_port(link, want)).and_then(|link| link.port_settings);
+        let fresh = LinkTarget::fresh_port(&want.form);
+        let missing = settings.missing(&seen.unwrap_or(fresh));
+        ops.extend(missing.into_iter().map(|setting| set(at, LinkChange::Port(setting))));
     }
 }
 

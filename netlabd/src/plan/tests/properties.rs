@@ -37,7 +37,7 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
 
 /// A few things done to a lab; numbers choose among its interfaces.
 fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
-    const VERBS: [&str; 21] = [
+    const VERBS: [&str; 23] = [
         "delete",
         "down",
         "mtu",
@@ -45,6 +45,8 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
         "nomaster",
         "rename",
         "novlans",
+        "unport",
+        "unfdb",
         "unaddress",
         "address",
         "disconnect",
@@ -85,7 +87,7 @@ fn damages(target: &Target, choices: &[(usize, usize)]) -> Vec<String> {
 }
 
 fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
-    prop::collection::vec((0..21_usize, 0..32_usize), 0..6)
+    prop::collection::vec((0..23_usize, 0..32_usize), 0..6)
 }
 
 proptest! {

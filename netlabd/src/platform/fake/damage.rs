@@ -8,7 +8,7 @@ use super::{
 use crate::{
     link::Dummy,
     model::{
-        LabName, Place,
+        LabName, Place, PortSettings,
         observed::{AddressState, QdiscState, TableState},
     },
     plan::{Op, item::Namespace},
@@ -95,6 +95,11 @@ impl Lab<'_> {
                 let master = self.world.find(at.0, master)?;
                 self.world.set_master(at, Some(master)).is_ok()
             }
+            ("unport", []) => {
+                let seen = link.port_settings.as_mut();
+                seen.map(|seen| *seen = PortSettings { hairpin: !seen.hairpin, ..*seen }).is_some()
+            }
+            ("unfdb", []) => !std::mem::take(&mut link.fdb).is_empty(),
             ("novlans", []) => {
                 link.vlans.clear();
                 true

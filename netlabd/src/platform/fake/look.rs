@@ -115,6 +115,8 @@ impl World {
             carrier: link.up,
             at_work: link.up,
             port: None,
+            port_settings: link.port_settings,
+            fdb: link.fdb.clone(),
             master: link.master.and_then(|master| name(namespace, master)),
             addresses: link.addresses.clone(),
             link_local: Vec::new(),

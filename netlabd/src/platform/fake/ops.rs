@@ -1,6 +1,6 @@
 //! Operations on the world, refused as the kernel would refuse them.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -9,16 +9,16 @@ use crate::{
     input::address::is_link_local,
     link::{Kind, Lower, MacFrom},
     model::{
-        Distribution, Endpoint, Impairment, LabName, Neighbour, NextHop, NodeName, Place, Route, RoutingRule,
-        SysctlKey, WireguardChange, WireguardPeer,
-        observed::{AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments},
+        Distribution, Endpoint, FdbEntry, Impairment, LabName, Neighbour, NextHop, NodeName, Place, Route,
+        RoutingRule, SysctlKey, WireguardChange, WireguardPeer,
+        observed::{AddressState, FdbState, NeighbourState, QdiscState, RouteState, RuleState, Segments},
         spread_by,
     },
     plan::{
         Op, Verb,
         item::{
-            self, Address, Item, LinkChange, Name, Namespace, Nat, Qdisc, Setting, Sysctl, Veth, VethEnd,
-            Vlan,
+            self, Address, Fdb, Item, LinkChange, Name, Namespace, Nat, Qdisc, Setting, Sysctl, Veth,
+            VethEnd, Vlan,
         },
     },
     platform::Failure,
@@ -56,6 +56,7 @@ impl Lab<'_> {
             Item::Setting(Setting { at, change }) => self.change(at, change),
             Item::Vlan(vlan) => self.vlan(op.verb, vlan),
             Item::Wireguard(wireguard) => self.wireguard(wireguard),
+            Item::Fdb(fdb) => self.fdb(op.verb, fdb),
             Item::Qdisc(qdisc) => self.qdisc(op.verb, qdisc),
             Item::Address(Address { at, address }) => self.address(op.verb, at, *address),
             // It makes none.
@@ -120,12 +121,31 @@ impl Lab<'_> {
         let link = self.vlan_port(&vlan.at, vlan.on_bridge)?;
         if verb == Verb::Delete {
             link.vlans.remove(&vlan.vlan);
+            link.fdb.values_mut().for_each(|state| {
+                state.vlans.remove(&vlan.vlan);
+            });
             return Ok(());
         }
         if vlan.flags.pvid {
             link.vlans.values_mut().for_each(|other| other.pvid = false);
         }
         link.vlans.insert(vlan.vlan, vlan.flags);
+        Ok(())
+    }
+
+    fn fdb(&mut self, verb: Verb, fdb: &Fdb) -> Result<(), i32> {
+        let at = self.at(&fdb.at)?;
+        let link = self.world.link(at).ok_or(libc::ENODEV)?;
+        if matches!(fdb.entry, FdbEntry::Station(_)) && link.master.is_none() {
+            return Err(libc::EOPNOTSUPP);
+        }
+        if verb == Verb::Delete {
+            link.fdb.remove(&fdb.entry);
+            return Ok(());
+        }
+        let vlans =
+            if link.master.is_some() { link.vlans.keys().copied().collect() } else { BTreeSet::new() };
+        link.fdb.insert(fdb.entry, FdbState { ours: true, untagged: true, vlans });
         Ok(())
     }
 
@@ -338,6 +358,10 @@ impl Lab<'_> {
                 self.world.set_master(at, master)
             }
             LinkChange::Forward => Ok(()),
+            LinkChange::Port(setting) => {
+                let link = self.world.link(at).ok_or(libc::ENODEV)?;
+                link.port_settings.as_mut().map(|seen| seen.set(*setting)).ok_or(libc::EOPNOTSUPP)
+            }
             LinkChange::GsoMaxSegs(count) => {
                 self.world.link(at).ok_or(libc::ENODEV)?.segments.now = *count;
                 Ok(())

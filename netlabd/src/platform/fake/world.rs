@@ -7,10 +7,11 @@ use ipnet::IpNet;
 use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
-        AddressList, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface, Route,
-        SysctlKey, VlanId, WireguardDevice,
+        AddressList, FdbEntry, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface,
+        PortSettings, Route, SysctlKey, VlanId, WireguardDevice,
         observed::{
-            AddressState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState, VlanFlags,
+            AddressState, FdbState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState,
+            VlanFlags,
         },
     },
 };
@@ -63,6 +64,8 @@ pub(super) struct Link {
     pub(super) master: Option<u32>,
     pub(super) addresses: Vec<AddressState>,
     pub(super) vlans: BTreeMap<VlanId, VlanFlags>,
+    pub(super) port_settings: Option<PortSettings>,
+    pub(super) fdb: BTreeMap<FdbEntry, FdbState>,
     pub(super) qdisc: Option<QdiscState>,
     pub(super) segments: Segments,
     pub(super) wireguard: Option<WireguardDevice>,
@@ -336,6 +339,8 @@ impl World {
             }
             link.master = Some(bridge);
             link.vlans = Link::first_vlans();
+            let cost = if matches!(link.form, FakeForm::Veth { .. }) { 2 } else { 100 };
+            link.port_settings = Some(PortSettings { cost: Some(cost), ..PortSettings::default() });
         }
         self.follow_ports(at.0, old);
         self.follow_ports(at.0, master);
@@ -389,6 +394,8 @@ impl Link {
             master: None,
             addresses: Vec::new(),
             vlans,
+            port_settings: None,
+            fdb: BTreeMap::new(),
             qdisc: None,
             segments: Segments::default(),
             wireguard: None,
@@ -402,6 +409,8 @@ impl Link {
     fn leave_bridge(&mut self) {
         if self.master.take().is_some() {
             self.vlans.clear();
+            self.port_settings = None;
+            self.fdb.retain(|entry, _| matches!(entry, FdbEntry::Remote(_)));
         }
     }
 }
