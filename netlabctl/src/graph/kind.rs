@@ -28,9 +28,10 @@ impl KindView {
         self.text("parent")
     }
 
-    /// The other end of a tunnel.
-    pub(super) fn remote(&self) -> Option<&str> {
-        self.text("remote")
+    /// The other ends of a tunnel.
+    pub(super) fn remotes(&self) -> impl Iterator<Item = &str> {
+        let several = self.fields["remotes"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        self.text("remote").into_iter().chain(several)
     }
 
     /// Its name, with the number that tells it from others of its kind: `VXLAN 100`.

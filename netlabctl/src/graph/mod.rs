@@ -188,12 +188,20 @@ fn tunnels(places: &Places<'_>, index: &BTreeMap<&str, usize>) -> Vec<Edge> {
     for (place, interfaces) in places {
         for (name, interface) in interfaces {
             let Some(kind) = interface.and_then(KindView::of) else { continue };
-            let other = kind.remote().and_then(|remote| owners.get(remote));
-            let Some(other) = other.filter(|other| *other != place) else { continue };
-            let label = kind.name();
-            if seen.insert((label.clone(), *place.min(other), *place.max(other))) {
-                let ends = [(*name).to_owned(), String::new()];
-                edges.push(Edge { from: index[place], to: index[other], ends, label, note: String::new() });
+            for other in
+                kind.remotes().filter_map(|remote| owners.get(remote)).filter(|other| *other != place)
+            {
+                let label = kind.name();
+                if seen.insert((label.clone(), *place.min(other), *place.max(other))) {
+                    let ends = [(*name).to_owned(), String::new()];
+                    edges.push(Edge {
+                        from: index[place],
+                        to: index[other],
+                        ends,
+                        label,
+                        note: String::new(),
+                    });
+                }
             }
         }
     }

@@ -87,6 +87,15 @@ fn tunnel(site: &Site, name: &IfName, kind: &Kind, found: &mut Found) {
         );
         found.add(&path.field("remote"), message);
     }
+    let draft = site.interfaces.get(name);
+    for remote in draft.into_iter().flat_map(|draft| &draft.remotes) {
+        if let Some(owner) = owner(*remote) {
+            let message = format!(
+                "{remote} is {place}'s own address, on {owner}: what is for all would come back; leave it out"
+            );
+            found.add(&path.field("remotes"), message);
+        }
+    }
     if let Some(local) = tunnel.local.filter(|local| owner(*local).is_none()) {
         let message = format!(
             "{local} is on no interface of {place}: the kernel sends nothing from it; add it to the interface that carries \

@@ -1,6 +1,9 @@
 //! A lab half way: everything that could be read, without what is at fault.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use ipnet::IpNet;
 
@@ -22,6 +25,8 @@ pub(super) struct Draft {
     pub(super) lower: Option<Named>,
     /// Its place in a bridge.
     pub(super) port: Option<BridgePort>,
+    /// The other ends of a tunnel that has several.
+    pub(super) remotes: BTreeSet<IpAddr>,
     /// Its addresses, each with its index in the entry.
     pub(super) addresses: Vec<(usize, IpNet)>,
     /// Maximum transmission unit.
@@ -49,6 +54,7 @@ impl Draft {
             form: None,
             lower: None,
             port: None,
+            remotes: BTreeSet::new(),
             addresses: Vec::new(),
             mtu: None,
             mac: None,
@@ -64,6 +70,7 @@ impl Draft {
         Some(Interface {
             form: self.form?,
             port: self.port,
+            remotes: self.remotes,
             addresses: self.addresses.into_iter().map(|(_, address)| address).collect(),
             mtu: self.mtu,
             mac: self.mac,

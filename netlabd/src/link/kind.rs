@@ -1,6 +1,6 @@
 //! What there is to say of a kind.
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use netlink_packet_route::link::InfoData;
 
@@ -62,6 +62,12 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
 
     /// The message that reads as this.
     fn message(&self) -> Self::Message;
+
+    /// Other ends that a message names, beside that of [`Self::tunnel`]: entries of its forwarding database. What is at
+    /// fault is left out.
+    fn remotes(_: &Self::Message) -> BTreeSet<IpAddr> {
+        BTreeSet::new()
+    }
 
     /// What it stands on: decides order, loops, what goes with what, from where it is made, and what to watch.
     fn lower(&self) -> Option<Lower<&IfName>> {

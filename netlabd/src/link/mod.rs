@@ -24,7 +24,7 @@ mod vlan;
 mod vxlan;
 mod wireguard;
 
-use std::{fmt, net::IpAddr};
+use std::{collections::BTreeSet, fmt, net::IpAddr};
 
 use netlab_proto::v1::interface::Kind as Message;
 use netlink_packet_route::link::{InfoData, InfoKind};
@@ -111,6 +111,11 @@ macro_rules! kinds {
                         Some(Named { key, field, lower, takes, frames })
                     })+
                 }
+            }
+
+            /// [`LinkKind::remotes`].
+            pub fn remotes(message: &Message) -> BTreeSet<IpAddr> {
+                match message { $(Message::$name(message) => $name::remotes(message)),+ }
             }
 
             /// The kind as the API has it.

@@ -1,6 +1,6 @@
 //! VXLAN tunnel end points, RFC 7348.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::{InfoData, InfoVxlan};
@@ -8,7 +8,7 @@ use netlink_packet_route::link::{InfoData, InfoVxlan};
 use super::{Attributes, LinkKind, Lower, Tunnel, UniqueKey, Unknown, tunnel::text};
 use crate::{
     feature::Feature,
-    input::{Path, Sink, name, number},
+    input::{Path, Sink, address, name, number, shown},
     model::name::IfName,
     shell::word,
 };
@@ -36,6 +36,46 @@ pub struct Vxlan {
 impl Vxlan {
     fn ends(&self) -> Tunnel {
         Tunnel { local: self.local, remote: self.remote }
+    }
+}
+
+/// Most other ends.
+const MAX_REMOTES: usize = 1_000;
+
+/// Checks the other ends of one that has several.
+fn check_remotes(message: &proto::Vxlan, local: Option<IpAddr>, path: &Path, sink: &mut Sink) {
+    let at = path.field("remotes");
+    if !message.remote.is_empty() && !message.remotes.is_empty() {
+        sink.add(&at, "remote is the one other end; give it here too, and leave remote out");
+    }
+    if message.remotes.len() > MAX_REMOTES {
+        sink.add(&at, format!("{} other ends; at most {MAX_REMOTES}", message.remotes.len()));
+        return;
+    }
+    let mut known = BTreeSet::new();
+    for (i, text) in message.remotes.iter().enumerate() {
+        let at = at.index(i);
+        let Some(remote) = sink.keep(&at, &shown(text), address::host(text)) else { continue };
+        if !known.insert(remote) {
+            sink.add(&at, format!("{remote} is listed twice; once is enough"));
+        } else if let Some(wrong) = unfit(remote, local) {
+            sink.add(&at, format!("{remote} {wrong}"));
+        }
+    }
+}
+
+/// Why a VXLAN with this source address cannot send there (`vxlan_fdb_parse`).
+fn unfit(remote: IpAddr, local: Option<IpAddr>) -> Option<String> {
+    let of_local = local.map(|local| local.is_ipv6());
+    match (remote.is_ipv6(), of_local) {
+        _ if address::is_link_local(remote) => {
+            Some("is link-local, so it is on every link; give another address of that end".to_owned())
+        }
+        (true, None) => Some("is of IPv6: add local, an IPv6 address of this node".to_owned()),
+        (is_ipv6, Some(of_local)) if is_ipv6 != of_local => {
+            Some("and local are of different families; use IPv4 or IPv6 for all".to_owned())
+        }
+        _ => None,
     }
 }
 
@@ -85,6 +125,7 @@ impl LinkKind for Vxlan {
             sink.add(&at, message);
         }
         ends.check(&path.field("local"), sink);
+        check_remotes(message, ends.local, path, sink);
         let port = number::port(message.port.unwrap_or(PORT.into()), &path.field("port"), sink);
         let dev = name::optional(&message.dev, &at, sink);
         let learning = message.learning.unwrap_or(true);
@@ -96,6 +137,10 @@ impl LinkKind for Vxlan {
         Some(Lower::Here(&message.dev))
     }
 
+    fn remotes(message: &proto::Vxlan) -> BTreeSet<IpAddr> {
+        message.remotes.iter().filter_map(|text| address::host(text).ok()).collect()
+    }
+
     fn message(&self) -> proto::Vxlan {
         proto::Vxlan {
             vni: Some(self.vni),
@@ -104,6 +149,7 @@ impl LinkKind for Vxlan {
             dev: self.dev.as_ref().map(ToString::to_string).unwrap_or_default(),
             local: text(self.local),
             learning: Some(self.learning),
+            remotes: Vec::new(),
         }
     }
 
@@ -120,6 +166,10 @@ impl LinkKind for Vxlan {
         let is = format!("has VNI {} at port {}", self.vni, self.port);
         let key = format!("{is} {}", self.ends().is_ipv6());
         Some(UniqueKey { key, field: "vni", is, way_out: "change one" })
+    }
+
+    fn has_fdb(&self) -> bool {
+        true
     }
 
     /// RFC 7348 section 5: outer Ethernet 14, IPv4 20 or IPv6 40, UDP 8, VXLAN 8.

@@ -1,5 +1,7 @@
 //! Interfaces: what they are.
 
+use std::{collections::BTreeSet, net::IpAddr};
+
 use ipnet::IpNet;
 
 use super::{Endpoint, IfName, Impairment, Mac, port::BridgePort};
@@ -15,6 +17,8 @@ pub struct Interface {
     pub form: Form,
     /// Its place in a bridge of the same node.
     pub port: Option<BridgePort>,
+    /// The other ends of a tunnel that has several.
+    pub remotes: BTreeSet<IpAddr>,
     /// Addresses with prefix length, in the author's order; the first of a range is the primary one.
     pub addresses: Vec<IpNet>,
     /// Maximum transmission unit in bytes; `None` leaves it to the planner (VXLAN) or the kernel.

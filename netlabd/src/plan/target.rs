@@ -373,7 +373,8 @@ fn links(
 /// Who is behind a port, and the remotes of a VXLAN.
 fn fdb(interface: &Interface) -> BTreeSet<FdbEntry> {
     let stations = interface.port.iter().flat_map(|port| &port.fdb);
-    stations.map(|mac| FdbEntry::Station(*mac)).collect()
+    let remotes = interface.remotes.iter().map(|remote| FdbEntry::Remote(*remote));
+    stations.map(|mac| FdbEntry::Station(*mac)).chain(remotes).collect()
 }
 
 /// What is said of a port, and of what is not said what a new one has.

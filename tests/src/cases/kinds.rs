@@ -11,6 +11,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
     Test::new("kinds::ipv6", ipv6).needs(&[Feature::Kind("vxlan")]),
+    Test::new("kinds::vxlan_sites", vxlan_sites).needs(&[Feature::Kind("vxlan")]),
     Test::new("kinds::interface_settings", settings),
     Test::new("kinds::dummy", dummy).needs(&[Feature::Kind("dummy")]),
     Test::new("kinds::vlan_interfaces", vlan_interfaces).needs(&[Feature::Kind("vlan")]),
@@ -76,6 +77,39 @@ checks:
             .says("metric 50");
         assert!(host.pings("k.ns1", "2001:db8:2::1"));
     });
+}
+
+/// Three sites that send each other what is for all; a lost remote comes back, and one leaves in place.
+fn vxlan_sites() {
+    let host = TestHost::started();
+    let before = host.inventory();
+    host.ctl(&["create-lab", "labs/vxlan-sites.yaml"]).ok();
+    host.ctl(&["check-lab", "vxlan-sites"]).ok();
+    let _ = host.ctl(&["apply-lab", "--dry-run", "labs/vxlan-sites.yaml"]).code(0);
+    let all = "00:00:00:00:00:00";
+    let remotes = || {
+        let shown = host.exec("vxlan-sites.s1", "bridge fdb show dev vx0").stdout;
+        shown.lines().filter(|line| line.starts_with(all)).count()
+    };
+    assert_eq!(remotes(), 2);
+    for damage in
+        [format!("bridge fdb del {all} dev vx0 dst 203.0.113.1 self"), "ip link delete vx0".to_owned()]
+    {
+        host.exec("vxlan-sites.s1", &damage).ok();
+        wait_until(&format!("the remotes are back after {damage}"), LIMIT, || remotes() == 2);
+        host.wait_ready("vxlan-sites");
+    }
+    host.ctl(&["check-lab", "vxlan-sites"]).ok();
+    let index = || host.exec("vxlan-sites.s1", "cat /sys/class/net/vx0/ifindex").ok();
+    let was = index();
+    let text = crate::host::example("vxlan-sites").replace("[198.51.100.1, 203.0.113.1]", "[198.51.100.1]");
+    let text = text.replace("{ from: s1, to: 10.5.0.3 }", "{ from: s1, to: 10.5.0.2 }");
+    host.ctl(&["apply-lab", &host.file("two.yaml", text)]).ok();
+    assert_eq!((remotes(), index()), (1, was), "changed in place");
+    let shown = host.exec("vxlan-sites.v1", "bridge fdb show dev vx0").stdout;
+    assert!(shown.contains("dst 2001:db8:2::1"), "{shown}");
+    host.ctl(&["delete-lab", "vxlan-sites"]).ok();
+    before.assert_unchanged();
 }
 
 fn settings() {
