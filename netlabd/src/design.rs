@@ -62,6 +62,8 @@ pub const SYSCTLS: [(&str, &str); 9] = [
 const BASE: &str = "d0";
 /// The bridge of a node.
 const BRIDGE: &str = "br0";
+/// The VRF of a node.
+const VRF: &str = "red";
 
 /// A node so far.
 #[derive(Default)]
@@ -69,6 +71,18 @@ struct Node {
     interfaces: Map<String, Value>,
     routes: Vec<Value>,
     bridge: Option<Ports>,
+    vrf: bool,
+}
+
+impl Node {
+    /// Has an interface belong to the VRF now and then; answers whether it does.
+    fn enslave(&self, interface: &mut Value, choices: &mut dyn Choices) -> bool {
+        let may = self.vrf && interface.get("port").is_none() && choices.one_in(3);
+        if may {
+            interface["master"] = json!(VRF);
+        }
+        may
+    }
 }
 
 /// A lab so far.
@@ -125,10 +139,16 @@ impl Design<'_> {
             node.bridge = Some(bridge.ports());
             node.interfaces.insert(BRIDGE.into(), interface(bridge));
         }
+        let vrf = self.examples(BASE).into_iter().find(|kind| kind.ports().vrf().is_some());
+        if let Some(vrf) = vrf.filter(|_| choices.one_in(3)) {
+            node.vrf = true;
+            node.interfaces.insert(VRF.into(), interface(&vrf));
+        }
         let base = self.examples(BASE).into_iter().find(|kind| kind.key() == "dummy");
         if let Some(base) = base.filter(|_| choices.one_in(2)) {
             let mut d0 = interface(&base);
             d0["addresses"] = json!([format!("198.51.100.{}/24", 1 + choices.below(3)), "2001:db8::1/64"]);
+            node.enslave(&mut d0, choices);
             node.interfaces.insert(BASE.into(), d0);
         }
         self.uppers(&mut node, number, choices);
@@ -140,7 +160,8 @@ impl Design<'_> {
         let mut known = Vec::new();
         for upper in 0..choices.below(5) {
             let lower = if node.bridge.is_some() && choices.one_in(3) { BRIDGE } else { BASE };
-            let examples = self.examples(lower);
+            let mut examples = self.examples(lower);
+            examples.retain(|kind| kind.ports().vrf().is_none());
             if examples.is_empty() {
                 return;
             }
@@ -174,6 +195,7 @@ impl Design<'_> {
             if let Some(impair) = self.impairment(choices) {
                 interface["impair"] = impair;
             }
+            node.enslave(&mut interface, choices);
             node.interfaces.insert(format!("u{upper}"), interface);
         }
     }
@@ -203,7 +225,8 @@ impl Design<'_> {
         }
         if end_a.get("addresses").is_some() && !down && choices.one_in(2) {
             let ipv6 = end_a["addresses"].as_array().is_some_and(|addresses| addresses.len() > 1);
-            draft.nodes[a].routes.extend(route(link, ipv6, choices));
+            let in_vrf = draft.nodes[a].enslave(&mut end_a, choices);
+            draft.nodes[a].routes.extend(route(link, ipv6, in_vrf, choices));
         }
         let at_b = if let Some(node) = draft.nodes.get_mut(b) {
             node.interfaces.insert(name_b.clone(), end_b);
@@ -229,6 +252,10 @@ impl Design<'_> {
         let hop = |route: &Value| {
             let hop = json!({ "via": route["via"], "dev": route["dev"], "onlink": route["onlink"] });
             let Value::Object(mut hop) = hop else { return None };
+            // One in a VRF is on the link of nothing outside of it.
+            if route.get("vrf").is_some() {
+                return None;
+            }
             hop.retain(|_, value| !value.is_null());
             hop.contains_key("via").then_some(Value::Object(hop))
         };
@@ -319,7 +346,7 @@ fn neighbours(node: &Node, choices: &mut dyn Choices) -> Value {
 }
 
 /// A route through a link, or one that sends nothing.
-fn route(link: usize, ipv6: bool, choices: &mut dyn Choices) -> Option<Value> {
+fn route(link: usize, ipv6: bool, in_vrf: bool, choices: &mut dyn Choices) -> Option<Value> {
     let to = format!("203.0.{link}.0/24");
     let kind = ["blackhole", "unreachable", "prohibit", "throw"][choices.below(4)];
     let mut route = match choices.below(6) {
@@ -329,7 +356,9 @@ fn route(link: usize, ipv6: bool, choices: &mut dyn Choices) -> Option<Value> {
         3 => json!({ "to": to, "via": "198.18.255.1", "dev": format!("e{link}"), "onlink": true }),
         _ => json!({ "to": to, "via": format!("192.0.{link}.2") }),
     };
-    if choices.one_in(3) {
+    if in_vrf {
+        route["vrf"] = json!(VRF);
+    } else if choices.one_in(3) {
         route["table"] = json!(100 * (1 + choices.below(2)));
     }
     if route["type"].is_null() && choices.one_in(3) {

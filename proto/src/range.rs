@@ -77,7 +77,9 @@ mod tests {
             assert_eq!(range, VLAN);
         }
         assert_eq!(fields::GENEVE_VNI, VNI);
-        assert_eq!(fields::RULE_TABLE, TABLE);
+        for range in [fields::RULE_TABLE, fields::VRF_TABLE] {
+            assert_eq!(range, TABLE);
+        }
         for range in [fields::GRE_TTL, fields::IP_TUNNEL_TTL] {
             assert_eq!(range, TTL);
         }

@@ -21,8 +21,6 @@ pub enum Feature {
     Kind(&'static str),
     /// VLAN-aware bridges.
     BridgeVlan,
-    /// Virtual routing and forwarding.
-    Vrf,
     /// Several next hops of one route of IPv4.
     Multipath,
     /// Delay, loss and rates (netem).
@@ -50,7 +48,6 @@ impl Feature {
     pub fn all() -> Vec<Self> {
         let rest = [
             Self::BridgeVlan,
-            Self::Vrf,
             Self::Multipath,
             Self::Netem,
             Self::Tables,
@@ -69,7 +66,6 @@ impl Feature {
     pub fn option(self) -> &'static str {
         match self {
             Self::Kind(_) | Self::BridgeVlan => self.example().needs().0.config(),
-            Self::Vrf => "CONFIG_NET_VRF",
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
             Self::Netem => daemon::Feature::NETEM.config(),
             Self::Tables => daemon::Feature::TABLES.config(),
@@ -93,7 +89,6 @@ impl Feature {
         let python = || repository().join("tests/python/environment --cached").display().to_string();
         let attempt = match self {
             Self::Kind(_) | Self::BridgeVlan => apart(&made(&self.example())),
-            Self::Vrf => apart("ip link add made type vrf table 99"),
             Self::Multipath => apart(
                 "ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
                     ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b",

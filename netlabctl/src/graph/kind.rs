@@ -48,7 +48,8 @@ impl KindView {
         let stp = if self.fields["stp"] == true { ", STP" } else { "" };
         let tags = ["protocol", "vlan_protocol"].into_iter().filter_map(|field| self.text(field));
         let tags: String = tags.filter(|tag| *tag != "802.1Q").flat_map(|tag| [" ", tag]).collect();
+        let table = self.fields["table"].as_u64().map(|table| format!(", table {table}")).unwrap_or_default();
         let parent = self.parent().map(|parent| format!(" on {parent}")).unwrap_or_default();
-        format!("{}{vlans}{tags}{stp}{parent}", self.name())
+        format!("{}{vlans}{tags}{stp}{table}{parent}", self.name())
     }
 }

@@ -156,9 +156,13 @@ fn line(name: &str, interface: Option<&Interface>) -> String {
         let isolated = if port.isolated { ", isolated" } else { "" };
         format!(" (port of {}{vlans}{isolated})", port.bridge)
     });
+    let member = match interface.master.as_str() {
+        "" => String::new(),
+        master => format!(" (member of {master})"),
+    };
     let impaired = interface.impair.as_ref().map(cable::words).filter(|words| !words.is_empty());
     let impaired = impaired.map(|words| format!(" ({words})")).unwrap_or_default();
-    let first = format!("{name}{kind}{port}{impaired}");
+    let first = format!("{name}{kind}{port}{member}{impaired}");
     let words = std::iter::once(first.as_str()).chain(interface.addresses.iter().map(String::as_str));
     words.collect::<Vec<_>>().join(" ")
 }

@@ -9,6 +9,7 @@ use tonic::Status;
 use super::status;
 use crate::{
     convert,
+    link::Membership,
     model::{Lab, LabName},
     plan::{
         Op, Plan, Target, Verb, by_hand, command, from_nothing,
@@ -107,8 +108,12 @@ fn interruptions(plan: &Plan) -> Vec<proto::Interruption> {
             Item::Setting(Setting { at, change: LinkChange::Up(false) }) => {
                 all.insert(at.to_string(), "is set down: its traffic stops");
             }
-            Item::Setting(Setting { at, change: LinkChange::Master(_) }) => {
-                all.insert(at.to_string(), "changes its bridge: its traffic stops for a moment");
+            Item::Setting(Setting { at, change: LinkChange::Master { of, .. } }) => {
+                let change = match of {
+                    Membership::Bridge => "changes its bridge: its traffic stops for a moment",
+                    Membership::Vrf => "changes its VRF: its traffic stops for a moment",
+                };
+                all.insert(at.to_string(), change);
             }
             _ => {}
         }

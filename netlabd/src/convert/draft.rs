@@ -27,6 +27,8 @@ pub(super) struct Draft {
     pub(super) port: Option<BridgePort>,
     /// The other ends of a tunnel that has several.
     pub(super) remotes: BTreeSet<IpAddr>,
+    /// The VRF that it belongs to.
+    pub(super) master: Option<IfName>,
     /// Its addresses, each with its index in the entry.
     pub(super) addresses: Vec<(usize, IpNet)>,
     /// Maximum transmission unit.
@@ -55,6 +57,7 @@ impl Draft {
             lower: None,
             port: None,
             remotes: BTreeSet::new(),
+            master: None,
             addresses: Vec::new(),
             mtu: None,
             mac: None,
@@ -71,6 +74,7 @@ impl Draft {
             form: self.form?,
             port: self.port,
             remotes: self.remotes,
+            master: self.master,
             addresses: self.addresses.into_iter().map(|(_, address)| address).collect(),
             mtu: self.mtu,
             mac: self.mac,
@@ -132,6 +136,23 @@ impl Site {
         let below = |name: &&'a IfName| self.interfaces.get(*name)?.form.as_ref()?.up_with();
         let mut all = std::iter::successors(Some(name), below).take(self.interfaces.len() + 1);
         all.find(|name| self.interfaces.get(*name).is_some_and(|draft| !draft.up))
+    }
+
+    /// The VRF that an interface belongs to, or is.
+    pub(super) fn vrf<'a>(&'a self, name: &'a IfName) -> Option<&'a IfName> {
+        let of = |name: &IfName| self.interfaces.get(name)?.form.as_ref()?.ports().vrf();
+        let master = self.interfaces.get(name).and_then(|draft| draft.master.as_ref());
+        [Some(name), master].into_iter().flatten().find(|name| of(name).is_some())
+    }
+
+    /// Whether it has any VRF.
+    pub(super) fn has_vrfs(&self) -> bool {
+        self.interfaces.keys().any(|name| self.table_of(name).is_some())
+    }
+
+    /// The table of a VRF.
+    pub(super) fn table_of(&self, vrf: &IfName) -> Option<u32> {
+        self.interfaces.get(vrf)?.form.as_ref()?.ports().vrf()
     }
 
     /// All addresses with their interfaces.

@@ -1,4 +1,4 @@
-//! Next hops: the subnets of a node, and which of them holds an address.
+//! Next hops: the subnets of a node and of its VRFs, and which of them holds an address.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,12 +17,17 @@ use crate::input::{
     listed,
 };
 
+/// A VRF, or what belongs to none.
+type Domain<'a> = Option<&'a IfName>;
+
 /// What a node's own addresses and its routes without a next hop say of its neighbours, indexed: nodes with a thousand
 /// routes and addresses cost no more than their size.
 pub(super) struct Gateways<'a> {
     site: &'a Site,
-    owners: BTreeMap<IpAddr, &'a IfName>,
-    subnets: PrefixMap<BTreeSet<&'a IfName>>,
+    owners: BTreeMap<(Domain<'a>, IpAddr), &'a IfName>,
+    subnets: BTreeMap<Domain<'a>, PrefixMap<BTreeSet<&'a IfName>>>,
+    /// The VRFs by table.
+    vrfs: BTreeMap<u32, &'a IfName>,
     /// The interface through which a route without a next hop leads, by table.
     routes: PrefixMap<BTreeMap<u32, &'a str>>,
 }
@@ -33,7 +38,8 @@ impl<'a> Gateways<'a> {
         let mut gateways = Self {
             site,
             owners: BTreeMap::new(),
-            subnets: PrefixMap::default(),
+            subnets: BTreeMap::new(),
+            vrfs: site.interfaces.keys().filter_map(|name| Some((site.table_of(name)?, name))).collect(),
             routes: PrefixMap::default(),
         };
         for route in routes.iter().filter(|route| !route.dev.is_empty() && route.via.is_empty()) {
@@ -42,28 +48,47 @@ impl<'a> Gateways<'a> {
                 text => address::range(text),
             };
             if let Ok(to) = to {
-                let tables = gateways.routes.entry(to).or_default();
-                tables.insert(route.table.unwrap_or(Route::MAIN), &route.dev);
+                let table = gateways.table(route);
+                gateways.routes.entry(to).or_default().insert(table, &route.dev);
             }
         }
         for (name, _, net) in site.addresses() {
-            gateways.owners.entry(net.addr()).or_insert(name);
+            let domain = site.vrf(name);
+            gateways.owners.entry((domain, net.addr())).or_insert(name);
             if has_neighbours(name, net) {
-                gateways.subnets.entry(net).or_default().insert(name);
+                gateways.subnets.entry(domain).or_default().entry(net).or_default().insert(name);
             }
         }
         gateways
     }
 
-    /// The interface that is up and has exactly this subnet.
-    pub(super) fn connected(&self, subnet: IpNet) -> Option<&'a IfName> {
-        let up = |name: &&'a IfName| self.site.down(name).is_none();
-        self.subnets.get(&subnet)?.iter().copied().find(up)
+    /// The table of a route, as far as it can be read.
+    pub(super) fn table(&self, route: &proto::Route) -> u32 {
+        let of_vrf = || self.vrfs.iter().find(|(_, vrf)| vrf.as_str() == route.vrf).map(|(table, _)| *table);
+        route.table.or_else(of_vrf).unwrap_or(Route::MAIN)
     }
 
-    /// Whether an address is the node's own.
-    pub(super) fn owner(&self, address: IpAddr) -> Option<&'a IfName> {
-        self.owners.get(&address).copied()
+    /// The VRF that has a table.
+    fn domain(&self, table: u32) -> Domain<'a> {
+        self.vrfs.get(&table).copied()
+    }
+
+    /// The interface that is up and has exactly this subnet, whose route the kernel has in a table.
+    pub(super) fn connected(&self, subnet: IpNet, table: u32) -> Option<&'a IfName> {
+        let domain = self.domain(table);
+        let up = |name: &&'a IfName| self.site.down(name).is_none();
+        let subnets = self.subnets.get(&domain).filter(|_| domain.is_some() || table == Route::MAIN);
+        subnets?.get(&subnet)?.iter().copied().find(up)
+    }
+
+    /// Whether an address is the node's own, where a route of a table may name it as its source.
+    pub(super) fn is_source(&self, address: IpAddr, table: u32) -> bool {
+        [self.domain(table), None].into_iter().any(|domain| self.owners.contains_key(&(domain, address)))
+    }
+
+    /// Whether an address is the node's own on the side of an interface.
+    pub(super) fn is_own_beside(&self, address: IpAddr, dev: &IfName) -> bool {
+        self.owners.contains_key(&(self.site.vrf(dev), address))
     }
 
     /// The fault of an address that should be the node's own.
@@ -81,14 +106,14 @@ impl<'a> Gateways<'a> {
             sink.add(path, format!("{via} is link-local, so it is on every link; add dev"));
             return None;
         }
-        if self.is_own(via, path, sink) {
+        let domain = self.domain(table);
+        if self.is_own(via, domain, path, sink) {
             return None;
         }
-        let Some((net, names)) = self.subnets.holding(via).next() else {
+        let Some((net, names)) = self.holding(via, domain).next() else {
             let routed = self.routed(via, table).find_map(|dev| dev.parse().ok());
             if routed.is_none() {
-                let (place, links) = (&self.site.place, self.links());
-                sink.add(path, format!("gateway {via} is on no link of {place}: {links}"));
+                self.on_no_link(via, domain, path, sink);
             }
             return routed;
         };
@@ -109,10 +134,39 @@ impl<'a> Gateways<'a> {
         is_host(via, net, path, sink).then(|| (*name).clone())
     }
 
-    /// The interface on whose link an address is, by its subnets or by a route without a next hop.
+    /// The fault of a next hop without an interface, which may be on one of another VRF.
+    fn on_no_link(&self, via: IpAddr, domain: Domain<'_>, path: &Path, sink: &mut Sink) {
+        let place = &self.site.place;
+        let other = self.domains().filter(|other| *other != domain).find_map(|other| {
+            let (_, names) = self.holding(via, other).next()?;
+            names.first().map(|name| (other, name))
+        });
+        let message = match (other, domain) {
+            (Some((Some(vrf), dev)), _) => {
+                format!(
+                    "gateway {via} is on {dev}, which belongs to {vrf}: add vrf: {vrf}, or dev: {dev} to leave by it"
+                )
+            }
+            (Some((None, dev)), Some(vrf)) => {
+                format!(
+                    "gateway {via} is on {dev}, which does not belong to {vrf}: add dev: {dev} to leave by it"
+                )
+            }
+            _ => format!("gateway {via} is on no link of {place}: {}", self.links()),
+        };
+        sink.add(path, message);
+    }
+
+    /// What belongs to no VRF, and each VRF.
+    fn domains(&self) -> impl Iterator<Item = Domain<'a>> {
+        std::iter::once(None).chain(self.vrfs.values().copied().map(Some))
+    }
+
+    /// The interface on whose link an address is, by its subnets or by a route without a next hop; those of no VRF first.
     pub(super) fn link_of(&self, address: IpAddr) -> Option<IfName> {
-        let one = |names: &BTreeSet<&IfName>| (names.len() == 1).then(|| names.first().copied().cloned())?;
-        let by_subnet = self.subnets.holding(address).next().and_then(|(_, names)| one(names));
+        let one = |names: &BTreeSet<&'a IfName>| (names.len() == 1).then(|| names.first().copied())?;
+        let first = |domain| self.holding(address, domain).next().map(|(_, names)| one(names));
+        let by_subnet = self.domains().find_map(first).flatten().cloned();
         by_subnet.or_else(|| self.routed(address, Route::MAIN).find_map(|dev| dev.parse().ok()))
     }
 
@@ -120,7 +174,7 @@ impl<'a> Gateways<'a> {
     pub(super) fn is_on(&self, address: IpAddr, dev: &IfName, table: u32) -> bool {
         is_link_local(address)
             || self.routed(address, table).any(|known| known == dev.as_str())
-            || self.subnets.holding(address).any(|(_, names)| names.contains(dev))
+            || self.holding(address, self.site.vrf(dev)).any(|(_, names)| names.contains(dev))
     }
 
     /// The subnets of all links, in words.
@@ -145,10 +199,11 @@ impl<'a> Gateways<'a> {
         path: &Path,
         sink: &mut Sink,
     ) -> bool {
-        if self.is_own(via, path, sink) {
+        let domain = self.site.vrf(dev);
+        if self.is_own(via, domain, path, sink) {
             return false;
         }
-        if let Some((net, _)) = self.subnets.holding(via).find(|(_, names)| names.contains(dev)) {
+        if let Some((net, _)) = self.holding(via, domain).find(|(_, names)| names.contains(dev)) {
             return is_host(via, net, path, sink);
         }
         let is_on = self.is_on(via, dev, table);
@@ -169,9 +224,22 @@ impl<'a> Gateways<'a> {
         self.routes.holding(via).flat_map(of_tables).flatten()
     }
 
-    /// Whether an address is the node's own, which is a fault of a next hop.
-    pub(super) fn is_own(&self, via: IpAddr, path: &Path, sink: &mut Sink) -> bool {
-        let owner = self.owners.get(&via);
+    /// The subnets of a VRF, or of what belongs to none, that hold an address, the smallest first.
+    fn holding<'b>(
+        &'b self,
+        via: IpAddr,
+        domain: Domain<'b>,
+    ) -> impl Iterator<Item = (IpNet, &'b BTreeSet<&'a IfName>)> {
+        self.subnets.get(&domain).into_iter().flat_map(move |subnets| subnets.holding(via))
+    }
+
+    /// Whether an address is the node's own on the side of an interface, which is a fault of a next hop there.
+    pub(super) fn is_own_on(&self, via: IpAddr, dev: &IfName, path: &Path, sink: &mut Sink) -> bool {
+        self.is_own(via, self.site.vrf(dev), path, sink)
+    }
+
+    fn is_own(&self, via: IpAddr, domain: Domain<'_>, path: &Path, sink: &mut Sink) -> bool {
+        let owner = self.owners.get(&(domain, via));
         if let Some(name) = owner {
             let place = &self.site.place;
             sink.add(

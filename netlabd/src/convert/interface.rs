@@ -7,7 +7,7 @@ use crate::{
     model::{Form, IfName, Place},
 };
 
-use super::{draft::Draft, impair, port};
+use super::{draft::Draft, impair, master, port};
 use crate::input::{Path, Sink, address, shown};
 
 /// Reads an entry; what is at fault is left out of the draft.
@@ -41,6 +41,7 @@ pub(super) fn read(
     draft.remotes = message.kind.as_ref().map(Kind::remotes).unwrap_or_default();
     draft.lower = message.kind.as_ref().and_then(Kind::named);
     draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
+    draft.master = master::read(place, message, path, sink);
     if let Some(kind) = draft.form.as_ref().and_then(Form::kind).filter(|kind| !kind.ethernet()) {
         without_frames(kind, message, path, sink);
         draft.port = None;
@@ -54,16 +55,16 @@ pub(super) fn read(
 
 /// What carries packets without Ethernet headers.
 fn without_frames(kind: &Kind, message: &proto::Interface, path: &Path, sink: &mut Sink) {
-    let key = kind.key();
+    let noun = kind.noun();
     if message.mac.is_some() {
         sink.add(
             &path.field("mac"),
-            format!("a {key} tunnel carries no Ethernet frames and has no MAC address; leave it out"),
+            format!("{noun} carries no Ethernet frames and has no MAC address; leave it out"),
         );
     }
     if message.port.is_some() {
         let message = format!(
-            "a {key} tunnel carries no Ethernet frames, so that it is no port of a bridge; gretap, geneve and vxlan do"
+            "{noun} carries no Ethernet frames, so that it is no port of a bridge; gretap, geneve and vxlan do"
         );
         sink.add(&path.field("port"), message);
     }
@@ -87,6 +88,7 @@ fn check_loopback(place: &Place, message: &proto::Interface, path: &Path, sink: 
         ("mac", message.mac.is_some()),
         ("up", message.up == Some(false)),
         ("port", message.port.is_some()),
+        ("master", !message.master.is_empty()),
         ("impair", message.impair.is_some()),
     ];
     for (field, _) in given.iter().filter(|(_, given)| *given) {

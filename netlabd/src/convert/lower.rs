@@ -64,7 +64,7 @@ fn check_carrier(site: &Site, name: &IfName, frames: bool, path: &Path, sink: &m
     if let Some(kind) = kind.filter(|kind| frames && !kind.ethernet()) {
         sink.add(
             path,
-            format!("{name} is a {} tunnel, which carries no Ethernet frames; name another one", kind.key()),
+            format!("{name} is {}, which carries no Ethernet frames; name another one", kind.noun()),
         );
     }
 }

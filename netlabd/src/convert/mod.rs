@@ -16,6 +16,7 @@ mod impair;
 mod interface;
 mod limit;
 mod lower;
+mod master;
 mod mtu;
 mod nat;
 mod nat_advice;
@@ -38,6 +39,7 @@ mod sysctl;
 mod tests;
 mod translation;
 mod tunnel;
+mod vrf;
 mod wireguard;
 
 use std::collections::BTreeMap;
@@ -66,9 +68,11 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     let root = Path::root();
     let lab_name: Option<LabName> = sink.parse(&root.field("name"), &message.name);
     let mut sites = places::read(message, &mut sink);
+    vrf::choose(&mut sites, message);
     let cables = cable::read(&message.links, &mut sites, &mut sink);
     let stacks = stack::check(&sites, &mut sink);
     port::check(&sites, &mut sink);
+    master::check(&sites, &mut sink);
     lower::check(&sites, &mut sink);
     subnet::check(&sites, message, &mut sink);
     let segments = segment::check(&sites, &cables, &mut sink);

@@ -1,6 +1,6 @@
 //! MTUs of interfaces that stand on others.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::collections::BTreeMap;
 
 use crate::{
     link::Lower,
@@ -116,11 +116,9 @@ struct Below {
 
 fn check_least(site: &Site, name: &IfName, draft: &Draft, mtu: u32, sink: &mut Sink) {
     let v6 = draft.addresses.iter().any(|(_, address)| address.addr().is_ipv6());
-    // `ipip6_tunnel_setup` in net/ipv6/sit.c.
     let kind = draft.form.as_ref().and_then(Form::kind);
-    let v6_alone = kind.filter(|kind| !kind.carries(Ipv4Addr::LOCALHOST.into()));
-    let (least, reason) = match v6_alone {
-        Some(kind) => (IPV6_MIN_MTU, format!("a {} tunnel needs", kind.key())),
+    let (least, reason) = match kind.and_then(|kind| Some((kind, kind.least_mtu()?))) {
+        Some((kind, least)) => (least, format!("{} needs", kind.noun())),
         None if v6 => (IPV6_MIN_MTU, "IPv6 addresses need".to_owned()),
         None => (IPV4, "an interface needs".to_owned()),
     };

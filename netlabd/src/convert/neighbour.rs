@@ -69,8 +69,7 @@ fn neighbour(
     if let Some(down) = site.down(&dev) {
         sink.add(path, format!("{down} is down, and has no neighbours; leave out up: false there"));
     }
-    let own = gateways.owner(to).is_some();
-    if own {
+    if gateways.is_own_beside(to, &dev) {
         let place = &site.place;
         sink.add(&at, format!("{to} is {place}'s own address; name a neighbour's"));
     } else if mac.is_some() && !gateways.is_on(to, &dev, Route::MAIN) {

@@ -123,7 +123,7 @@ impl Of<'_> {
         }
         let dev = match via {
             Some(via) if message.dev.is_empty() => self.gateways.find(via, self.table, &at, sink),
-            Some(via) if message.onlink => dev.filter(|_| !self.gateways.is_own(via, &at, sink)),
+            Some(via) if message.onlink => dev.filter(|dev| !self.gateways.is_own_on(via, dev, &at, sink)),
             Some(via) => dev.filter(|dev| self.gateways.reaches(via, (dev, self.table), &at, sink)),
             None => dev,
         }?;

@@ -8,7 +8,7 @@ use std::{
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use netlab_proto::{range, v1 as proto};
 
-use crate::model::{IPV6_MIN_MTU, Route, RouteType};
+use crate::model::{IPV6_MIN_MTU, IfName, Route, RouteType};
 
 use super::{draft::Site, gateway::Gateways, next_hop};
 use crate::input::{Path, Sink, address, number, shown};
@@ -54,22 +54,45 @@ fn read_route(
     sink: &mut Sink,
 ) -> Option<Route> {
     let kind = read_type(&message.r#type, &path.field("type"), sink);
-    let table = number::table(message.table, &path.field("table"), sink);
+    let table = read_table(site, message, path, sink);
     let vias = next_hop::vias(message);
     let to = destination(message, &vias, path, sink);
-    let at = next_hop::Of { site, gateways, table: table.unwrap_or(Route::MAIN), to };
+    let mtu = read_mtu(message, to, &path.field("mtu"), sink);
+    // Without its VRF there is no telling what is on its links.
+    let around = table.or_else(|| message.vrf.is_empty().then_some(Route::MAIN))?;
+    let at = next_hop::Of { site, gateways, table: around, to };
     let hops = match kind? {
         RouteType::Unicast => at.read(message, path, sink),
         kind => next_hop::none(kind, message, path, sink),
     };
-    let src = read_src(gateways, message, to, path, sink);
-    let mtu = read_mtu(message, to, &path.field("mtu"), sink);
+    let src = read_src(gateways, message, (around, to), path, sink);
     let to = to?;
     let metric = match message.metric {
         None | Some(0) if to.addr().is_ipv6() => METRIC_IPV6,
         metric => metric.unwrap_or(0),
     };
     Some(Route { kind: kind?, to, hops: hops?, src, mtu, metric, table: table? })
+}
+
+/// The table, or that of the VRF. What is wrong there says nothing of the rest.
+fn read_table(site: &Site, message: &proto::Route, path: &Path, sink: &mut Sink) -> Option<u32> {
+    if message.vrf.is_empty() {
+        return number::table(message.table, &path.field("table"), sink);
+    }
+    let path = path.field("vrf");
+    if message.table.is_some() {
+        sink.add(&path, "a VRF has a table of its own; leave out table or vrf");
+        return None;
+    }
+    let vrf: IfName = sink.parse(&path, &message.vrf)?;
+    let draft = site.find(&vrf, &path, sink)?;
+    let table = site.table_of(&vrf);
+    // What is at fault itself is told there.
+    if let Some(form) = draft.form.as_ref().filter(|_| table.is_none()) {
+        let kind = form.as_str();
+        sink.add(&path, format!("{} is a {kind} interface, not a VRF; name a VRF", shown(vrf.as_str())));
+    }
+    table
 }
 
 fn read_type(text: &str, path: &Path, sink: &mut Sink) -> Option<RouteType> {
@@ -100,7 +123,7 @@ fn destination(message: &proto::Route, vias: &[IpAddr], path: &Path, sink: &mut 
 fn read_src(
     gateways: &Gateways<'_>,
     message: &proto::Route,
-    to: Option<IpNet>,
+    (table, to): (u32, Option<IpNet>),
     path: &Path,
     sink: &mut Sink,
 ) -> Option<IpAddr> {
@@ -113,7 +136,7 @@ fn read_src(
         sink.add(&path, format!("{src} is of another family than {to}; name an address of the same"));
         return None;
     }
-    if gateways.owner(src).is_none() && src != IpAddr::V6(Ipv6Addr::LOCALHOST) {
+    if !gateways.is_source(src, table) && src != IpAddr::V6(Ipv6Addr::LOCALHOST) {
         gateways.no_owner(src, &path, sink);
         return None;
     }
@@ -136,10 +159,10 @@ fn read_mtu(message: &proto::Route, to: Option<IpNet>, path: &Path, sink: &mut S
 /// The kernel makes the route to each subnet by itself; a second one would be refused.
 fn check_connected(gateways: &Gateways<'_>, route: &Route, path: &Path, sink: &mut Sink) {
     let metric = if route.to.addr().is_ipv6() { METRIC_CONNECTED_IPV6 } else { 0 };
-    if route.metric != metric || route.table != Route::MAIN {
+    if route.metric != metric {
         return;
     }
-    if let Some(name) = gateways.connected(route.to) {
+    if let Some(name) = gateways.connected(route.to, route.table) {
         let message =
             format!("{} is the subnet of {name}, so the route is there already; leave it out", route.to);
         sink.add(&path.field("to"), message);

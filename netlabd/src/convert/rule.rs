@@ -59,7 +59,7 @@ pub(super) fn read(site: &Site, messages: &[proto::Rule], sink: &mut Sink) -> Ve
 
 fn draft(site: &Site, number: usize, message: &proto::Rule, path: Path, sink: &mut Sink) -> Option<Draft> {
     let action = read_action(message, &path, sink);
-    let priority = message.priority.and_then(|it| read_priority(it, &path.field("priority"), sink));
+    let priority = message.priority.and_then(|it| read_priority(site, it, &path.field("priority"), sink));
     let from = selector::range(&message.from, &path.field("from"), sink);
     let to = selector::range(&message.to, &path.field("to"), sink);
     if let Some((from, to)) = from.zip(to)
@@ -108,11 +108,17 @@ fn read_action(message: &proto::Rule, path: &Path, sink: &mut Sink) -> Option<Ru
 }
 
 /// The kernel's own rules are in every namespace: for the tables local, main and default.
-fn read_priority(priority: u32, path: &Path, sink: &mut Sink) -> Option<u32> {
+fn read_priority(site: &Site, priority: u32, path: &Path, sink: &mut Sink) -> Option<u32> {
     let table = match priority {
         0 => "local",
         32_766 => "main",
         32_767 => "default",
+        RoutingRule::VRF_PRIORITY if site.has_vrfs() => {
+            let message =
+                format!("{priority} is the priority of the kernel's own rule for VRFs; choose another");
+            sink.add(path, message);
+            return None;
+        }
         _ => return Some(priority),
     };
     let message =

@@ -21,7 +21,7 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) -> Stacks {
 
 type Edges<'a> = BTreeMap<&'a IfName, Vec<&'a IfName>>;
 
-/// What each interface stands on: that of its kind, and a bridge on its ports.
+/// What each interface stands on: that of its kind, and a bridge or VRF on what belongs to it.
 fn lowers(site: &Site) -> Edges<'_> {
     let mut lowers = Edges::new();
     let known = |name: &IfName| site.interfaces.contains_key(name);
@@ -29,8 +29,9 @@ fn lowers(site: &Site) -> Edges<'_> {
         if let Some(lower) = draft.form.as_ref().and_then(Form::lower_here).filter(|lower| known(lower)) {
             lowers.entry(name).or_default().push(lower);
         }
-        if let Some(port) = draft.port.as_ref().filter(|port| known(&port.bridge)) {
-            lowers.entry(&port.bridge).or_default().push(name);
+        let bridge = draft.port.as_ref().map(|port| &port.bridge);
+        if let Some(master) = bridge.or(draft.master.as_ref()).filter(|master| known(master)) {
+            lowers.entry(master).or_default().push(name);
         }
     }
     lowers

@@ -1,4 +1,4 @@
-//! Addresses within one place: none twice, no two links with one subnet.
+//! Addresses within one place: none twice, no two links with one subnet, save in different VRFs.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -39,10 +39,10 @@ pub(super) fn undecided(sites: &Sites, lab: &proto::Lab) -> Vec<Warning> {
         let Some(node) = lab.nodes.get(name.as_str()).filter(|node| node.overlapping_subnets) else {
             continue;
         };
-        let mut seen: BTreeMap<IpNet, &IfName> = BTreeMap::new();
+        let mut seen: BTreeMap<(Option<&IfName>, IpNet), &IfName> = BTreeMap::new();
         for (name, index, net) in site.addresses().filter(|(.., net)| !is_link_local(net.addr())) {
             let subnet = net.trunc();
-            let first = *seen.entry(subnet).or_insert(name);
+            let first = *seen.entry((site.vrf(name), subnet)).or_insert(name);
             let inside = |to: IpNet| subnet.contains(&to) && subnet != to;
             let split = |route: &proto::Route| {
                 [first.as_str(), name.as_str()].contains(&route.dev.as_str())
@@ -65,13 +65,13 @@ pub(super) fn undecided(sites: &Sites, lab: &proto::Lab) -> Vec<Warning> {
     found
 }
 
-/// An address stands once in a place. A link-local one belongs to its link: RFC 4291 2.5.6.
+/// An address stands once in a place, and in each of its VRFs. A link-local one belongs to its link: RFC 4291 2.5.6.
 fn check_doubled(site: &Site, sink: &mut Sink) {
-    let mut seen: BTreeMap<(IpAddr, Option<&IfName>), &IfName> = BTreeMap::new();
+    let mut seen: BTreeMap<(IpAddr, Option<&IfName>, Option<&IfName>), &IfName> = BTreeMap::new();
     for (name, index, address) in site.addresses() {
         let address = address.addr();
         let link = is_link_local(address).then_some(name);
-        if let Some(first) = seen.insert((address, link), name) {
+        if let Some(first) = seen.insert((address, site.vrf(name), link), name) {
             let message = format!("{address} is on {first} already; each address stands once in a node");
             sink.add(&site.address_path(name, index), message);
         }
@@ -79,11 +79,24 @@ fn check_doubled(site: &Site, sink: &mut Sink) {
 }
 
 /// Two interfaces whose subnets overlap: the node could not tell where a neighbour is. A single
-/// address (/32, /128) has no neighbours and may lie in a subnet of another interface.
+/// address (/32, /128) has no neighbours and may lie in a subnet of another interface. Each VRF has subnets of its own.
 fn check_overlaps(site: &Site, sink: &mut Sink) {
     let single = |net: &IpNet| net.prefix_len() == net.max_prefix_len();
     let subnets = site.addresses().filter(|(.., net)| !single(net) && !is_link_local(net.addr()));
-    let mut subnets: Vec<_> = subnets.map(|(name, index, net)| (net.trunc(), name, index, net)).collect();
+    let mut by_vrf: BTreeMap<Option<&IfName>, Vec<Subnet<'_>>> = BTreeMap::new();
+    for (name, index, net) in subnets {
+        by_vrf.entry(site.vrf(name)).or_default().push((net.trunc(), name, index, net));
+    }
+    for subnets in by_vrf.into_values() {
+        check_apart(site, subnets, sink);
+    }
+}
+
+/// A subnet, and the address that says so: its interface, and its place there.
+type Subnet<'a> = (IpNet, &'a IfName, usize, IpNet);
+
+/// The subnets of one routing domain.
+fn check_apart(site: &Site, mut subnets: Vec<Subnet<'_>>, sink: &mut Sink) {
     subnets.sort_by_key(|(net, name, index, _)| (net.network(), net.prefix_len(), *name, *index));
     let mut around: Vec<(IpNet, &IfName, IpNet)> = Vec::new();
     for (net, name, index, address) in subnets {

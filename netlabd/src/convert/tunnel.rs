@@ -40,7 +40,8 @@ fn underlays(site: &Site, node: &Node) -> BTreeMap<IfName, IfName> {
     if tunnels.is_empty() {
         return BTreeMap::new();
     }
-    let up = site.addresses().filter(|(name, ..)| site.down(name).is_none());
+    // What is in a VRF has a table of its own.
+    let up = site.addresses().filter(|(name, ..)| site.down(name).is_none() && site.vrf(name).is_none());
     let fib = Fib::new(up.map(|(name, _, net)| (name, net)), node.routes.iter());
     let found = tunnels.into_iter().filter_map(|(name, remote)| Some((name, fib.lookup(remote)?)));
     found.map(|(name, underlay)| (name.clone(), underlay.clone())).collect()

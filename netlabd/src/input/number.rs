@@ -34,9 +34,19 @@ pub(crate) fn port(port: u32, path: &Path, sink: &mut Sink) -> Option<u16> {
 
 /// Reads the number of a routing table of one's own; the main one where it is left out.
 pub(crate) fn table(table: Option<u32>, path: &Path, sink: &mut Sink) -> Option<u32> {
-    let Some(table) = table else { return Some(Route::MAIN) };
+    match table {
+        None => Some(Route::MAIN),
+        Some(Route::MAIN) => {
+            sink.add(path, format!("{} is the main table: leave out table", Route::MAIN));
+            None
+        }
+        Some(table) => own_table(table, path, sink),
+    }
+}
+
+/// Reads the number of a routing table of one's own.
+pub(crate) fn own_table(table: u32, path: &Path, sink: &mut Sink) -> Option<u32> {
     let wrong = match table {
-        Route::MAIN => "is the main table: leave out table",
         table if range::KERNEL_TABLES.contains(&table) => {
             "is the number of a table of the kernel's own (253 to 255); choose another"
         }

@@ -55,10 +55,10 @@ fn set_link(change: &LinkChange, errno: i32) -> Option<&'static str> {
         (LinkChange::Mtu(_), libc::EINVAL | libc::ERANGE) => {
             Some("what carries the interface has a smaller MTU, or its kind allows no more")
         }
-        (LinkChange::Master(Some(_)), libc::EBUSY) => {
+        (LinkChange::Master { name: Some(_), .. }, libc::EBUSY) => {
             Some("it carries a macvlan, or belongs to something else: a port of a bridge can do neither")
         }
-        (LinkChange::Master(Some(_)), libc::ELOOP) => Some("a bridge would be a port of itself"),
+        (LinkChange::Master { name: Some(_), .. }, libc::ELOOP) => Some("a bridge would be a port of itself"),
         (LinkChange::Mac(_), libc::EADDRINUSE) => {
             Some("another interface on the same parent has that MAC address")
         }

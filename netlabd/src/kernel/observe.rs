@@ -180,11 +180,12 @@ fn states(links: &[LinkDump], among: &dyn Neighbours) -> BTreeMap<String, LinkSt
     links.iter().map(|link| (link.name.clone(), link.state(among))).collect()
 }
 
-/// The tables in which the kernel keeps the routes of ports of VRFs, by the port's index.
+/// The tables in which the kernel keeps the routes of VRFs and their members, by the interface's index.
 fn in_vrfs(links: &[LinkDump]) -> BTreeMap<u32, u32> {
     let vrf = |link: &LinkDump| Some((link.index, link.vrf_table()?));
     let vrfs: BTreeMap<u32, u32> = links.iter().filter_map(vrf).collect();
-    links.iter().filter_map(|link| Some((link.index, *vrfs.get(&link.master?)?))).collect()
+    let members = links.iter().filter_map(|link| Some((link.index, *vrfs.get(&link.master?)?)));
+    vrfs.iter().map(|(index, table)| (*index, *table)).chain(members).collect()
 }
 
 /// Interfaces with their addresses and VLANs, and the routes of some tables.

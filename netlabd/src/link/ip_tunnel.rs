@@ -9,7 +9,7 @@ use super::{Attributes, Kind, LinkKind, MacFrom, Tunnel, UniqueKey, Unknown, tun
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::name::IfName,
+    model::{mtu::IPV6_MIN_MTU, name::IfName},
 };
 
 /// The time to live of outer packets where the file gives none. ip(8) would take that of the packet inside, and that of
@@ -216,6 +216,11 @@ impl<T: Encapsulation> LinkKind for T {
             Payload::Ipv4 => address.is_ipv4(),
             Payload::Ipv6 => address.is_ipv6(),
         }
+    }
+
+    /// `ipip6_tunnel_setup` in net/ipv6/sit.c.
+    fn least_mtu(&self) -> Option<u32> {
+        matches!(T::PAYLOAD, Payload::Ipv6).then_some(IPV6_MIN_MTU)
     }
 
     fn tunnel(&self) -> Option<Tunnel> {

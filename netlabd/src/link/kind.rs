@@ -110,6 +110,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         lower?.checked_sub(self.overhead())
     }
 
+    /// The smallest MTU that the kernel takes for it, where that is more than IPv4 needs.
+    fn least_mtu(&self) -> Option<u32> {
+        None
+    }
+
     /// What may join it.
     fn ports(&self) -> Ports {
         Ports::None
@@ -374,6 +379,11 @@ pub enum Ports {
         /// Whether the Spanning Tree Protocol runs.
         stp: bool,
     },
+    /// Members of a VRF.
+    Vrf {
+        /// The table of their routes.
+        table: u32,
+    },
 }
 
 impl Ports {
@@ -385,6 +395,40 @@ impl Ports {
     /// Whether these are ports of a bridge that is VLAN-aware.
     pub fn filtering(self) -> bool {
         matches!(self, Self::Bridge { filtering: true, .. })
+    }
+
+    /// The table of the routes of these, if they are members of a VRF.
+    pub fn vrf(self) -> Option<u32> {
+        if let Self::Vrf { table } = self { Some(table) } else { None }
+    }
+
+    /// What these are.
+    pub fn membership(self) -> Membership {
+        match self {
+            Self::None | Self::Bridge { .. } => Membership::Bridge,
+            Self::Vrf { .. } => Membership::Vrf,
+        }
+    }
+}
+
+/// To what kind of interface another belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Membership {
+    /// A bridge, as its port.
+    Bridge,
+    /// A VRF.
+    Vrf,
+}
+
+impl Membership {
+    /// What an interface is that belongs to one of that name, or to none.
+    pub fn words(self, master: Option<&IfName>) -> String {
+        match (self, master) {
+            (Self::Bridge, Some(bridge)) => format!("a port of {bridge}"),
+            (Self::Bridge, None) => "a port of no bridge".to_owned(),
+            (Self::Vrf, Some(vrf)) => format!("a member of {vrf}"),
+            (Self::Vrf, None) => "a member of no VRF".to_owned(),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod sit;
 mod tests;
 mod tunnel;
 mod vlan;
+mod vrf;
 mod vxlan;
 mod wireguard;
 
@@ -47,12 +48,14 @@ pub use ip6gre::Ip6gre;
 pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
 pub use kind::{
-    Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Named, Ports, Setting, UniqueKey, Unknown, When,
+    Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Membership, Named, Ports, Setting, UniqueKey,
+    Unknown, When,
 };
 pub use macvlan::{Macvlan, MacvlanMode};
 pub use sit::Sit;
 pub use tunnel::Tunnel;
 pub use vlan::Vlan;
+pub use vrf::Vrf;
 pub use vxlan::Vxlan;
 pub use wireguard::{KeySource, PeerKey, Wireguard};
 
@@ -175,6 +178,8 @@ macro_rules! kinds {
                 mac() -> MacFrom,
                 /// [`LinkKind::overhead`].
                 overhead() -> u32,
+                /// [`LinkKind::least_mtu`].
+                least_mtu() -> Option<u32>,
                 /// [`LinkKind::ports`].
                 ports() -> Ports,
                 /// [`LinkKind::has_fdb`].
@@ -244,12 +249,17 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Wireguard);
+kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Vrf, Wireguard);
 
 impl Kind {
     /// The kernel's name for it (`IFLA_INFO_KIND`).
     pub fn info(&self) -> InfoKind {
         InfoKind::from(self.key())
+    }
+
+    /// What one is called in a message that carries no Ethernet frames.
+    pub fn noun(&self) -> String {
+        if self.ports().vrf().is_some() { "a VRF".to_owned() } else { format!("a {} tunnel", self.key()) }
     }
 
     /// What WireGuard has beside the interface.

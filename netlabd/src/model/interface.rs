@@ -19,6 +19,8 @@ pub struct Interface {
     pub port: Option<BridgePort>,
     /// The other ends of a tunnel that has several.
     pub remotes: BTreeSet<IpAddr>,
+    /// The VRF of the same node that it belongs to.
+    pub master: Option<IfName>,
     /// Addresses with prefix length, in the author's order; the first of a range is the primary one.
     pub addresses: Vec<IpNet>,
     /// Maximum transmission unit in bytes; `None` leaves it to the planner (VXLAN) or the kernel.
@@ -32,6 +34,13 @@ pub struct Interface {
     pub underlay: Option<IfName>,
     /// What becomes of what leaves by it: its own, or that of its link.
     pub impair: Option<Impairment>,
+}
+
+impl Interface {
+    /// The bridge or VRF that it belongs to (`IFLA_MASTER`).
+    pub fn master(&self) -> Option<&IfName> {
+        self.port.as_ref().map(|port| &port.bridge).or(self.master.as_ref())
+    }
 }
 
 /// What an interface is.

@@ -33,7 +33,7 @@ pub struct PlaceState {
     pub links: BTreeMap<String, LinkState>,
     /// Routes of all tables, save those that the kernel makes by itself.
     pub routes: Vec<RouteState>,
-    /// Rules of policy routing, save the kernel's own.
+    /// Rules of policy routing, save the kernel's own, but with that for VRFs.
     pub rules: Vec<RuleState>,
     /// Neighbours that are there for ever, and those for which the node answers.
     pub neighbours: Vec<NeighbourState>,
@@ -124,7 +124,7 @@ pub struct LinkState {
     /// MAC addresses that somebody has put behind it as such.
     /// The entries of its forwarding database that are not learned.
     pub fdb: BTreeMap<FdbEntry, FdbState>,
-    /// The bridge (or other master) it belongs to.
+    /// The bridge, VRF or other master it belongs to.
     pub master: Option<String>,
     /// Addresses, link-local ones that the kernel made left out.
     pub addresses: Vec<AddressState>,
@@ -143,6 +143,13 @@ pub struct LinkState {
     pub segments: Segments,
     /// What a WireGuard interface is set up as; `None`: it is none, or was not asked.
     pub wireguard: Option<WireguardDevice>,
+}
+
+impl LinkState {
+    /// Whether it is a VRF.
+    pub fn is_vrf(&self) -> bool {
+        self.form.ports().vrf().is_some()
+    }
 }
 
 /// Of how many segments the packets may be that the stack hands to an interface, to be split there or never
@@ -318,9 +325,9 @@ pub struct RuleState {
 }
 
 impl RuleState {
-    /// Whether it carries our mark.
+    /// Whether it carries our mark; that for VRFs is the kernel's, and netlabd's to see to.
     pub fn ours(&self) -> bool {
-        self.protocol == RoutingRule::PROTOCOL
+        self.protocol == RoutingRule::PROTOCOL || self.protocol == self.rule.protocol()
     }
 }
 

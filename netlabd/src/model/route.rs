@@ -105,6 +105,16 @@ impl Route {
     /// The main table (`RT_TABLE_MAIN`).
     pub const MAIN: u32 = 254;
 
+    /// The metric of the route that ends the search in a VRF's table: behind all others
+    /// (Documentation/networking/vrf.rst of the kernel).
+    const LAST: u32 = 4_278_198_272;
+
+    /// The routes by which what a VRF has no route to is unreachable, and not looked for in the tables of the rules behind.
+    pub fn ends_of_vrf(table: u32) -> [Self; 2] {
+        let all = [IpNet::V4(ipnet::Ipv4Net::default()), IpNet::V6(ipnet::Ipv6Net::default())];
+        all.map(|to| Self { kind: RouteType::Unreachable, metric: Self::LAST, table, ..Self::to(to) })
+    }
+
     /// `rtm_protocol` of every route that netlabd adds.
     pub const PROTOCOL: u8 = 78;
 

@@ -39,6 +39,8 @@ pub struct FwMark {
 pub enum RuleAction {
     /// Looks for a route in a table; where that has none, the next rule is looked at.
     Lookup(u32),
+    /// The same in the table of the VRF that a packet belongs to, if it does to any (`FRA_L3MDEV`).
+    L3mdev,
     /// Drops them.
     Blackhole,
     /// Drops them and says that the destination is unreachable (ICMP).
@@ -50,6 +52,21 @@ pub enum RuleAction {
 impl RoutingRule {
     /// `FRA_PROTOCOL` of every rule that netlabd adds.
     pub const PROTOCOL: u8 = super::Route::PROTOCOL;
+
+    /// The priority of the kernel's own rule for VRFs (`FIB_RULE_PREF` of drivers/net/vrf.c).
+    pub const VRF_PRIORITY: u32 = 1000;
+
+    /// The rule of a family by which VRFs have tables of their own. The kernel makes it with the first VRF of a namespace,
+    /// and never again.
+    pub fn of_vrfs(ipv6: bool) -> Self {
+        let (priority, action) = (Self::VRF_PRIORITY, RuleAction::L3mdev);
+        Self { ipv6, priority, from: None, to: None, iif: None, fwmark: None, action }
+    }
+
+    /// `FRA_PROTOCOL` of it, as netlabd makes it: that for VRFs is always the kernel's.
+    pub fn protocol(&self) -> u8 {
+        if self.action == RuleAction::L3mdev { libc::RTPROT_KERNEL } else { Self::PROTOCOL }
+    }
 
     /// Whether all that matches `other` matches this too.
     pub fn covers(&self, other: &Self) -> bool {
@@ -78,6 +95,7 @@ impl RoutingRule {
         }));
         words.push(match self.action {
             RuleAction::Lookup(table) => format!("table {table}"),
+            RuleAction::L3mdev => "l3mdev".to_owned(),
             RuleAction::Blackhole => "type blackhole".to_owned(),
             RuleAction::Unreachable => "type unreachable".to_owned(),
             RuleAction::Prohibit => "type prohibit".to_owned(),

@@ -49,6 +49,28 @@ impl<'a> PlaceDiff<'a> {
         seen.filter(|_| !self.is_removed(at.interface.as_str()))
     }
 
+    /// Whether the kernel sets an interface down and up again, because it comes to a VRF or leaves one (`cycle_netdev` in
+    /// drivers/net/vrf.c): it loses its IPv6 addresses, its neighbours, and the routes through it.
+    pub(super) fn is_cycled(&self, link: &LinkState, want: &LinkTarget) -> bool {
+        let before = link.master.as_deref();
+        let leaves = before.is_some_and(|master| {
+            let is_vrf = self.seen.and_then(|seen| seen.links.get(master)).is_some_and(LinkState::is_vrf);
+            is_vrf && (self.is_removed(master) || want.master.as_ref().is_none_or(|it| it.as_str() != master))
+        });
+        let comes = want.master.as_ref().is_some_and(|master| {
+            let is_vrf = self.wanted.links.get(master).is_some_and(|link| link.form.ports().vrf().is_some());
+            is_vrf && before != Some(master.as_str())
+        });
+        link.up && (leaves || comes) && self.foreign_master(link, want).is_none()
+    }
+
+    /// Whether that happens to the interface of that name.
+    pub(super) fn cycles(&self, name: &IfName) -> bool {
+        let at = self.at(name);
+        let pair = self.link(&at).zip(self.wanted.links.get(name));
+        pair.is_some_and(|(link, want)| self.is_cycled(link, want))
+    }
+
     /// Whether the interface of that name will be gone.
     pub(super) fn is_removed(&self, name: &str) -> bool {
         self.removals.takes(self.place, name)

@@ -56,7 +56,8 @@ fn plain(lab: &Lab, op: &Op) -> Option<Op> {
         Item::Link(Link { at, kind, mtu, .. }) => {
             // The others take over that of what they stand on.
             let own = kind.lower().is_none();
-            *mtu = mtu.filter(|mtu| said(at) || own && *mtu != ETHERNET_MTU);
+            let usual = kind.mtu(None, None).unwrap_or(ETHERNET_MTU);
+            *mtu = mtu.filter(|mtu| said(at) || own && *mtu != usual);
         }
         // A new namespace forwards nothing.
         Item::Sysctl(Sysctl { place: Place::Node(_), key, value }) if value == "0" && is_forwarding(key) => {

@@ -62,7 +62,7 @@ pub struct LinkTarget {
     pub mtu: Option<u32>,
     /// Whether it is up.
     pub up: bool,
-    /// The bridge it belongs to.
+    /// The bridge or VRF it belongs to.
     pub master: Option<IfName>,
     /// What else is said of it as a port of that; `None`: it is none.
     pub port: Option<PortSettings>,
@@ -207,7 +207,7 @@ fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
     let mut target = PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, keys),
         routes: routes(node),
-        rules: node.rules.clone(),
+        rules: rules(node),
         neighbours: neighbours(node),
         sysctls: forwarding(node.forwarding),
         before: BTreeMap::new(),
@@ -241,7 +241,24 @@ fn routes(node: &Node) -> Vec<Route> {
     let has = |interface: &Interface, src| interface.addresses.iter().any(|net| net.addr() == src);
     let owned = |src: IpAddr| node.interfaces.iter().any(|(name, it)| up(name) && has(it, src));
     let whole = |route: &Route| route.src.is_none_or(|src| src.is_ipv4() || owned(src));
-    node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect()
+    let mut routes: Vec<_> = node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect();
+    for end in tables_of_vrfs(node).flat_map(Route::ends_of_vrf) {
+        if !routes.iter().any(|route| route.replaces(&end)) {
+            routes.push(end);
+        }
+    }
+    routes
+}
+
+fn tables_of_vrfs(node: &Node) -> impl Iterator<Item = u32> {
+    node.interfaces.values().filter_map(|interface| interface.form.ports().vrf())
+}
+
+/// The file's, and what VRFs need to have tables of their own.
+fn rules(node: &Node) -> Vec<RoutingRule> {
+    let has_vrfs = tables_of_vrfs(node).next().is_some();
+    let of_vrfs = [false, true].map(RoutingRule::of_vrfs).into_iter().filter(|_| has_vrfs);
+    node.rules.iter().cloned().chain(of_vrfs).collect()
 }
 
 /// An interface that is down has none.
@@ -356,7 +373,7 @@ fn links(
             mac_is_said: interface.mac.is_some(),
             mtu: mtu(lab, name, interfaces),
             up: is_up(name, interfaces),
-            master: interface.port.as_ref().map(|port| port.bridge.clone()),
+            master: interface.master().cloned(),
             port: interface.port.as_ref().map(|port| port_settings(port, &interface.form)),
             fdb: fdb(interface),
             vlans: vlans(name, interface, interfaces),
@@ -426,6 +443,8 @@ fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Op
         Form::Made(kind) => kind,
     };
     let lower = match kind.lower() {
+        // What is sent by a VRF leaves by one of its members.
+        Some(Lower::Here(name)) if is_vrf(name, interfaces) => Some(ETHERNET_MTU),
         Some(Lower::Here(name)) => mtu(lab, name, interfaces),
         Some(Lower::Host(name)) => mtu(lab, name, &lab.host.interfaces),
         None if kind.far_end().is_some() => {
@@ -437,6 +456,10 @@ fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Op
     let is_port = |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
     let ports = interfaces.iter().filter(|it| kind.ports().of_bridge() && is_port(it));
     kind.mtu(lower, ports.filter_map(|(port, _)| mtu(lab, port, interfaces)).min())
+}
+
+fn is_vrf(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
+    interfaces.get(name).is_some_and(|interface| interface.form.ports().vrf().is_some())
 }
 
 fn vlans(

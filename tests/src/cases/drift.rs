@@ -9,7 +9,7 @@ use crate::{command::wait_until, damage::repairs, feature::Feature, host::TestHo
 pub(super) const TESTS: &[Test] = &[
     Test::new("drift::links", links),
     Test::new("drift::addresses_and_routes", addresses_and_routes),
-    Test::new("drift::in_a_vrf", in_a_vrf).needs(&[Feature::Vrf]),
+    Test::new("drift::in_a_vrf", in_a_vrf).needs(&[Feature::Kind("vrf")]),
     Test::new("drift::bridges", bridges),
     Test::new("drift::bridge_vlans", bridge_vlans).needs(&[Feature::BridgeVlan]),
     Test::new("drift::tunnels", tunnels).needs(&[Feature::Kind("vxlan")]),

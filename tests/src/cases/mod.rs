@@ -51,6 +51,7 @@ mod switching;
 mod tour;
 mod translations;
 mod unruly;
+mod vrf;
 mod words;
 
 /// One test.
@@ -123,6 +124,7 @@ pub fn all() -> Vec<Test> {
         restart::TESTS,
         routing::TESTS,
         policy_routing::TESTS,
+        vrf::TESTS,
         store::TESTS,
         shortage::TESTS,
         faults::TESTS,

@@ -140,8 +140,9 @@ fn interface() -> impl Strategy<Value = proto::Interface> {
         option::weighted(0.3, port()),
         option::of(kind()),
         option::weighted(0.2, impair()),
+        option::weighted(0.2, text()),
     );
-    all.prop_map(|(addresses, mtu, mac, up, port, kind, impair)| proto::Interface {
+    all.prop_map(|(addresses, mtu, mac, up, port, kind, impair, master)| proto::Interface {
         addresses,
         mtu,
         mac,
@@ -149,6 +150,7 @@ fn interface() -> impl Strategy<Value = proto::Interface> {
         port,
         kind,
         impair,
+        master: master.unwrap_or_default(),
     })
 }
 
@@ -240,6 +242,7 @@ fn node() -> impl Strategy<Value = proto::Node> {
             to,
             src: if number.is_some() { via.clone() } else { String::new() },
             via,
+            vrf: if number.is_none() && metric.is_some() { dev.clone() } else { String::new() },
             dev,
             metric,
             r#type: kind.to_owned(),
@@ -329,9 +332,12 @@ fn nearly_right() -> impl Strategy<Value = proto::Lab> {
     let kind = (plain.clone(), any::<prop::sample::Index>())
         .prop_map(|(lower, which)| which.get(&Kind::examples(&lower.parse().unwrap())).message());
     let port = plain.prop_map(|bridge| proto::Port { bridge, ..Default::default() });
-    let interface = (kind, option::weighted(0.2, port)).prop_map(|(kind, port)| proto::Interface {
+    let master = option::weighted(0.2, name.clone()).prop_map(Option::unwrap_or_default);
+    let all = (kind, option::weighted(0.2, port), master);
+    let interface = all.prop_map(|(kind, port, master)| proto::Interface {
         kind: Some(kind),
         port,
+        master,
         ..Default::default()
     });
     let node = proptest::collection::btree_map(name, interface, 0..4)
@@ -352,6 +358,12 @@ fn check_references(lab: &Lab) {
         for (name, interface) in interfaces {
             if let Some(port) = &interface.port {
                 assert!(interfaces[&port.bridge].form.ports().of_bridge(), "{place}:{name}");
+            }
+            if let Some(master) = &interface.master {
+                assert!(
+                    interfaces[master].form.ports().vrf().is_some_and(|table| table > 0),
+                    "{place}:{name}"
+                );
             }
             if let Form::Veth { peer } = &interface.form {
                 let back = &lab.interfaces(&peer.place).unwrap()[&peer.interface].form;

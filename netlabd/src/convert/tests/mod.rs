@@ -17,6 +17,7 @@ mod policy_routing;
 mod routes;
 mod rules;
 mod tunnels;
+mod vrfs;
 mod vxlan;
 mod wireguard;
 

@@ -167,8 +167,8 @@ fn set_link(
         LinkChange::Up(false) => builder.down().build(),
         LinkChange::Mtu(mtu) => builder.mtu(*mtu).build(),
         LinkChange::Mac(mac) => builder.address(mac.octets().to_vec()).build(),
-        LinkChange::Master(Some(master)) => builder.controller(index(master.as_str())?).build(),
-        LinkChange::Master(None) => builder.nocontroller().build(),
+        LinkChange::Master { name: Some(master), .. } => builder.controller(index(master.as_str())?).build(),
+        LinkChange::Master { name: None, .. } => builder.nocontroller().build(),
         LinkChange::Mark => builder.link_group(LINK_GROUP).build(),
         LinkChange::GsoMaxSegs(count) => {
             let mut link = named(name.as_str());

@@ -33,11 +33,15 @@ fn message(rule: &RoutingRule) -> RuleMessage {
     header.dst_len = rule.to.map_or(0, |to| to.prefix_len());
     let mut attributes = vec![
         RuleAttribute::Priority(rule.priority),
-        RuleAttribute::Protocol(RouteProtocol::from(RoutingRule::PROTOCOL)),
+        RuleAttribute::Protocol(RouteProtocol::from(rule.protocol())),
     ];
     header.action = match rule.action {
         model::RuleAction::Lookup(table) => {
             attributes.push(RuleAttribute::Table(table));
+            RuleAction::ToTable
+        }
+        model::RuleAction::L3mdev => {
+            attributes.push(RuleAttribute::L3MDev(true));
             RuleAction::ToTable
         }
         model::RuleAction::Blackhole => RuleAction::Blackhole,
@@ -54,7 +58,7 @@ fn message(rule: &RoutingRule) -> RuleMessage {
     message
 }
 
-/// The rules of all families, save the kernel's own.
+/// The rules of all families, save the kernel's own, but with that for VRFs.
 pub(in crate::kernel) fn rules(socket: &mut RouteSocket) -> Dump<Vec<RuleState>> {
     let found = socket.dump(&RouteNetlinkMessage::GetRule(RuleMessage::default()))?;
     let rule = |message| match message {
@@ -76,7 +80,8 @@ fn state(message: &RuleMessage) -> Option<RuleState> {
     let range = |length| if length == 0 { None } else { IpNet::new(any, length).ok() };
     let (mut table, mut fwmark) = (u32::from(header.table), FwMark { value: 0, mask: 0 });
     let (mut from, mut to, mut iif, mut priority) = (range(header.src_len), range(header.dst_len), None, 0);
-    let (mut plain, mut protocol) = (header.tos == 0 && header.flags.bits() & !DETACHED == 0, 0);
+    let (mut l3mdev, mut plain, mut protocol) =
+        (false, header.tos == 0 && header.flags.bits() & !DETACHED == 0, 0);
     for attribute in &message.attributes {
         match attribute {
             RuleAttribute::Source(address) => from = IpNet::new(*address, header.src_len).ok(),
@@ -87,11 +92,13 @@ fn state(message: &RuleMessage) -> Option<RuleState> {
             RuleAttribute::FwMask(bits) => fwmark.mask = *bits,
             RuleAttribute::Table(number) => table = *number,
             RuleAttribute::Protocol(by) => protocol = u8::from(*by),
+            RuleAttribute::L3MDev(is_set) => l3mdev = *is_set,
             RuleAttribute::SuppressPrefixLen(u32::MAX) => {}
             _ => plain = false,
         }
     }
     let action = match header.action {
+        RuleAction::ToTable if l3mdev => model::RuleAction::L3mdev,
         RuleAction::ToTable => model::RuleAction::Lookup(table),
         RuleAction::Blackhole => model::RuleAction::Blackhole,
         RuleAction::Unreachable => model::RuleAction::Unreachable,
@@ -104,7 +111,8 @@ fn state(message: &RuleMessage) -> Option<RuleState> {
     };
     let fwmark = Some(fwmark).filter(|fwmark| fwmark.mask != 0);
     let rule = RoutingRule { ipv6, priority, from, to, iif, fwmark, action };
-    (protocol != libc::RTPROT_KERNEL).then_some(RuleState { rule, plain, protocol })
+    let wanted = protocol != libc::RTPROT_KERNEL || rule == RoutingRule::of_vrfs(ipv6);
+    wanted.then_some(RuleState { rule, plain, protocol })
 }
 
 /// The interface that a rule names is not there now (`FIB_RULE_IIF_DETACHED`), and what else says how the kernel fares
@@ -127,6 +135,8 @@ mod tests {
         let all = [
             rule(false, Action::Lookup(254)),
             rule(true, Action::Lookup(4_000_000_000)),
+            RoutingRule::of_vrfs(false),
+            RoutingRule::of_vrfs(true),
             RoutingRule { from: range("192.0.2.0/24"), fwmark, ..rule(false, Action::Prohibit) },
             RoutingRule { to: range("2001:db8::/32"), ..rule(true, Action::Blackhole) },
             RoutingRule { iif: Some("eth0".parse().unwrap()), ..rule(true, Action::Unreachable) },
@@ -135,7 +145,8 @@ mod tests {
             let mut message = message(&rule);
             // What the kernel adds.
             message.attributes.push(RuleAttribute::SuppressPrefixLen(u32::MAX));
-            let expected = RuleState { rule, plain: true, protocol: RoutingRule::PROTOCOL };
+            let protocol = rule.protocol();
+            let expected = RuleState { rule, plain: true, protocol };
             assert_eq!(state(&message), Some(expected));
         }
     }

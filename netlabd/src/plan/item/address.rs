@@ -100,6 +100,9 @@ pub(in crate::plan) fn addresses(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
         let link = diff.link(at);
         let mut seen = link.map_or_else(Vec::new, |link| link.addresses.clone());
         seen.retain(|state| !is_in_the_way(state, want));
+        if link.is_some_and(|link| diff.is_cycled(link, want)) {
+            seen.retain(|state| state.address.addr().is_ipv4());
+        }
         // Whoever else has made it a port of something decides about the order.
         let own = link.is_none_or(|link| diff.foreign_master(link, want).is_none());
         for state in &mut seen {

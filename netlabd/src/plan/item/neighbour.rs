@@ -76,7 +76,7 @@ pub(in crate::plan) fn neighbours(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     }
     for want in &diff.wanted.neighbours {
         let stands = seen.iter().any(|state| state.neighbour == *want);
-        if !stands || diff.is_removed(want.dev.as_str()) {
+        if !stands || diff.is_removed(want.dev.as_str()) || diff.cycles(&want.dev) {
             ops.push(Op::add(item(want)));
         }
     }

@@ -74,6 +74,11 @@ fn is_broken(diff: &PlaceDiff<'_>, route: &model::Route) -> bool {
     route.hops.iter().any(|hop| diff.is_removed(hop.dev.as_str()))
 }
 
+/// Whether an interface through which it leads loses its routes.
+fn is_lost(diff: &PlaceDiff<'_>, route: &model::Route) -> bool {
+    route.hops.iter().any(|hop| diff.cycles(&hop.dev))
+}
+
 /// Routes of the lab that are no longer wanted, and that no wanted one takes the place of.
 pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let Some(seen) = diff.seen else { return };
@@ -91,7 +96,7 @@ pub(in crate::plan) fn missing(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let standing: BTreeSet<&model::Route> =
         seen.iter().filter(|state| state.plain).map(|state| &state.route).collect();
     for want in &diff.wanted.routes {
-        if !standing.contains(want) || is_broken(diff, want) {
+        if !standing.contains(want) || is_broken(diff, want) || is_lost(diff, want) {
             ops.push(Op::add(Route { place: diff.place.clone(), route: want.clone() }));
         }
     }

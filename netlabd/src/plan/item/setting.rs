@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, iter};
 
 use super::{At, Subject};
 use crate::{
-    link::{self, Change, When},
+    link::{self, Change, Membership, Ports, When},
     model::{Endpoint, Form, IfName, Mac, Place, PortSetting, observed::LinkState},
     plan::{
         LinkTarget, Op, Verb,
@@ -32,8 +32,13 @@ pub enum LinkChange {
     Mtu(u32),
     /// MAC address.
     Mac(Mac),
-    /// Member of this bridge, or of none.
-    Master(Option<IfName>),
+    /// Member of this, or of nothing.
+    Master {
+        /// A bridge or VRF.
+        name: Option<IfName>,
+        /// What it belongs to then, or did before.
+        of: Membership,
+    },
     /// The lab's mark: the group of its interfaces and, on the host, the alias with its name.
     Mark,
     /// A setting of its kind.
@@ -53,8 +58,7 @@ impl fmt::Display for LinkChange {
             Self::Up(false) => f.write_str("down"),
             Self::Mtu(mtu) => write!(f, "MTU {mtu}"),
             Self::Mac(mac) => write!(f, "MAC {mac}"),
-            Self::Master(Some(bridge)) => write!(f, "a port of {bridge}"),
-            Self::Master(None) => f.write_str("a port of no bridge"),
+            Self::Master { name, of } => f.write_str(&of.words(name.as_ref())),
             Self::Mark => f.write_str("marked as the lab's"),
             Self::OfKind(setting) => setting.fmt(f),
             Self::GsoMaxSegs(count) => write!(f, "gso_max_segs {count}"),
@@ -89,8 +93,10 @@ impl Subject for Setting {
             LinkChange::Up(false) => format!("{set} down"),
             LinkChange::Mtu(mtu) => format!("{set} mtu {mtu}"),
             LinkChange::Mac(mac) => format!("{set} address {mac}"),
-            LinkChange::Master(Some(bridge)) => format!("{set} master {}", word(bridge.as_str())),
-            LinkChange::Master(None) => format!("{set} nomaster"),
+            LinkChange::Master { name: Some(master), .. } => {
+                format!("{set} master {}", word(master.as_str()))
+            }
+            LinkChange::Master { name: None, .. } => format!("{set} nomaster"),
             LinkChange::Mark => {
                 let group = format!("{set}{}", hand.group());
                 iter::once(group).chain(hand.alias(at)).collect::<Vec<_>>().join("; ")
@@ -111,7 +117,8 @@ impl Subject for Setting {
         self.here(match self.change {
             LinkChange::Up(_) => "interfaces up",
             LinkChange::Mtu(_) => "MTU",
-            LinkChange::Master(_) => "ports of the bridge",
+            LinkChange::Master { of: Membership::Bridge, .. } => "ports of the bridge",
+            LinkChange::Master { of: Membership::Vrf, .. } => "members of VRFs",
             LinkChange::Port(_) => "settings of the bridge's ports",
             _ => "settings of interfaces",
         })
@@ -169,7 +176,7 @@ fn forwarding(diff: &PlaceDiff<'_>, bridge: &Endpoint) -> Vec<Op> {
     ports.filter(stays).map(|at| set(&at, LinkChange::Forward)).collect()
 }
 
-/// Ports of bridges.
+/// Ports of bridges, and members of VRFs.
 pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for (at, want) in &diff.pairs {
         let link = diff.link(at);
@@ -177,7 +184,11 @@ pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
         let master = link.and_then(|link| link.master.as_deref()).filter(|master| !diff.is_removed(master));
         let foreign = link.is_some_and(|link| diff.foreign_master(link, want).is_some());
         if master != want.master.as_ref().map(IfName::as_str) && !foreign {
-            ops.push(set(at, LinkChange::Master(want.master.clone())));
+            let seen = || diff.link(&diff.at(&master?.parse().ok()?)).map(|link| link.form.ports());
+            let wanted = want.master.as_ref().map(|master| &diff.wanted.links[master]);
+            let ports = wanted.map(|master| master.form.ports()).or_else(seen).unwrap_or(Ports::None);
+            let (name, of) = (want.master.clone(), ports.membership());
+            ops.push(set(at, LinkChange::Master { name, of }));
         }
     }
 }

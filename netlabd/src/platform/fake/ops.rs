@@ -205,7 +205,7 @@ impl Lab<'_> {
         if rules.iter().any(|state| state.rule == *rule) {
             return Err(libc::EEXIST);
         }
-        rules.push(RuleState { rule: rule.clone(), plain: true, protocol: RoutingRule::PROTOCOL });
+        rules.push(RuleState { rule: rule.clone(), plain: true, protocol: rule.protocol() });
         Ok(())
     }
 
@@ -352,7 +352,7 @@ impl Lab<'_> {
             LinkChange::Up(up) => self.world.set_up(at, *up),
             LinkChange::Mtu(mtu) => self.world.set_mtu(at, *mtu),
             LinkChange::Mac(mac) => self.world.set_mac(at, *mac),
-            LinkChange::Master(master) => {
+            LinkChange::Master { name: master, .. } => {
                 let find = |name: &str| self.world.find(at.0, name).ok_or(libc::ENODEV);
                 let master = master.as_ref().map(|name| find(name.as_str())).transpose()?;
                 self.world.set_master(at, master)

@@ -8,7 +8,7 @@ use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
         AddressList, FdbEntry, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface,
-        PortSettings, Route, SysctlKey, VlanId, WireguardDevice,
+        PortSettings, Route, RoutingRule, SysctlKey, VlanId, WireguardDevice,
         observed::{
             AddressState, FdbState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState,
             VlanFlags,
@@ -50,6 +50,8 @@ pub(super) struct Namespace {
     pub(super) guards: BTreeMap<LabName, Guard>,
     /// Tables of others.
     pub(super) tables: Vec<TableState>,
+    /// Whether it has had a VRF.
+    pub(super) had_vrf: bool,
 }
 
 /// One interface.
@@ -164,6 +166,14 @@ impl World {
 
     pub(super) fn add(&mut self, namespace: NamespaceId, link: Link) -> LinkId {
         let index = self.number();
+        if link.form.ports().vrf().is_some() && !self.namespace(namespace).had_vrf {
+            self.namespace(namespace).had_vrf = true;
+            let rule = |ipv6| {
+                let rule = RoutingRule::of_vrfs(ipv6);
+                RuleState { plain: true, protocol: rule.protocol(), rule }
+            };
+            self.namespace(namespace).rules.extend([false, true].map(rule));
+        }
         let values = &mut self.namespace(namespace).sysctls;
         let copy = |(key, value): (&SysctlKey, &String)| {
             let per = PerInterface::of(key).filter(|per| per.of == "default")?;
@@ -202,6 +212,11 @@ impl World {
     /// Deletes an interface with all that goes along.
     pub(super) fn delete(&mut self, at: LinkId) {
         let dependents = self.dependents(at);
+        let ports: Vec<_> = self.namespaces.get(&at.0).into_iter().flat_map(|space| &space.links).collect();
+        let ports = ports.into_iter().filter(|(_, port)| port.master == Some(at.1));
+        for port in ports.map(|(index, _)| *index).collect::<Vec<_>>() {
+            self.leave_master((at.0, port));
+        }
         let Some(link) = self.namespaces.get_mut(&at.0).and_then(|namespace| namespace.links.remove(&at.1))
         else {
             return;
@@ -210,9 +225,6 @@ impl World {
         namespace.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
         namespace.routes.retain(|state| !state.route.leads_through(&link.name));
         namespace.neighbours.retain(|state| state.neighbour.dev.as_str() != link.name);
-        for port in namespace.links.values_mut().filter(|port| port.master == Some(at.1)) {
-            port.leave_bridge();
-        }
         self.follow_ports(at.0, link.master);
         for other in dependents {
             self.delete(other);
@@ -330,20 +342,54 @@ impl World {
     }
 
     pub(super) fn set_master(&mut self, at: LinkId, master: Option<u32>) -> Result<(), i32> {
+        let ports = master.map(|master| self.link((at.0, master)).map_or(Ports::None, |it| it.form.ports()));
         let link = self.link(at).ok_or(libc::ENODEV)?;
         let old = link.master;
-        link.leave_bridge();
-        if let Some(bridge) = master {
-            if link.form == FakeForm::Loopback || link.form.ports().of_bridge() {
-                return Err(libc::ELOOP);
+        let refused = match ports {
+            Some(Ports::Vrf { .. }) => link.form.ports().vrf().is_some(),
+            Some(_) => link.form.ports().of_bridge(),
+            None => false,
+        };
+        if master.is_some() && (refused || link.form == FakeForm::Loopback) {
+            return Err(libc::ELOOP);
+        }
+        self.leave_master(at);
+        let link = self.link(at).ok_or(libc::ENODEV)?;
+        link.master = master;
+        match ports {
+            Some(Ports::Vrf { .. }) => self.cycle(at)?,
+            Some(_) => {
+                link.vlans = Link::first_vlans();
+                let cost = if matches!(link.form, FakeForm::Veth { .. }) { 2 } else { 100 };
+                link.port_settings = Some(PortSettings { cost: Some(cost), ..PortSettings::default() });
             }
-            link.master = Some(bridge);
-            link.vlans = Link::first_vlans();
-            let cost = if matches!(link.form, FakeForm::Veth { .. }) { 2 } else { 100 };
-            link.port_settings = Some(PortSettings { cost: Some(cost), ..PortSettings::default() });
+            None => {}
         }
         self.follow_ports(at.0, old);
         self.follow_ports(at.0, master);
+        Ok(())
+    }
+
+    /// What becomes of a port without its master.
+    fn leave_master(&mut self, at: LinkId) {
+        let Some(master) = self.link(at).and_then(|link| link.master.take()) else { return };
+        let was_vrf = self.link((at.0, master)).is_some_and(|it| it.form.ports().vrf().is_some());
+        if let Some(link) = self.link(at) {
+            link.vlans.clear();
+            link.port_settings = None;
+            link.fdb.retain(|entry, _| matches!(entry, FdbEntry::Remote(_)));
+        }
+        if was_vrf {
+            let _ = self.cycle(at);
+        }
+    }
+
+    /// Down and up again, as what comes to a VRF or leaves one.
+    fn cycle(&mut self, at: LinkId) -> Result<(), i32> {
+        if self.link(at).is_some_and(|link| link.up) {
+            self.set_up(at, false)?;
+            self.set_up(at, true)?;
+        }
         Ok(())
     }
 
@@ -404,13 +450,5 @@ impl Link {
 
     fn first_vlans() -> BTreeMap<VlanId, VlanFlags> {
         BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })])
-    }
-
-    fn leave_bridge(&mut self) {
-        if self.master.take().is_some() {
-            self.vlans.clear();
-            self.port_settings = None;
-            self.fdb.retain(|entry, _| matches!(entry, FdbEntry::Remote(_)));
-        }
     }
 }
