@@ -40,7 +40,7 @@ test: setup
 	tests/as-root tests/vm/image >$(TARGET)/vm-image.log 2>&1 </dev/null &
 	$(MAKE) lint
 	PROPTEST_RNG_SEED=1 cargo test --workspace --quiet
-	fuzz/run 20
+	FUZZ_SEED=1 fuzz/run 20
 	cargo build --workspace --all-targets
 	tests/as-root $(TARGET)/debug/netlab-tests
 	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml

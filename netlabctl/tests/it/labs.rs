@@ -1,6 +1,6 @@
 //! Commands about labs that answer at once.
 
-use std::{thread::sleep, time::Duration};
+use std::io::{BufRead as _, BufReader};
 
 use crate::run::{Ground, lab};
 
@@ -193,13 +193,14 @@ fn colours_are_for_terminals_unless_asked_for() {
 fn watch_lab_prints_until_the_lab_is_deleted() {
     let ground = Ground::new();
     ground.create("vxlan");
-    let watch = ground.command(&["watch-lab", "vxlan", "-o", "json"]).spawn().unwrap();
-    // It is deleted whether the watch has begun or not: then the watch is of a lab that is gone.
-    sleep(Duration::from_millis(300));
+    let mut watch = ground.command(&["watch-lab", "vxlan", "-o", "json"]).spawn().unwrap();
+    let mut lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
     ground.run(&["delete-lab", "vxlan"]).wrote("lab vxlan deleted\n");
-    let out = String::from_utf8(watch.wait_with_output().unwrap().stdout).unwrap();
-    let last: serde_json::Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
-    assert!(last["deleted"].is_object(), "{out}");
+    let last = lines.last().unwrap().unwrap();
+    let [first, last] = [first, last].map(|line| serde_json::from_str::<serde_json::Value>(&line).unwrap());
+    assert!(first["status_changed"].is_object() && last["deleted"].is_object(), "{first} {last}");
+    assert!(watch.wait().unwrap().success());
     ground.create("vxlan");
     ground
         .run(&["watch-lab", "vxlam"])

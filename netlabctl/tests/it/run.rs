@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     os::unix::process::ExitStatusExt as _,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -143,6 +143,17 @@ impl Ground {
         let ran = Ran::from(child.wait_with_output().unwrap());
         let _ = writer.join().unwrap();
         ran
+    }
+}
+
+/// Waits until a program handles Ctrl-C itself: bit 1 of `SigCgt`, `proc_pid_status(5)`.
+pub(crate) fn wait_for_handler(child: &Child) {
+    let handles = |status: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        u64::from_str_radix(mask.trim(), 16).unwrap() & 1 << 1 != 0
+    };
+    while !handles(&std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap()) {
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

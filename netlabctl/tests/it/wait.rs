@@ -2,11 +2,10 @@
 
 use std::{
     process::{Command, Stdio},
-    thread::sleep,
     time::{Duration, Instant},
 };
 
-use crate::run::{Ground, Ran, broken, lab};
+use crate::run::{Ground, Ran, broken, lab, wait_for_handler};
 
 /// What a lab's failure begins with whose address the kernel refuses.
 const BROKEN: &str = "ns1:eth0: add address 192.0.2.77/24 to ns1:eth0: Operation not supported; ";
@@ -87,11 +86,7 @@ fn ctrl_c_stops_the_waiting_only() {
     ground.daemon().kernel.hold(true);
     let file = ground.file("lab.yaml", &lab("slow"));
     let child = ground.command(&["create-lab", &file]).stderr(Stdio::piped()).spawn().unwrap();
-    // It waits once the lab is there.
-    while ground.run(&["get-lab", "slow"]).code != 0 {
-        sleep(Duration::from_millis(20));
-    }
-    sleep(Duration::from_millis(500));
+    wait_for_handler(&child);
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(killed.success());
     let ran = Ran::from(child.wait_with_output().unwrap());

@@ -1,6 +1,6 @@
 //! Firewalls of nodes: whether packets pass is the yardstick.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::{Test, drift::breaks};
 use crate::{feature::Feature, host::TestHost};
@@ -18,16 +18,13 @@ const LAB: &str = "labs/firewall.yaml";
 /// Long enough for whoever gets no answer.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// Whether a connection is refused: the answer to that comes at once.
+/// Whether a connection is refused (`ECONNREFUSED`); where nobody answers, it ends otherwise.
 fn refused(host: &TestHost, from: &str, address: &str, port: u16) -> bool {
     let connect = format!(
         "import socket, sys; s = socket.socket(); s.settimeout({}); sys.exit(s.connect_ex(('{address}', {port})) != 111)",
         SILENCE.as_secs()
     );
-    let begin = Instant::now();
-    let refused = host.run("ip", &["netns", "exec", from, "python3", "-c", &connect]).code == 0;
-    assert!(!refused || begin.elapsed() < SILENCE, "as if nobody had answered");
-    refused
+    host.run("ip", &["netns", "exec", from, "python3", "-c", &connect]).code == 0
 }
 
 fn stateful() {
