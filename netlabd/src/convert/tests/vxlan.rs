@@ -10,7 +10,7 @@ fn remotes() {
             "remotes: remote is the one other end; give it here too, and leave remote out",
         ),
         (r#""remotes":["192.0.2.1","192.0.2.1"]"#, "remotes[1]: 192.0.2.1 is listed twice; once is enough"),
-        (r#""remotes":["192.0.2"]"#, r#"remotes[0]: "192.0.2" is not an IP address such as 192.0.2.1"#),
+        (r#""remotes":["192.0.2"]"#, r#"remotes[0]: "192.0.2" is not an IP address"#),
         (
             r#""remotes":["2001:db8::1"]"#,
             "remotes[0]: 2001:db8::1 is of IPv6: add local, an IPv6 address of this node",
