@@ -196,6 +196,9 @@ impl Design<'_> {
                 interface["impair"] = impair;
             }
             node.enslave(&mut interface, choices);
+            if choices.one_in(4) {
+                interface["txqueuelen"] = json!([0, 100, 1000][choices.below(3)]);
+            }
             node.interfaces.insert(format!("u{upper}"), interface);
         }
     }

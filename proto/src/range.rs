@@ -64,6 +64,9 @@ pub const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
 /// How many packets are lost at a time.
 pub const LOSS_BURST: RangeInclusive<u32> = fields::IMPAIR_LOSS_BURST;
 
+/// How many packets may wait at an interface.
+pub const TXQUEUELEN: RangeInclusive<u32> = fields::INTERFACE_TXQUEUELEN;
+
 /// How many packets may wait for a rate.
 pub const QUEUE: RangeInclusive<u32> = fields::IMPAIR_QUEUE;
 

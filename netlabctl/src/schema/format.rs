@@ -70,6 +70,7 @@ pub(super) fn text(format: TextFormat) -> Value {
         TextFormat::Endpoint => "^[a-z0-9-]{1,20}:[^/:%\\s]{1,15}$".to_owned(),
         TextFormat::Mac => "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$".to_owned(),
         TextFormat::Address => address("4|6"),
+        TextFormat::InterfaceAddress => address("slaac|4m|6n"),
         TextFormat::Prefix => address("4m|6n"),
         TextFormat::Destination => address("default|4m|6n"),
         TextFormat::SocketAddress => address("4:P|\\[6\\]:P"),

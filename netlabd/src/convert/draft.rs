@@ -45,6 +45,14 @@ pub(super) struct Draft {
     pub(super) impair: Option<Impairment>,
     /// The same as its link says.
     pub(super) impaired_by_link: Option<Impairment>,
+    /// How many packets may wait.
+    pub(super) txqueuelen: Option<u32>,
+    /// Whether the node answers for what its routes lead to.
+    pub(super) proxy_arp: Option<bool>,
+    /// Whether router advertisements are heard.
+    pub(super) accept_ra: Option<bool>,
+    /// Whether addresses are made of them.
+    pub(super) slaac: bool,
 }
 
 impl Draft {
@@ -66,6 +74,10 @@ impl Draft {
             underlay: None,
             impair: None,
             impaired_by_link: None,
+            txqueuelen: None,
+            proxy_arp: None,
+            accept_ra: None,
+            slaac: false,
         }
     }
 
@@ -81,6 +93,10 @@ impl Draft {
             up: self.up && !self.pulled,
             underlay: self.underlay,
             impair: self.impair.or(self.impaired_by_link).filter(|it| !it.is_nothing()),
+            txqueuelen: self.txqueuelen,
+            proxy_arp: self.proxy_arp,
+            accept_ra: self.accept_ra,
+            slaac: self.slaac,
         })
     }
 }

@@ -7,8 +7,14 @@ use crate::{
     model::{Form, IfName, Place},
 };
 
-use super::{draft::Draft, impair, master, port};
+use super::{
+    draft::{Draft, Site},
+    impair, master, port,
+};
 use crate::input::{Path, Sink, address, shown};
+
+/// What stands in place of addresses that the kernel makes of router advertisements.
+const SLAAC: &str = "slaac";
 
 /// Reads an entry; what is at fault is left out of the draft.
 pub(super) fn read(
@@ -21,6 +27,10 @@ pub(super) fn read(
     let loopback = *name == IfName::loopback();
     let mut draft = Draft { entry: true, up: message.up.unwrap_or(true), ..Draft::implied() };
     for (i, text) in message.addresses.iter().enumerate() {
+        if text == SLAAC {
+            slaac(place, loopback, &mut draft, &path.field("addresses").index(i), sink);
+            continue;
+        }
         let result = address::interface(text, loopback);
         let at = path.field("addresses").index(i);
         draft.addresses.extend(sink.keep(&at, &shown(text), result).map(|address| (i, address)));
@@ -33,6 +43,7 @@ pub(super) fn read(
     }
     draft.mtu = message.mtu.filter(|mtu| mtu_in_range(*mtu, &path.field("mtu"), sink));
     draft.mac = message.mac.as_ref().and_then(|mac| sink.parse(&path.field("mac"), mac));
+    settings(place, message, &mut draft, path, sink);
     draft.impair =
         message.impair.as_ref().and_then(|message| impair::read(message, &path.field("impair"), sink));
     draft.has_kind = message.kind.is_some();
@@ -51,6 +62,53 @@ pub(super) fn read(
         sink.add(&path.field("port"), "a bridge cannot be a port of a bridge; join two bridges by a link");
     }
     draft
+}
+
+/// Addresses by router advertisements.
+fn slaac(place: &Place, loopback: bool, draft: &mut Draft, path: &Path, sink: &mut Sink) {
+    if *place == Place::Host {
+        sink.add(
+            path,
+            "the host learns nothing from a lab, no addresses by advertisements either; give it one",
+        );
+    } else if loopback {
+        sink.add(path, "nothing is advertised on \"lo\"; leave it out");
+    } else if draft.slaac {
+        sink.add(path, "\"slaac\" stands here already");
+    }
+    draft.slaac = true;
+}
+
+/// Settings that are numbers and switches of the kernel.
+fn settings(place: &Place, message: &proto::Interface, draft: &mut Draft, path: &Path, sink: &mut Sink) {
+    let fits = |length: &u32| range::TXQUEUELEN.contains(length);
+    if let Some(length) = message.txqueuelen.filter(|length| !fits(length)) {
+        let message = format!("{length} is not how many packets may wait: 0 to 1,000,000");
+        sink.add(&path.field("txqueuelen"), message);
+    }
+    draft.txqueuelen = message.txqueuelen.filter(fits);
+    let switches = [("proxy_arp", message.proxy_arp), ("accept_ra", message.accept_ra)];
+    for (field, _) in switches.iter().filter(|(_, value)| *place == Place::Host && value.is_some()) {
+        let message =
+            "is for nodes: the host hears no advertisements of a lab, and answers for nobody; leave it out";
+        sink.add(&path.field(field), message);
+    }
+    draft.proxy_arp = message.proxy_arp;
+    draft.accept_ra = message.accept_ra;
+    if draft.slaac && message.accept_ra == Some(false) {
+        let message = "addresses has slaac, which needs advertisements; leave one of both out";
+        sink.add(&path.field("accept_ra"), message);
+    }
+}
+
+/// A node that answers for others gets what is for them.
+pub(super) fn check_proxies(site: &Site, forwarding: bool, sink: &mut Sink) {
+    let proxies = site.interfaces.iter().filter(|(_, draft)| draft.proxy_arp == Some(true) && !forwarding);
+    for (name, _) in proxies {
+        let message =
+            format!("{} would get packets of others and drop them; set its forwarding to true", site.place);
+        sink.add(&site.interface_path(name).field("proxy_arp"), message);
+    }
 }
 
 /// What carries packets without Ethernet headers.
@@ -90,6 +148,9 @@ fn check_loopback(place: &Place, message: &proto::Interface, path: &Path, sink: 
         ("port", message.port.is_some()),
         ("master", !message.master.is_empty()),
         ("impair", message.impair.is_some()),
+        ("txqueuelen", message.txqueuelen.is_some()),
+        ("proxy_arp", message.proxy_arp.is_some()),
+        ("accept_ra", message.accept_ra.is_some()),
     ];
     for (field, _) in given.iter().filter(|(_, given)| *given) {
         sink.add(

@@ -142,6 +142,7 @@ fn joins(site: &draft::Site, message: &proto::Host, sink: &mut Sink) -> Vec<IfNa
 
 /// What a node has beside its interfaces.
 fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
+    interface::check_proxies(site, message.forwarding, sink);
     let gateways = Gateways::of(site, &message.routes);
     Node {
         interfaces: BTreeMap::new(),

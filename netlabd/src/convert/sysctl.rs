@@ -35,6 +35,7 @@ pub(super) fn read(
         check_fragments(&key, value, &path, sink);
         check_secret(&key, value, &path, sink);
         check_interface(site, &key, &path, sink);
+        check_settings(site, &key, &path, sink);
         read.insert(key, value.clone());
     }
     read
@@ -64,6 +65,21 @@ pub(super) fn read_of_host(
         own
     });
     read(site, &of_interfaces, sink)
+}
+
+/// What has a field of its interface is said there or here.
+fn check_settings(site: &Site, key: &SysctlKey, path: &Path, sink: &mut Sink) {
+    let Some(per) = PerInterface::of(key) else { return };
+    let Some(draft) = per.of.parse::<IfName>().ok().and_then(|name| site.interfaces.get(&name)) else {
+        return;
+    };
+    let field = match (per.folder.as_str(), per.name.as_str()) {
+        ("net/ipv4/conf", "proxy_arp") if draft.proxy_arp.is_some() => "proxy_arp",
+        ("net/ipv6/conf", "accept_ra") if draft.accept_ra.is_some() => "accept_ra",
+        ("net/ipv6/conf", "accept_ra" | "autoconf") if draft.slaac => "addresses: [slaac]",
+        _ => return,
+    };
+    sink.add(path, format!("\"{key}\" is set by {field} of interface {}; leave one of both out", per.of));
 }
 
 fn check_value(value: &str, path: &Path, sink: &mut Sink) {

@@ -34,6 +34,14 @@ pub struct Interface {
     pub underlay: Option<IfName>,
     /// What becomes of what leaves by it: its own, or that of its link.
     pub impair: Option<Impairment>,
+    /// How many packets may wait; `None`: as many as with a new interface.
+    pub txqueuelen: Option<u32>,
+    /// Whether the node answers for what its routes lead to; `None` leaves it to the kernel.
+    pub proxy_arp: Option<bool>,
+    /// Whether router advertisements are heard; `None` leaves it to the kernel.
+    pub accept_ra: Option<bool>,
+    /// Whether addresses are made of them.
+    pub slaac: bool,
 }
 
 impl Interface {

@@ -143,6 +143,13 @@ pub struct LinkState {
     pub segments: Segments,
     /// What a WireGuard interface is set up as; `None`: it is none, or was not asked.
     pub wireguard: Option<WireguardDevice>,
+    /// How many packets may wait (`IFLA_TXQLEN`).
+    pub txqueuelen: u32,
+}
+
+impl LinkState {
+    /// How many packets may wait at a new interface (`DEFAULT_TX_QUEUE_LEN` of `linux/netdevice.h`).
+    pub const TXQUEUELEN: u32 = 1000;
 }
 
 impl LinkState {

@@ -18,6 +18,7 @@ const ORDER: &[Facet] = &[
     route::stale,
     address::in_the_way,
     link::inside,
+    setting::queues,
     setting::master,
     setting::port,
     vlan::vlans,

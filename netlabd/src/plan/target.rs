@@ -14,7 +14,8 @@ use crate::{
     model::{
         BridgePort, ETHERNET_MTU, Endpoint, FdbEntry, Firewall, Form, Guard, IfName, Impairment, Interface,
         KeySeed, Lab, Mac, NatRule, Neighbour, Node, NodeName, Place, PortSettings, PortVlans, Route,
-        RoutingRule, SysctlKey, VlanId, observed::VlanFlags,
+        RoutingRule, SysctlKey, VlanId,
+        observed::{LinkState, VlanFlags},
     },
 };
 
@@ -78,6 +79,8 @@ pub struct LinkTarget {
     pub gso_max_segs: Option<u32>,
     /// What a WireGuard interface is set up as; `None`: it is none.
     pub wireguard: Option<WireguardTarget>,
+    /// How many packets may wait; `None` leaves the kernel's.
+    pub txqueuelen: Option<u32>,
 }
 
 impl LinkTarget {
@@ -215,6 +218,7 @@ fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
         firewall: node.firewall.clone(),
         guard: None,
     };
+    target.sysctls.extend(node.interfaces.iter().flat_map(|(name, it)| switches(name, it, node.forwarding)));
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
         form: Form::Loopback,
@@ -230,8 +234,25 @@ fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
         impair: None,
         gso_max_segs: None,
         wireguard: None,
+        txqueuelen: None,
     });
     target
+}
+
+/// The sysctls behind switches of an interface. A forwarding node hears no advertisements at 1.
+fn switches(
+    name: &IfName,
+    it: &Interface,
+    forwards: bool,
+) -> impl Iterator<Item = (SysctlKey, String)> + use<> {
+    let heard = if forwards { "2" } else { "1" };
+    let accept_ra = it.accept_ra.or(it.slaac.then_some(true)).map(|heed| if heed { heard } else { "0" });
+    let all = [
+        (format!("net/ipv4/conf/{name}/proxy_arp"), it.proxy_arp.map(|on| if on { "1" } else { "0" })),
+        (format!("net/ipv6/conf/{name}/accept_ra"), accept_ra),
+        (format!("net/ipv6/conf/{name}/autoconf"), it.slaac.then_some("1")),
+    ];
+    all.into_iter().filter_map(|(path, value)| Some((SysctlKey::from_path(&path).ok()?, value?.to_owned())))
 }
 
 /// What leads through a cable that is pulled comes with it, and so does what has an IPv6 address there as its source,
@@ -381,6 +402,8 @@ fn links(
             impair: impairment::of(place, name, interface, keys.uid),
             gso_max_segs: segments.filter(|_| interface.form != Form::Loopback),
             wireguard: wireguard(name, interface),
+            txqueuelen: Some(interface.txqueuelen.unwrap_or(LinkState::TXQUEUELEN))
+                .filter(|_| interface.form != Form::Loopback),
         };
         (name.clone(), target)
     };

@@ -24,6 +24,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::policy_routing", || example("policy-routing")),
     Test::new("by_hand::multipath", || example("multipath")).needs(&[Feature::Multipath]),
     Test::new("by_hand::tunnels", || example("tunnels")).needs(super::labs::TUNNELS),
+    Test::new("by_hand::interfaces", || example("interfaces")),
     Test::new("by_hand::wireguard", || example("wireguard"))
         .needs(&[Feature::Kind("wireguard"), Feature::Nat]),
     Test::new("by_hand::geneve", || example("geneve")).needs(&[Feature::Kind("geneve")]),

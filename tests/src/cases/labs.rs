@@ -18,6 +18,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vxlan", vxlan).needs(&[Feature::Kind("vxlan")]),
     Test::new("labs::geneve", geneve).needs(&[Feature::Kind("geneve")]),
     Test::new("labs::tunnels", tunnels).needs(TUNNELS),
+    Test::new("labs::interfaces", interfaces),
     Test::new("labs::wireguard", wireguard).needs(&[Feature::Kind("wireguard"), Feature::Nat]),
     Test::new("labs::vlan", vlan).needs(&[Feature::BridgeVlan]),
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
@@ -230,6 +231,58 @@ fn tunnels() {
     let same = host.ctl(&["get-lab", "tunnels", "-o", "json"]).ok();
     assert!(!same.contains("tunl0") && !same.contains("gre0"), "fallback devices are no extras: {same}");
     down(&host, "tunnels", &before);
+}
+
+/// A router's advertisement of a prefix (RFC 4861 sections 4.2 and 4.6.2), as its `$1` sends it.
+const ADVERTISE: &str = r#"
+import socket, struct, sys
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+prefix = struct.pack(">BBBBIII", 3, 4, 64, 0xc0, 86400, 14400, 0) + socket.inet_pton(socket.AF_INET6, "2001:db8:5::")
+message = struct.pack(">BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0) + prefix
+s.sendto(message, ("ff02::1", 0, 0, socket.if_nametoindex(sys.argv[1])))
+"#;
+
+/// Proxy ARP, what is learned of advertisements, and settings that come back and go.
+fn interfaces() {
+    let host = crowded();
+    let before = up(&host, "interfaces");
+    let advertise = host.file("advertise.py", ADVERTISE);
+    let hears = |sender: &str, end: &str, node: &str, dev: &str| {
+        let look = format!("ip -6 addr show dev {dev}; ip -6 route show dev {dev}");
+        wait_until("an address and a route are learned", Duration::from_secs(30), || {
+            host.exec(&format!("interfaces.{sender}"), &format!("python3 {advertise} {end}")).ok();
+            let seen = host.exec(&format!("interfaces.{node}"), &format!("sh -c '{look}'")).ok();
+            seen.contains("inet6 2001:db8:5:")
+                && seen.contains("default via fe80::")
+                && seen.contains("proto ra")
+        });
+    };
+    hears("router", "eth1", "right", "eth0");
+    // One that forwards hears them too.
+    hears("right", "eth0", "router", "eth1");
+    let left = host.exec("interfaces.left", "ip link show eth0").says("qlen 100");
+    drop(left);
+    let status = host.lab("interfaces");
+    assert_eq!(status["status"]["phase"], "PHASE_READY", "{status:#}");
+    assert!(!status.to_string().contains("route default"), "what is learned is no extra: {status:#}");
+    for (node, damage, look, wanted) in [
+        ("left", "ip link set eth0 txqueuelen 7", "ip link show eth0", "qlen 100"),
+        ("router", "sysctl -w net.ipv4.conf.eth0.proxy_arp=0", "sysctl -n net.ipv4.conf.eth0.proxy_arp", "1"),
+        ("router", "sysctl -w net.ipv6.conf.eth1.accept_ra=0", "sysctl -n net.ipv6.conf.eth1.accept_ra", "2"),
+    ] {
+        host.exec(&format!("interfaces.{node}"), damage).ok();
+        wait_until(damage, Duration::from_secs(30), || {
+            host.exec(&format!("interfaces.{node}"), look).ok().contains(wanted)
+        });
+    }
+    // What the file says no more is as in a new node.
+    let plain = example("interfaces").replace(", txqueuelen: 100", "").replace(", accept_ra: true", "");
+    let plain = host.file("plain.yaml", plain.replace(", slaac]", "]"));
+    host.ctl(&["apply-lab", &plain]).ok();
+    let _ = host.exec("interfaces.left", "ip link show eth0").says("qlen 1000");
+    let _ = host.exec("interfaces.router", "sysctl -n net.ipv6.conf.eth1.accept_ra").says("1");
+    down(&host, "interfaces", &before);
 }
 
 /// Packets, roaming, repairs of what the kernel tells nobody of, keys that outlive the daemon, and none that is shown.

@@ -141,8 +141,12 @@ fn interface() -> impl Strategy<Value = proto::Interface> {
         option::of(kind()),
         option::weighted(0.2, impair()),
         option::weighted(0.2, text()),
+        (option::weighted(0.2, number()), option::of(any::<bool>()), option::of(any::<bool>())),
     );
-    all.prop_map(|(addresses, mtu, mac, up, port, kind, impair, master)| proto::Interface {
+    all.prop_map(|(addresses, mtu, mac, up, port, kind, impair, master, settings)| proto::Interface {
+        txqueuelen: settings.0,
+        proxy_arp: settings.1,
+        accept_ra: settings.2,
         addresses,
         mtu,
         mac,

@@ -1,6 +1,6 @@
 //! Interfaces by themselves, their kinds and ports.
 
-use super::{bad, host, interfaces, without_kind};
+use super::{bad, host, interfaces, lab, message, without_kind};
 
 #[test]
 fn names() {
@@ -370,6 +370,45 @@ nodes.n.interfaces.v0.vlan.parent: "lo" cannot carry another interface; name ano
     ] {
         bad(interfaces, text, expected);
     }
+}
+
+#[test]
+fn settings() {
+    let path = "nodes.n.interfaces.eth0";
+    for (text, expected) in [
+        (r#""txqueuelen":2000000"#, ".txqueuelen: 2000000 is not how many packets may wait: 0 to 1,000,000"),
+        (
+            r#""proxy_arp":true"#,
+            ".proxy_arp: n would get packets of others and drop them; set its forwarding to true",
+        ),
+        (r#""addresses":["slaac","slaac"]"#, r#".addresses[1]: "slaac" stands here already"#),
+        (
+            r#""addresses":["slaac"],"accept_ra":false"#,
+            ".accept_ra: addresses has slaac, which needs advertisements; leave one of both out",
+        ),
+    ] {
+        bad(interfaces, &format!(r#""eth0":{{{text}}}"#), &format!("{path}{expected}"));
+    }
+    bad(
+        interfaces,
+        r#""lo":{"addresses":["slaac"]}"#,
+        r#"nodes.n.interfaces.lo.addresses[0]: nothing is advertised on "lo"; leave it out"#,
+    );
+    bad(
+        host,
+        r#""d":{"dummy":{},"addresses":["slaac"],"accept_ra":true}"#,
+        "host.interfaces.d.addresses[0]: the host learns nothing from a lab, no addresses by advertisements either; give it \
+         one\nhost.interfaces.d.accept_ra: is for nodes: the host hears no advertisements of a lab, and answers for nobody; \
+         leave it out",
+    );
+    let twice = |node: &str| {
+        format!(
+            r#"{{"name":"x","nodes":{{"n":{{"forwarding":true,{node}}},"m":{{}}}},"links":[{{"endpoints":["n:eth0","m:eth0"]}}]}}"#
+        )
+    };
+    let text = r#""interfaces":{"eth0":{"proxy_arp":true}},"sysctls":{"net.ipv4.conf.eth0.proxy_arp":"0"}"#;
+    let faults = lab(&message(&twice(text))).unwrap_err().to_string();
+    assert!(faults.ends_with("is set by proxy_arp of interface eth0; leave one of both out"), "{faults}");
 }
 
 #[test]

@@ -67,7 +67,7 @@ pub(in crate::kernel) enum DumpedAddress {
 }
 
 /// All addresses of the socket's namespace by interface index, in the kernel's order; of those that the kernel made by
-/// itself only the link-local ones.
+/// itself, some of router advertisements (`IFAPROT_KERNEL_RA`), only the link-local ones.
 pub(in crate::kernel) fn addresses(socket: &mut RouteSocket) -> Dump<Vec<(u32, DumpedAddress)>> {
     let found = socket.dump(&RouteNetlinkMessage::GetAddress(AddressMessage::default()))?;
     Ok(found.map(|messages| {
@@ -96,6 +96,7 @@ fn decode(message: &AddressMessage) -> Option<(u32, DumpedAddress)> {
         IpNet::V6(v6) if protocol == Some(AddressProtocol::LinkLocal) => {
             return Some((message.header.index, DumpedAddress::LinkLocal(v6.addr())));
         }
+        IpNet::V6(_) if protocol == Some(AddressProtocol::RouterAnnouncement) => true,
         IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
     };
     let state = AddressState { address, ours, cut_off: false };

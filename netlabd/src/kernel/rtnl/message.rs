@@ -170,6 +170,11 @@ fn set_link(
         LinkChange::Master { name: Some(master), .. } => builder.controller(index(master.as_str())?).build(),
         LinkChange::Master { name: None, .. } => builder.nocontroller().build(),
         LinkChange::Mark => builder.link_group(LINK_GROUP).build(),
+        LinkChange::TxQueueLen(length) => {
+            let mut link = named(name.as_str());
+            link.attributes.push(LinkAttribute::TxQueueLen(*length));
+            link
+        }
         LinkChange::GsoMaxSegs(count) => {
             let mut link = named(name.as_str());
             link.attributes.push(LinkAttribute::GsoMaxSegs(*count));

@@ -60,6 +60,8 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) queues: bool,
     /// `IFLA_GSO_MAX_SEGS` and `IFLA_TSO_MAX_SEGS`.
     pub(in crate::kernel) segments: Segments,
+    /// `IFLA_TXQLEN`.
+    pub(in crate::kernel) txqueuelen: u32,
 }
 
 /// What the indexes in a link dump stand for.
@@ -131,6 +133,7 @@ impl LinkDump {
             qdisc: None,
             segments: self.segments,
             wireguard: None,
+            txqueuelen: self.txqueuelen,
         }
     }
 
@@ -195,6 +198,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
             LinkAttribute::Mtu(mtu) => dump.mtu = mtu,
             LinkAttribute::Qdisc(kind) => dump.queues = !matches!(kind.as_str(), "noqueue" | "noop"),
             LinkAttribute::GsoMaxSegs(count) => dump.segments.now = count,
+            LinkAttribute::TxQueueLen(length) => dump.txqueuelen = length,
             LinkAttribute::TsoMaxSegs(count) => dump.segments.most = count,
             LinkAttribute::Link(index) => lower = Some(index),
             LinkAttribute::LinkNetNsId(id) => lower_nsid = Some(id),

@@ -45,6 +45,8 @@ pub enum LinkChange {
     OfKind(link::Setting),
     /// Of how many segments what is sent by it may be.
     GsoMaxSegs(u32),
+    /// How many packets may wait.
+    TxQueueLen(u32),
     /// On a port of a bridge that no longer runs STP: it forwards at once, as a new port does.
     Forward,
     /// A setting as a port of a bridge.
@@ -62,6 +64,7 @@ impl fmt::Display for LinkChange {
             Self::Mark => f.write_str("marked as the lab's"),
             Self::OfKind(setting) => setting.fmt(f),
             Self::GsoMaxSegs(count) => write!(f, "gso_max_segs {count}"),
+            Self::TxQueueLen(length) => write!(f, "txqueuelen {length}"),
             Self::Forward => f.write_str("forwarding"),
             Self::Port(setting) => f.write_str(&setting.words()),
         }
@@ -103,6 +106,7 @@ impl Subject for Setting {
             }
             LinkChange::OfKind(setting) => format!("{set} type {} {}", setting.then.key(), setting.command),
             LinkChange::GsoMaxSegs(count) => format!("{set} gso_max_segs {count}"),
+            LinkChange::TxQueueLen(length) => format!("{set} txqueuelen {length}"),
             LinkChange::Forward => format!("{} link set dev {} state 3", hand.bridge(&at.place), name(at)),
             LinkChange::Port(setting) => format!("{set} type bridge_slave {setting}"),
         }
@@ -219,6 +223,15 @@ fn of_kind(want: &LinkTarget, link: &LinkState) -> Vec<link::Setting> {
     match want.form.kind().zip(link.form.kind()).map(|(want, seen)| want.change(seen)) {
         Some(Change::Set(settings)) => settings,
         Some(Change::Remake) | None => Vec::new(),
+    }
+}
+
+/// How many packets may wait at interfaces, those that are just made among them.
+pub(in crate::plan) fn queues(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    for (at, want) in &diff.pairs {
+        let seen = diff.link(at).map_or(LinkState::TXQUEUELEN, |link| link.txqueuelen);
+        let wanted = want.txqueuelen.filter(|length| *length != seen);
+        ops.extend(wanted.map(|length| set(at, LinkChange::TxQueueLen(length))));
     }
 }
 

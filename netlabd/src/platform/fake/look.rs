@@ -127,6 +127,7 @@ impl World {
             qdisc: link.qdisc.clone(),
             segments: link.segments,
             wireguard: link.wireguard.clone(),
+            txqueuelen: link.txqueuelen,
         }
     }
 

@@ -362,6 +362,10 @@ impl Lab<'_> {
                 let link = self.world.link(at).ok_or(libc::ENODEV)?;
                 link.port_settings.as_mut().map(|seen| seen.set(*setting)).ok_or(libc::EOPNOTSUPP)
             }
+            LinkChange::TxQueueLen(length) => {
+                self.world.link(at).ok_or(libc::ENODEV)?.txqueuelen = *length;
+                Ok(())
+            }
             LinkChange::GsoMaxSegs(count) => {
                 self.world.link(at).ok_or(libc::ENODEV)?.segments.now = *count;
                 Ok(())

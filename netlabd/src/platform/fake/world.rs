@@ -10,8 +10,8 @@ use crate::{
         AddressList, FdbEntry, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface,
         PortSettings, Route, RoutingRule, SysctlKey, VlanId, WireguardDevice,
         observed::{
-            AddressState, FdbState, NeighbourState, QdiscState, RouteState, RuleState, Segments, TableState,
-            VlanFlags,
+            AddressState, FdbState, LinkState, NeighbourState, QdiscState, RouteState, RuleState, Segments,
+            TableState, VlanFlags,
         },
     },
 };
@@ -71,6 +71,7 @@ pub(super) struct Link {
     pub(super) qdisc: Option<QdiscState>,
     pub(super) segments: Segments,
     pub(super) wireguard: Option<WireguardDevice>,
+    pub(super) txqueuelen: u32,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -445,6 +446,7 @@ impl Link {
             qdisc: None,
             segments: Segments::default(),
             wireguard: None,
+            txqueuelen: LinkState::TXQUEUELEN,
         }
     }
 
