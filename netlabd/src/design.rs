@@ -11,7 +11,7 @@ use netlab_proto::v1 as proto;
 
 use crate::{
     feature::Feature,
-    link::{Kind, Ports},
+    link::{Kind, Lower, Ports},
     model::IfName,
 };
 
@@ -127,7 +127,13 @@ impl Design<'_> {
     fn examples(&self, lower: &str) -> Vec<Kind> {
         let Ok(lower) = lower.parse::<IfName>() else { return Vec::new() };
         let mut all = Kind::examples(&lower);
-        all.retain(|kind| (self.has)(kind.needs().0) && kind.alone().is_none());
+        // Those that take all that arrives: of one kind on the host, of one kind and mode in a node.
+        let is_alike = |kind: &Kind| match kind.lower() {
+            Some(Lower::Host(_)) => kind.group().is_none(),
+            Some(Lower::Here(_)) => !kind.takes_lower() || kind.group() == Some(("mode", "l2")),
+            None => true,
+        };
+        all.retain(|kind| (self.has)(kind.needs().0) && kind.alone().is_none() && is_alike(kind));
         all
     }
 

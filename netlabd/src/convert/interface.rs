@@ -57,6 +57,10 @@ pub(super) fn read(
         without_frames(kind, message, path, sink);
         draft.port = None;
     }
+    if let Some(kind) = draft.form.as_ref().and_then(Form::kind).filter(|it| it.ethernet() && !it.own_mac()) {
+        shared_mac(kind, message, path, sink);
+        (draft.port, draft.mac) = (None, None);
+    }
     if message.port.is_some() && draft.form.as_ref().is_some_and(|form| form.ports().of_bridge()) {
         draft.port = None;
         sink.add(&path.field("port"), "a bridge cannot be a port of a bridge; join two bridges by a link");
@@ -108,6 +112,21 @@ pub(super) fn check_proxies(site: &Site, forwarding: bool, sink: &mut Sink) {
         let message =
             format!("{} would get packets of others and drop them; set its forwarding to true", site.place);
         sink.add(&site.interface_path(name).field("proxy_arp"), message);
+    }
+}
+
+/// What has the MAC address of what it is on.
+fn shared_mac(kind: &Kind, message: &proto::Interface, path: &Path, sink: &mut Sink) {
+    let key = kind.key();
+    if message.mac.is_some() {
+        let message =
+            format!("an {key} has the MAC address of what it is on; leave it out, or use a macvlan");
+        sink.add(&path.field("mac"), message);
+    }
+    if message.port.is_some() {
+        let message =
+            format!("an {key} shares its MAC address, so that it is no port of a bridge; use a link");
+        sink.add(&path.field("port"), message);
     }
 }
 

@@ -21,18 +21,21 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
                 taken.entry(lower).or_insert_with(|| site.interface_path(name).field(key).field(field));
             }
             let kind = draft.form.as_ref().and_then(Form::kind);
-            if let Some((kind, lower)) = kind.and_then(|kind| Some((kind, kind.lower_on_host()?))) {
+            let meets = |kind: &&Kind| kind.lower_on_host().is_some() || kind.takes_lower();
+            if let Some((kind, lower)) = kind.filter(meets).and_then(|kind| Some((kind, kind.lower()?))) {
                 let at = Endpoint { place: site.place.clone(), interface: name.clone() };
                 let path = site.interface_path(name);
-                uppers.entry(lower).or_default().push(Upper { at, path, kind, mac: draft.mac });
+                let on = (lower.place(&site.place), lower.name());
+                uppers.entry(on).or_default().push(Upper { at, path, kind, mac: draft.mac });
             }
         }
     }
     for (lower, path) in taken {
         check_taken(lower, &path, sites, sink);
     }
-    for (lower, all) in &uppers {
+    for ((_, lower), all) in &uppers {
         check_alone(lower, all, sink);
+        check_alike(lower, all, sink);
         check_macs(all, sink);
     }
 }
@@ -40,8 +43,12 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
 fn check_site(site: &Site, sink: &mut Sink) {
     let mut known: BTreeMap<(&str, String), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
-        if let Some(Named { key, field, lower: Lower::Here(lower), frames, .. }) = &draft.lower {
-            check_carrier(site, lower, *frames, &site.interface_path(name).field(key).field(field), sink);
+        if let Some(Named { key, field, lower: Lower::Here(lower), takes, frames }) = &draft.lower {
+            let path = site.interface_path(name).field(key).field(field);
+            check_carrier(site, lower, *frames, &path, sink);
+            if *takes {
+                check_free(site, lower, key, &path, sink);
+            }
         }
         let Some(kind) = draft.form.as_ref().and_then(Form::kind) else { continue };
         let path = site.interface_path(name).field(kind.key());
@@ -69,8 +76,8 @@ fn check_carrier(site: &Site, name: &IfName, frames: bool, path: &Path, sink: &m
     }
 }
 
-/// What stands on interfaces of the host, by these.
-type Uppers<'a> = BTreeMap<&'a IfName, Vec<Upper<'a>>>;
+/// What stands on interfaces of the host, or takes all that arrives at those of a node, by these.
+type Uppers<'a> = BTreeMap<(Place, &'a IfName), Vec<Upper<'a>>>;
 
 struct Upper<'a> {
     at: Endpoint,
@@ -86,6 +93,45 @@ fn check_taken(lower: &IfName, path: &Path, sites: &Sites, sink: &mut Sink) {
     if own.is_some_and(|draft| draft.port.is_some()) {
         let message = format!("the host's {} is a port of a bridge; name the bridge", shown(lower.as_str()));
         sink.add(path, message);
+    }
+}
+
+/// What takes all that arrives at an interface of the node: that is no port of a bridge, and none of the same kind, whose
+/// lower the kernel would take (`macvlan_common_newlink`, `ipvlan_link_new`).
+fn check_free(site: &Site, lower: &IfName, key: &str, path: &Path, sink: &mut Sink) {
+    let Some(draft) = site.interfaces.get(lower) else { return };
+    if let Some(port) = &draft.port {
+        sink.add(
+            path,
+            format!("{lower} is a port of {0}, which takes all that arrives there; name {0}", port.bridge),
+        );
+    }
+    let below =
+        draft.form.as_ref().and_then(Form::kind).filter(|kind| kind.key() == key).and_then(Kind::lower);
+    if let Some(below) = below {
+        sink.add(path, format!("{lower} is {key} itself, on {}; name that", below.name()));
+    }
+}
+
+/// What takes all that arrives at an interface is of one kind, and where all share a setting, of one.
+fn check_alike(lower: &IfName, all: &[Upper<'_>], sink: &mut Sink) {
+    let mut takers = all.iter().filter(|it| it.kind.takes_lower());
+    let Some(first) = takers.next() else { return };
+    for it in takers {
+        let (key, at) = (it.kind.key(), &first.at);
+        if !it.kind.is_same(first.kind) {
+            let message = format!(
+                "{at} is {} on {lower} already, which takes all that arrives there; use one kind for both",
+                first.kind.key()
+            );
+            sink.add(&it.path.field(key).field(it.kind.lower_field()), message);
+        } else if let (Some((field, own)), Some((_, theirs))) = (it.kind.group(), first.kind.group())
+            && own != theirs
+        {
+            let message =
+                format!("{at} has {field} {theirs} on {lower}, which all there share; use it here too");
+            sink.add(&it.path.field(key).field(field), message);
+        }
     }
 }
 

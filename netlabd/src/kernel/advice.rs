@@ -78,7 +78,7 @@ mod tests {
     fn known_causes_are_told_and_others_left_to_the_kernel() {
         let at = || Endpoint { place: Place::Host, interface: "m".parse().unwrap() };
         let parent = "eth9".parse().unwrap();
-        let kind = Macvlan { parent, mode: MacvlanMode::Bridge }.into();
+        let kind = Macvlan { lower: crate::link::Lower::Host(parent), mode: MacvlanMode::Bridge }.into();
         let add = Op::add(Link { at: at(), kind, mac: None, mtu: None, gso_max_segs: None });
         assert!(way_out(&add, libc::EBUSY).unwrap().contains("eth9 is a port of a bridge"));
         assert!(way_out(&add, libc::EOPNOTSUPP).unwrap().contains("CONFIG_MACVLAN"));

@@ -60,6 +60,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         None
     }
 
+    /// The field by which a message names that.
+    fn named_field(_: &Self::Message) -> &'static str {
+        Self::LOWER_FIELD
+    }
+
     /// The message that reads as this.
     fn message(&self) -> Self::Message;
 
@@ -87,6 +92,17 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     /// Why nothing else may stand on its lower: the field that says so, and its value.
     fn alone(&self) -> Option<(&'static str, &'static str)> {
         None
+    }
+
+    /// What all of its kind on one lower share, and nothing of another kind that takes all: the field that says so, and its
+    /// value.
+    fn group(&self) -> Option<(&'static str, &'static str)> {
+        None
+    }
+
+    /// Whether it has a MAC address that could be another.
+    fn own_mac(&self) -> bool {
+        Self::ETHERNET
     }
 
     /// Where its MAC address comes from where nobody says one.
@@ -245,6 +261,21 @@ pub enum Lower<N> {
 }
 
 impl<N> Lower<N> {
+    /// The same by reference.
+    pub fn as_ref(&self) -> Lower<&N> {
+        match self {
+            Self::Here(name) => Lower::Here(name),
+            Self::Host(name) => Lower::Host(name),
+        }
+    }
+
+    /// Which, for changing.
+    pub fn name_mut(&mut self) -> &mut N {
+        match self {
+            Self::Here(name) | Self::Host(name) => name,
+        }
+    }
+
     /// Which.
     pub fn name(self) -> N {
         match self {

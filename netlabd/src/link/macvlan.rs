@@ -1,4 +1,4 @@
-//! Macvlans: second MAC addresses on interfaces of the host.
+//! Macvlans: second MAC addresses on interfaces of the host, or of the node.
 
 use std::str::FromStr;
 
@@ -12,11 +12,11 @@ use crate::{
     model::name::{IfName, NameError},
 };
 
-/// A macvlan on an interface of the host.
+/// A macvlan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Macvlan {
-    /// The host's interface.
-    pub parent: IfName,
+    /// The interface that it is on.
+    pub lower: Lower<IfName>,
     /// Who may talk to whom.
     pub mode: MacvlanMode,
 }
@@ -69,11 +69,53 @@ impl FromStr for MacvlanMode {
     }
 }
 
+/// Reads what it is on: an interface of the host, or one of the node.
+pub(super) fn read_lower(parent: &str, dev: &str, path: &Path, sink: &mut Sink) -> Option<Lower<IfName>> {
+    let at = path.field("parent");
+    if !parent.is_empty() && !dev.is_empty() {
+        sink.add(
+            &path.field("dev"),
+            "parent is an interface of the host, and dev one of the node; give one of them",
+        );
+        return None;
+    }
+    if !dev.is_empty() {
+        return sink.parse(&path.field("dev"), dev).map(Lower::Here);
+    }
+    let why = "name an interface of the host, or by dev one of the node";
+    let name = name::required(parent, why, &at, sink);
+    if parent == "lo" {
+        sink.add(&at, "\"lo\" carries no Ethernet; name another interface of the host");
+    }
+    name.map(Lower::Host)
+}
+
+/// The same, be it at fault.
+pub(super) fn named_lower<'a>(parent: &'a str, dev: &'a str) -> Lower<&'a str> {
+    if dev.is_empty() { Lower::Host(parent) } else { Lower::Here(dev) }
+}
+
+/// The field that names it.
+pub(super) fn field<N>(lower: &Lower<N>) -> &'static str {
+    match lower {
+        Lower::Host(_) => "parent",
+        Lower::Here(_) => "dev",
+    }
+}
+
+/// Both fields.
+pub(super) fn texts(lower: &Lower<IfName>) -> (String, String) {
+    match lower {
+        Lower::Host(name) => (name.to_string(), String::new()),
+        Lower::Here(name) => (String::new(), name.to_string()),
+    }
+}
+
 impl LinkKind for Macvlan {
     type Message = proto::Macvlan;
 
     const KEY: &'static str = "macvlan";
-    const ABOUT: &'static str = "a macvlan on an interface of the host";
+    const ABOUT: &'static str = "a macvlan on another interface";
     const ON_HOST: Option<&'static str> =
         Some("a macvlan on the host would give the lab a place in the host's own network; put it in a node");
     const TAKES_LOWER: bool = true;
@@ -81,36 +123,42 @@ impl LinkKind for Macvlan {
     const UNIQUE_MAC: bool = true;
 
     fn examples(lower: &IfName) -> Vec<Self> {
-        MacvlanMode::ALL.map(|mode| Self { parent: lower.clone(), mode }).to_vec()
+        let on = |lower: Lower<IfName>| MacvlanMode::ALL.map(|mode| Self { lower: lower.clone(), mode });
+        [on(Lower::Host(lower.clone())), on(Lower::Here(lower.clone()))].concat()
     }
 
     fn read(message: &proto::Macvlan, path: &Path, sink: &mut Sink) -> Option<Self> {
-        let at = path.field("parent");
-        let parent = name::required(&message.parent, "name an interface of the host", &at, sink);
-        if message.parent == "lo" {
-            sink.add(&at, "\"lo\" carries no Ethernet; name another interface of the host");
-        }
+        let lower = read_lower(&message.parent, &message.dev, path, sink);
         let mode = match message.mode.as_str() {
             "" => Some(MacvlanMode::default()),
             text => sink.parse(&path.field("mode"), text),
         };
-        Some(Self { parent: parent?, mode: mode? })
+        Some(Self { lower: lower?, mode: mode? })
     }
 
     fn named(message: &proto::Macvlan) -> Option<Lower<&str>> {
-        Some(Lower::Host(&message.parent))
+        Some(named_lower(&message.parent, &message.dev))
+    }
+
+    fn named_field(message: &proto::Macvlan) -> &'static str {
+        field(&named_lower(&message.parent, &message.dev))
     }
 
     fn message(&self) -> proto::Macvlan {
-        proto::Macvlan { parent: self.parent.to_string(), mode: self.mode.as_str().to_owned() }
+        let (parent, dev) = texts(&self.lower);
+        proto::Macvlan { parent, dev, mode: self.mode.as_str().to_owned() }
     }
 
     fn lower(&self) -> Option<Lower<&IfName>> {
-        Some(Lower::Host(&self.parent))
+        Some(self.lower.as_ref())
+    }
+
+    fn lower_field(&self) -> &'static str {
+        field(&self.lower)
     }
 
     fn lower_mut(&mut self) -> Option<&mut IfName> {
-        Some(&mut self.parent)
+        Some(self.lower.name_mut())
     }
 
     /// A parent has one passthru macvlan or any number of others (`macvlan_common_newlink`).
@@ -142,7 +190,7 @@ impl LinkKind for Macvlan {
     fn decode(seen: &Attributes<'_>) -> Option<Self> {
         let Some(InfoData::MacVlan(options)) = seen.data else { return None };
         let has = |mode: &MacvlanMode| options.contains(&InfoMacVlan::Mode(mode.wire()));
-        Some(Self { parent: seen.lower_on_host()?, mode: MacvlanMode::ALL.into_iter().find(has)? })
+        Some(Self { lower: seen.lower.clone()?, mode: MacvlanMode::ALL.into_iter().find(has)? })
     }
 
     fn command(&self) -> String {
@@ -150,7 +198,7 @@ impl LinkKind for Macvlan {
     }
 
     fn way_out(&self, errno: i32) -> Option<String> {
-        let parent = &self.parent;
+        let parent = self.lower.as_ref().name();
         match errno {
             libc::EBUSY => Some(format!(
                 "{parent} is a port of a bridge or bond, or has a passthru macvlan, which take all that arrives there: \

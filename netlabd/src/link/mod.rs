@@ -14,6 +14,7 @@ mod ip6gre;
 mod ip6tnl;
 mod ip_tunnel;
 mod ipip;
+mod ipvlan;
 mod kind;
 mod macvlan;
 mod sit;
@@ -47,6 +48,7 @@ pub use ip_tunnel::IpTunnel;
 pub use ip6gre::Ip6gre;
 pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
+pub use ipvlan::{Ipvlan, IpvlanMode};
 pub use kind::{
     Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Membership, Named, Ports, Setting, UniqueKey,
     Unknown, When,
@@ -105,7 +107,7 @@ macro_rules! kinds {
             pub fn named(message: &Message) -> Option<Named> {
                 match message {
                     $(Message::$name(message) => {
-                        let (key, field) = ($name::KEY, $name::LOWER_FIELD);
+                        let (key, field) = ($name::KEY, $name::named_field(message));
                         let (takes, frames) = ($name::TAKES_LOWER, $name::LINKED);
                         let lower = match $name::named(message)? {
                             Lower::Here(name) => Lower::Here(name.parse().ok()?),
@@ -172,6 +174,10 @@ macro_rules! kinds {
                 lower() -> Option<Lower<&IfName>>,
                 /// [`LinkKind::identity`].
                 identity() -> Option<UniqueKey>,
+                /// [`LinkKind::group`].
+                group() -> Option<(&'static str, &'static str)>,
+                /// [`LinkKind::own_mac`].
+                own_mac() -> bool,
                 /// [`LinkKind::alone`].
                 alone() -> Option<(&'static str, &'static str)>,
                 /// [`LinkKind::mac`].
@@ -249,7 +255,10 @@ macro_rules! kinds {
     };
 }
 
-kinds!(Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Vrf, Wireguard);
+kinds!(
+    Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Ipvlan, Vrf,
+    Wireguard
+);
 
 impl Kind {
     /// The kernel's name for it (`IFLA_INFO_KIND`).

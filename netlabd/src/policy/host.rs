@@ -25,16 +25,27 @@ fn parents(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
                 continue;
             };
             let own = lab.host.interfaces.contains_key(parent);
-            if own || policy.macvlan_parents.iter().any(|pattern| pattern.matches(parent.as_str())) {
+            let allowed = policy.macvlan_parents.iter().any(|pattern| pattern.matches(parent.as_str()));
+            if own || allowed && kind.own_mac() {
                 continue;
             }
-            violations.push(Violation {
-                path: format!("nodes.{node}.interfaces.{name}.{}.{}", kind.key(), kind.lower_field()),
-                message: format!(
+            let message = if kind.own_mac() {
+                format!(
                     "a {} on the host's {parent} needs an administrator, or {parent} in macvlan_parents of \
                      netlabd's configuration",
                     kind.key()
-                ),
+                )
+            } else {
+                // What arrives for an address goes to the one that has it, were it the host's.
+                format!(
+                    "an {} on the host's {parent} needs an administrator: whoever is root in the node could take the \
+                     host's own addresses there; use a macvlan",
+                    kind.key()
+                )
+            };
+            violations.push(Violation {
+                path: format!("nodes.{node}.interfaces.{name}.{}.{}", kind.key(), kind.lower_field()),
+                message,
             });
         }
     }
@@ -256,6 +267,11 @@ mod tests {
         };
         assert_eq!(paths(&on("eth9"), ""), ["nodes.n.interfaces.mv.macvlan.parent"]);
         assert!(paths(&on("eth9"), "[policy]\nmacvlan_parents = [\"eth*\"]").is_empty());
+        // One that shares the host's MAC address could take its addresses.
+        let ipvlan = on("eth9").replace("macvlan", "ipvlan");
+        let allowed = "[policy]\nmacvlan_parents = [\"eth*\"]";
+        assert_eq!(paths(&ipvlan, allowed), ["nodes.n.interfaces.mv.ipvlan.parent"]);
+        assert!(paths(&on("lab0").replace("macvlan", "ipvlan"), "").is_empty());
         assert!(paths(&on("lab0"), "").is_empty(), "what the lab makes is the lab's");
     }
 

@@ -32,6 +32,8 @@ pub(super) fn check(target: &Target, host: &HostState, others: &[Other<'_>], ref
             refusals.extend(upper.taken(seen));
             refusals.extend(upper.too_large(link, seen));
             refusals.extend(upper.shared(others));
+            refusals.extend(upper.beside(others));
+            refusals.extend(upper.addresses(link, seen));
         }
     }
 }
@@ -92,6 +94,48 @@ impl Upper<'_> {
                 self.kind.lower_field(),
                 self.lower,
                 seen.mtu
+            ),
+        })
+    }
+
+    /// One that shares the MAC address takes what is for its addresses, were they the host's.
+    fn addresses(&self, link: &LinkTarget, seen: &HostLink) -> Option<Refusal> {
+        let own = |net: &&ipnet::IpNet| seen.addresses.iter().any(|of_host| of_host.addr() == net.addr());
+        let (index, net) =
+            link.addresses.iter().enumerate().find(|(_, net)| !self.kind.own_mac() && own(net))?;
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field(&format!("addresses[{index}]")),
+            message: format!(
+                "{} is the host's own on {}, and the host would not get it any more; take another",
+                net.addr(),
+                self.lower
+            ),
+        })
+    }
+
+    /// What takes all that arrives is of one kind there, and of one mode where all share that.
+    fn beside(&self, others: &[Other<'_>]) -> Option<Refusal> {
+        let clash = |theirs: &Kind| {
+            let there = theirs.lower_on_host() == Some(self.lower) && theirs.takes_lower();
+            there
+                && self.kind.takes_lower()
+                && (!theirs.is_same(self.kind) || theirs.group() != self.kind.group())
+        };
+        let has = |other: &&Other<'_>| {
+            let mut links = other.target.places.values().flat_map(|place| place.links.values());
+            links.any(|link| link.form.kind().is_some_and(clash))
+        };
+        let other = others.iter().find(has)?;
+        let (lower, key) = (self.lower, self.kind.key());
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field_of_kind(self.kind.lower_field()),
+            message: format!(
+                "lab {} has another kind than {key} on {lower}, or another mode, and all that stands there is alike; use \
+                 another {}",
+                other.name,
+                self.kind.lower_field()
             ),
         })
     }

@@ -34,6 +34,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::switching", || example("switching")),
     Test::new("by_hand::qinq", || example("qinq")).needs(&[Feature::BridgeVlan, Feature::Kind("vlan")]),
     Test::new("by_hand::vxlan_sites", || example("vxlan-sites")).needs(&[Feature::Kind("vxlan")]),
+    Test::new("by_hand::ipvlan", || example("ipvlan")).needs(&[Feature::Kind("ipvlan")]),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0)).needs(GOLDENS),
     Test::new("by_hand::goldens_second", || goldens(1)).needs(GOLDENS),

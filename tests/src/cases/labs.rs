@@ -28,6 +28,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
     Test::new("labs::macvlan", macvlan).needs(&[Feature::Kind("macvlan")]),
+    Test::new("labs::ipvlan", ipvlan).needs(&[Feature::Kind("ipvlan"), Feature::Kind("macvlan")]),
     Test::new("labs::internet_bridge", internet_bridge).needs(&[Feature::Nat]),
     Test::new("labs::all_together", all_together).needs(&[
         Feature::Kind("vxlan"),
@@ -39,6 +40,7 @@ pub(super) const TESTS: &[Test] = &[
         Feature::Kind("ip6tnl"),
         Feature::Nat,
         Feature::Kind("macvlan"),
+        Feature::Kind("ipvlan"),
         Feature::BridgeVlan,
         Feature::Multipath,
     ]),
@@ -422,6 +424,24 @@ fn macvlan() {
         .says("macvlan mode bridge")
         .says("inet 192.168.1.50/24 ");
     down(&host, "macvlan", &before);
+}
+
+/// Two nodes behind one MAC address; one that somebody deletes, or gives another mode, is back.
+fn ipvlan() {
+    let host = crowded();
+    let before = up(&host, "ipvlan");
+    let mac = |node: &str, link: &str| host.exec(node, &format!("cat /sys/class/net/{link}/address")).ok();
+    assert_eq!(mac("ipvlan.net1", "ip1"), host.sh("cat /sys/class/net/lab4/address"));
+    assert_eq!(mac("ipvlan.router", "customer"), mac("ipvlan.router", "eth0"));
+    let shown = |link: &str| host.exec("ipvlan.router", &format!("ip -d link show {link}")).stdout;
+    host.exec("ipvlan.net2", "ip link delete ip1").ok();
+    host.exec("ipvlan.router", "ip link set customer type ipvlan mode l3").ok();
+    wait_until("ipvlans are repaired", Duration::from_secs(30), || {
+        shown("customer").contains(" mode l2 ") && host.pings("ipvlan.net2", "198.51.100.1")
+    });
+    host.wait_ready("ipvlan");
+    host.ctl(&["check-lab", "ipvlan"]).ok();
+    down(&host, "ipvlan", &before);
 }
 
 fn internet_bridge() {

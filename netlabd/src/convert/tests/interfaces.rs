@@ -225,7 +225,7 @@ fn macvlans() {
     for (text, expected) in [
         (
             r#""mv0":{"macvlan":{}}"#,
-            "nodes.n.interfaces.mv0.macvlan.parent: is missing: name an interface of the host",
+            "nodes.n.interfaces.mv0.macvlan.parent: is missing: name an interface of the host, or by dev one of the node",
         ),
         (
             r#""mv0":{"macvlan":{"parent":"lo"}}"#,

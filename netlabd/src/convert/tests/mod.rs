@@ -10,6 +10,7 @@ mod firewall;
 mod good;
 mod impairments;
 mod interfaces;
+mod ipvlan;
 mod limits;
 mod links;
 mod nat;
