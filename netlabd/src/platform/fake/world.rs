@@ -400,7 +400,10 @@ impl World {
         let links = &mut self.namespace(namespace).links;
         let ports = links.values().filter(|link| link.master == Some(bridge)).map(|link| link.mtu);
         let smallest = ports.min().unwrap_or(1500);
-        if let Some(Link { form: FakeForm::Made { mtu_set: false, .. }, mtu, .. }) = links.get_mut(&bridge) {
+        if let Some(Link { form: FakeForm::Made { kind, mtu_set: false, .. }, mtu, .. }) =
+            links.get_mut(&bridge)
+            && kind.ports().of_bridge()
+        {
             *mtu = smallest;
         }
     }
