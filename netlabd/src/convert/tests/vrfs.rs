@@ -128,7 +128,7 @@ fn what_is_at_fault_with_routes_of_vrfs() {
     let twice = r#","x":{"dummy":{},"master":"red","addresses":["10.1.0.9/25","10.1.0.1/24"]}"#;
     let words = "nodes.n.interfaces.x.addresses[1]: 10.1.0.1 is on r1 already; each address stands once in a node\n\
                  nodes.n.interfaces.x.addresses[0]: 10.1.0.9/25 overlaps 10.1.0.1/24 on r1: a subnet belongs to one \
-                 interface of a node";
+                 interface of a node; where n is meant to have two, overlapping_subnets: true says so";
     bad(node, twice, words);
 }
 
