@@ -375,13 +375,12 @@ impl World {
     fn leave_master(&mut self, at: LinkId) {
         let Some(master) = self.link(at).and_then(|link| link.master.take()) else { return };
         let was_vrf = self.link((at.0, master)).is_some_and(|it| it.form.ports().vrf().is_some());
-        if let Some(link) = self.link(at) {
+        if was_vrf {
+            let _ = self.cycle(at);
+        } else if let Some(link) = self.link(at) {
             link.vlans.clear();
             link.port_settings = None;
             link.fdb.retain(|entry, _| matches!(entry, FdbEntry::Remote(_)));
-        }
-        if was_vrf {
-            let _ = self.cycle(at);
         }
     }
 
