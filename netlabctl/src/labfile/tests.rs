@@ -102,7 +102,7 @@ checks: [ { reachable: \"true\", from: } ]
         "f:7:55: addresses: expected a list, found the text \"192.0.2.1\"",
         "f:8:13: routes: expected a list, found a mapping",
         "f:9:5: unknown field \"gateway\"; known here: interfaces, routes, forwarding, nat, sysctls, \
-         rules, neighbours, firewall",
+         rules, neighbours, firewall, overlapping_subnets",
         "f:10:14: sysctls: expected a mapping of names, found the text \"x\"",
         "f:11:10: expected a mapping (nat), found the number 5",
         "f:13:20: endpoints: expected text, found a list",
