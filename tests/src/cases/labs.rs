@@ -253,9 +253,11 @@ fn interfaces() {
     let hears = |sender: &str, end: &str, node: &str, dev: &str| {
         let look = format!("ip -6 addr show dev {dev}; ip -6 route show dev {dev}");
         wait_until("an address and a route are learned", Duration::from_secs(30), || {
-            host.exec(&format!("interfaces.{sender}"), &format!("python3 {advertise} {end}")).ok();
+            // Not before its own link-local address is known to be nobody else's.
+            let sent = host.exec(&format!("interfaces.{sender}"), &format!("python3 {advertise} {end}"));
             let seen = host.exec(&format!("interfaces.{node}"), &format!("sh -c '{look}'")).ok();
-            seen.contains("inet6 2001:db8:5:")
+            sent.code == 0
+                && seen.contains("inet6 2001:db8:5:")
                 && seen.contains("default via fe80::")
                 && seen.contains("proto ra")
         });
@@ -263,13 +265,12 @@ fn interfaces() {
     hears("router", "eth1", "right", "eth0");
     // One that forwards hears them too.
     hears("right", "eth0", "router", "eth1");
-    let left = host.exec("interfaces.left", "ip link show eth0").says("qlen 100");
-    drop(left);
+    let _ = host.exec("interfaces.left", "ip link show eth0").says("qlen 100\n");
     let status = host.lab("interfaces");
     assert_eq!(status["status"]["phase"], "PHASE_READY", "{status:#}");
     assert!(!status.to_string().contains("route default"), "what is learned is no extra: {status:#}");
     for (node, damage, look, wanted) in [
-        ("left", "ip link set eth0 txqueuelen 7", "ip link show eth0", "qlen 100"),
+        ("left", "ip link set eth0 txqueuelen 7", "ip link show eth0", "qlen 100\n"),
         ("router", "sysctl -w net.ipv4.conf.eth0.proxy_arp=0", "sysctl -n net.ipv4.conf.eth0.proxy_arp", "1"),
         ("router", "sysctl -w net.ipv6.conf.eth1.accept_ra=0", "sysctl -n net.ipv6.conf.eth1.accept_ra", "2"),
     ] {
