@@ -31,6 +31,8 @@ pub(super) const TESTS: &[Test] = &[
 
 /// Pairs where nobody asks for another number, or fewer where they take longer than [`ENOUGH`].
 const PAIRS: usize = 3;
+/// Labs that are drawn until one is taken.
+const DRAWS: usize = 50;
 /// See [`PAIRS`].
 const ENOUGH: Duration = Duration::from_secs(100);
 /// How long the kernel may take until it shows what it comes to: link-local addresses and ports of bridges take their
@@ -152,20 +154,14 @@ fn pairs() {
         }
         done += 1;
         let mut rng = Rng::new(seed.wrapping_add(number as u64));
-        let mut lab = |with_stp: bool| loop {
+        let mut drawn = |with_stp: bool| {
             let mut lab = enrich(&designer.lab(&mut rng, "p", 0), &mut rng, dummies, &lacks);
             if !with_stp {
                 without_stp(&mut lab);
             }
-            // What is drawn for one interface may not fit another's.
-            let file = host.file("drawn.json", lab.to_string());
-            let planned = host.ctl(&["create-lab", "--dry-run", &file]);
-            if planned.code != 2 {
-                break lab;
-            }
-            println!("drawn again: {}", planned.stderr.lines().next().unwrap_or_default());
+            lab
         };
-        let (first, second) = (lab(true), lab(false));
+        let (first, second) = (fitting(&host, || drawn(true)), fitting(&host, || drawn(false)));
         let start = Instant::now();
         let faults = Pair { host: &mut host, first, second }.run(&mut rng);
         let seed = seed.wrapping_add(number as u64);
@@ -179,6 +175,20 @@ fn pairs() {
     }
     println!("{done} pairs, {} with differences", wrong.len());
     assert!(wrong.is_empty(), "{} of {done} pairs differ: {wrong:?}", wrong.len());
+}
+
+/// A lab that netlabd takes: what is drawn for one interface may not fit what is drawn for another.
+fn fitting(host: &TestHost, mut draw: impl FnMut() -> Value) -> Value {
+    for _ in 0..DRAWS {
+        let lab = draw();
+        let file = host.file("drawn.json", lab.to_string());
+        let planned = host.ctl(&["apply-lab", "--dry-run", &file]);
+        if planned.code != 2 {
+            return lab;
+        }
+        println!("drawn again: {}", planned.stderr.lines().next().unwrap_or_default());
+    }
+    panic!("no lab of {DRAWS} is taken");
 }
 
 struct Pair<'a> {
