@@ -32,7 +32,8 @@ build: setup
 demo: build
 	tests/demo
 
-# The kernel and the image for the tests are made beside cargo's work; the tests wait for them.
+# The kernel and the image for the tests are made beside cargo's work; the tests wait for them. Booted machines wait for
+# timers much of the time, and run beside the other tests.
 test: setup
 	mkdir -p $(TARGET)
 	tests/uml/kernel >$(TARGET)/uml-kernel.log 2>&1 </dev/null &
@@ -42,8 +43,9 @@ test: setup
 	PROPTEST_RNG_SEED=1 cargo test --workspace --quiet
 	FUZZ_SEED=1 fuzz/run 20
 	cargo build --workspace --all-targets
-	tests/as-root $(TARGET)/debug/netlab-tests
-	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml
+	tests/as-root tests/vm/test -b $(TARGET)/debug -g uml >$(TARGET)/vm.log 2>&1 </dev/null & vm=$$!; \
+		tests/as-root $(TARGET)/debug/netlab-tests; tests=$$?; \
+		wait $$vm; vm=$$?; cat $(TARGET)/vm.log; [ $$tests = 0 ] && [ $$vm = 0 ]
 
 fuzz: setup
 	fuzz/run $(or $(FUZZ_SECONDS),600)

@@ -23,9 +23,9 @@ use crate::{
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
-    Test::new("outcome::of_the_loopback_interface", loopback),
-    Test::new("outcome::of_interfaces_that_lose_their_carrier", carriers),
-    Test::new("outcome::of_a_declared_link_local_address", declared),
+    Test::new("outcome::of_the_loopback_interface", loopback).once(),
+    Test::new("outcome::of_interfaces_that_lose_their_carrier", carriers).once(),
+    Test::new("outcome::of_a_declared_link_local_address", declared).once(),
     Test::new("outcome::of_random_pairs", pairs),
 ];
 
