@@ -18,7 +18,6 @@ const ORDER: &[Facet] = &[
     route::stale,
     address::in_the_way,
     link::inside,
-    setting::queues,
     setting::master,
     setting::port,
     vlan::vlans,
@@ -27,6 +26,8 @@ const ORDER: &[Facet] = &[
     sysctl::of_interfaces,
     firewall::firewall,
     qdisc::qdiscs,
+    // A queueing discipline that is added gives an interface without a queue one (`qdisc_create`, net/sched/sch_api.c).
+    setting::queues,
     wireguard::devices,
     setting::up,
     link_local::link_local,
