@@ -223,9 +223,11 @@ pub fn enrich(lab: &str, rng: &mut Rng, dummy: bool, lacks: &BTreeSet<String>) -
         }
         if !names.is_empty() {
             for _ in 0..rng.below(4) {
-                let (key, values) = *rng.of(OF_INTERFACES);
-                let key = key.replace("IF", &rng.of(&names).replace('.', "/"));
-                sysctls.insert(key, json!(*rng.of(values)));
+                let ((key, values), name) = (*rng.of(OF_INTERFACES), rng.of(&names));
+                let value = json!(*rng.of(values));
+                if !key.starts_with("net.ipv6.") || surely_has_ipv6(&node["interfaces"][name.as_str()]) {
+                    sysctls.insert(key.replace("IF", &name.replace('.', "/")), value);
+                }
             }
         }
         if rng.one_in(4) {
@@ -243,6 +245,24 @@ pub fn enrich(lab: &str, rng: &mut Rng, dummy: bool, lacks: &BTreeSet<String>) -
         node["sysctls"] = Value::Object(sysctls);
     }
     lab
+}
+
+/// Whether the MTU of an interface is 1280 at least, whatever it is on: below, it has no IPv6 and none of its sysctls.
+fn surely_has_ipv6(interface: &Value) -> bool {
+    let smaller = [
+        "geneve",
+        "gre",
+        "gretap",
+        "ip6gre",
+        "ip6tnl",
+        "ipip",
+        "ipvlan",
+        "sit",
+        "vlan",
+        "vxlan",
+        "wireguard",
+    ];
+    !smaller.iter().any(|kind| interface[*kind].is_object())
 }
 
 /// The sysctls of a namespace that this kernel is built without.
