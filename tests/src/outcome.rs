@@ -66,7 +66,8 @@ pub fn show(host: &TestHost, lab: &Value) -> Vec<String> {
         let script = host.file("show.sh", SHOW);
         // A namespace that is being repaired is missing for a moment.
         let text = host.run("sh", &["-c", &format!("{enter}sh {script}")]).stdout;
-        lines.extend(text.lines().map(|line| format!("{place} {}", line.trim_end())));
+        let decided = text.lines().filter(|line| !is_of_a_tunnel(lab, place, line)).map(without_inherited);
+        lines.extend(decided.map(|line| format!("{place} {line}")));
         derived.extend(derived_addresses(host, lab, place, &enter));
     }
     // The longest first: one may begin as another does.
@@ -82,6 +83,33 @@ pub fn show(host: &TestHost, lab: &Value) -> Vec<String> {
     let (mut by_text, rest): (Vec<_>, Vec<_>) = lines.drain(..).partition(sorted);
     by_text.sort();
     [rest, by_text].concat()
+}
+
+/// Whether a line tells of a link-local address that the kernel has given a tunnel over IP, whose addresses are random or
+/// those of the tunnel's ends.
+fn is_of_a_tunnel(lab: &Value, place: &str, line: &str) -> bool {
+    const TUNNELS: [&str; 5] = ["gre", "ip6gre", "ip6tnl", "ipip", "sit"];
+    let interfaces = lab["nodes"][place]["interfaces"].as_object();
+    let tunnels = interfaces
+        .into_iter()
+        .flatten()
+        .filter(|(_, interface)| TUNNELS.iter().any(|kind| interface[*kind].is_object()))
+        .map(|(name, _)| name.as_str());
+    let words: Vec<&str> = line.split_whitespace().collect();
+    // Those of labs are short.
+    let kernels = words.iter().any(|word| word.starts_with("fe80::") && word.len() > "fe80::1/64".len());
+    kernels && tunnels.into_iter().any(|tunnel| words.contains(&tunnel))
+}
+
+/// A line without a tunnel's random address, and without what an interface had from the one below when it was made.
+fn without_inherited(line: &str) -> String {
+    let mut words: Vec<&str> = line.split_whitespace().collect();
+    for name in ["permaddr", "tso_max_size"] {
+        if let Some(at) = words.iter().position(|word| *word == name) {
+            words.drain(at..(at + 2).min(words.len()));
+        }
+    }
+    words.join(" ")
 }
 
 /// The MAC addresses that netlabd derives from a lab's unique identifier, and what follows from them: another create

@@ -34,7 +34,7 @@ const PAIRS: usize = 3;
 /// Labs that are drawn until one is taken.
 const DRAWS: usize = 50;
 /// See [`PAIRS`].
-const ENOUGH: Duration = Duration::from_secs(100);
+const ENOUGH: Duration = Duration::from_secs(45);
 /// How long the kernel may take until it shows what it comes to: link-local addresses and ports of bridges take their
 /// time.
 const SETTLES: Duration = Duration::from_secs(45);
