@@ -82,7 +82,7 @@ fn after_a_resume_ready_is_what_was_seen_since() {
     bed.break_it(&name);
     bed.wait_for_phase(&name, Phase::Degraded);
     let answer = bed.manager.pause(&name, false, &Expected::default(), &bed.access).unwrap();
-    assert_ne!(phase_of(&answer), Phase::Ready);
+    assert!(phase_of(&answer) != Phase::Ready || status(&answer).drift_repaired == 1, "{answer:#?}");
     bed.wait_for_phase(&name, Phase::Ready);
     bed.check(&name);
     assert_eq!(status(&bed.get(&name).unwrap()).drift_repaired, 1);
@@ -90,7 +90,8 @@ fn after_a_resume_ready_is_what_was_seen_since() {
     bed.manager.pause(&name, true, &Expected::default(), &bed.access).unwrap();
     bed.kernel.damage(&name, "unaddress ns1:eth0");
     let answer = bed.manager.pause(&name, false, &Expected::default(), &bed.access).unwrap();
-    assert_ne!(phase_of(&answer), Phase::Ready);
+    // The repair may be done before the answer is made.
+    assert!(phase_of(&answer) != Phase::Ready || status(&answer).drift_repaired == 2, "{answer:#?}");
     bed.wait_for_phase(&name, Phase::Ready);
     bed.check(&name);
     bed.told_the_same(&name);
