@@ -5,7 +5,7 @@ use std::str::FromStr;
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::{InfoData, InfoIpVlan, IpVlanFlags, IpVlanMode};
 
-use super::{Attributes, Carrier, LinkKind, Lower, MacFrom, Unknown, macvlan};
+use super::{Attributes, Carrier, LinkKind, Lower, MacFrom, Unknown, parent};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
@@ -81,7 +81,7 @@ impl LinkKind for Ipvlan {
     }
 
     fn read(message: &proto::Ipvlan, path: &Path, sink: &mut Sink) -> Option<Self> {
-        let lower = macvlan::read_lower(&message.parent, &message.dev, path, sink);
+        let lower = parent::read(&message.parent, &message.dev, path, sink);
         let mode = match message.mode.as_str() {
             "" => Some(IpvlanMode::default()),
             text => sink.parse(&path.field("mode"), text),
@@ -90,15 +90,15 @@ impl LinkKind for Ipvlan {
     }
 
     fn named(message: &proto::Ipvlan) -> Option<Lower<&str>> {
-        Some(macvlan::named_lower(&message.parent, &message.dev))
+        Some(parent::named(&message.parent, &message.dev))
     }
 
     fn named_field(message: &proto::Ipvlan) -> &'static str {
-        macvlan::field(&macvlan::named_lower(&message.parent, &message.dev))
+        parent::field(&parent::named(&message.parent, &message.dev))
     }
 
     fn message(&self) -> proto::Ipvlan {
-        let (parent, dev) = macvlan::texts(&self.lower);
+        let (parent, dev) = parent::texts(&self.lower);
         proto::Ipvlan { parent, dev, mode: self.mode.as_str().to_owned() }
     }
 
@@ -111,7 +111,7 @@ impl LinkKind for Ipvlan {
     }
 
     fn lower_field(&self) -> &'static str {
-        macvlan::field(&self.lower)
+        parent::field(&self.lower)
     }
 
     fn group(&self) -> Option<(&'static str, &'static str)> {

@@ -5,10 +5,10 @@ use std::str::FromStr;
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::{InfoData, InfoMacVlan, MacVlanMode};
 
-use super::{Attributes, Carrier, LinkKind, Lower, MacFrom, Unknown};
+use super::{Attributes, Carrier, LinkKind, Lower, MacFrom, Unknown, parent};
 use crate::{
     feature::Feature,
-    input::{Path, Sink, name},
+    input::{Path, Sink},
     model::name::{IfName, NameError},
 };
 
@@ -69,48 +69,6 @@ impl FromStr for MacvlanMode {
     }
 }
 
-/// Reads what it is on: an interface of the host, or one of the node.
-pub(super) fn read_lower(parent: &str, dev: &str, path: &Path, sink: &mut Sink) -> Option<Lower<IfName>> {
-    let at = path.field("parent");
-    if !parent.is_empty() && !dev.is_empty() {
-        sink.add(
-            &path.field("dev"),
-            "parent is an interface of the host, and dev one of the node; give one of them",
-        );
-        return None;
-    }
-    if !dev.is_empty() {
-        return sink.parse(&path.field("dev"), dev).map(Lower::Here);
-    }
-    let why = "name an interface of the host, or by dev one of the node";
-    let name = name::required(parent, why, &at, sink);
-    if parent == "lo" {
-        sink.add(&at, "\"lo\" carries no Ethernet; name another interface of the host");
-    }
-    name.map(Lower::Host)
-}
-
-/// The same, be it at fault.
-pub(super) fn named_lower<'a>(parent: &'a str, dev: &'a str) -> Lower<&'a str> {
-    if dev.is_empty() { Lower::Host(parent) } else { Lower::Here(dev) }
-}
-
-/// The field that names it.
-pub(super) fn field<N>(lower: &Lower<N>) -> &'static str {
-    match lower {
-        Lower::Host(_) => "parent",
-        Lower::Here(_) => "dev",
-    }
-}
-
-/// Both fields.
-pub(super) fn texts(lower: &Lower<IfName>) -> (String, String) {
-    match lower {
-        Lower::Host(name) => (name.to_string(), String::new()),
-        Lower::Here(name) => (String::new(), name.to_string()),
-    }
-}
-
 impl LinkKind for Macvlan {
     type Message = proto::Macvlan;
 
@@ -128,7 +86,7 @@ impl LinkKind for Macvlan {
     }
 
     fn read(message: &proto::Macvlan, path: &Path, sink: &mut Sink) -> Option<Self> {
-        let lower = read_lower(&message.parent, &message.dev, path, sink);
+        let lower = parent::read(&message.parent, &message.dev, path, sink);
         let mode = match message.mode.as_str() {
             "" => Some(MacvlanMode::default()),
             text => sink.parse(&path.field("mode"), text),
@@ -137,15 +95,15 @@ impl LinkKind for Macvlan {
     }
 
     fn named(message: &proto::Macvlan) -> Option<Lower<&str>> {
-        Some(named_lower(&message.parent, &message.dev))
+        Some(parent::named(&message.parent, &message.dev))
     }
 
     fn named_field(message: &proto::Macvlan) -> &'static str {
-        field(&named_lower(&message.parent, &message.dev))
+        parent::field(&parent::named(&message.parent, &message.dev))
     }
 
     fn message(&self) -> proto::Macvlan {
-        let (parent, dev) = texts(&self.lower);
+        let (parent, dev) = parent::texts(&self.lower);
         proto::Macvlan { parent, dev, mode: self.mode.as_str().to_owned() }
     }
 
@@ -154,7 +112,7 @@ impl LinkKind for Macvlan {
     }
 
     fn lower_field(&self) -> &'static str {
-        field(&self.lower)
+        parent::field(&self.lower)
     }
 
     fn lower_mut(&mut self) -> Option<&mut IfName> {

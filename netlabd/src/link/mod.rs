@@ -17,6 +17,7 @@ mod ipip;
 mod ipvlan;
 mod kind;
 mod macvlan;
+mod parent;
 mod sit;
 #[cfg(test)]
 mod tests;
