@@ -9,7 +9,7 @@ use netlab_proto::v1 as proto;
 
 use crate::model::{self, Masquerade, NameError, Nat, PortForward, Protocol};
 
-use super::{destination_nat, draft::Site, nat_type, prefix_nat, selector, source_nat};
+use super::{destination_nat, draft::Site, nat_type, prefix_nat, selector, source_nat, translation};
 use crate::input::{Path, Sink, address, number, shown};
 
 /// Reads the translations of a node or of the host.
@@ -103,15 +103,9 @@ fn service(text: &str) -> Result<SocketAddr, NameError> {
     };
     let service: SocketAddr = model::address::service(text).ok_or_else(wrong)?;
     address::host(&service.ip().to_string())?;
-    let ip = service.ip();
     if service.port() == 0 {
         return Err(NameError("has port 0; ports are 1 to 65,535".into()));
     }
-    if ip.is_loopback() {
-        return Err(NameError("is a loopback address; the kernel drops packets that are led there".into()));
-    }
-    if address::is_link_local(ip) {
-        return Err(NameError("is a link-local address, which nothing is forwarded to".into()));
-    }
+    translation::forwardable(service.ip())?;
     Ok(service)
 }

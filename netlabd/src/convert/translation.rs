@@ -52,13 +52,19 @@ fn unreadable() -> NameError {
 
 fn host(text: &str) -> Result<IpAddr, NameError> {
     let address = address::host(text)?;
+    forwardable(address)?;
+    Ok(address)
+}
+
+/// Refuses a host that nothing can be forwarded to.
+pub(super) fn forwardable(address: IpAddr) -> Result<(), NameError> {
     if address.is_loopback() {
         return Err(NameError("is a loopback address; the kernel drops packets that are led there".into()));
     }
     if address::is_link_local(address) {
         return Err(NameError("is a link-local address, which nothing is forwarded to".into()));
     }
-    Ok(address)
+    Ok(())
 }
 
 #[cfg(test)]
