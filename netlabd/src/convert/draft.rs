@@ -156,19 +156,18 @@ impl Site {
 
     /// The VRF that an interface belongs to, or is.
     pub(super) fn vrf<'a>(&'a self, name: &'a IfName) -> Option<&'a IfName> {
-        let of = |name: &IfName| self.interfaces.get(name)?.form.as_ref()?.ports().vrf();
         let master = self.interfaces.get(name).and_then(|draft| draft.master.as_ref());
-        [Some(name), master].into_iter().flatten().find(|name| of(name).is_some())
+        [Some(name), master].into_iter().flatten().find(|name| self.table_of(name).is_some())
     }
 
     /// Whether it has any VRF.
     pub(super) fn has_vrfs(&self) -> bool {
-        self.interfaces.keys().any(|name| self.table_of(name).is_some())
+        self.interfaces.values().any(|draft| draft.table().is_some())
     }
 
     /// The table of a VRF.
     pub(super) fn table_of(&self, vrf: &IfName) -> Option<u32> {
-        self.interfaces.get(vrf)?.form.as_ref()?.ports().vrf()
+        self.interfaces.get(vrf)?.table()
     }
 
     /// All addresses with their interfaces.
@@ -180,6 +179,11 @@ impl Site {
 }
 
 impl Draft {
+    /// The table of the VRF that it is.
+    pub(super) fn table(&self) -> Option<u32> {
+        self.form.as_ref()?.ports().vrf()
+    }
+
     fn addresses(&self) -> impl Iterator<Item = (usize, IpNet)> {
         self.addresses.iter().copied()
     }

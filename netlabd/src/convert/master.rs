@@ -6,7 +6,7 @@ use netlab_proto::v1 as proto;
 
 use crate::{
     link::Ports,
-    model::{Form, IfName, Place},
+    model::{IfName, Place},
 };
 
 use super::draft::{Draft, Site, Sites};
@@ -40,7 +40,7 @@ pub(super) fn read(
 pub(super) fn check(sites: &Sites, sink: &mut Sink) {
     let mut elsewhere: BTreeMap<&IfName, &Place> = BTreeMap::new();
     for site in sites.iter() {
-        for (name, _) in site.interfaces.iter().filter(|(_, draft)| takes_members(draft)) {
+        for (name, _) in site.interfaces.iter().filter(|(_, draft)| draft.table().is_some()) {
             elsewhere.entry(name).or_insert(&site.place);
         }
     }
@@ -63,10 +63,6 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
     }
 }
 
-fn takes_members(draft: &Draft) -> bool {
-    matches!(draft.form.as_ref().map(Form::ports), Some(Ports::Vrf { .. }))
-}
-
 fn check_member(
     site: &Site,
     (name, draft): (&IfName, &Draft),
@@ -83,7 +79,7 @@ fn check_member(
         return;
     };
     match form.ports() {
-        Ports::Vrf { .. } if takes_members(draft) => {
+        Ports::Vrf { .. } if draft.table().is_some() => {
             let words = if name == master { "belongs to none" } else { "belongs to no other" };
             sink.add(path, format!("{name} is a VRF, which {words}; leave out master"));
         }

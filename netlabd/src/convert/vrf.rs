@@ -24,7 +24,7 @@ pub(super) fn choose(sites: &mut Sites, message: &proto::Lab) {
         let Some(node) = message.nodes.get(node.as_str()) else { continue };
         let routes = node.routes.iter().filter_map(|route| route.table);
         let rules = node.rules.iter().filter_map(|rule| rule.table);
-        let numbered = site.interfaces.values().filter_map(table);
+        let numbered = site.interfaces.values().filter_map(Draft::table);
         let mut taken: BTreeSet<u32> = routes.chain(rules).chain(numbered).collect();
         for (name, draft) in &mut site.interfaces {
             if let Some(Form::Made(Kind::Vrf(vrf))) = &mut draft.form
@@ -35,10 +35,6 @@ pub(super) fn choose(sites: &mut Sites, message: &proto::Lab) {
             }
         }
     }
-}
-
-fn table(draft: &Draft) -> Option<u32> {
-    draft.form.as_ref()?.ports().vrf()
 }
 
 /// The first that is free from the one that a name leads to. There are more than a node can have interfaces, routes and
