@@ -3,7 +3,12 @@
 use std::time::Duration;
 
 use super::Test;
-use crate::{capture::Capture, command::wait_until, feature::Feature, host::TestHost};
+use crate::{
+    capture::Capture,
+    command::wait_until,
+    feature::Feature,
+    host::{TestHost, example},
+};
 
 /// How long a repair, or a spanning tree, may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -26,7 +31,7 @@ fn bridge_and_ports() {
     spanning_tree(&host);
     let index = || host.exec("switching.sw", "cat /sys/class/net/br0/ifindex").ok();
     let was = index();
-    let text = crate::host::example("switching").replace(", isolated: true", "").replace("60s", "120s");
+    let text = example("switching").replace(", isolated: true", "").replace("60s", "120s");
     host.ctl(&["apply-lab", &host.file("open.yaml", text.replace(", reachable: false", ""))]).ok();
     host.ctl(&["check-lab", "switching"]).ok();
     assert_eq!(index(), was, "changed in place");

@@ -1,9 +1,12 @@
 //! Translations of addresses, ports and prefixes in nodes: what the other side sees is the yardstick.
 
-use std::{fs, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use super::{Test, drift::breaks};
-use crate::{feature::Feature, host::TestHost};
+use crate::{
+    feature::Feature,
+    host::{TestHost, example},
+};
 
 /// The tests of this subject.
 pub(super) const TESTS: &[Test] = &[
@@ -119,8 +122,7 @@ fn types() {
 /// One subnet on two wires, where that is meant.
 fn proxy_arp() {
     let host = TestHost::started();
-    let text = fs::read_to_string(crate::host::repository().join("labs/proxy-arp.yaml"))
-        .expect("an example is readable");
+    let text = example("proxy-arp");
     let file = host.file("slip.yaml", text.replace("    overlapping_subnets: true\n", ""));
     let said = host.ctl(&["create-lab", &file]).code(2).stderr;
     assert!(
