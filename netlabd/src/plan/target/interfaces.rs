@@ -1,0 +1,159 @@
+//! What the interfaces of a place must be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sha2::{Digest, Sha256};
+
+use super::LinkTarget;
+use crate::{
+    link::{Kind, Lower, MacFrom},
+    model::{
+        BridgePort, ETHERNET_MTU, Endpoint, FdbEntry, Form, IfName, Interface, Lab, Mac, Place, PortSettings,
+        PortVlans, VlanId,
+        observed::{LinkState, VlanFlags},
+    },
+    plan::{impairment, wireguard::Keys},
+};
+
+/// The interfaces of a place.
+pub(super) fn links(
+    lab: &Lab,
+    place: &Place,
+    interfaces: &BTreeMap<IfName, Interface>,
+    keys: Keys<'_>,
+) -> BTreeMap<IfName, LinkTarget> {
+    let segments = impairment::segments(lab);
+    let wireguard = |name: &IfName, interface: &Interface| {
+        let at = Endpoint { place: place.clone(), interface: name.clone() };
+        Some(keys.of(lab, &at, interface.form.kind()?.wireguard()?))
+    };
+    let link = |(name, interface): (&IfName, &Interface)| {
+        let target = LinkTarget {
+            form: interface.form.clone(),
+            mac: mac(place, name, interfaces, keys.uid),
+            mac_is_said: interface.mac.is_some(),
+            mtu: mtu(lab, name, interfaces),
+            up: is_up(name, interfaces),
+            master: interface.master().cloned(),
+            port: interface.port.as_ref().map(|port| port_settings(port, &interface.form)),
+            fdb: fdb(interface),
+            vlans: vlans(name, interface, interfaces),
+            addresses: interface.addresses.clone(),
+            impair: impairment::of(place, name, interface, keys.uid),
+            gso_max_segs: segments.filter(|_| interface.form != Form::Loopback),
+            wireguard: wireguard(name, interface),
+            txqueuelen: Some(interface.txqueuelen.unwrap_or(LinkState::TXQUEUELEN))
+                .filter(|_| interface.form != Form::Loopback),
+        };
+        (name.clone(), target)
+    };
+    interfaces.iter().map(link).collect()
+}
+
+/// Who is behind a port, and the remotes of a VXLAN.
+fn fdb(interface: &Interface) -> BTreeSet<FdbEntry> {
+    let stations = interface.port.iter().flat_map(|port| &port.fdb);
+    let remotes = interface.remotes.iter().map(|remote| FdbEntry::Remote(*remote));
+    stations.map(|mac| FdbEntry::Station(*mac)).chain(remotes).collect()
+}
+
+/// What is said of a port, and of what is not said what a new one has.
+fn port_settings(port: &BridgePort, form: &Form) -> PortSettings {
+    let fresh = LinkTarget::fresh_port(form);
+    PortSettings { cost: port.settings.cost.or(fresh.cost), ..port.settings }
+}
+
+/// Whether it can be up, and all that it is down with.
+pub(super) fn is_up(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
+    let below = |name: &&IfName| interfaces.get(*name)?.form.up_with();
+    let mut all = std::iter::successors(Some(name), below).take(interfaces.len() + 1);
+    all.all(|name| interfaces.get(name).is_none_or(|interface| interface.up))
+}
+
+/// The MAC address asked for, or one derived; some share that of what they stand on, as the kernel has it.
+fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, uid: &str) -> Option<Mac> {
+    let interface = interfaces.get(name)?;
+    let from = match &interface.form {
+        Form::Loopback => return None,
+        Form::Veth { .. } => MacFrom::Lab,
+        Form::Made(kind) => kind.mac(),
+    };
+    match (interface.mac, from) {
+        (Some(mac), _) => Some(mac),
+        (None, MacFrom::Kernel) => None,
+        (None, MacFrom::Lower) => mac(place, interface.form.lower_here()?, interfaces, uid),
+        (None, MacFrom::Lab) => {
+            let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
+            let mut octets = [0; 6];
+            octets.copy_from_slice(&digest[..6]);
+            Some(Mac::local(octets))
+        }
+    }
+}
+
+/// The MTU asked for, or what follows from what the interface stands on.
+fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Option<u32> {
+    let interface = interfaces.get(name)?;
+    if interface.mtu.is_some() {
+        return interface.mtu;
+    }
+    let kind = match &interface.form {
+        Form::Loopback => return None,
+        Form::Veth { peer } => {
+            let other = lab.interfaces(&peer.place).and_then(|there| there.get(&peer.interface));
+            return Some(other.and_then(|other| other.mtu).unwrap_or(ETHERNET_MTU));
+        }
+        Form::Made(kind) => kind,
+    };
+    let lower = match kind.lower() {
+        // What is sent by a VRF leaves by one of its members.
+        Some(Lower::Here(name)) if is_vrf(name, interfaces) => Some(ETHERNET_MTU),
+        Some(Lower::Here(name)) => mtu(lab, name, interfaces),
+        Some(Lower::Host(name)) => mtu(lab, name, &lab.host.interfaces),
+        None if kind.far_end().is_some() => {
+            let carrier = interface.underlay.as_ref();
+            carrier.and_then(|name| mtu(lab, name, interfaces)).or(Some(ETHERNET_MTU))
+        }
+        None => None,
+    };
+    let is_port = |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
+    let ports = interfaces.iter().filter(|it| kind.ports().of_bridge() && is_port(it));
+    kind.mtu(lower, ports.filter_map(|(port, _)| mtu(lab, port, interfaces)).min())
+}
+
+fn is_vrf(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {
+    interfaces.get(name).is_some_and(|interface| interface.form.ports().vrf().is_some())
+}
+
+fn vlans(
+    name: &IfName,
+    interface: &Interface,
+    interfaces: &BTreeMap<IfName, Interface>,
+) -> Option<BTreeMap<VlanId, VlanFlags>> {
+    const UNTAGGED: VlanFlags = VlanFlags { pvid: true, untagged: true };
+    const TAGGED: VlanFlags = VlanFlags { pvid: false, untagged: false };
+    if interface.form.ports().filtering() {
+        let mut own = BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]);
+        let tags = interface.form.kind().map(Kind::vlan_protocol);
+        for above in interfaces.values() {
+            let kind = above.form.kind().filter(|kind| kind.lower_here() == Some(name));
+            let vlan = kind.filter(|kind| Some(kind.vlan_protocol()) == tags).and_then(Kind::vlan);
+            if let Some(id) = vlan {
+                own.entry(id).or_insert(TAGGED);
+            }
+        }
+        return Some(own);
+    }
+    let port = interface.port.as_ref()?;
+    if !interfaces.get(&port.bridge)?.form.ports().filtering() {
+        return None;
+    }
+    Some(match &port.vlans {
+        PortVlans::Default => BTreeMap::from([(VlanId::DEFAULT, UNTAGGED)]),
+        PortVlans::Access(id) => BTreeMap::from([(*id, UNTAGGED)]),
+        PortVlans::Trunk { tagged, native } => {
+            let tagged = tagged.iter().map(|id| (*id, TAGGED));
+            tagged.chain(native.map(|id| (id, UNTAGGED))).collect()
+        }
+    })
+}

@@ -1,0 +1,98 @@
+//! What must be in a node.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::{
+    LinkTarget, PlaceTarget, forwarding,
+    interfaces::{is_up, links},
+};
+use crate::{
+    model::{Form, IfName, Interface, Lab, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey},
+    plan::wireguard::Keys,
+};
+
+/// All of a node.
+pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
+    let node = &lab.nodes[name];
+    let mut target = PlaceTarget {
+        links: links(lab, &Place::Node(name.clone()), &node.interfaces, keys),
+        routes: routes(node),
+        rules: rules(node),
+        neighbours: neighbours(node),
+        sysctls: forwarding(node.forwarding),
+        before: BTreeMap::new(),
+        nat: node.nat.rules(),
+        firewall: node.firewall.clone(),
+        guard: None,
+    };
+    target.sysctls.extend(node.interfaces.iter().flat_map(|(name, it)| switches(name, it, node.forwarding)));
+    target.sysctls.extend(node.sysctls.clone());
+    target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
+        form: Form::Loopback,
+        mac: None,
+        mac_is_said: false,
+        mtu: None,
+        up: true,
+        master: None,
+        port: None,
+        fdb: BTreeSet::new(),
+        vlans: None,
+        addresses: Vec::new(),
+        impair: None,
+        gso_max_segs: None,
+        wireguard: None,
+        txqueuelen: None,
+    });
+    target
+}
+
+/// The sysctls behind switches of an interface. A forwarding node hears no advertisements at 1.
+fn switches(
+    name: &IfName,
+    it: &Interface,
+    forwards: bool,
+) -> impl Iterator<Item = (SysctlKey, String)> + use<> {
+    let heard = if forwards { "2" } else { "1" };
+    let accept_ra = it.accept_ra.or(it.slaac.then_some(true)).map(|heed| if heed { heard } else { "0" });
+    let all = [
+        (format!("net/ipv4/conf/{name}/proxy_arp"), it.proxy_arp.map(|on| if on { "1" } else { "0" })),
+        (format!("net/ipv6/conf/{name}/accept_ra"), accept_ra),
+        (format!("net/ipv6/conf/{name}/autoconf"), it.slaac.then_some("1")),
+    ];
+    all.into_iter().filter_map(|(path, value)| Some((SysctlKey::from_path(&path).ok()?, value?.to_owned())))
+}
+
+/// What leads through a cable that is pulled comes with it, and so does what has an IPv6 address there as its source,
+/// which goes with the interface.
+fn routes(node: &Node) -> Vec<Route> {
+    let up = |name: &IfName| is_up(name, &node.interfaces);
+    let has = |interface: &Interface, src| interface.addresses.iter().any(|net| net.addr() == src);
+    let owned = |src: IpAddr| node.interfaces.iter().any(|(name, it)| up(name) && has(it, src));
+    let whole = |route: &Route| route.src.is_none_or(|src| src.is_ipv4() || owned(src));
+    let mut routes: Vec<_> = node.routes.iter().filter_map(|route| route.through(up)).filter(whole).collect();
+    for end in tables_of_vrfs(node).flat_map(Route::ends_of_vrf) {
+        if !routes.iter().any(|route| route.replaces(&end)) {
+            routes.push(end);
+        }
+    }
+    routes
+}
+
+fn tables_of_vrfs(node: &Node) -> impl Iterator<Item = u32> {
+    node.interfaces.values().filter_map(|interface| interface.form.ports().vrf())
+}
+
+/// The file's, and what VRFs need to have tables of their own.
+fn rules(node: &Node) -> Vec<RoutingRule> {
+    let has_vrfs = tables_of_vrfs(node).next().is_some();
+    let of_vrfs = [false, true].map(RoutingRule::of_vrfs).into_iter().filter(|_| has_vrfs);
+    node.rules.iter().cloned().chain(of_vrfs).collect()
+}
+
+/// An interface that is down has none.
+fn neighbours(node: &Node) -> Vec<Neighbour> {
+    node.neighbours.iter().filter(|it| is_up(&it.dev, &node.interfaces)).cloned().collect()
+}
