@@ -85,15 +85,17 @@ pub fn show(host: &TestHost, lab: &Value) -> Vec<String> {
     [rest, by_text].concat()
 }
 
-/// Whether a line tells of a link-local address that the kernel has given a tunnel over IP, whose addresses are random or
-/// those of the tunnel's ends.
+/// Whether a line tells of a link-local address that the kernel has given a tunnel over IPv4 without a `local`: one for
+/// each IPv4 address that the node had just then.
 fn is_of_a_tunnel(lab: &Value, place: &str, line: &str) -> bool {
-    const TUNNELS: [&str; 5] = ["gre", "ip6gre", "ip6tnl", "ipip", "sit"];
+    const TUNNELS: [&str; 2] = ["gre", "sit"];
     let interfaces = lab["nodes"][place]["interfaces"].as_object();
     let tunnels = interfaces
         .into_iter()
         .flatten()
-        .filter(|(_, interface)| TUNNELS.iter().any(|kind| interface[*kind].is_object()))
+        .filter(|(_, interface)| {
+            TUNNELS.iter().any(|kind| interface[*kind].is_object() && interface[*kind]["local"].is_null())
+        })
         .map(|(name, _)| name.as_str());
     let words: Vec<&str> = line.split_whitespace().collect();
     // Those of labs are short.
@@ -120,7 +122,10 @@ fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> 
     let links: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
     let mut derived = BTreeMap::new();
     for link in &links {
-        let (Some(name), Some(mac)) = (link["ifname"].as_str(), link["address"].as_str()) else { continue };
+        // Tunnels over IPv6 have an identifier of chance.
+        let over_ipv6 = ["tunnel6", "gre6"].iter().any(|kind| link["link_type"] == **kind);
+        let mac = link[if over_ipv6 { "permaddr" } else { "address" }].as_str();
+        let (Some(name), Some(mac)) = (link["ifname"].as_str(), mac) else { continue };
         let says =
             part["interfaces"].as_object().is_some_and(|own| own.values().any(|own| own["mac"] == mac));
         let octets: Vec<u8> = mac.split(':').filter_map(|octet| u8::from_str_radix(octet, 16).ok()).collect();

@@ -207,6 +207,9 @@ fn settings(
                     link.addresses.push(address);
                 }
                 DumpedAddress::LinkLocal(address) => link.link_local.push(address),
+                DumpedAddress::Unmarked(address) => {
+                    link.link_local.extend(link.form.made_unmarked(address).then_some(address));
+                }
             }
         }
     }

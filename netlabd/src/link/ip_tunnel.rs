@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use netlab_proto::v1 as proto;
 use netlink_packet_route::link::InfoData;
 
-use super::{Attributes, Kind, LinkKind, MacFrom, Tunnel, UniqueKey, Unknown, tunnel};
+use super::{Attributes, Kind, LinkKind, LinkLocalFrom, MacFrom, Tunnel, UniqueKey, Unknown, tunnel};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
@@ -200,6 +200,16 @@ impl<T: Encapsulation> LinkKind for T {
 
     fn mac(&self) -> MacFrom {
         if T::PAYLOAD == Payload::Ethernet { MacFrom::Lab } else { MacFrom::Kernel }
+    }
+
+    /// Without a `local`, what is over IPv4 gets an address of each IPv4 address that the node has just then.
+    fn link_local(&self) -> LinkLocalFrom {
+        match (T::PAYLOAD, self.settings().local) {
+            (Payload::Ip, None) if T::OVER_IPV6 => LinkLocalFrom::Identifier,
+            (Payload::Ethernet, _) | (Payload::Ip, Some(_)) => LinkLocalFrom::Identifier,
+            (Payload::Ipv6, Some(IpAddr::V4(local))) => LinkLocalFrom::Ipv4(local),
+            _ => LinkLocalFrom::Nothing,
+        }
     }
 
     /// The outer IP header of 20 or 40 bytes, its own, 4 of a key (RFC 2890), and 14 of an Ethernet header within.

@@ -1,6 +1,10 @@
 //! What there is to say of a kind.
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 use netlink_packet_route::link::InfoData;
 
@@ -108,6 +112,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     /// Where its MAC address comes from where nobody says one.
     fn mac(&self) -> MacFrom {
         MacFrom::Lab
+    }
+
+    /// What the kernel makes its link-local address of.
+    fn link_local(&self) -> LinkLocalFrom {
+        if Self::ETHERNET { LinkLocalFrom::Identifier } else { LinkLocalFrom::Nothing }
     }
 
     /// The bytes that it puts before each frame or packet.
@@ -385,6 +394,18 @@ pub struct UniqueKey {
     pub is: String,
     /// What to do.
     pub way_out: &'static str,
+}
+
+/// What the kernel makes a link-local address of, where IPv6 is on (`addrconf_init_auto_addrs` in net/ipv6/addrconf.c,
+/// Linux 6.18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkLocalFrom {
+    /// There is none, or what it is depends on more than the interface.
+    Nothing,
+    /// An identifier of the interface: its MAC address, or one of the kernel's. The address is marked as the kernel's.
+    Identifier,
+    /// This IPv4 address, which follows `fe80::`. The address is not marked (`add_v4_addrs`).
+    Ipv4(Ipv4Addr),
 }
 
 /// Where a MAC address comes from that nobody says.

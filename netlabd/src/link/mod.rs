@@ -51,8 +51,8 @@ pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
 pub use ipvlan::{Ipvlan, IpvlanMode};
 pub use kind::{
-    Attributes, Carrier, Change, LinkKind, Lower, MacFrom, Membership, Named, Ports, Setting, UniqueKey,
-    Unknown, When,
+    Attributes, Carrier, Change, LinkKind, LinkLocalFrom, Lower, MacFrom, Membership, Named, Ports, Setting,
+    UniqueKey, Unknown, When,
 };
 pub use macvlan::{Macvlan, MacvlanMode};
 pub use sit::Sit;
@@ -183,6 +183,8 @@ macro_rules! kinds {
                 alone() -> Option<(&'static str, &'static str)>,
                 /// [`LinkKind::mac`].
                 mac() -> MacFrom,
+                /// [`LinkKind::link_local`].
+                link_local() -> LinkLocalFrom,
                 /// [`LinkKind::overhead`].
                 overhead() -> u32,
                 /// [`LinkKind::least_mtu`].

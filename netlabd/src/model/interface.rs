@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, net::IpAddr};
 use ipnet::IpNet;
 
 use super::{Endpoint, IfName, Impairment, Mac, port::BridgePort};
-use crate::link::{Carrier, Kind, Ports};
+use crate::link::{Carrier, Kind, LinkLocalFrom, Ports};
 
 /// `IFLA_GROUP` of every interface that netlabd makes: "netl" in ASCII, below 2^31.
 pub const LINK_GROUP: u32 = 0x6e65_746c;
@@ -83,6 +83,15 @@ impl Form {
     /// What may join it.
     pub fn ports(&self) -> Ports {
         self.kind().map_or(Ports::None, Kind::ports)
+    }
+
+    /// What the kernel makes its link-local address of.
+    pub fn link_local(&self) -> LinkLocalFrom {
+        match self {
+            Self::Loopback => LinkLocalFrom::Nothing,
+            Self::Veth { .. } => LinkLocalFrom::Identifier,
+            Self::Made(kind) => kind.link_local(),
+        }
     }
 
     /// The interface of the same place that it stands on.

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::Ipv6Addr,
+    net::{Ipv4Addr, Ipv6Addr},
     sync::Arc,
 };
 
@@ -14,7 +14,7 @@ use super::{
     Endpoint, FdbEntry, Form, Impairment, Mac, Neighbour, NodeName, Place, PortSettings, Route, RoutingRule,
     SysctlKey, VlanId, WireguardDevice,
 };
-use crate::link::{Kind, Ports};
+use crate::link::{Kind, LinkLocalFrom, Ports};
 
 /// What is there of one lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -212,6 +212,14 @@ pub fn link_local_of(mac: Mac) -> Ipv6Addr {
     octets.into()
 }
 
+/// The link-local address that the kernel makes of an IPv4 address (`add_v4_addrs` in net/ipv6/addrconf.c).
+pub fn link_local_with(address: Ipv4Addr) -> Ipv6Addr {
+    let mut octets = [0; 16];
+    octets[..2].copy_from_slice(&[0xfe, 0x80]);
+    octets[12..].copy_from_slice(&address.octets());
+    octets.into()
+}
+
 /// What an interface is, as far as it can be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObservedForm {
@@ -237,6 +245,11 @@ impl ObservedForm {
     /// What may join it.
     pub fn ports(&self) -> Ports {
         self.kind().map_or(Ports::None, Kind::ports)
+    }
+
+    /// Whether the kernel has made this link-local address for it without marking it as its own.
+    pub fn made_unmarked(&self, address: Ipv6Addr) -> bool {
+        matches!(self.kind().map(Kind::link_local), Some(LinkLocalFrom::Ipv4(local)) if address == link_local_with(local))
     }
 
     /// The other end of a veth pair, where it is in this lab.

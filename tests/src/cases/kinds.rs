@@ -21,6 +21,14 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("kinds::masquerade_beside_a_bridge", beside_a_bridge)
         .needs(&[Feature::Nat, Feature::BridgeNetfilter]),
     Test::new("kinds::passthru_leaves_the_parents_mac", passthru).needs(&[Feature::Kind("macvlan")]),
+    Test::new("kinds::link_local_addresses_come_back", link_local).needs(&[
+        Feature::Kind("gre"),
+        Feature::Kind("ip6gre"),
+        Feature::Kind("ip6tnl"),
+        Feature::Kind("ipvlan"),
+        Feature::Kind("macvlan"),
+        Feature::Kind("sit"),
+    ]),
     Test::new("kinds::host_interfaces", host_interfaces),
     Test::new("kinds::names_that_the_host_has", names_of_the_host).needs(&[Feature::Kind("macvlan")]),
 ];
@@ -371,6 +379,45 @@ checks:
         capture.sees(&[" 198.51.100.254.", " > 198.51.100.2.80: Flags [S]"]);
         server.stop();
     });
+}
+
+/// The kernel makes link-local addresses of MAC addresses, of identifiers of its own, and of a tunnel's IPv4 address; one
+/// that is flushed comes back as it was.
+fn link_local() {
+    const FILE: &str = "\
+name: ll
+nodes:
+  a:
+    interfaces:
+      eth0: { addresses: [192.0.2.1/24, \"2001:db8::1/64\"] }
+      eth1: {}
+      gre1: { gre: { local: 192.0.2.1, remote: 192.0.2.2 } }
+      sit1: { sit: { local: 192.0.2.1, remote: 192.0.2.2 } }
+      g6: { ip6gre: { local: \"2001:db8::1\", remote: \"2001:db8::2\" } }
+      t6: { ip6tnl: { local: \"2001:db8::1\", remote: \"2001:db8::2\" } }
+      ipvl: { ipvlan: { dev: eth1 } }
+      d0: { dummy: {} }
+      mv0: { macvlan: { dev: d0, mode: passthru } }
+  b: { interfaces: { eth0: { addresses: [192.0.2.2/24, \"2001:db8::2/64\"] }, eth1: {} } }
+links:
+  - endpoints: [\"a:eth0\", \"b:eth0\"]
+  - endpoints: [\"a:eth1\", \"b:eth1\"]
+";
+    let host = TestHost::started();
+    let file = host.file("ll.yaml", FILE);
+    host.ctl(&["create-lab", &file]).ok();
+    let of = |name: &str| {
+        let script = format!("ip -n ll.a -6 -br addr show dev {name} | grep -o 'fe80[^ ]*' || true");
+        host.sh(&script).trim().to_owned()
+    };
+    for name in ["eth1", "gre1", "sit1", "g6", "t6", "ipvl", "mv0"] {
+        let before = of(name);
+        assert!(!before.is_empty(), "{name} has no link-local address");
+        host.sh(&format!("ip -n ll.a addr flush dev {name}"));
+        wait_until(&format!("{name} has {before} again"), LIMIT, || of(name) == before);
+    }
+    host.ctl(&["apply-lab", "--dry-run", &file]).ok();
+    host.ctl(&["delete-lab", "ll"]).ok();
 }
 
 /// A bridge on the host with ends of links as its ports.

@@ -29,8 +29,8 @@ pub(super) fn encode(verb: Verb, address: IpNet, index: u32) -> Vec<Request> {
 
 /// What takes off the link-local address that the kernel made, and the route that came with it.
 pub(super) fn encode_link_local(item: &LinkLocal, index: u32) -> Vec<Request> {
-    let address = IpNet::V6(Ipv6Net::new_assert(item.address, 64));
-    let mut requests = encode(Verb::Delete, address, index);
+    let delete = |address| encode(Verb::Delete, IpNet::V6(Ipv6Net::new_assert(address, 64)), index);
+    let mut requests: Vec<Request> = item.address.into_iter().flat_map(delete).collect();
     requests.extend(item.alone.then(|| route::delete_groups(index)));
     requests
 }
@@ -64,6 +64,8 @@ pub(in crate::kernel) enum DumpedAddress {
     Other(AddressState),
     /// A link-local one that the kernel made (`IFAPROT_KERNEL_LL`).
     LinkLocal(Ipv6Addr),
+    /// A link-local one that nobody marked: somebody's, or the kernel's for a tunnel.
+    Unmarked(Ipv6Addr),
 }
 
 /// All addresses of the socket's namespace by interface index, in the kernel's order; of those that the kernel made by
@@ -97,7 +99,10 @@ fn decode(message: &AddressMessage) -> Option<(u32, DumpedAddress)> {
             return Some((message.header.index, DumpedAddress::LinkLocal(v6.addr())));
         }
         IpNet::V6(_) if protocol == Some(AddressProtocol::RouterAnnouncement) => true,
-        IpNet::V6(v6) => v6.addr().is_loopback() || v6.addr().is_unicast_link_local(),
+        IpNet::V6(v6) if v6.addr().is_unicast_link_local() && !ours => {
+            return Some((message.header.index, DumpedAddress::Unmarked(v6.addr())));
+        }
+        IpNet::V6(v6) => v6.addr().is_loopback(),
     };
     let state = AddressState { address, ours, cut_off: false };
     (ours || !by_kernel).then_some((message.header.index, DumpedAddress::Other(state)))
