@@ -62,6 +62,24 @@ impl Feature {
         Kind::KEYS.iter().copied().map(Self::Kind).chain(rest).collect()
     }
 
+    /// What it is for people: a kind by its key.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Kind(key) => key,
+            Self::BridgeVlan => "VLAN-aware bridges",
+            Self::Multipath => "several next hops of one route",
+            Self::Netem => "impairments",
+            Self::Tables => "tables and rules",
+            Self::Nat => "NAT",
+            Self::Firewall => "firewalls",
+            Self::BridgeNetfilter => "bridged packets in IP's hooks",
+            Self::Cgroup => "bounds on memory",
+            Self::Fanotify => "fanotify(7)",
+            Self::OwnKernel => "a kernel of the test's own",
+            Self::Python => "gRPC for Python",
+        }
+    }
+
     /// The kernel's configuration option, or what installs it.
     pub fn option(self) -> &'static str {
         match self {

@@ -93,7 +93,8 @@ fn at_once() -> usize {
 /// Runs tests on each ground, one ground after the other, and prints the table. False if one failed, or
 /// if one ran nowhere.
 pub fn run(grounds: &[Ground], filters: &[String]) -> bool {
-    let names: Vec<&str> = chosen(filters, Part::WHOLE).iter().map(|test| test.name).collect();
+    let tests = chosen(filters, Part::WHOLE);
+    let names: Vec<&str> = tests.iter().map(|test| test.name).collect();
     if names.is_empty() {
         eprintln!("netlab-tests: no test is called so; --list prints all names");
         return false;
@@ -115,5 +116,9 @@ pub fn run(grounds: &[Ground], filters: &[String]) -> bool {
         };
         reports.push((*ground, report));
     }
-    report::table(&names, &reports)
+    let good = report::table(&names, &reports);
+    if filters.is_empty() {
+        report::features(&tests, &reports);
+    }
+    good
 }

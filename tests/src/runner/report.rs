@@ -10,7 +10,10 @@ use std::{
 use serde_json::{Value, json};
 
 use super::Ground;
-use crate::cases;
+use crate::{
+    cases::{self, Test},
+    feature::Feature,
+};
 
 /// What came of one test on one ground.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,6 +153,28 @@ pub fn table(tests: &[&str], reports: &[(Ground, Report)]) -> bool {
     }
     println!("\n{} tests, {failed} failed, {nowhere} ran on no kernel", tests.len());
     failed == 0 && nowhere == 0
+}
+
+/// Prints which kernel ran what: for each feature that tests need, how many of them passed where, as a table in Markdown.
+pub fn features(tests: &[Test], reports: &[(Ground, Report)]) {
+    let line = |cells: &[String]| println!("| {} |", cells.join(" | "));
+    let kernels = reports.iter().map(|(ground, report)| format!("{ground}, Linux {}", report.kernel));
+    println!("\nWhat needs something of the kernel, and how many tests of it passed where:\n");
+    line(&["needs".to_owned(), "option".to_owned()].into_iter().chain(kernels).collect::<Vec<_>>());
+    println!("|{}", "---|".repeat(2 + reports.len()));
+    for feature in Feature::all() {
+        let of_it: Vec<&Test> = tests.iter().filter(|test| test.needs.contains(&feature)).collect();
+        if of_it.is_empty() {
+            continue;
+        }
+        let passed = |report: &Report| of_it.iter().filter(|test| report.passed(test.name)).count();
+        let cells = reports.iter().map(|(_, report)| match passed(report) {
+            0 => "-".to_owned(),
+            count => count.to_string(),
+        });
+        let first = [feature.about().to_owned(), format!("`{}`", feature.option())];
+        line(&first.into_iter().chain(cells).collect::<Vec<_>>());
+    }
 }
 
 /// The ten tests that took longest: seconds, ground and name, the slowest first.
