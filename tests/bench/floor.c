@@ -11,12 +11,14 @@
 //   m NODE IF BRIDGE    an interface as port of a bridge
 //   a NODE IF A.B.C.D/L an address
 //   r NODE A.B.C.D      a default route
+//   i NODE IF MS        netem with a delay of so many milliseconds, and packets of one segment
 //
 // Prints microseconds: making it; then, when a line comes in, letting it go until it is truly gone.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_link.h>
+#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -164,6 +166,22 @@ static void route(const char *via) {
 	done(m);
 }
 
+// What leaves by an interface is delayed, and handed to it in packets of one segment, as netem counts these.
+static void impair(unsigned number, unsigned ms) {
+	enum { TICKS_OF_MS = 1000000 / 64 }; // PSCHED_SHIFT of net/pkt_sched.h
+	struct ifinfomsg i = {.ifi_index = number};
+	struct tcmsg t = {.tcm_ifindex = number, .tcm_parent = TC_H_ROOT, .tcm_handle = 1 << 16};
+	struct tc_netem_qopt netem = {.latency = ms * TICKS_OF_MS, .limit = 1000};
+	unsigned segments = 1;
+	struct nlmsghdr *m = message(RTM_NEWLINK, 0, &i, sizeof i);
+	put(m, IFLA_GSO_MAX_SEGS, &segments, 4);
+	done(m);
+	m = message(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, &t, sizeof t);
+	put(m, TCA_KIND, "netem", 6);
+	put(m, TCA_OPTIONS, &netem, sizeof netem);
+	done(m);
+}
+
 static void set(const char *path, const char *text) {
 	int f = open(path, O_WRONLY | O_CLOEXEC);
 	if (f < 0 || write(f, text, strlen(text)) < 0) die(path);
@@ -177,6 +195,7 @@ static void configure(unsigned node) {
 		struct line *l = &lines[sorted[at]];
 		if (l->kind == 'b') bridge(l->ai);
 		if (l->kind == 'm') up(l->ai, l->bi), port[l->ai] = node + 1;
+		if (l->kind == 'i') impair(l->ai, l->bi);
 	}
 	up(1, 0);
 	for (unsigned at = first[node]; at < first[node + 1]; at++) {
@@ -234,6 +253,7 @@ static void load(void) {
 		struct line l = {.kind = text[0]};
 		if (l.kind == 'v') sscanf(text + 1, "%u %u %u %u", &l.a, &l.ai, &l.b, &l.bi);
 		if (l.kind == 'm') sscanf(text + 1, "%u %u %u", &l.a, &l.ai, &l.bi);
+		if (l.kind == 'i') sscanf(text + 1, "%u %u %u", &l.a, &l.ai, &l.bi);
 		if (l.kind == 'b') sscanf(text + 1, "%u %u", &l.a, &l.ai);
 		if (l.kind == 'a') sscanf(text + 1, "%u %u %19s", &l.a, &l.ai, l.text);
 		if (l.kind == 'r') sscanf(text + 1, "%u %19s", &l.a, l.text);

@@ -15,6 +15,7 @@ class Lab:
     bridges: dict = field(default_factory=dict)  # node: (bridge, [ports])
     routes: list = field(default_factory=list)  # (node, gateway)
     forwarding: set = field(default_factory=set)
+    delay: int = 0  # of each link in both directions, milliseconds
     used: dict = field(default_factory=dict)
 
     def link(self, a, b):
@@ -87,7 +88,14 @@ def mesh(size):
     return lab
 
 
-SHAPES = {"chain": chain, "star": star, "leaf-spine": leaf_spine, "mesh": mesh}
+def impaired(size):
+    """Routers in a row, with a delay on each link."""
+    lab = chain(size)
+    lab.delay = 1
+    return lab
+
+
+SHAPES = {"chain": chain, "impaired": impaired, "star": star, "leaf-spine": leaf_spine, "mesh": mesh}
 
 
 def for_floor(lab):
@@ -98,6 +106,8 @@ def for_floor(lab):
     lines += [f"m {node} {port} {bridge}" for node, (bridge, ports) in lab.bridges.items() for port in ports]
     lines += [f"a {node} {interface} {text}" for node, interface, text in lab.addresses]
     lines += [f"r {node} {via}" for node, via in lab.routes]
+    lines += [f"i {node} {interface} {lab.delay}" for a, ai, b, bi in lab.links if lab.delay
+              for node, interface in ((a, ai), (b, bi))]
     lines += [f"f {node}" for node in sorted(lab.forwarding)]
     return "\n".join(lines) + "\n\n"
 
@@ -136,7 +146,8 @@ def for_netlab(lab, name):
         for via in routes.get(node, []):
             lines.append(f"    routes: [{{ to: 0.0.0.0/0, via: {via} }}]")
     lines.append("links:")
-    lines += [f'  - endpoints: ["n{a}:eth{ai}", "n{b}:eth{bi}"]' for a, ai, b, bi in lab.links]
+    impair = f", impair: {{ delay: {lab.delay}ms }}" if lab.delay else ""
+    lines += [f'  - {{ endpoints: ["n{a}:eth{ai}", "n{b}:eth{bi}"]{impair} }}' for a, ai, b, bi in lab.links]
     return "\n".join(lines) + "\n"
 
 

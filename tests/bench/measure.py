@@ -15,10 +15,14 @@ from daemon import Daemon, timed
 # (shape, nodes): create and delete, floor and netlabd.
 SIZES = [("chain", 10), ("chain", 50), ("chain", 200), ("chain", 1000), ("chain", 2000),
          ("chain", 4096), ("star", 200), ("leaf-spine", 200), ("mesh", 40)]
+# The same where the kernel has netem: as a rule that of the tests, not that of the machine.
+IMPAIRED = ("impaired", 200)
 # What the other tools make too.
 COMPARED = ("chain", 200)
 # What can be measured by itself.
 PARTS = [*(f"{shape}:{nodes}" for shape, nodes in SIZES), "others", *service.PARTS, "captures"]
+# What can be measured under another kernel, to be told of in the same report.
+ELSEWHERE = [":".join(map(str, IMPAIRED))]
 
 
 def life(daemon, lab, path, note):
@@ -82,7 +86,7 @@ def everything(bin_dir, floor, sender, python, rounds, parts):
     daemon = Daemon(bin_dir)
     try:
         for number in range(rounds):
-            for shape, nodes in SIZES:
+            for shape, nodes in [*SIZES, IMPAIRED]:
                 if f"{shape}:{nodes}" not in parts:
                     continue
                 print(f"round {number + 1}: {shape} {nodes}", file=sys.stderr)

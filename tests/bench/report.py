@@ -9,7 +9,7 @@ import capture
 import plot
 import targets
 from markdown import ms, table
-from measure import COMPARED, SIZES
+from measure import COMPARED, IMPAIRED, SIZES
 from service import CLIENTS, SMALL_LABS
 
 INTRO = """# Benchmarks
@@ -30,7 +30,7 @@ Where the time goes: [performance.md](performance.md).
 
 def measured(result):
     """The labs that were measured."""
-    return [lab for lab in SIZES if (*lab, "create") in result]
+    return [lab for lab in [*SIZES, IMPAIRED] if (*lab, "create") in result]
 
 
 def lives(result):
@@ -45,7 +45,12 @@ def lives(result):
                      ms(get("unchanged")), ratio("unchanged", "create"), ms(get("change"))])
     head = ["shape", "nodes", "floor create, ms", "netlabd", "ratio", "floor delete", "netlabd", "ratio",
             "apply unchanged", "of create", "apply one change"]
-    return "## Labs\n\n" + table(head, rows) if rows else ""
+    if not rows:
+        return ""
+    kernel = result.get((*IMPAIRED, "kernel"))
+    told = (f"impaired: a chain with a delay of 1 ms on each link in both directions, by netem; under User-mode Linux\n{kernel}, "
+            "as this kernel lacks netem.\n\n") if kernel else ""
+    return "## Labs\n\n" + table(head, rows) + told
 
 
 def others(result):

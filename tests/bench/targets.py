@@ -63,6 +63,8 @@ TARGETS = [
              of_chain(nodes, "create", "floor create"), reason)
       for nodes, most, reason in ((10, 2.0, FLAT), (200, 1.2, CREATE), (1000, 1.2, CREATE), (2000, 1.2, CREATE),
                                   (4096, 1.3, CREATE))),
+    Target("create, chain of 200 with impaired links, times the floor", 1.5, "{:.2f}",
+           lambda result, _: ratio(result, ("impaired", 200), "create", "floor create"), CREATE),
     *(Target(f"delete until gone, chain of {nodes:,}, times the kernel's", 1.5, "{:.2f}",
              of_chain(nodes, "delete", "floor delete"), DELETE) for nodes in (200, 1000)),
     Target("apply unchanged, chain of 200, of create", 0.1, "{:.2f}", of_chain(200, "unchanged", "create"), WHOLE),
