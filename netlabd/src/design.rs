@@ -235,7 +235,7 @@ impl Design<'_> {
         if end_a.get("addresses").is_some() && !down && choices.one_in(2) {
             let ipv6 = end_a["addresses"].as_array().is_some_and(|addresses| addresses.len() > 1);
             let in_vrf = draft.nodes[a].enslave(&mut end_a, choices);
-            draft.nodes[a].routes.extend(route(link, ipv6, in_vrf, choices));
+            draft.nodes[a].routes.extend(self.route(link, ipv6, in_vrf, choices));
         }
         let at_b = if let Some(node) = draft.nodes.get_mut(b) {
             node.interfaces.insert(name_b.clone(), end_b);
@@ -255,11 +255,28 @@ impl Design<'_> {
         draft.links.push(cable);
     }
 
+    /// A route through a link, or one that sends nothing; what it sends it puts something around now and then.
+    fn route(&self, link: usize, ipv6: bool, in_vrf: bool, choices: &mut dyn Choices) -> Option<Value> {
+        let mut route = route(link, ipv6, in_vrf, choices)?;
+        let encaps = [
+            (Feature::MPLS_IPTUNNEL, json!({ "mpls": [100, 200 + link] })),
+            (Feature::SEG6, json!({ "seg6": ["2001:db8:5::1", format!("2001:db8:5::{link}")] })),
+        ];
+        if route["type"].is_null() && choices.one_in(4) {
+            let (feature, encap) = encaps[choices.below(2)].clone();
+            if (self.has)(feature) {
+                route["encap"] = encap;
+            }
+        }
+        Some(route)
+    }
+
     /// The routes of a node, and one with all their next hops.
     fn several(&self, node: &Node, choices: &mut dyn Choices) -> Vec<Value> {
         let mut routes = node.routes.clone();
         let hop = |route: &Value| {
-            let hop = json!({ "via": route["via"], "dev": route["dev"], "onlink": route["onlink"] });
+            let mut hop = json!({ "via": route["via"], "dev": route["dev"], "onlink": route["onlink"] });
+            hop["encap"] = route["encap"].clone();
             let Value::Object(mut hop) = hop else { return None };
             // One in a VRF is on the link of nothing outside of it.
             if route.get("vrf").is_some() {

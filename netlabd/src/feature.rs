@@ -27,6 +27,11 @@ impl Feature {
     /// Several next hops of one route of IPv4.
     pub const MULTIPATH: Self = Self("CONFIG_IP_ROUTE_MULTIPATH");
 
+    /// Routes that put MPLS labels before packets.
+    pub const MPLS_IPTUNNEL: Self = Self("CONFIG_MPLS_IPTUNNEL");
+    /// Routes that have to do with segments of IPv6.
+    pub const SEG6: Self = Self("CONFIG_IPV6_SEG6_LWTUNNEL");
+
     /// Routing tables and rules of IPv4.
     pub const TABLES: Self = Self("CONFIG_IP_MULTIPLE_TABLES");
     /// The same of IPv6.

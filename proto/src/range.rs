@@ -46,6 +46,9 @@ pub const ROUTE_MTU: RangeInclusive<u32> = fields::ROUTE_MTU;
 /// The weight of a next hop (`rtnh_hops` of linux/rtnetlink.h is one less, in a byte).
 pub const WEIGHT: RangeInclusive<u32> = fields::NEXT_HOP_WEIGHT;
 
+/// An MPLS label; those below are reserved (RFC 3032 section 2.1, RFC 7274).
+pub const LABEL: RangeInclusive<u32> = fields::ENCAP_MPLS;
+
 /// A routing table; those of [`KERNEL_TABLES`] are the kernel's own.
 pub const TABLE: RangeInclusive<u32> = fields::ROUTE_TABLE;
 

@@ -23,6 +23,10 @@ pub enum Feature {
     BridgeVlan,
     /// Several next hops of one route of IPv4.
     Multipath,
+    /// Routes that put MPLS labels before packets.
+    MplsIptunnel,
+    /// Routes that have to do with segments of IPv6.
+    Seg6,
     /// Delay, loss and rates (netem).
     Netem,
     /// Routing tables and rules of IPv4.
@@ -49,6 +53,8 @@ impl Feature {
         let rest = [
             Self::BridgeVlan,
             Self::Multipath,
+            Self::MplsIptunnel,
+            Self::Seg6,
             Self::Netem,
             Self::Tables,
             Self::Nat,
@@ -85,6 +91,8 @@ impl Feature {
         match self {
             Self::Kind(_) | Self::BridgeVlan => self.example().needs().0.config(),
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
+            Self::MplsIptunnel => daemon::Feature::MPLS_IPTUNNEL.config(),
+            Self::Seg6 => daemon::Feature::SEG6.config(),
             Self::Netem => daemon::Feature::NETEM.config(),
             Self::Tables => daemon::Feature::TABLES.config(),
             Self::Nat => daemon::Feature::NAT.config(),
@@ -111,6 +119,8 @@ impl Feature {
                 "ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
                     ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b",
             ),
+            Self::MplsIptunnel => apart(&routed("encap mpls 100")),
+            Self::Seg6 => apart(&routed("encap seg6 mode encap segs 2001:db8::1")),
             Self::Netem => {
                 apart("ip link add name va type veth peer name vb && tc qdisc add dev va root netem")
             }
@@ -148,6 +158,13 @@ fn made(kind: &Kind) -> String {
     let lab: LabName = "probe".parse().expect("a name of a lab");
     let add = Op::add(Link { at, kind: kind.clone(), mac: None, mtu: None, gso_max_segs: None });
     format!("ip link add lower type veth peer name upper && {}", command(&lab, &add))
+}
+
+/// The lines that add a route of IPv4 with what is put around packets.
+fn routed(encap: &str) -> String {
+    format!(
+        "ip link add fea type veth peer name feb && ip link set fea up && ip route add 203.0.113.0/24 {encap} dev fea"
+    )
 }
 
 /// A command in a network namespace of its own: what it makes goes with it.

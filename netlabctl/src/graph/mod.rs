@@ -128,7 +128,8 @@ fn rules_of(lab: &Lab, place: &str) -> Vec<String> {
         (HOST, Some(host)) => host.nat.as_ref(),
         _ => node.and_then(|node| node.nat.as_ref()),
     };
-    firewall.into_iter().chain(nat.and_then(rules::nat)).collect()
+    let encaps = node.into_iter().flat_map(|node| rules::encaps(&node.routes));
+    firewall.into_iter().chain(nat.and_then(rules::nat)).chain(encaps).collect()
 }
 
 /// The interfaces that stand on one of the host: place, name, kind and parent.

@@ -1,6 +1,6 @@
-//! What a picture says of a place's rules: its firewall, its translations.
+//! What a picture says of a place's rules: its firewall, its translations, what its routes put around packets.
 
-use netlab_proto::v1::{Firewall, Nat};
+use netlab_proto::v1::{Encap, Firewall, Nat, Route};
 
 /// A line for the firewall: the policy of each direction, and how many rules stand before it.
 pub(super) fn firewall(firewall: &Firewall) -> Option<String> {
@@ -31,6 +31,25 @@ pub(super) fn nat(nat: &Nat) -> Option<String> {
     let some = some.map(|(name, count)| if count == 1 { name.to_owned() } else { format!("{count} {name}") });
     let typed = nat.masquerade.iter().map(|rule| rule.r#type.clone()).filter(|word| !word.is_empty());
     listed("NAT", typed.chain(some))
+}
+
+/// A line for each range whose packets get something around them: `10.2.0.0/24: MPLS 100 200`.
+pub(super) fn encaps(routes: &[Route]) -> impl Iterator<Item = String> {
+    let of_route = |route: &Route| {
+        let hops = route.next_hops.iter().filter_map(|hop| hop.encap.as_ref());
+        let all: Vec<_> = route.encap.iter().chain(hops).map(encap).collect();
+        (!all.is_empty()).then(|| format!("{}: {}", route.to, all.join("; ")))
+    };
+    routes.iter().filter_map(of_route)
+}
+
+fn encap(encap: &Encap) -> String {
+    let labels: Vec<_> = encap.mpls.iter().map(u32::to_string).collect();
+    if labels.is_empty() {
+        format!("SRv6 {}", encap.seg6.join(" "))
+    } else {
+        format!("MPLS {}", labels.join(" "))
+    }
 }
 
 fn listed(what: &str, parts: impl Iterator<Item = String>) -> Option<String> {

@@ -42,7 +42,9 @@ impl<'a> Gateways<'a> {
             vrfs: site.interfaces.keys().filter_map(|name| Some((site.table_of(name)?, name))).collect(),
             routes: PrefixMap::default(),
         };
-        for route in routes.iter().filter(|route| !route.dev.is_empty() && route.via.is_empty()) {
+        let on_link =
+            |route: &&proto::Route| !route.dev.is_empty() && route.via.is_empty() && route.encap.is_none();
+        for route in routes.iter().filter(on_link) {
             let to = match route.to.as_str() {
                 "default" => Ok(Ipv4Net::default().into()),
                 text => address::range(text),
@@ -89,6 +91,11 @@ impl<'a> Gateways<'a> {
     /// Whether an address is the node's own on the side of an interface.
     pub(super) fn is_own_beside(&self, address: IpAddr, dev: &IfName) -> bool {
         self.owners.contains_key(&(self.site.vrf(dev), address))
+    }
+
+    /// The interface that has an address, on whichever side.
+    pub(super) fn owner(&self, address: IpAddr) -> Option<&'a IfName> {
+        self.domains().find_map(|domain| self.owners.get(&(domain, address)).copied())
     }
 
     /// The fault of an address that should be the node's own.

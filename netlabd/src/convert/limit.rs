@@ -22,6 +22,8 @@ const ADDRESSES_IN_PLACE: usize = 2000;
 const ROUTES: usize = 1000;
 /// Next hops of a route.
 const NEXT_HOPS: usize = 64;
+/// Labels or segments that a route puts around packets: what iproute2 takes of labels.
+const STACK: usize = 16;
 /// Rules of each kind of translation in a place, and of policy routing.
 const RULES: usize = 1000;
 /// Words in a list of a firewall's rule, such as ports.
@@ -57,8 +59,13 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
         most(&path.field("rules"), node.rules.len(), RULES, "rules", sink);
         most(&path.field("neighbours"), node.neighbours.len(), NEIGHBOURS, "neighbours", sink);
         for (i, route) in node.routes.iter().take(ROUTES).enumerate() {
-            let path = path.field("routes").index(i).field("next_hops");
+            let path = path.field("routes").index(i);
+            check_encap(&path, route.encap.as_ref(), sink);
+            let path = path.field("next_hops");
             most(&path, route.next_hops.len(), NEXT_HOPS, "next hops", sink);
+            for (i, hop) in route.next_hops.iter().take(NEXT_HOPS).enumerate() {
+                check_encap(&path.index(i), hop.encap.as_ref(), sink);
+            }
         }
         most(&path.field("sysctls"), node.sysctls.len(), SYSCTLS, "sysctls", sink);
         check_firewall(&path.field("firewall"), node.firewall.as_ref(), sink);
@@ -115,6 +122,14 @@ fn check_place(
     let addresses = interfaces.values().map(|interface| interface.addresses.len()).sum();
     most(&path.field("interfaces"), addresses, ADDRESSES_IN_PLACE, "addresses", sink);
     addresses
+}
+
+/// Checks what a route puts around packets.
+fn check_encap(path: &Path, encap: Option<&proto::Encap>, sink: &mut Sink) {
+    let Some(encap) = encap else { return };
+    let path = path.field("encap");
+    most(&path.field("mpls"), encap.mpls.len(), STACK, "labels", sink);
+    most(&path.field("seg6"), encap.seg6.len(), STACK, "segments", sink);
 }
 
 /// Checks the rules of a firewall and their lists.

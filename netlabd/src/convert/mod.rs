@@ -9,6 +9,7 @@ mod cable;
 mod check;
 mod destination_nat;
 mod draft;
+mod encap;
 mod firewall;
 mod firewall_advice;
 mod gateway;
@@ -96,7 +97,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     }
     wireguard::check(&sites, &mut sink);
     tunnel::check(&mut sites, &nodes, &mut sink);
-    mtu::check(&sites, &stacks, &mut sink);
+    let mtus = mtu::check(&sites, &stacks, &mut sink);
     let checks = check::read(&message.checks, &sites, &mut sink);
     sink.finish()?;
     let mut warnings = advice::of(&sites, segments, message);
@@ -104,6 +105,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     warnings.extend(subnet::undecided(&sites, message));
     warnings.extend(nat_advice::of(&sites, &nodes, &host.nat));
     warnings.extend(wireguard::advice(&sites));
+    warnings.extend(encap::advice(&sites, message, &nodes, &mtus));
     for (place, interfaces) in sites.finish() {
         match place {
             Place::Host => host.interfaces = interfaces,

@@ -19,37 +19,51 @@ const IPV4: u32 = 68;
 /// MTUs by interface.
 type Known<'a> = BTreeMap<&'a IfName, u32>;
 
-/// Checks the MTUs of all places, the host first: macvlans stand on it.
-pub(super) fn check(sites: &Sites, stacks: &Stacks, sink: &mut Sink) {
-    let mut host = Known::new();
-    for (site, order) in sites.iter().zip(stacks) {
-        let mut mtus = Mtus::of(site, &host);
-        for name in order {
-            mtus.check(name, sink);
-        }
-        if site.place == Place::Host {
-            host = mtus.known;
-        }
+/// The MTUs of a lab.
+pub(super) struct Mtus<'a>(BTreeMap<&'a Place, Known<'a>>);
+
+impl Mtus<'_> {
+    /// That of an interface.
+    pub(super) fn of(&self, place: &Place, name: &IfName) -> u32 {
+        let known = self.0.get(place).and_then(|known| known.get(name));
+        known.copied().unwrap_or(ETHERNET_MTU)
     }
 }
 
+/// Checks the MTUs of all places, the host first: macvlans stand on it.
+pub(super) fn check<'a>(sites: &'a Sites, stacks: &Stacks, sink: &mut Sink) -> Mtus<'a> {
+    let mut all = Mtus(BTreeMap::new());
+    for (site, order) in sites.iter().zip(stacks) {
+        let none = Known::new();
+        let host = all.0.get(&Place::Host).unwrap_or(&none);
+        let mut mtus = Finder::of(sites, site, host);
+        for name in order {
+            mtus.check(name, sink);
+        }
+        let known = mtus.known;
+        all.0.insert(&site.place, known);
+    }
+    all
+}
+
 /// The MTUs of a place, each found when it is first asked for.
-struct Mtus<'a, 'h> {
+struct Finder<'a, 'h> {
+    sites: &'a Sites,
     site: &'a Site,
     host: &'h Known<'h>,
     ports: BTreeMap<&'a IfName, Vec<&'a IfName>>,
     known: Known<'a>,
 }
 
-impl<'a, 'h> Mtus<'a, 'h> {
-    fn of(site: &'a Site, host: &'h Known<'h>) -> Self {
+impl<'a, 'h> Finder<'a, 'h> {
+    fn of(sites: &'a Sites, site: &'a Site, host: &'h Known<'h>) -> Self {
         let mut ports: BTreeMap<&IfName, Vec<&IfName>> = BTreeMap::new();
         for (name, draft) in &site.interfaces {
             if let Some(port) = &draft.port {
                 ports.entry(&port.bridge).or_default().push(name);
             }
         }
-        Self { site, host, ports, known: Known::new() }
+        Self { sites, site, host, ports, known: Known::new() }
     }
 
     fn find(&mut self, name: &IfName) -> Option<u32> {
@@ -67,6 +81,10 @@ impl<'a, 'h> Mtus<'a, 'h> {
     fn derived(&mut self, name: &IfName, draft: &'a Draft) -> Option<u32> {
         if let Some(below) = self.below(draft) {
             return Some(below.room);
+        }
+        // Of one that says nothing, the other end's.
+        if let Some(Form::Veth { peer }) = &draft.form {
+            return self.sites.interface(peer)?.mtu;
         }
         let kind = draft.form.as_ref()?.kind()?;
         if kind.far_end().is_some() {

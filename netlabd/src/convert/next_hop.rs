@@ -7,7 +7,7 @@ use netlab_proto::{range, v1 as proto};
 
 use crate::model::{IfName, NextHop, RouteType};
 
-use super::{draft::Site, gateway::Gateways};
+use super::{draft::Site, encap, gateway::Gateways};
 use crate::input::{Path, Sink, address, name, shown};
 
 /// A route whose next hops are read.
@@ -40,6 +40,7 @@ pub(super) fn none(
         ("dev", !message.dev.is_empty()),
         ("onlink", message.onlink),
         ("next_hops", !message.next_hops.is_empty()),
+        ("encap", message.encap.is_some()),
         ("src", !message.src.is_empty()),
         ("mtu", message.mtu.is_some()),
     ];
@@ -60,12 +61,17 @@ impl Of<'_> {
     /// Reads all next hops; `None` if something is wrong with any.
     pub(super) fn read(&self, message: &proto::Route, path: &Path, sink: &mut Sink) -> Option<Vec<NextHop>> {
         if message.next_hops.is_empty() {
-            let proto::Route { via, dev, onlink, .. } = message;
-            let hop = proto::NextHop { via: via.clone(), dev: dev.clone(), onlink: *onlink, weight: None };
+            let proto::Route { via, dev, onlink, encap, .. } = message;
+            let (via, dev, encap) = (via.clone(), dev.clone(), encap.clone());
+            let hop = proto::NextHop { via, dev, onlink: *onlink, weight: None, encap };
             return self.hop(&hop, path, sink).map(|hop| vec![hop]);
         }
-        let given =
-            [("via", !message.via.is_empty()), ("dev", !message.dev.is_empty()), ("onlink", message.onlink)];
+        let given = [
+            ("via", !message.via.is_empty()),
+            ("dev", !message.dev.is_empty()),
+            ("onlink", message.onlink),
+            ("encap", message.encap.is_some()),
+        ];
         let mut whole = true;
         for (field, _) in given.iter().filter(|(_, given)| *given) {
             whole = false;
@@ -97,7 +103,8 @@ impl Of<'_> {
             sink.add(path, "one of several next hops of IPv6 needs via: the kernel takes none by dev alone");
             return false;
         }
-        let same = others.iter().position(|other| (other.via, &other.dev) == (hop.via, &hop.dev));
+        let key = |hop: &NextHop| (hop.via, hop.dev.clone(), hop.encap.clone());
+        let same = others.iter().position(|other| key(other) == key(hop));
         if let Some(first) = same {
             sink.add(path, format!("is next_hops[{first}] again; give that one more weight instead"));
         }
@@ -106,6 +113,9 @@ impl Of<'_> {
 
     fn hop(&self, message: &proto::NextHop, path: &Path, sink: &mut Sink) -> Option<NextHop> {
         let weight = weight(message.weight, &path.field("weight"), sink);
+        let around = path.field("encap");
+        let encap = message.encap.as_ref();
+        let encap = encap.map(|it| encap::read(self.site, self.gateways, self.to, it, &around, sink));
         let at = path.field("via");
         let has_via = !message.via.is_empty();
         let via =
@@ -131,7 +141,17 @@ impl Of<'_> {
             return None;
         }
         self.check_up(&dev, path, sink);
-        Some(NextHop { via, dev, onlink: message.onlink, weight: weight? })
+        if encap.is_some() && dev == IfName::loopback() {
+            let message =
+                "nothing leaves by lo, so that nothing can be put around it; name another interface";
+            sink.add(&around, message);
+            return None;
+        }
+        let encap = match encap {
+            Some(encap) => Some(encap?),
+            None => None,
+        };
+        Some(NextHop { via, dev, onlink: message.onlink, weight: weight?, encap })
     }
 
     /// IPv6 has no next hops of IPv4; IPv4 has those of IPv6 (RFC 8950).

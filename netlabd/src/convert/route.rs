@@ -10,7 +10,7 @@ use netlab_proto::{range, v1 as proto};
 
 use crate::model::{IPV6_MIN_MTU, IfName, Route, RouteType};
 
-use super::{draft::Site, gateway::Gateways, next_hop};
+use super::{draft::Site, encap, gateway::Gateways, next_hop};
 use crate::input::{Path, Sink, address, number, shown};
 
 /// `IP6_RT_PRIO_USER`, which the kernel also takes for an IPv6 metric of 0.
@@ -40,8 +40,10 @@ pub(super) fn read(
             );
             sink.add(&path, message);
         }
-        read.push(route);
+        read.push((i, route));
     }
+    encap::check_loops(site, &read, sink);
+    let mut read: Vec<Route> = read.into_iter().map(|(_, route)| route).collect();
     read.sort_by_key(|route| route.hops.iter().any(|hop| hop.via.is_some()));
     read
 }

@@ -2,7 +2,7 @@
 
 use crate::plan::{
     Op,
-    item::{Address, Item, Link, LinkChange, Setting},
+    item::{Address, Item, Link, LinkChange, Route, Setting},
 };
 
 /// What a refused operation is up against, and the way out; `None` where the kernel's own words must do.
@@ -31,6 +31,12 @@ pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
             if address.addr().is_ipv6() =>
         {
             "IPv6 is off there: a sysctl net.ipv6.conf.*.disable_ipv6 is 1, or the kernel has none"
+        }
+        (Item::Route(Route { route, .. }), libc::EOPNOTSUPP) => {
+            let feature = route.hops.iter().find_map(|hop| hop.encap.as_ref())?.needs();
+            return Some(format!(
+                "this kernel lacks {feature}: load its module, or boot a kernel that has it"
+            ));
         }
         (Item::Route(_), libc::ENETDOWN) => "the interface that it leads through is down",
         (Item::Route(_), libc::ENETUNREACH | libc::EHOSTUNREACH) => {

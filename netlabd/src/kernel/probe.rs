@@ -11,7 +11,7 @@ use super::{
 use crate::{
     feature::Feature,
     link::Kind,
-    model::{self, Endpoint, Guard, IfName, Impairment, NextHop, Place, RoutingRule},
+    model::{self, Encap, Endpoint, Guard, IfName, Impairment, Label, NextHop, Place, RoutingRule, Seg6Mode},
     plan::{
         Op,
         item::{Address, Link, LinkChange, Qdisc, Route, Rule, Setting, Veth, VethEnd},
@@ -60,6 +60,8 @@ pub(super) fn features() -> Vec<Feature> {
         Feature::NETEM,
         Feature::IPV6,
         Feature::MULTIPATH,
+        Feature::MPLS_IPTUNNEL,
+        Feature::SEG6,
         Feature::TABLES,
         Feature::TABLES_IPV6,
     ];
@@ -97,6 +99,18 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
         Feature::MULTIPATH => {
             let up = |at| Op::set(Setting { at, change: LinkChange::Up(true) });
             let hops = vec![NextHop::new(None, name("a")?), NextHop::new(None, name("b")?)];
+            let route = model::Route { hops, ..model::Route::to("203.0.113.0/24".parse().map_err(refused)?) };
+            let route = Op::add(Route { place: Place::Host, route });
+            return run(&[veth, up(at("a")?), up(at("b")?), route]);
+        }
+        Feature::MPLS_IPTUNNEL | Feature::SEG6 => {
+            let up = |at| Op::set(Setting { at, change: LinkChange::Up(true) });
+            let encap = if feature == Feature::SEG6 {
+                Encap::Seg6 { mode: Seg6Mode::Encap, segments: vec!["2001:db8::1".parse().map_err(refused)?] }
+            } else {
+                Encap::Mpls(vec![Label::try_from(100).map_err(refused)?])
+            };
+            let hops = vec![NextHop { encap: Some(encap), ..NextHop::new(None, name("a")?) }];
             let route = model::Route { hops, ..model::Route::to("203.0.113.0/24".parse().map_err(refused)?) };
             let route = Op::add(Route { place: Place::Host, route });
             return run(&[veth, up(at("a")?), up(at("b")?), route]);

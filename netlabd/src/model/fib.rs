@@ -54,7 +54,7 @@ mod tests {
         let route = |to: &str, dev: usize, metric, table| Route {
             kind: RouteType::Unicast,
             to: to.parse().unwrap(),
-            hops: vec![NextHop { via: None, dev: names[dev].clone(), onlink: false, weight: 1 }],
+            hops: vec![NextHop::new(None, names[dev].clone())],
             src: None,
             mtu: None,
             metric,

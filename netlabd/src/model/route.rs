@@ -4,7 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
 
-use super::IfName;
+use super::{Encap, IfName};
 
 /// A static route.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub struct NextHop {
     pub onlink: bool,
     /// Its share of the flows, 1 to 256; 1 where it is the only one.
     pub weight: u16,
+    /// What is put around packets.
+    pub encap: Option<Encap>,
 }
 
 /// What a route does with packets, by ip-route(8)'s words (`rtm_type` of rtnetlink(7)).
@@ -85,7 +87,7 @@ impl std::str::FromStr for RouteType {
 impl NextHop {
     /// Through an interface alone or with a gateway.
     pub fn new(via: Option<IpAddr>, dev: IfName) -> Self {
-        Self { via, dev, onlink: false, weight: 1 }
+        Self { via, dev, onlink: false, weight: 1, encap: None }
     }
 
     /// In the words of ip-route(8), with a space before each; `dev` writes the interface's name.
@@ -95,9 +97,10 @@ impl NextHop {
             Some(via) => format!(" via {via}"),
             None => String::new(),
         };
+        let encap = self.encap.as_ref().map(|encap| format!(" {encap}")).unwrap_or_default();
         let weight = if self.weight == 1 { String::new() } else { format!(" weight {}", self.weight) };
         let onlink = if self.onlink { " onlink" } else { "" };
-        format!("{via} dev {}{weight}{onlink}", dev(&self.dev))
+        format!("{encap}{via} dev {}{weight}{onlink}", dev(&self.dev))
     }
 }
 

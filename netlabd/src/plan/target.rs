@@ -3,10 +3,13 @@
 mod host;
 mod interfaces;
 mod node;
+mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
+
+use segments::Segments;
 
 use super::{Before, WireguardTarget, wireguard::Keys};
 use crate::{
@@ -112,8 +115,9 @@ impl Target {
     pub fn with_keys(lab: &Lab, uid: &str, seed: &KeySeed) -> Self {
         let keys = Keys { uid, seed };
         let mut places = BTreeMap::from([(Place::Host, host::host(lab, keys))]);
+        let segments = Segments::of(lab);
         for name in lab.nodes.keys() {
-            places.insert(Place::Node(name.clone()), node::node(lab, name, keys));
+            places.insert(Place::Node(name.clone()), node::node(lab, name, keys, &segments));
         }
         Self { places }
     }

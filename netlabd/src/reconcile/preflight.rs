@@ -172,6 +172,9 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
         if wanted.routes.iter().any(|route| route.to.addr().is_ipv4() && route.hops.len() > 1) {
             need(Feature::MULTIPATH, format!("{base}.routes"));
         }
+        for encap in wanted.routes.iter().flat_map(|route| &route.hops).filter_map(|hop| hop.encap.as_ref()) {
+            need(encap.needs(), format!("{base}.routes"));
+        }
         if !wanted.nat.is_empty() {
             need(Feature::NAT, format!("{base}.nat"));
         }

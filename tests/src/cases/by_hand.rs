@@ -37,6 +37,7 @@ pub(super) const TESTS: &[Test] = &[
         .needs(&[Feature::BridgeVlan, Feature::Kind("vlan")])
         .once(),
     Test::new("by_hand::vxlan_sites", || example("vxlan-sites")).needs(&[Feature::Kind("vxlan")]).once(),
+    Test::new("by_hand::srv6", || example("srv6")).needs(&[Feature::Seg6]).once(),
     Test::new("by_hand::ipvlan", || example("ipvlan")).needs(&[Feature::Kind("ipvlan")]).once(),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0, false)).needs(GOLDENS).once(),
@@ -61,6 +62,7 @@ const RARE: &[&str] = &[
     "ip6tnl",
     "ipip",
     "ipvlan",
+    "mpls",
     "next_hops",
     "sit",
     "vlan",

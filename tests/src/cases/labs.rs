@@ -43,6 +43,7 @@ pub(super) const TESTS: &[Test] = &[
         Feature::Kind("ipvlan"),
         Feature::BridgeVlan,
         Feature::Multipath,
+        Feature::Seg6,
     ]),
     Test::new("labs::side_by_side", side_by_side).needs(&[
         Feature::Kind("vxlan"),

@@ -14,6 +14,7 @@ mod classroom;
 mod client;
 mod concurrency;
 mod drift;
+mod encap;
 mod exec;
 mod extras;
 mod failure;
@@ -108,6 +109,7 @@ pub fn all() -> Vec<Test> {
         advice::TESTS,
         failure::TESTS,
         firewall::TESTS,
+        encap::TESTS,
         translations::TESTS,
         by_hand::TESTS,
         extras::TESTS,

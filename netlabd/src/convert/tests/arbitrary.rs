@@ -237,12 +237,20 @@ fn firewall() -> impl Strategy<Value = Option<proto::Firewall>> {
     option::weighted(0.3, all.prop_map(|(input, forward, output)| proto::Firewall { input, forward, output }))
 }
 
+fn encap() -> impl Strategy<Value = Option<proto::Encap>> {
+    let mode = select(&["", "", "encap", "inline", "l2encap"][..]);
+    let all = (vec(number(), 0..3), vec(text(), 0..3), mode);
+    let encap = all.prop_map(|(mpls, seg6, mode)| proto::Encap { mpls, seg6, mode: mode.to_owned() });
+    option::weighted(0.2, encap)
+}
+
 fn node() -> impl Strategy<Value = proto::Node> {
-    let hop = (text(), text(), option::weighted(0.3, number()), any::<bool>())
-        .prop_map(|(via, dev, weight, onlink)| proto::NextHop { via, dev, weight, onlink });
+    let hop = (text(), text(), option::weighted(0.3, number()), any::<bool>(), encap())
+        .prop_map(|(via, dev, weight, onlink, encap)| proto::NextHop { via, dev, weight, onlink, encap });
     let more = (select(&["", "unicast", "blackhole", "throw", "local"][..]), option::weighted(0.2, number()));
-    let route = (text(), text(), text(), option::of(number()), more, vec(hop, 0..3)).prop_map(
-        |(to, via, dev, metric, (kind, number), next_hops)| proto::Route {
+    let hops = (vec(hop, 0..3), encap());
+    let route = (text(), text(), text(), option::of(number()), more, hops).prop_map(
+        |(to, via, dev, metric, (kind, number), (next_hops, encap))| proto::Route {
             to,
             src: if number.is_some() { via.clone() } else { String::new() },
             via,
@@ -254,6 +262,7 @@ fn node() -> impl Strategy<Value = proto::Node> {
             mtu: number,
             onlink: number.is_some(),
             next_hops,
+            encap,
         },
     );
     let sysctls = proptest::collection::btree_map(text(), text(), 0..2);

@@ -6,6 +6,7 @@ mod addresses;
 mod advice;
 mod arbitrary;
 mod bridges;
+mod encap;
 mod firewall;
 mod good;
 mod impairments;

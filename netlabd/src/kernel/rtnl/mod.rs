@@ -3,6 +3,7 @@
 mod address;
 mod distribution;
 mod empty;
+mod encap;
 mod fdb;
 mod host_routes;
 mod inspect;

@@ -13,7 +13,7 @@ use netlink_packet_route::{
 };
 use rtnetlink::RouteMessageBuilder;
 
-use super::socket::Request;
+use super::{encap, socket::Request};
 use crate::{
     link::Unknown,
     model::{self, NextHop, Route},
@@ -74,6 +74,7 @@ pub(super) fn message(
         [hop] => {
             attributes.push(RouteAttribute::Oif(index(hop.dev.as_str())?));
             attributes.extend(gateway(hop, route.to));
+            attributes.extend(hop.encap.iter().flat_map(encap::encode));
             header.flags.set(RouteFlags::Onlink, hop.onlink);
         }
         several => {
@@ -100,6 +101,7 @@ fn next_hop(
     message.hops = u8::try_from(hop.weight.saturating_sub(1)).unwrap_or(u8::MAX);
     message.flags.set(RouteNextHopFlags::Onlink, hop.onlink);
     message.attributes.extend(gateway(hop, to));
+    message.attributes.extend(hop.encap.iter().flat_map(encap::encode));
     Ok(message)
 }
 

@@ -15,8 +15,8 @@ use netlink_packet_route::{
     },
 };
 
-use super::{RouteSocket, observe::Dump};
-use crate::model::{self, IfName, NextHop, Route, observed::RouteState};
+use super::{RouteSocket, encap, observe::Dump};
+use crate::model::{self, Encap, IfName, NextHop, Route, observed::RouteState};
 
 /// What is there of routes.
 #[derive(Debug, Default)]
@@ -104,6 +104,7 @@ struct Hop {
     via: Option<IpAddr>,
     onlink: bool,
     weight: u16,
+    encap: Option<Encap>,
 }
 
 impl Decoded {
@@ -148,29 +149,42 @@ impl Decoded {
             }
             RouteAttribute::PrefSource(address) => self.src = ip(address),
             RouteAttribute::MultiPath(several) => {
-                self.hops.extend(several.iter().map(|hop| Hop {
-                    index: hop.interface_index,
-                    via: gateway(&hop.attributes),
-                    onlink: hop.flags.contains(RouteNextHopFlags::Onlink),
-                    weight: u16::from(hop.hops) + 1,
-                }));
+                for hop in several {
+                    let encap = self.encap(&hop.attributes);
+                    self.hops.push(Hop {
+                        index: hop.interface_index,
+                        via: gateway(&hop.attributes),
+                        onlink: hop.flags.contains(RouteNextHopFlags::Onlink),
+                        weight: u16::from(hop.hops) + 1,
+                        encap,
+                    });
+                }
             }
-            RouteAttribute::Oif(index) => self.hops.push(Hop {
-                index: *index,
-                via: gateway(&message.attributes),
-                onlink: message.header.flags.contains(RouteFlags::Onlink),
-                weight: 1,
-            }),
-            RouteAttribute::NhId(_) | RouteAttribute::Encap(_) | RouteAttribute::Realm(_) => {
-                self.plain = false;
+            RouteAttribute::Oif(index) => {
+                let encap = self.encap(&message.attributes);
+                self.hops.push(Hop {
+                    index: *index,
+                    via: gateway(&message.attributes),
+                    onlink: message.header.flags.contains(RouteFlags::Onlink),
+                    weight: 1,
+                    encap,
+                });
             }
+            RouteAttribute::NhId(_) | RouteAttribute::Realm(_) => self.plain = false,
             _ => {}
         }
         Some(())
     }
 
+    /// What is put around packets, so far as the lab file has words for it.
+    fn encap(&mut self, attributes: &[RouteAttribute]) -> Option<Encap> {
+        let read = encap::decode(attributes);
+        self.plain &= read.is_ok();
+        read.unwrap_or_default()
+    }
+
     fn direct(&self) -> impl Iterator<Item = (u32, u32, IpNet)> {
-        let direct = self.hops.iter().filter(|hop| hop.via.is_none());
+        let direct = self.hops.iter().filter(|hop| hop.via.is_none() && hop.encap.is_none());
         direct.map(|hop| (self.table, hop.index, self.to))
     }
 
@@ -182,8 +196,8 @@ impl Decoded {
         }
         let Self { kind, table, to, metric, src, mtu, hops, plain } = self;
         let with_name = |hop: Hop| {
-            let Hop { index, via, onlink, weight } = hop;
-            Some(NextHop { via, dev: names.get(&index)?.parse::<IfName>().ok()?, onlink, weight })
+            let Hop { index, via, onlink, weight, encap } = hop;
+            Some(NextHop { via, dev: names.get(&index)?.parse::<IfName>().ok()?, onlink, weight, encap })
         };
         let hops = hops.into_iter().map(with_name).collect::<Option<Vec<_>>>()?;
         let route = Route { kind, to, hops, src, mtu, metric, table };
@@ -257,6 +271,9 @@ pub(in crate::kernel) fn uplinks(socket: &mut RouteSocket, family: AddressFamily
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::{Emitable, Parseable};
+    use netlink_packet_route::route::{RouteLwTunnelEncap, RouteMplsIpTunnel};
+
     use super::{super::route::message, *};
 
     fn hop(via: Option<&str>, dev: &str) -> NextHop {
@@ -306,6 +323,48 @@ mod tests {
             let state = RouteState { route: wanted, plain: true, protocol: Route::PROTOCOL };
             assert_eq!(decoded.state(&message, &names()), Some(state));
         }
+    }
+
+    fn encaps() -> [Encap; 3] {
+        let segments = || vec!["2001:db8:1::1".parse().unwrap(), "2001:db8:2::1".parse().unwrap()];
+        let seg6 = |mode| Encap::Seg6 { mode, segments: segments() };
+        let labels = [100, 1_048_575].map(|label| model::Label::try_from(label).unwrap());
+        [Encap::Mpls(labels.into()), seg6(model::Seg6Mode::Encap), seg6(model::Seg6Mode::Inline)]
+    }
+
+    /// The same by its bytes, as the kernel would send it.
+    fn received(message: &RouteMessage) -> RouteMessage {
+        let mut bytes = vec![0; message.buffer_len()];
+        message.emit(&mut bytes);
+        RouteMessage::parse(&bytes[..]).unwrap()
+    }
+
+    #[test]
+    fn what_is_put_around_packets_is_read_as_it_was_made() {
+        let with = |encap: &Encap, dev| NextHop { encap: Some(encap.clone()), ..hop(Some("fe80::1"), dev) };
+        let [mpls, seg6, inline] = encaps();
+        for hops in [
+            vec![with(&mpls, "eth0")],
+            vec![with(&seg6, "eth0")],
+            vec![with(&inline, "eth0")],
+            vec![with(&mpls, "eth0"), with(&seg6, "eth1"), hop(Some("fe80::2"), "eth1")],
+        ] {
+            let wanted = route("2001:db8::/32", hops, Route::MAIN);
+            let message = received(&sent(&wanted));
+            let decoded = Decoded::of(&message).unwrap();
+            let state = RouteState { route: wanted, plain: true, protocol: Route::PROTOCOL };
+            assert_eq!(decoded.state(&message, &names()), Some(state));
+        }
+    }
+
+    #[test]
+    fn what_else_is_put_around_packets_is_told_apart() {
+        let mut message = sent(&route("203.0.113.0/24", vec![hop(Some("192.0.2.1"), "eth0")], Route::MAIN));
+        let ttl = RouteLwTunnelEncap::Mpls(RouteMplsIpTunnel::Ttl(9));
+        message.attributes.extend(encap::encode(&encaps()[0]));
+        let Some(RouteAttribute::Encap(all)) = message.attributes.last_mut() else { panic!("no encap") };
+        all.push(ttl);
+        assert!(!Decoded::of(&received(&message)).unwrap().plain);
     }
 
     #[test]

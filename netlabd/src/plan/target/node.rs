@@ -8,6 +8,7 @@ use std::{
 use super::{
     LinkTarget, PlaceTarget, forwarding,
     interfaces::{is_up, links},
+    segments::{self, Segments},
 };
 use crate::{
     model::{Form, IfName, Interface, Lab, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey},
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// All of a node.
-pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
+pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>, segments: &Segments) -> PlaceTarget {
     let node = &lab.nodes[name];
     let mut target = PlaceTarget {
         links: links(lab, &Place::Node(name.clone()), &node.interfaces, keys),
@@ -29,6 +30,9 @@ pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>) -> PlaceTarget {
         guard: None,
     };
     target.sysctls.extend(node.interfaces.iter().flat_map(|(name, it)| switches(name, it, node.forwarding)));
+    if segments.are_at(node) {
+        target.sysctls.extend(segments::sysctls(&target.links));
+    }
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
         form: Form::Loopback,
