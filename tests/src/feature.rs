@@ -74,6 +74,8 @@ impl Feature {
             Self::Kind(key) => key,
             Self::BridgeVlan => "VLAN-aware bridges",
             Self::Multipath => "several next hops of one route",
+            Self::MplsIptunnel => "routes with MPLS labels",
+            Self::Seg6 => "SRv6",
             Self::Netem => "impairments",
             Self::Tables => "tables and rules",
             Self::Nat => "NAT",
