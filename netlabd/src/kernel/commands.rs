@@ -46,6 +46,11 @@ impl Commands {
         self.labs_dir.join(lab.as_str()).join("pid")
     }
 
+    /// Where the `/run` of each node is mounted.
+    fn runtime_dir(&self, lab: &LabName) -> PathBuf {
+        self.labs_dir.join(lab.as_str()).join("run")
+    }
+
     /// Where a lab's detached commands are noted.
     pub(super) fn detached_dir(&self, lab: &LabName) -> PathBuf {
         self.labs_dir.join(lab.as_str()).join("commands")
@@ -89,11 +94,17 @@ impl Commands {
         let rings = self.rings(lab).map_err(|error| {
             Failure::new(lab, format!("cannot open the budget of its packet rings: {error}"))
         })?;
+        // Below one mount, which takes all of them along when the lab goes.
+        let folder = self.runtime_dir(lab);
+        let run = sandbox::mount_folder(&folder)
+            .and_then(|()| sandbox::runtime_directory(&folder.join(node.as_str()), ids.base))
+            .map_err(failed)?;
         let context = LabContext {
             user,
             ids,
             init,
             network: namespace.fd(),
+            run: run.as_fd(),
             cgroup: cgroup.as_ref(),
             processes: limits.processes,
             tun: limits.tun,
@@ -115,23 +126,26 @@ impl Commands {
         self.inits.lock().unwrap_or_else(PoisonError::into_inner).entry(lab.clone()).or_default().clone()
     }
 
-    /// Ends the processes of a node that leaves a lab which stays.
+    /// Ends the processes of a node that leaves a lab which stays, and takes its `/run` away.
     pub(super) fn end_in(
         &self,
         lab: &LabName,
         node: &NodeName,
         network: BorrowedFd<'_>,
     ) -> Result<(), Failure> {
-        sandbox::end_in(&self.pin(lab), network, END).map_err(|error| Failure::sandbox(node, &error))
+        sandbox::end_in(&self.pin(lab), network, END)
+            .and_then(|()| sandbox::unmount_folder(&self.runtime_dir(lab).join(node.as_str())))
+            .map_err(|error| Failure::sandbox(node, &error))
     }
 
-    /// Ends all processes of a lab.
+    /// Ends all processes of a lab, and takes the `/run` of each node away.
     pub(super) fn end(&self, lab: &LabName) -> Result<(), Failure> {
         let slot = self.slot(lab);
         let mut init = slot.lock().unwrap_or_else(PoisonError::into_inner);
         *init = None;
         let cgroup: Option<Cgroup> = self.cgroups.as_ref().ok().map(|cgroups| cgroups.find(lab.as_str()));
         sandbox::end_all(&self.pin(lab), cgroup.as_ref(), END)
+            .and_then(|()| sandbox::unmount_folder(&self.runtime_dir(lab)))
             .map_err(|error| Failure::sandbox(lab, &error))?;
         self.inits.lock().unwrap_or_else(PoisonError::into_inner).remove(lab);
         Ok(())

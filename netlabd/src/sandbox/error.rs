@@ -120,6 +120,7 @@ steps! {
     Kill = 37 "send a signal to the command",
     Terminal = 38 "open a terminal",
     Rings = 39 "bound the lab's packet rings",
+    RuntimeDirectory = 40 "mount the node's /run at",
     EndProcesses = 60 "end the node's processes",
 }
 

@@ -58,6 +58,8 @@ pub struct LabContext<'a> {
     pub init: &'a LabInit,
     /// The node's network namespace.
     pub network: BorrowedFd<'a>,
+    /// The node's `/run`, a copy of a mount for this command alone; see [`runtime_directory`](super::runtime_directory).
+    pub run: BorrowedFd<'a>,
     /// The lab's cgroup, where there is one.
     pub cgroup: Option<&'a Cgroup>,
     /// Most processes of one user id in the lab.
@@ -108,7 +110,7 @@ pub fn spawn(lab: &LabContext<'_>, command: Command) -> Result<Child> {
     let spec = spec(lab, command).store().map_err(|errno| Step::StartHelper.errno(errno))?;
     let procs = lab.cgroup.map(Cgroup::procs).transpose()?;
     let mut helper = fork_helper(lab.pins, lab.tun)?;
-    let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network, lab.rings];
+    let mut fds = vec![spec.as_fd(), lab.user.as_fd(), lab.init.namespace(), lab.network, lab.rings, lab.run];
     fds.extend(procs.as_ref().map(AsFd::as_fd));
     helper.send(b"run", &fds)?;
     let (pid, fds) = helper.done()?;

@@ -31,6 +31,7 @@ mod owner;
 mod pin;
 mod proc;
 mod rings;
+mod runtime;
 mod seccomp;
 mod spec;
 mod streams;
@@ -53,6 +54,7 @@ pub use pin::{
     unmount_folder, unpin,
 };
 pub(crate) use proc::FRAGMENTS;
+pub use runtime::runtime_directory;
 pub use streams::{Streams, WindowSize};
 pub use terminal::Terminal;
 

@@ -38,6 +38,7 @@ const GRACE: [(Signal, i64); 2] = [(Signal::HUP, 500), (Signal::TERM, 1500)];
 struct Request {
     spec: Spec,
     user: OwnedFd,
+    run: OwnedFd,
     procs: Option<OwnedFd>,
 }
 
@@ -94,8 +95,8 @@ fn unpack(packet: Packet) -> Result<(Request, [OwnedFd; 3]), TaskError> {
     let mut fds = packet.fds.into_iter();
     let mut next = || fds.next().ok_or((Step::Talk, Errno::INVAL));
     let spec = Spec::load(next()?).at(Step::Talk)?;
-    let (user, processes, network, rings) = (next()?, next()?, next()?, next()?);
-    Ok((Request { spec, user, procs: fds.next() }, [network, processes, rings]))
+    let (user, processes, network, rings, run) = (next()?, next()?, next()?, next()?, next()?);
+    Ok((Request { spec, user, run, procs: fds.next() }, [network, processes, rings]))
 }
 
 /// What a shell answers for the same failure.
@@ -113,12 +114,13 @@ fn become_command(
     request: Request,
     monitor: OwnedFd,
 ) -> Result<std::convert::Infallible, TaskError> {
-    let Request { spec, user, procs } = request;
+    let Request { spec, user, run, procs } = request;
     prepare_process(procs.as_ref())?;
     // A copy of the view. As host root still: the mount namespace must stay the host's, or the lab's root could mount.
     unshare(UnshareFlags::NEWNS | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS).at(Step::Unshare)?;
     rustix::system::sethostname(spec.hostname.as_bytes()).at(Step::HostName)?;
-    mounts::isolate(&spec)?;
+    mounts::isolate(&spec, &run)?;
+    drop(run);
     let own_mounts = open_own("mnt")?;
     // From here on without power over the host. Entering refills the bounding set, so it comes first.
     enter(&user, LinkNameSpaceType::User).at(Step::EnterUserNamespace)?;

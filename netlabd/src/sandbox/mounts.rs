@@ -1,10 +1,10 @@
 //! What a command in a node sees of the file system: the host's as it was when the command began, read-only, with
-//! the node's own `/sys`, `/proc`, `/dev`, `/etc/hosts` and `/etc/resolv.conf`, and empty temporary directories.
+//! the node's own `/sys`, `/proc`, `/dev`, `/run`, `/etc/hosts` and `/etc/resolv.conf`, and empty temporary directories.
 //!
 //! The mount namespace belongs to the host's user namespace, so the lab's root cannot mount in it. Nothing that the
 //! host mounts later comes into it: it could not be made read-only in time.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::fd::OwnedFd, path::Path};
 
 use rustix::{
     fs::{Mode, OFlags, open},
@@ -13,7 +13,7 @@ use rustix::{
 };
 
 use super::{
-    attributes::{NODEV, NOSUID, RDONLY, clone, put_on, set},
+    attributes::{NODEV, NOSUID, RDONLY, clone, put, put_on, set},
     devices,
     error::Step,
     proc,
@@ -24,7 +24,6 @@ use crate::sys::mount::mount_new;
 
 /// Directories that are the command's own, with their modes and sizes.
 const TEMPORARY: &[(&str, &str)] = &[
-    ("/run", "mode=0755,size=16m,nr_inodes=4k"),
     ("/tmp", "mode=1777,size=64m,nr_inodes=16k"),
     ("/var/tmp", "mode=1777,size=64m,nr_inodes=16k"),
     ("/dev/shm", "mode=1777,size=64m,nr_inodes=16k"),
@@ -32,7 +31,7 @@ const TEMPORARY: &[(&str, &str)] = &[
 
 /// Turns a copy of the [view](super::view) of the host's files into the command's own. The process is host root in a new mount
 /// namespace and in the node's network namespace.
-pub(super) fn isolate(spec: &Spec) -> Result<(), TaskError> {
+pub(super) fn isolate(spec: &Spec, run: &OwnedFd) -> Result<(), TaskError> {
     devices::mount_terminals(spec.root).at(Step::Mount)?;
     node_files(spec).at(Step::NodeFiles)?;
     let quiet = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
@@ -41,6 +40,7 @@ pub(super) fn isolate(spec: &Spec) -> Result<(), TaskError> {
     for (path, options) in TEMPORARY {
         tmpfs(path, &format!("{options},uid={0},gid={0}", spec.root)).at(Step::Mount)?;
     }
+    put(run, "/run").at(Step::Mount)?;
     rustix::process::chdir("/").at(Step::WorkingDirectory)
 }
 

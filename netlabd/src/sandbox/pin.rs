@@ -164,7 +164,7 @@ pub(super) fn same_namespace(a: BorrowedFd<'_>, b: BorrowedFd<'_>) -> Result<boo
 }
 
 /// Whether something is mounted at `path` itself (`STATX_ATTR_MOUNT_ROOT`, Linux 5.8).
-fn is_mount_point(path: &Path) -> Result<bool, Errno> {
+pub(super) fn is_mount_point(path: &Path) -> Result<bool, Errno> {
     let found = statx(CWD, path, AtFlags::SYMLINK_NOFOLLOW, StatxFlags::empty())?;
     Ok(found.stx_attributes.contains(StatxAttributes::MOUNT_ROOT))
 }

@@ -119,11 +119,13 @@ impl TestLab {
 
     pub(crate) fn context<T>(&self, f: impl FnOnce(&LabContext<'_>) -> T) -> T {
         let budget = std::fs::File::create(scratch().join("rings")).unwrap();
+        let run = sandbox::runtime_directory(&scratch().join("run"), IDS.base).unwrap();
         f(&LabContext {
             user: &self.user,
             ids: IDS,
             init: &self.init,
             network: self.network.as_fd(),
+            run: run.as_fd(),
             cgroup: self.cgroup.as_ref(),
             processes: 512,
             tun: self.tun,

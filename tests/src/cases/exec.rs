@@ -21,6 +21,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("exec::signals_pass_where_input_is_not_read", unread_input),
     Test::new("exec::no_signal_is_ignored_from_the_start", defaults),
     Test::new("exec::a_command_is_killed_with_its_lab", with_its_lab),
+    Test::new("exec::run_is_the_nodes", runtime_directory),
     Test::new("exec::a_slow_reader_costs_no_memory", slow_reader)
         // Its kernel does not tell what a process waits for.
         .lacks(&[Feature::OwnKernel]),
@@ -144,4 +145,51 @@ fn slow_reader() {
     let after = memory(&host);
     println!("128 MiB to a slow reader; netlabd: {before} KiB before, {stalled} stalled, {after} at most");
     assert!(after - before < GROWTH, "netlabd grew from {before} to {after} KiB");
+}
+
+/// What a command leaves in `/run` is there for the next one in the same node, and for nobody else.
+fn runtime_directory() {
+    let mut host = with_small();
+    let sh = |host: &TestHost, node: &str, script: &str| {
+        host.ctl(&["exec", "small", node, "--", "sh", "-c", script])
+    };
+    sh(&host, "ns1", "umask 022; mkdir /run/program; echo here >/run/program/socket; echo gone >/tmp/file")
+        .ok();
+    let look = "cat /run/program/socket; ls /tmp";
+    assert_eq!(sh(&host, "ns1", look).ok(), "here\n");
+    assert_eq!(sh(&host, "ns2", "ls -A /run").ok(), "");
+    // Whoever is root of the lab may write, and no more than there is room for.
+    let full = sh(
+        &host,
+        "ns1",
+        "dd if=/dev/zero of=/run/large bs=1M count=17 2>&1; stat -c '%u %g %a' /run; rm /run/large",
+    )
+    .ok();
+    assert!(full.contains("No space left") && full.ends_with("0 0 755\n"), "{full}");
+    let programs = sh(
+        &host,
+        "ns1",
+        "cp /bin/true /run/true; chmod 6755 /run/true; mknod /run/null c 1 3 2>&1; grep ' /run ' /proc/mounts",
+    );
+    let programs = programs.ok();
+    assert!(programs.contains("not permitted") && programs.contains("nosuid,nodev"), "{programs}");
+    host.kill();
+    host.start();
+    assert_eq!(sh(&host, "ns1", look).ok(), "here\n", "after netlabd was killed");
+    let mounts = || fs::read_to_string("/proc/self/mountinfo").expect("it is always there");
+    let of_lab = |mounts: &str| mounts.lines().filter(|line| line.contains("/labs/small/run")).count();
+    assert_eq!(of_lab(&mounts()), 3, "one of the lab, one of each node in which a command ran");
+    // A node that leaves takes it along.
+    let one = SMALL.replace("ns2", "ns3");
+    let file = host.file("one.yaml", one.as_str());
+    host.ctl(&["apply-lab", &file]).ok();
+    assert_eq!(of_lab(&mounts()), 2);
+    let file = host.file("small.yaml", SMALL);
+    host.ctl(&["apply-lab", &file]).ok();
+    assert_eq!(sh(&host, "ns1", look).ok(), "here\n");
+    host.ctl(&["delete-lab", "small"]).ok();
+    assert_eq!(of_lab(&mounts()), 0);
+    host.ctl(&["create-lab", &file]).ok();
+    assert_eq!(sh(&host, "ns1", "ls -A /run").ok(), "");
+    host.ctl(&["delete-lab", "small"]).ok();
 }
