@@ -31,7 +31,7 @@ class Daemon:
         """Starts it, and waits until it answers."""
         log = open("/run/netlabd.log", "a", encoding="utf-8")
         self.process = subprocess.Popen([self.bin / "netlabd", "--state-dir", self.state.name],
-                                        stderr=log, env={"RUST_LOG": "warn"})
+                                        stderr=log, env={"RUST_LOG": os.environ.get("RUST_LOG", "warn")})
         while subprocess.run([self.bin / "netlabctl", "list-labs"], capture_output=True).returncode:
             time.sleep(0.01)
 
@@ -44,7 +44,8 @@ class Daemon:
         """Runs netlabctl."""
         done = subprocess.run([self.bin / "netlabctl", *words], capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"netlabctl {' '.join(words)}: {done.stdout}{done.stderr}")
+            log = pathlib.Path("/run/netlabd.log").read_text(encoding="utf-8")[-4096:]
+            raise RuntimeError(f"netlabctl {' '.join(words)}: {done.stdout}{done.stderr}netlabd's log:\n{log}")
         return done.stdout
 
     def memory(self):

@@ -37,7 +37,7 @@ def life(daemon, lab, path, note):
     time.sleep(max(tools.SETTLE, lab.nodes / 500))
     for what, file in (("unchanged", path), ("change", changed)):
         with note.cpu(what):
-            note(what, timed(lambda: daemon.ctl("apply-lab", str(file))))  # noqa: B023
+            note(what, timed(lambda: daemon.ctl("apply-lab", "--timeout", "5m", str(file))))  # noqa: B023
     note("get", timed(lambda: daemon.ctl("get-lab", "bench")))
     rss, files = daemon.memory()
     note("rss", rss)

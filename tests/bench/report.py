@@ -48,8 +48,9 @@ def lives(result):
     if not rows:
         return ""
     kernel = result.get((*IMPAIRED, "kernel"))
-    told = (f"impaired: a chain with a delay of 1 ms on each link in both directions, by netem; under User-mode Linux\n{kernel}, "
-            "as this kernel lacks netem.\n\n") if kernel else ""
+    told = ("impaired: a chain with a delay of 1 ms on each link in both directions, by netem, and one segment a packet, by the\n"
+            f"floor too; on a booted Debian 12 with its kernel {kernel} under emulation, where all takes longer: this\n"
+            "machine's kernel has no netem.\n\n") if kernel else ""
     return "## Labs\n\n" + table(head, rows) + told
 
 
