@@ -10,6 +10,7 @@
 # make classroom 20 members' labs try all at once while others work, under User-mode Linux; the figures of docs/abuse.md
 # make fidelity how near impairments come to what is asked for, on the tests' kernel in simulated time (ten
 #              minutes); writes the tables of docs/impairments.md
+# make kinds   what each kind of interface is in the kernel; writes docs/kinds.md
 # make bench   measures against the kernel's floor and other tools; writes docs/benchmarks.md. ROUNDS=3; with
 #              PARTS="chain:200 exec" only these, into target/bench (a wrong part makes it name all)
 # make test-vm the packages on booted Debian 12 machines, under User-mode Linux and Debian's own kernel
@@ -24,7 +25,7 @@
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: build demo test fuzz soak outcome faults abuse classroom fidelity test-vm test-go bench bench-elsewhere deb lint bless-api setup
+.PHONY: build demo test fuzz soak outcome faults abuse classroom fidelity kinds test-vm test-go bench bench-elsewhere deb lint bless-api setup
 
 build: setup
 	cargo build --workspace
@@ -83,6 +84,12 @@ fidelity: build
 		{ cat $(TARGET)/fidelity.log; false; }
 	{ sed '/^## /,$$d' docs/impairments.md; sed -n 's/^doc: \{0,1\}//p' $(TARGET)/fidelity.log | sed 1d; } >$(TARGET)/fidelity.md
 	cp $(TARGET)/fidelity.md docs/impairments.md
+
+kinds: build
+	NETLAB_SHOW=1 tests/as-root $(TARGET)/debug/netlab-tests --ground uml shown:: >$(TARGET)/kinds.log || \
+		{ cat $(TARGET)/kinds.log; false; }
+	{ sed '/^## /,$$d' docs/kinds.md; sed -n 's/^doc: \{0,1\}//p' $(TARGET)/kinds.log; } >$(TARGET)/kinds.md
+	cp $(TARGET)/kinds.md docs/kinds.md
 
 bench: setup
 	dpkg-query -W mininet python3-venv >/dev/null 2>&1 || \

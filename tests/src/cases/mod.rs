@@ -45,6 +45,7 @@ mod repairs;
 mod restart;
 mod routing;
 mod shortage;
+mod shown;
 mod ssh;
 mod status;
 mod store;
@@ -98,6 +99,7 @@ pub fn all() -> Vec<Test> {
         labs::TESTS,
         notebook::TESTS,
         kinds::TESTS,
+        shown::TESTS,
         switching::TESTS,
         cables::TESTS,
         impairments::TESTS,
