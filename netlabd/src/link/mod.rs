@@ -18,6 +18,7 @@ mod ipvlan;
 mod kind;
 mod macvlan;
 mod parent;
+mod ports;
 mod sit;
 #[cfg(test)]
 mod tests;
@@ -51,10 +52,11 @@ pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
 pub use ipvlan::{Ipvlan, IpvlanMode};
 pub use kind::{
-    Attributes, Carrier, Change, LinkKind, LinkLocalFrom, Lower, MacFrom, Membership, Named, Ports, Setting,
-    UniqueKey, Unknown, When,
+    Attributes, Carrier, Change, LinkKind, LinkLocalFrom, Lower, MacFrom, Named, Setting, UniqueKey, Unknown,
+    When,
 };
 pub use macvlan::{Macvlan, MacvlanMode};
+pub use ports::{Membership, Ports};
 pub use sit::Sit;
 pub use tunnel::Tunnel;
 pub use vlan::Vlan;
