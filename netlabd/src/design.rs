@@ -1,6 +1,7 @@
 //! Random labs, valid by construction and dense: few names, so that changes meet. Property tests, fuzzers and tests on
 //! real kernels make their labs of it. The kinds of interfaces come from [`Kind::examples`].
 
+mod bond;
 mod rules;
 
 use std::net::Ipv4Addr;
@@ -64,6 +65,8 @@ const BASE: &str = "d0";
 const BRIDGE: &str = "br0";
 /// The VRF of a node.
 const VRF: &str = "red";
+/// The bond of a node.
+const BOND: &str = "bond0";
 
 /// A node so far.
 #[derive(Default)]
@@ -72,6 +75,7 @@ struct Node {
     routes: Vec<Value>,
     bridge: Option<Ports>,
     vrf: bool,
+    bond: bool,
 }
 
 impl Node {
@@ -150,6 +154,7 @@ impl Design<'_> {
             node.vrf = true;
             node.interfaces.insert(VRF.into(), interface(&vrf));
         }
+        self.bond(&mut node, number, choices);
         let base = self.examples(BASE).into_iter().find(|kind| kind.key() == "dummy");
         if let Some(base) = base.filter(|_| choices.one_in(2)) {
             let mut d0 = interface(&base);
@@ -165,9 +170,13 @@ impl Design<'_> {
     fn uppers(&self, node: &mut Node, number: usize, choices: &mut dyn Choices) {
         let mut known = Vec::new();
         for upper in 0..choices.below(5) {
-            let lower = if node.bridge.is_some() && choices.one_in(3) { BRIDGE } else { BASE };
+            let lower = match choices.below(3) {
+                2 if node.bridge.is_some() => BRIDGE,
+                1 if node.interfaces.get(BOND).is_some_and(|bond| bond.get("port").is_none()) => BOND,
+                _ => BASE,
+            };
             let mut examples = self.examples(lower);
-            examples.retain(|kind| kind.ports().vrf().is_none());
+            examples.retain(|kind| kind.ports().vrf().is_none() && !kind.ports().of_bond());
             if examples.is_empty() {
                 return;
             }
@@ -216,13 +225,16 @@ impl Design<'_> {
         }
         let (name_a, name_b) = (format!("e{link}"), format!("l{}-{link}", self.number));
         let mtu = [1500, 1400, 1300][choices.below(3)];
-        let mut end_a = end(choices, link, 1, draft.nodes[a].bridge);
-        end_a["mtu"] = json!(mtu);
+        let mut end_a = end(choices, link, 1, &draft.nodes[a]);
         let mut end_b = match draft.nodes.get(b) {
-            Some(node) => end(choices, link, 2, node.bridge),
+            Some(node) => end(choices, link, 2, node),
             None => json!({ "addresses": [format!("198.18.{}.1/24", self.number * 8 + link)] }),
         };
-        if !choices.one_in(3) {
+        // A member of a bond has the bond's.
+        if end_a.get("master").is_none() {
+            end_a["mtu"] = json!(mtu);
+        }
+        if end_b.get("master").is_none() && !choices.one_in(3) {
             end_b["mtu"] = json!(mtu);
         }
         if let Some(impair) = self.impairment(choices) {
@@ -401,10 +413,13 @@ fn interface(kind: &Kind) -> Value {
     json!({ kind.key(): all[kind.key()] })
 }
 
-/// One end of a link: with addresses, or a port of the node's bridge.
-fn end(choices: &mut dyn Choices, link: usize, side: u8, bridge: Option<Ports>) -> Value {
+/// One end of a link: with addresses, a member of the node's bond, or a port of its bridge.
+fn end(choices: &mut dyn Choices, link: usize, side: u8, node: &Node) -> Value {
     let address = format!("192.0.{link}.{side}/24");
-    match (bridge, choices.below(6)) {
+    if node.bond && choices.one_in(2) {
+        return json!({ "master": BOND });
+    }
+    match (node.bridge, choices.below(6)) {
         (_, 0) => json!({ "addresses": [address] }),
         (None, _) | (_, 1) => {
             json!({ "addresses": [address, format!("2001:db8:a{link}::{side}/64")] })

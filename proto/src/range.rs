@@ -67,6 +67,9 @@ pub const KERNEL_TABLES: RangeInclusive<u32> = 253..=255;
 /// How many packets are lost at a time.
 pub const LOSS_BURST: RangeInclusive<u32> = fields::IMPAIR_LOSS_BURST;
 
+/// How many members of a bond must work; more than anybody bundles.
+pub const MIN_LINKS: RangeInclusive<u32> = fields::BOND_MIN_LINKS;
+
 /// How many packets may wait at an interface.
 pub const TXQUEUELEN: RangeInclusive<u32> = fields::INTERFACE_TXQUEUELEN;
 

@@ -197,6 +197,15 @@ fn strip(value: &mut Value) {
                 let heard = ["id", "no", "state", "topology_change_ack", "config_pending"];
                 port.retain(|name, _| !heard.contains(&name.as_str()) && !name.starts_with("designated_"));
             }
+            if fields.get("info_slave_kind").is_some_and(|kind| kind == "bond") {
+                // Whether it works, and what it has heard by LACP.
+                fields.remove("info_slave_data");
+            }
+            if fields.get("info_kind").is_some_and(|kind| kind == "bond")
+                && let Some(Value::Object(bond)) = fields.get_mut("info_data")
+            {
+                bond.retain(|name, _| !["active_slave", "ad_info"].contains(&name.as_str()));
+            }
             if fields.get("stp_state").is_some_and(|state| state == 1) {
                 // Those of the root, once it is heard, and what holds while the topology changes.
                 let heard = ["forward_delay", "hello_time", "max_age", "ageing_time"];

@@ -21,6 +21,8 @@ use crate::{feature::Feature, host::TestHost, rng::Rng};
 /// - `DOWN` or `LOWERLAYERDOWN` of an end of a link without a carrier: the kernel looks the other end's number up among the
 ///   interfaces of this namespace, where it stands for another or none (`default_operstate`);
 /// - whether a bridge without ports has had one, whose removal sets what it can send at once (`br_set_gso_limits`).
+///
+/// And which member of a bond works, what is agreed on by LACP, and how often a member has failed.
 const SHOW: &str = r#"
 names() { sed -E 's/^[0-9]+: ([^:@]+)[:@].*/\1/'; }
 down=$(ip -o link | grep -v '[<,]UP[,>]' | names)
@@ -32,6 +34,8 @@ sysctl -a 2>/dev/null | grep '^net\.' | grep -vE 'nf_conntrack_(count|buckets|ma
     sed 's/^/sysctl: /'
 ip -d -o link | sed -E 's/^[0-9]+: //; s/@[^:]*:/:/; s/ *\\ */ /g; s/link-netns(id)? [^ ]+//g
     s/(tcn|hello|topology_change|gc|hold|message_age|forward_delay)_timer +[0-9.]+//g; s/fdb_n_learned [0-9]+//
+    s/(active_slave|ad_aggregator(_id)?|ad_num_ports|ad_(actor|partner)_(key|mac|oper_port_state(_str)?)) [^ ]+//g
+    s/bond_slave state [A-Z]+ mii_status [A-Z_]+ link_failure_count [0-9]+/bond_slave/
     s/(port_id|port_no|designated_port) [^ ]+//g; /[<,]UP[,>]/!s/ qdisc no(op|queue) / /; s/ state LOWERLAYERDOWN / state DOWN /' |
     of "$portless" '{ name = $1; sub(":", "", name) } name in known { gsub("tso_max_(size|segs) [0-9]+", "") } 1' |
     sed 's/^/link: /' | sort
@@ -118,13 +122,15 @@ fn without_inherited(line: &str) -> String {
 /// has others. Those that the file says are left as they are.
 fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> BTreeMap<String, String> {
     let part = if place == "host" { &lab["host"] } else { &lab["nodes"][place] };
-    let text = host.run("sh", &["-c", &format!("{enter}ip -j link")]).stdout;
+    let text = host.run("sh", &["-c", &format!("{enter}ip -d -j link")]).stdout;
     let links: Vec<Value> = serde_json::from_str(&text).unwrap_or_default();
     let mut derived = BTreeMap::new();
     for link in &links {
-        // Tunnels over IPv6 have an identifier of chance.
+        // Tunnels over IPv6 have an identifier of chance; a member of a bond has that one's address, and its own for later.
         let over_ipv6 = ["tunnel6", "gre6"].iter().any(|kind| link["link_type"] == **kind);
-        let mac = link[if over_ipv6 { "permaddr" } else { "address" }].as_str();
+        let own = &link["linkinfo"]["info_slave_data"]["perm_hwaddr"];
+        let usual = &link[if over_ipv6 { "permaddr" } else { "address" }];
+        let mac = if own.is_string() { own } else { usual }.as_str();
         let (Some(name), Some(mac)) = (link["ifname"].as_str(), mac) else { continue };
         let says =
             part["interfaces"].as_object().is_some_and(|own| own.values().any(|own| own["mac"] == mac));
@@ -320,7 +326,9 @@ fn addresses(rng: &mut Rng) -> Vec<String> {
 /// Whether an interface can be given a MAC address: kinds have their own, or none.
 fn may_have_mac(interface: &Value) -> bool {
     let kind = Kind::KEYS.iter().find(|key| !interface[**key].is_null());
-    kind.is_none_or(|key| ["bridge", "dummy", "macvlan", "vxlan"].contains(key))
+    let may = kind.is_none_or(|key| ["bond", "bridge", "dummy", "macvlan", "vxlan"].contains(key));
+    // A member of a bond has the bond's.
+    may && interface["master"] != "bond0"
 }
 
 fn without_ipv6(node: &mut Value) {

@@ -49,9 +49,10 @@ impl KindView {
         let tags = ["protocol", "vlan_protocol"].into_iter().filter_map(|field| self.text(field));
         let tags: String = tags.filter(|tag| *tag != "802.1Q").flat_map(|tag| [" ", tag]).collect();
         let table = self.fields["table"].as_u64().map(|table| format!(", table {table}")).unwrap_or_default();
+        let mode = self.text("mode").map(|mode| format!(", {mode}")).unwrap_or_default();
         // A tunnel's `dev` only carries it.
         let dev = self.text("dev").filter(|_| self.fields["vni"].is_null());
         let parent = self.parent().or(dev).map(|parent| format!(" on {parent}")).unwrap_or_default();
-        format!("{}{vlans}{tags}{stp}{table}{parent}", self.name())
+        format!("{}{vlans}{tags}{stp}{table}{mode}{parent}", self.name())
     }
 }

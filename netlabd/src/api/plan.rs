@@ -112,6 +112,7 @@ fn interruptions(plan: &Plan) -> Vec<proto::Interruption> {
                 let change = match of {
                     Membership::Bridge => "changes its bridge: its traffic stops for a moment",
                     Membership::Vrf => "changes its VRF: its traffic stops for a moment",
+                    Membership::Bond => "changes its bond: its traffic stops for a moment",
                 };
                 all.insert(at.to_string(), change);
             }

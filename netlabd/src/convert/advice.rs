@@ -35,11 +35,10 @@ pub(super) fn of(sites: &Sites, mut segments: Segments, message: &proto::Lab) ->
         };
         for (number, route) in routes.iter().enumerate() {
             let path = site.path.field("routes").index(number);
-            let why = "what is sent leaves by the bridge";
-            through_port(site, &route.dev, &path.field("dev"), why, &mut found);
+            through_port(site, &route.dev, &path.field("dev"), &mut found);
             for (number, hop) in route.next_hops.iter().enumerate() {
                 let path = path.field("next_hops").index(number).field("dev");
-                through_port(site, &hop.dev, &path, why, &mut found);
+                through_port(site, &hop.dev, &path, &mut found);
             }
         }
         if let Place::Node(name) = &site.place
@@ -105,12 +104,14 @@ fn tunnel(site: &Site, name: &IfName, kind: &Kind, found: &mut Found) {
     }
 }
 
-/// Routes lead packets by the bridge, not at its ports.
-fn through_port(site: &Site, name: &str, path: &Path, why: &str, found: &mut Found) {
+/// Routes lead packets by the bridge or bond, not at what belongs to it.
+fn through_port(site: &Site, name: &str, path: &Path, found: &mut Found) {
     let port = site.interfaces.iter().find(|(known, _)| known.as_str() == name);
-    let Some(port) = port.and_then(|(_, draft)| draft.port.as_ref()) else { return };
-    let bridge = &port.bridge;
-    found.add(path, format!("{name} is a port of {bridge}: {why}, and this never holds; name {bridge}"));
+    let Some((taker, noun)) = port.and_then(|(_, draft)| site.taker(draft)) else { return };
+    let message = format!(
+        "{name} is a {noun} of {taker}: what is sent leaves by {taker}, and this never holds; name {taker}"
+    );
+    found.add(path, message);
 }
 
 /// A node answers for others only where it would send on what it then gets (`arp_process` in net/ipv4/arp.c,

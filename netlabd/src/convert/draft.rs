@@ -27,7 +27,7 @@ pub(super) struct Draft {
     pub(super) port: Option<BridgePort>,
     /// The other ends of a tunnel that has several.
     pub(super) remotes: BTreeSet<IpAddr>,
-    /// The VRF that it belongs to.
+    /// The VRF or bond that it belongs to.
     pub(super) master: Option<IfName>,
     /// Its addresses, each with its index in the entry.
     pub(super) addresses: Vec<(usize, IpNet)>,
@@ -168,6 +168,21 @@ impl Site {
     /// The table of a VRF.
     pub(super) fn table_of(&self, vrf: &IfName) -> Option<u32> {
         self.interfaces.get(vrf)?.table()
+    }
+
+    /// The bond that an interface belongs to.
+    pub(super) fn bond<'a>(&self, draft: &'a Draft) -> Option<&'a IfName> {
+        let is_bond = |name: &&IfName| {
+            let form = self.interfaces.get(*name).and_then(|draft| draft.form.as_ref());
+            form.is_some_and(|form| form.ports().of_bond())
+        };
+        draft.master.as_ref().filter(is_bond)
+    }
+
+    /// What takes all that arrives at an interface, and what the interface is to it.
+    pub(super) fn taker<'a>(&self, draft: &'a Draft) -> Option<(&'a IfName, &'static str)> {
+        let bridge = draft.port.as_ref().map(|port| (&port.bridge, "port"));
+        bridge.or_else(|| self.bond(draft).map(|bond| (bond, "member")))
     }
 
     /// All addresses with their interfaces.

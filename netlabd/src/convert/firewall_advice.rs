@@ -45,15 +45,15 @@ fn rules<'a>(chain: &'a FirewallChain, path: &Path) -> impl Iterator<Item = (Pat
     chain.rules.iter().enumerate().map(move |(at, rule)| (path.index(at), rule))
 }
 
-/// Rules of IP see packets at the bridge, not at its ports.
+/// Rules of IP see packets at the bridge or bond, not at what belongs to it.
 fn ports_of_bridges(site: &Site, chain: &FirewallChain, path: &Path, found: &mut Vec<(Path, String)>) {
     for (path, FirewallRule { when, .. }) in rules(chain, path) {
         let sides = [("in_interface", &when.in_interface), ("out_interface", &when.out_interface)];
         for (field, name) in sides.into_iter().filter_map(|(field, name)| Some((field, name.as_ref()?))) {
-            let port = site.interfaces.get(name).and_then(|draft| draft.port.as_ref());
-            if let Some(bridge) = port.map(|port| &port.bridge) {
+            let taker = site.interfaces.get(name).and_then(|draft| site.taker(draft));
+            if let Some((taker, noun)) = taker {
                 let message = format!(
-                    "{name} is a port of {bridge}: to IP, packets come and go by the bridge, and this never holds; name {bridge}"
+                    "{name} is a {noun} of {taker}: to IP, packets come and go by {taker}, and this never holds; name {taker}"
                 );
                 found.push((path.field(field), message));
             }

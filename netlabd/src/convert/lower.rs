@@ -46,6 +46,7 @@ fn check_site(site: &Site, sink: &mut Sink) {
         if let Some(Named { key, field, lower: Lower::Here(lower), takes, frames }) = &draft.lower {
             let path = site.interface_path(name).field(key).field(field);
             check_carrier(site, lower, *frames, &path, sink);
+            check_member(site, lower, &path, sink);
             if *takes {
                 check_free(site, lower, key, &path, sink);
             }
@@ -73,6 +74,16 @@ fn check_carrier(site: &Site, name: &IfName, frames: bool, path: &Path, sink: &m
             path,
             format!("{name} is {}, which carries no Ethernet frames; name another one", kind.noun()),
         );
+    }
+}
+
+/// What arrives at a member of a bond is the bond's.
+fn check_member(site: &Site, lower: &IfName, path: &Path, sink: &mut Sink) {
+    let bond = site.interfaces.get(lower).and_then(|draft| site.bond(draft));
+    if let Some(bond) = bond {
+        let message =
+            format!("{lower} is a member of {bond}, which takes all that arrives there; name {bond}");
+        sink.add(path, message);
     }
 }
 

@@ -59,8 +59,9 @@ impl<'a, 'h> Finder<'a, 'h> {
     fn of(sites: &'a Sites, site: &'a Site, host: &'h Known<'h>) -> Self {
         let mut ports: BTreeMap<&IfName, Vec<&IfName>> = BTreeMap::new();
         for (name, draft) in &site.interfaces {
-            if let Some(port) = &draft.port {
-                ports.entry(&port.bridge).or_default().push(name);
+            let carried = draft.port.as_ref().map(|port| &port.bridge).or_else(|| site.bond(draft));
+            if let Some(carried) = carried {
+                ports.entry(carried).or_default().push(name);
             }
         }
         Self { sites, site, host, ports, known: Known::new() }
@@ -82,9 +83,12 @@ impl<'a, 'h> Finder<'a, 'h> {
         if let Some(below) = self.below(draft) {
             return Some(below.room);
         }
-        // Of one that says nothing, the other end's.
+        // Of one that says nothing, the other end's, which is its bond's where it belongs to one.
         if let Some(Form::Veth { peer }) = &draft.form {
-            return self.sites.interface(peer)?.mtu;
+            let there = self.sites.get(&peer.place)?;
+            let other = there.interfaces.get(&peer.interface)?;
+            let bond = there.bond(other).and_then(|bond| there.interfaces.get(bond));
+            return bond.unwrap_or(other).mtu;
         }
         let kind = draft.form.as_ref()?.kind()?;
         if kind.far_end().is_some() {
@@ -95,7 +99,7 @@ impl<'a, 'h> Finder<'a, 'h> {
     }
 
     /// What an interface's frames must fit into.
-    fn below(&mut self, draft: &'a Draft) -> Option<Below> {
+    fn below(&mut self, draft: &Draft) -> Option<Below> {
         let kind = draft.form.as_ref()?.kind()?;
         let lower = kind.lower().or_else(|| draft.underlay.as_ref().map(Lower::Here))?;
         let mtu = match lower {
@@ -120,8 +124,23 @@ impl<'a, 'h> Finder<'a, 'h> {
             let message = format!("{mtu} does not fit: {} has room for {}; lower it", below.what, below.room);
             sink.add(&self.site.interface_path(name).field("mtu"), message);
         }
+        self.check_member(draft, sink);
         if let Some(mtu) = self.find(name) {
             check_least(self.site, name, draft, mtu, sink);
+        }
+    }
+
+    /// A bond gives its members its own MTU.
+    fn check_member(&mut self, draft: &Draft, sink: &mut Sink) {
+        let Some(bond) = self.site.bond(draft) else { return };
+        let said = self.site.interfaces.get(bond).and_then(|bond| bond.mtu);
+        let Some((mtu, below)) = said.zip(self.below(draft)) else { return };
+        if mtu > below.room {
+            let message = format!(
+                "{mtu} does not fit its members: {} has room for {}; lower it",
+                below.what, below.room
+            );
+            sink.add(&self.site.interface_path(bond).field("mtu"), message);
         }
     }
 }

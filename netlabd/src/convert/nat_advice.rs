@@ -72,10 +72,10 @@ impl Advisor<'_> {
         }
     }
 
-    /// Rules see packets at the bridge, not at its ports.
+    /// Rules see packets at the bridge or bond, not at what belongs to it.
     fn interfaces(&mut self, rule: &NatRule, path: &Path) {
-        let arrives = "what arrives at a port comes in by the bridge";
-        let leaves = "what is forwarded leaves by the bridge";
+        let arrives = "what arrives there comes in by";
+        let leaves = "what is forwarded leaves by";
         let (field, name, why) = match rule {
             NatRule::PortForward(rule) => ("in_interface", rule.in_interface.as_ref(), arrives),
             NatRule::Destination(rule) => ("in_interface", rule.in_interface.as_ref(), arrives),
@@ -84,10 +84,10 @@ impl Advisor<'_> {
             NatRule::Prefix(rule) => ("interface", Some(&rule.interface), arrives),
             NatRule::LeaveBridged => return,
         };
-        let port =
-            name.and_then(|name| Some((name, self.site.interfaces.get(name)?.port.as_ref()?.bridge.clone())));
-        if let Some((name, bridge)) = port {
-            let message = format!("{name} is a port of {bridge}: {why}, and this never holds; name {bridge}");
+        let taken = name.and_then(|name| Some((name, self.site.taker(self.site.interfaces.get(name)?)?)));
+        if let Some((name, (taker, noun))) = taken {
+            let message =
+                format!("{name} is a {noun} of {taker}: {why} {taker}, and this never holds; name {taker}");
             self.found.push((path.field(field), message));
         }
     }

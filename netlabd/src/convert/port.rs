@@ -162,7 +162,7 @@ fn check_port(site: &Site, port: &BridgePort, path: &Path, sink: &mut Sink) {
             );
             sink.add(&path.field(field), message);
         }
-        Ports::None | Ports::Vrf { .. } => {
+        Ports::None | Ports::Vrf { .. } | Ports::Bond => {
             let message =
                 format!("{bridge_name} is a {} interface, not a bridge; name a bridge", form.as_str());
             sink.add(&path.field("bridge"), message);

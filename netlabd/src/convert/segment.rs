@@ -57,6 +57,9 @@ fn joined(site: &Site, draft: &Draft) -> Option<Endpoint> {
         let place = lower.place(&site.place);
         return Some(Endpoint { place, interface: lower.name().clone() });
     }
+    if let Some(bond) = site.bond(draft) {
+        return Some(endpoint(site, bond));
+    }
     let bridge = &draft.port.as_ref()?.bridge;
     let ports = site.interfaces.get(bridge)?.form.as_ref()?.ports();
     let plain = ports.of_bridge() && !ports.filtering();

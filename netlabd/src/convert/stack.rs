@@ -21,7 +21,7 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) -> Stacks {
 
 type Edges<'a> = BTreeMap<&'a IfName, Vec<&'a IfName>>;
 
-/// What each interface stands on: that of its kind, and a bridge or VRF on what belongs to it.
+/// What each interface stands on: that of its kind, and a bridge, VRF or bond on what belongs to it.
 fn lowers(site: &Site) -> Edges<'_> {
     let mut lowers = Edges::new();
     let known = |name: &IfName| site.interfaces.contains_key(name);

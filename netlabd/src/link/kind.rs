@@ -145,6 +145,11 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
         Ports::None
     }
 
+    /// The member that works whenever it can.
+    fn primary(&self) -> Option<&IfName> {
+        None
+    }
+
     /// Whether it has a forwarding database, or its ports have.
     fn has_fdb(&self) -> bool {
         self.ports().of_bridge()

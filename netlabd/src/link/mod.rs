@@ -4,6 +4,9 @@
 //! the planner, the kernel and its fake share it, and ask it instead of matching on its variants. A new kind is a file
 //! here, a word in the list at the end of this one, and a message in the API.
 
+mod bond;
+mod bond_mode;
+mod bond_time;
 mod bridge;
 mod bridge_time;
 mod dummy;
@@ -39,6 +42,9 @@ use crate::{
     model::name::IfName,
 };
 
+pub use bond::Bond;
+pub use bond_mode::{BondMode, HashPolicy, LacpRate};
+pub use bond_time::{BondTime, Watch};
 pub(crate) use bridge::groups;
 pub use bridge::{Bridge, Times};
 pub use bridge_time::BridgeTime;
@@ -193,6 +199,8 @@ macro_rules! kinds {
                 least_mtu() -> Option<u32>,
                 /// [`LinkKind::ports`].
                 ports() -> Ports,
+                /// [`LinkKind::primary`].
+                primary() -> Option<&IfName>,
                 /// [`LinkKind::has_fdb`].
                 has_fdb() -> bool,
                 /// [`LinkKind::joins_lower`].
@@ -261,7 +269,7 @@ macro_rules! kinds {
 }
 
 kinds!(
-    Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Ipvlan, Vrf,
+    Bridge, Vlan, Vxlan, Macvlan, Dummy, Geneve, Gre, Gretap, Ipip, Sit, Ip6gre, Ip6tnl, Ipvlan, Vrf, Bond,
     Wireguard
 );
 

@@ -19,6 +19,8 @@ pub enum Ports {
         /// The table of their routes.
         table: u32,
     },
+    /// Members of a bond.
+    Bond,
 }
 
 impl Ports {
@@ -37,11 +39,22 @@ impl Ports {
         if let Self::Vrf { table } = self { Some(table) } else { None }
     }
 
+    /// Whether these are members of a bond.
+    pub fn of_bond(self) -> bool {
+        self == Self::Bond
+    }
+
+    /// Whether these carry what they belong to: its carrier and its MTU follow from theirs.
+    pub fn carry(self) -> bool {
+        matches!(self, Self::Bridge { .. } | Self::Bond)
+    }
+
     /// What these are.
     pub fn membership(self) -> Membership {
         match self {
             Self::None | Self::Bridge { .. } => Membership::Bridge,
             Self::Vrf { .. } => Membership::Vrf,
+            Self::Bond => Membership::Bond,
         }
     }
 }
@@ -53,6 +66,8 @@ pub enum Membership {
     Bridge,
     /// A VRF.
     Vrf,
+    /// A bond.
+    Bond,
 }
 
 impl Membership {
@@ -61,8 +76,9 @@ impl Membership {
         match (self, master) {
             (Self::Bridge, Some(bridge)) => format!("a port of {bridge}"),
             (Self::Bridge, None) => "a port of no bridge".to_owned(),
-            (Self::Vrf, Some(vrf)) => format!("a member of {vrf}"),
+            (Self::Vrf | Self::Bond, Some(master)) => format!("a member of {master}"),
             (Self::Vrf, None) => "a member of no VRF".to_owned(),
+            (Self::Bond, None) => "a member of no bond".to_owned(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub struct Interface {
     pub port: Option<BridgePort>,
     /// The other ends of a tunnel that has several.
     pub remotes: BTreeSet<IpAddr>,
-    /// The VRF of the same node that it belongs to.
+    /// The VRF or bond of the same node that it belongs to.
     pub master: Option<IfName>,
     /// Addresses with prefix length, in the author's order; the first of a range is the primary one.
     pub addresses: Vec<IpNet>,
@@ -45,7 +45,7 @@ pub struct Interface {
 }
 
 impl Interface {
-    /// The bridge or VRF that it belongs to (`IFLA_MASTER`).
+    /// The bridge, VRF or bond that it belongs to (`IFLA_MASTER`).
     pub fn master(&self) -> Option<&IfName> {
         self.port.as_ref().map(|port| &port.bridge).or(self.master.as_ref())
     }

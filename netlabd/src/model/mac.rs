@@ -15,7 +15,7 @@ impl Mac {
     }
 
     /// A locally administered unicast address from the first six of some well mixed bytes.
-    pub fn local(mut octets: [u8; 6]) -> Self {
+    pub const fn local(mut octets: [u8; 6]) -> Self {
         octets[0] = (octets[0] & 0xfc) | 0x02;
         Self(octets)
     }

@@ -126,6 +126,8 @@ pub struct LinkState {
     pub fdb: BTreeMap<FdbEntry, FdbState>,
     /// The bridge, VRF or other master it belongs to.
     pub master: Option<String>,
+    /// Of a member of a bond, whose MAC address it has, the one that it gets back (`IFLA_BOND_SLAVE_PERM_HWADDR`).
+    pub own_mac: Option<Mac>,
     /// Addresses, link-local ones that the kernel made left out.
     pub addresses: Vec<AddressState>,
     /// Link-local addresses that the kernel made.
@@ -153,6 +155,16 @@ impl LinkState {
 }
 
 impl LinkState {
+    /// Whether a bond has it, its own or another's.
+    pub fn is_bonded(&self) -> bool {
+        self.own_mac.is_some()
+    }
+
+    /// The MAC address by which it is known again.
+    pub fn known_by(&self) -> Option<Mac> {
+        self.own_mac.or(self.mac)
+    }
+
     /// Whether it is a VRF.
     pub fn is_vrf(&self) -> bool {
         self.form.ports().vrf().is_some()

@@ -3,8 +3,8 @@
 use super::{
     Op,
     item::{
-        address, fdb, firewall, link, link_local, nat, neighbour, qdisc, route, rule, setting, sysctl, vlan,
-        wireguard,
+        address, fdb, firewall, link, link_local, member, nat, neighbour, qdisc, route, rule, setting,
+        sysctl, vlan, wireguard,
     },
     place::PlaceDiff,
 };
@@ -18,7 +18,8 @@ const ORDER: &[Facet] = &[
     route::stale,
     address::in_the_way,
     link::inside,
-    setting::master,
+    member::master,
+    member::primary,
     setting::port,
     vlan::vlans,
     setting::after_vlans,

@@ -1,9 +1,12 @@
 //! The comparison of one place, item by item.
 
 use super::{LinkTarget, PlaceTarget, Target, removal::Removals};
-use crate::model::{
-    Endpoint, IfName, Place, SysctlKey,
-    observed::{LinkState, PlaceState},
+use crate::{
+    link::Ports,
+    model::{
+        Endpoint, IfName, Mac, Place, SysctlKey,
+        observed::{LinkState, PlaceState},
+    },
 };
 
 /// One place, as wanted and as it is.
@@ -49,8 +52,9 @@ impl<'a> PlaceDiff<'a> {
         seen.filter(|_| !self.is_removed(at.interface.as_str()))
     }
 
-    /// Whether the kernel sets an interface down and up again, because it comes to a VRF or leaves one (`cycle_netdev` in
-    /// drivers/net/vrf.c): it loses its IPv6 addresses, its neighbours, and the routes through it.
+    /// Whether an interface is down for a moment, because it comes to a VRF or leaves one (`cycle_netdev` in
+    /// drivers/net/vrf.c) or a bond (`bond_enslave`, `__bond_release_one` in `drivers/net/bonding/bond_main.c`): it loses its
+    /// IPv6 addresses, its neighbours, and the routes through it.
     pub(super) fn is_cycled(&self, link: &LinkState, want: &LinkTarget) -> bool {
         let before = link.master.as_deref();
         let leaves = before.is_some_and(|master| {
@@ -58,10 +62,44 @@ impl<'a> PlaceDiff<'a> {
             is_vrf && (self.is_removed(master) || want.master.as_ref().is_none_or(|it| it.as_str() != master))
         });
         let comes = want.master.as_ref().is_some_and(|master| {
-            let is_vrf = self.wanted.links.get(master).is_some_and(|link| link.form.ports().vrf().is_some());
-            is_vrf && before != Some(master.as_str())
+            let cycles = |ports: Ports| ports.vrf().is_some() || ports.of_bond();
+            let cycles = self.wanted.links.get(master).is_some_and(|link| cycles(link.form.ports()));
+            cycles && before != Some(master.as_str())
         });
-        link.up && (leaves || comes) && self.foreign_master(link, want).is_none()
+        let cycled = leaves || comes || self.leaves_bond(link, want);
+        link.up && cycled && self.foreign_master(link, want).is_none()
+    }
+
+    /// Whether a bond loses the interface, with which the interface goes down and gets back its own MAC address and the MTU
+    /// that it came with; it may belong to the same or another after that.
+    pub(super) fn leaves_bond(&self, link: &LinkState, want: &LinkTarget) -> bool {
+        link.is_bonded() && !self.keeps_master(link, want) && self.foreign_master(link, want).is_none()
+    }
+
+    /// Whether the plan makes it a member of a bond, which sets it up.
+    pub(super) fn comes_to_bond(&self, at: &Endpoint, want: &LinkTarget) -> bool {
+        let kept = self.link(at).is_some_and(|link| self.keeps_master(link, want));
+        self.bond_of(want).is_some() && !kept
+    }
+
+    /// The MAC address that an interface that is there is to have now. A bond gives its members its own, until they leave.
+    pub(super) fn mac(&self, link: &LinkState, want: &LinkTarget) -> Option<Mac> {
+        if self.foreign_master(link, want).is_some() {
+            return want.mac.filter(|_| want.mac_is_said);
+        }
+        if !link.is_bonded() {
+            return want.mac;
+        }
+        let bond = self.bond_of(want).filter(|_| self.keeps_master(link, want))?;
+        // It follows where the bond's own is set.
+        let seen = self.link(&self.at(want.master.as_ref()?))?.mac;
+        bond.mac.filter(|_| seen != link.mac)
+    }
+
+    /// The bond that it is to belong to.
+    pub(super) fn bond_of(&self, want: &LinkTarget) -> Option<&'a LinkTarget> {
+        let master = self.wanted.links.get(want.master.as_ref()?);
+        master.filter(|master| master.form.ports().of_bond())
     }
 
     /// Whether that happens to the interface of that name.
@@ -76,10 +114,12 @@ impl<'a> PlaceDiff<'a> {
         self.removals.takes(self.place, name)
     }
 
-    /// Whether it is a port of the bridge that is wanted, and that bridge is not made anew.
-    pub(super) fn stays_a_port(&self, link: &LinkState, want: &LinkTarget) -> bool {
+    /// Whether it belongs to what it is to belong to, and that is not made anew. A member of a bond that would get back
+    /// another MAC address than its own came to it as it should not.
+    pub(super) fn keeps_master(&self, link: &LinkState, want: &LinkTarget) -> bool {
         let master = link.master.as_deref().filter(|master| !self.is_removed(master));
-        master.is_some() && master == want.master.as_ref().map(IfName::as_str)
+        let own = link.own_mac.is_none() || link.own_mac == want.mac;
+        master.is_some() && master == want.master.as_ref().map(IfName::as_str) && own
     }
 
     /// Whoever else has made the interface a port of something: that is left alone where the file gives it no master.

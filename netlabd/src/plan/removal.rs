@@ -98,7 +98,7 @@ fn verdict(
         }
         Some(want) if *place == Place::Host && !link.ours => {
             // Our own end of a link whose mark somebody took away is known by its MAC address.
-            let same = fits(&want.form, link, observed) && link.mac == want.mac;
+            let same = fits(&want.form, link, observed) && link.known_by() == want.mac;
             if same { Disposition::Stays } else { Disposition::Conflict }
         }
         Some(_) => Disposition::Goes,

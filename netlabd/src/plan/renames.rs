@@ -19,13 +19,13 @@ pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, 
     for (place, wanted) in &target.places {
         let Some(state) = observed.places.get(place) else { continue };
         let strays = state.links.iter().filter(|(name, link)| {
-            let known = link.ours && link.mac.is_some() || link.form == ObservedForm::Loopback;
+            let known = link.ours && link.known_by().is_some() || link.form == ObservedForm::Loopback;
             known && !wanted.links.contains_key(name.as_str())
         });
         let mut names = BTreeMap::new();
         for (name, link) in strays {
             let own = wanted.links.iter().find(|(own, want)| {
-                (want.mac.is_none() || want.mac == link.mac)
+                (want.mac.is_none() || want.mac == link.known_by())
                     && link.form.is_alike(&want.form)
                     && !state.links.contains_key(own.as_str())
                     && !names.values().any(|taken| taken == *own)

@@ -56,7 +56,8 @@ pub struct PlaceTarget {
 pub struct LinkTarget {
     /// What it is.
     pub form: Form,
-    /// Its MAC address; `None` for `lo`, and for what has its parent's.
+    /// Its MAC address; `None` for `lo`, and for what has its parent's. A member of a bond has the bond's, and this before and
+    /// after.
     pub mac: Option<Mac>,
     /// Whether the file says its MAC address.
     pub mac_is_said: bool,
@@ -64,7 +65,7 @@ pub struct LinkTarget {
     pub mtu: Option<u32>,
     /// Whether it is up.
     pub up: bool,
-    /// The bridge or VRF it belongs to.
+    /// The bridge, VRF or bond it belongs to.
     pub master: Option<IfName>,
     /// What else is said of it as a port of that; `None`: it is none.
     pub port: Option<PortSettings>,
@@ -142,18 +143,18 @@ impl Target {
     }
 
     /// Whether an interface is to have a carrier, so far as the file decides that: an end of a link has one while both
-    /// are up, a bridge while one of its ports has.
+    /// are up, a bridge or bond while one of its ports has.
     pub fn has_carrier(&self, at: &Endpoint) -> bool {
         self.is_carried(at, true)
     }
 
-    /// Whether the file itself takes the carrier away, whatever ports bridges have: an interface is down, the other end
+    /// Whether the file itself takes the carrier away, whatever ports bridges and bonds have: an interface is down, the other end
     /// of its link, or what it stands on.
     pub fn is_unplugged(&self, at: &Endpoint) -> bool {
         !self.is_carried(at, false)
     }
 
-    /// `needs_ports`: a bridge without a port that has a carrier has none.
+    /// `needs_ports`: a bridge or bond without a port that has a carrier has none.
     fn is_carried(&self, at: &Endpoint, needs_ports: bool) -> bool {
         // Interfaces stand on each other, and never on themselves: no chain is longer than there are.
         let count = self.places.get(&at.place).map_or(0, |place| place.links.len());
@@ -169,7 +170,7 @@ impl Target {
         };
         let carries = match &link.form {
             Form::Veth { peer } => self.link(peer).is_none_or(|peer| peer.up),
-            form if needs_ports && form.ports().of_bridge() => {
+            form if needs_ports && form.ports().carry() => {
                 let mut ports =
                     place.links.iter().filter(|(_, port)| port.master.as_ref() == Some(&at.interface));
                 ports.any(|(port, _)| is_carried(port))

@@ -39,6 +39,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::vxlan_sites", || example("vxlan-sites")).needs(&[Feature::Kind("vxlan")]).once(),
     Test::new("by_hand::srv6", || example("srv6")).needs(&[Feature::Seg6]).once(),
     Test::new("by_hand::ipvlan", || example("ipvlan")).needs(&[Feature::Kind("ipvlan")]).once(),
+    Test::new("by_hand::bond", || example("bond")).needs(&[Feature::Kind("bond")]).once(),
     Test::new("by_hand::without_a_daemon", without_a_daemon),
     Test::new("by_hand::goldens", || goldens(0, false)).needs(GOLDENS).once(),
     Test::new("by_hand::goldens_second", || goldens(1, false)).needs(GOLDENS).once(),
@@ -54,6 +55,7 @@ const GOLDENS: &[Feature] =
 const PARTS: usize = 2;
 /// Keys of what many kernels lack, in a lab file as JSON: labs without them need no second kernel.
 const RARE: &[&str] = &[
+    "bond",
     "geneve",
     "gre",
     "gretap",

@@ -41,6 +41,7 @@ pub(super) const TESTS: &[Test] = &[
         Feature::Nat,
         Feature::Kind("macvlan"),
         Feature::Kind("ipvlan"),
+        Feature::Kind("bond"),
         Feature::BridgeVlan,
         Feature::Multipath,
         Feature::Seg6,

@@ -6,6 +6,7 @@ mod abuse;
 mod advice;
 mod apply;
 mod bad_input;
+mod bond;
 mod bounds;
 mod by_hand;
 mod cables;
@@ -124,6 +125,7 @@ pub fn all() -> Vec<Test> {
         routing::TESTS,
         policy_routing::TESTS,
         vrf::TESTS,
+        bond::TESTS,
         shortage::TESTS,
         faults::TESTS,
         abuse::TESTS,

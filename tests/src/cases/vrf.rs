@@ -101,7 +101,7 @@ fn slips() {
     let host = TestHost::started();
     for (good, bad, place, words) in [
         ("r1: { master: red,", "r1: { master: rde,", ":26:21:", "did you mean \"red\""),
-        ("r1: { master: red,", "r1: { master: r2,", ":26:21:", "not a VRF; name a VRF"),
+        ("r1: { master: red,", "r1: { master: r2,", ":26:21:", "not a VRF or bond; name a VRF or bond"),
         ("table: 100", "table: 254", ":24:28:", "of the kernel's own"),
         (", vrf: blue }", " }", ":33:37:", "add vrf: red, or dev: r2"),
         (", vrf: blue }", ", vrf: blue, table: 7 }", ":33:52:", "leave out table or vrf"),

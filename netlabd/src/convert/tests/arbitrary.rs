@@ -373,10 +373,8 @@ fn check_references(lab: &Lab) {
                 assert!(interfaces[&port.bridge].form.ports().of_bridge(), "{place}:{name}");
             }
             if let Some(master) = &interface.master {
-                assert!(
-                    interfaces[master].form.ports().vrf().is_some_and(|table| table > 0),
-                    "{place}:{name}"
-                );
+                let ports = interfaces[master].form.ports();
+                assert!(ports.of_bond() || ports.vrf().is_some_and(|table| table > 0), "{place}:{name}");
             }
             if let Form::Veth { peer } = &interface.form {
                 let back = &lab.interfaces(&peer.place).unwrap()[&peer.interface].form;

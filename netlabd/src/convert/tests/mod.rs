@@ -5,6 +5,7 @@ use super::*;
 mod addresses;
 mod advice;
 mod arbitrary;
+mod bonds;
 mod bridges;
 mod encap;
 mod firewall;

@@ -35,7 +35,10 @@ fn what_is_at_fault_with_members() {
             r#","x":{"dummy":{},"master":"br0"}"#,
             r#""br0" is a bridge: say port: { bridge: br0 } in place of master"#,
         ),
-        (r#","x":{"dummy":{},"master":"d0"}"#, r#""d0" is a dummy interface, not a VRF; name a VRF"#),
+        (
+            r#","x":{"dummy":{},"master":"d0"}"#,
+            r#""d0" is a dummy interface, not a VRF or bond; name a VRF or bond"#,
+        ),
         (
             r#","x":{"dummy":{},"master":"red","port":{"bridge":"br0"}}"#,
             r#"the interface is a port of "br0" already, and belongs to one only; leave out port or master"#,
@@ -51,7 +54,7 @@ fn what_is_at_fault_with_members() {
     let lo = r#"nodes.n.interfaces.lo.master: "lo" is there and up in every node; only addresses may be added to it"#;
     bad(node, r#","lo":{"master":"red"}"#, lo);
     let loopback = r#""lab0":{"dummy":{},"master":"red"}"#;
-    let words = "host.interfaces.lab0.master: VRFs are of nodes, and no interface of the host belongs to one; leave out master";
+    let words = "host.interfaces.lab0.master: VRFs and bonds are of nodes, and no interface of the host belongs to one; leave out master";
     bad(host, loopback, words);
 }
 

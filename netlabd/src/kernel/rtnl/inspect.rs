@@ -101,6 +101,10 @@ fn info(infos: Vec<LinkInfo>, status: &mut proto::InterfaceStatus) -> Option<u32
                 };
                 let seen = Attributes { lower: None, data: Some(&data), name: &name };
                 let known = kind.as_ref().and_then(|kind| Kind::decode(kind, &seen));
+                // What else a kind names, such as the primary member of a bond.
+                if known.as_ref().is_some_and(|kind| kind.lower_here().is_none()) {
+                    lower.set(None);
+                }
                 let remote = known.and_then(|kind| kind.tunnel()?.remote);
                 status.remote = remote.map(|remote| remote.to_string()).unwrap_or_default();
             }

@@ -9,7 +9,7 @@ use netlink_packet_core::{NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
+        BridgePortState, InfoBond, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth,
         LinkAttribute, LinkInfo, LinkMessage,
     },
 };
@@ -65,10 +65,16 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Setting(Setting { at, change }) => {
             let link = set_link(&at.interface, change, &index)?;
             // RTM_SETLINK passes over what belongs to a kind (do_setlink in net/core/rtnetlink.c).
-            let of_kind = matches!(change, LinkChange::OfKind(_) | LinkChange::Forward | LinkChange::Port(_));
+            let of_kind = matches!(
+                change,
+                LinkChange::OfKind(_) | LinkChange::Forward | LinkChange::Port(_) | LinkChange::Primary(_)
+            );
             let message = if of_kind { RouteNetlinkMessage::NewLink } else { RouteNetlinkMessage::SetLink };
+            let down = LinkUnspec::new_with_name(at.interface.as_str()).down().build();
+            let down = matches!(change, LinkChange::Master { first_down: true, .. }).then_some(down);
+            let down = down.map(|link| (RouteNetlinkMessage::SetLink(link), 0));
             let alias = (*change == LinkChange::Mark && at.place == Place::Host).then(|| mark(at, alias));
-            std::iter::once((message(link), 0)).chain(alias).collect()
+            down.into_iter().chain([(message(link), 0)]).chain(alias).collect()
         }
         Item::Vlan(item) => vec![vlan::encode(op.verb, item, index(item.at.interface.as_str())?)],
         Item::Fdb(item) => vec![fdb::encode(op.verb, item.entry, index(item.at.interface.as_str())?)],
@@ -185,6 +191,16 @@ fn set_link(
             link.attributes.push(LinkAttribute::LinkInfo(vec![
                 LinkInfo::Kind(setting.then.info()),
                 LinkInfo::Data(setting.data.clone()),
+            ]));
+            link
+        }
+        LinkChange::Primary(member) => {
+            // There is none with index 0.
+            let member = member.as_ref().map_or(Ok(0), |name| index(name.as_str()))?;
+            let mut link = named(name.as_str());
+            link.attributes.push(LinkAttribute::LinkInfo(vec![
+                LinkInfo::Kind(InfoKind::Bond),
+                LinkInfo::Data(InfoData::Bond(vec![InfoBond::Primary(member)])),
             ]));
             link
         }

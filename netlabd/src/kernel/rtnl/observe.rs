@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, io};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind,
-        InfoPortData, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage, Prop, State,
+        AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBondPort, InfoBridgePort, InfoData,
+        InfoKind, InfoPortData, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+        Prop, State,
     },
 };
 
@@ -50,6 +51,8 @@ pub(in crate::kernel) struct LinkDump {
     pub(in crate::kernel) makes_link_local: LinkLocalMode,
     /// `IFLA_LINK`: the peer or parent, and in which namespace (`IFLA_LINK_NETNSID`; `None`: the same).
     pub(in crate::kernel) link: Option<(u32, Option<i32>)>,
+    /// `IFLA_BOND_SLAVE_PERM_HWADDR`.
+    pub(in crate::kernel) own_mac: Option<Mac>,
     /// `IFLA_MASTER`.
     pub(in crate::kernel) master: Option<u32>,
     /// `IFLA_IFALIAS`.
@@ -125,6 +128,7 @@ impl LinkDump {
             port_settings: self.port_settings,
             fdb: BTreeMap::new(),
             master: self.master.and_then(|index| among.name(index)).map(ToOwned::to_owned),
+            own_mac: self.own_mac,
             addresses: Vec::new(),
             link_local: Vec::new(),
             hears_groups: false,
@@ -192,9 +196,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
         match attribute {
             LinkAttribute::IfName(name) => dump.name = name,
             LinkAttribute::Group(group) => dump.ours = group == LINK_GROUP,
-            LinkAttribute::Address(mac) => {
-                dump.mac = <[u8; 6]>::try_from(mac).ok().and_then(|octets| Mac::try_from(octets).ok());
-            }
+            LinkAttribute::Address(mac) => dump.mac = read_mac(&mac),
             LinkAttribute::Mtu(mtu) => dump.mtu = mtu,
             LinkAttribute::Qdisc(kind) => dump.queues = !matches!(kind.as_str(), "noqueue" | "noop"),
             LinkAttribute::GsoMaxSegs(count) => dump.segments.now = count,
@@ -218,6 +220,7 @@ fn link_dump(message: LinkMessage) -> LinkDump {
                 dump.loopback = false;
                 dump.port = infos.iter().find_map(port_state);
                 dump.port_settings = infos.iter().find_map(port_settings);
+                dump.own_mac = infos.iter().find_map(own_mac);
                 for info in infos {
                     match info {
                         LinkInfo::Kind(kind) => dump.info.0 = Some(kind),
@@ -236,6 +239,18 @@ fn link_dump(message: LinkMessage) -> LinkDump {
     }
     dump.link = lower.filter(|index| *index != 0).map(|index| (index, lower_nsid));
     dump
+}
+
+fn read_mac(octets: &[u8]) -> Option<Mac> {
+    <[u8; 6]>::try_from(octets).ok().and_then(|octets| Mac::try_from(octets).ok())
+}
+
+fn own_mac(info: &LinkInfo) -> Option<Mac> {
+    let LinkInfo::PortData(InfoPortData::BondPort(options)) = info else { return None };
+    options.iter().find_map(|option| match option {
+        InfoBondPort::PermHwaddr(octets) => read_mac(octets),
+        _ => None,
+    })
 }
 
 fn link_local_mode(families: &[AfSpecUnspec]) -> LinkLocalMode {

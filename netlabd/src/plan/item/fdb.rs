@@ -91,7 +91,7 @@ fn state<'a>(
     entry: &FdbEntry,
 ) -> Option<&'a FdbState> {
     let stays = match entry {
-        FdbEntry::Station(_) => diff.stays_a_port(link, want),
+        FdbEntry::Station(_) => diff.keeps_master(link, want),
         FdbEntry::Remote(_) => true,
     };
     link.fdb.get(entry).filter(|_| stays)

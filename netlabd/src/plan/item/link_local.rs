@@ -88,7 +88,8 @@ pub(in crate::plan) fn link_local(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 
 fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
     let (Some(link), true) = (diff.link(at), want.up) else { return };
-    if diff.foreign_master(link, want).is_some() {
+    // A member of a bond has none (`addrconf_notify` in net/ipv6/addrconf.c).
+    if diff.foreign_master(link, want).is_some() || diff.bond_of(want).is_some() {
         return;
     }
     // Of an interface whose MAC address is not the lab's, or that has none, the kernel alone knows which it is.

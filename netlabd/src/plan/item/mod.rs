@@ -12,6 +12,7 @@ pub(super) mod firewall;
 pub(super) mod guard;
 pub(super) mod link;
 pub(super) mod link_local;
+pub(super) mod member;
 mod missing;
 mod name;
 mod namespace;

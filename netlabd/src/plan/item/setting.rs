@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt, iter};
 
 use super::{At, Subject};
 use crate::{
-    link::{self, Change, Membership, Ports, When},
+    link::{self, Change, Membership, When},
     model::{Endpoint, Form, IfName, Mac, Place, PortSetting, observed::LinkState},
     plan::{
         LinkTarget, Op, Verb,
@@ -34,11 +34,15 @@ pub enum LinkChange {
     Mac(Mac),
     /// Member of this, or of nothing.
     Master {
-        /// A bridge or VRF.
+        /// A bridge, VRF or bond.
         name: Option<IfName>,
         /// What it belongs to then, or did before.
         of: Membership,
+        /// Whether it is set down first, without which no bond takes it.
+        first_down: bool,
     },
+    /// On a bond: the member that works whenever it can.
+    Primary(Option<IfName>),
     /// The lab's mark: the group of its interfaces and, on the host, the alias with its name.
     Mark,
     /// A setting of its kind.
@@ -60,7 +64,9 @@ impl fmt::Display for LinkChange {
             Self::Up(false) => f.write_str("down"),
             Self::Mtu(mtu) => write!(f, "MTU {mtu}"),
             Self::Mac(mac) => write!(f, "MAC {mac}"),
-            Self::Master { name, of } => f.write_str(&of.words(name.as_ref())),
+            Self::Master { name, of, .. } => f.write_str(&of.words(name.as_ref())),
+            Self::Primary(Some(member)) => write!(f, "preferring {member}"),
+            Self::Primary(None) => f.write_str("preferring no member"),
             Self::Mark => f.write_str("marked as the lab's"),
             Self::OfKind(setting) => setting.fmt(f),
             Self::GsoMaxSegs(count) => write!(f, "gso_max_segs {count}"),
@@ -96,8 +102,17 @@ impl Subject for Setting {
             LinkChange::Up(false) => format!("{set} down"),
             LinkChange::Mtu(mtu) => format!("{set} mtu {mtu}"),
             LinkChange::Mac(mac) => format!("{set} address {mac}"),
-            LinkChange::Master { name: Some(master), .. } => {
-                format!("{set} master {}", word(master.as_str()))
+            LinkChange::Master { name: Some(master), first_down, .. } => {
+                let down = if *first_down { format!("{set} down; ") } else { String::new() };
+                format!("{down}{set} master {}", word(master.as_str()))
+            }
+            LinkChange::Primary(Some(member)) => {
+                format!("{set} type bond primary {}", word(member.as_str()))
+            }
+            // ip(8) has no word for it.
+            LinkChange::Primary(None) => {
+                let file = format!("/sys/class/net/{}/bonding/primary", at.interface);
+                format!("{}sh -c {}", hand.exec(&at.place), word(&format!("echo > {}", word(&file))))
             }
             LinkChange::Master { name: None, .. } => format!("{set} nomaster"),
             LinkChange::Mark => {
@@ -123,13 +138,14 @@ impl Subject for Setting {
             LinkChange::Mtu(_) => "MTU",
             LinkChange::Master { of: Membership::Bridge, .. } => "ports of the bridge",
             LinkChange::Master { of: Membership::Vrf, .. } => "members of VRFs",
+            LinkChange::Master { of: Membership::Bond, .. } => "members of bonds",
             LinkChange::Port(_) => "settings of the bridge's ports",
             _ => "settings of interfaces",
         })
     }
 }
 
-fn set(at: &Endpoint, change: LinkChange) -> Op {
+pub(super) fn set(at: &Endpoint, change: LinkChange) -> Op {
     Op::set(Setting { at: at.clone(), change })
 }
 
@@ -143,10 +159,9 @@ pub(super) fn shape(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops:
     let Some(link) = diff.link(at) else { return };
     let (mut changes, mut frees_ports) = (Vec::new(), false);
     changes.extend((!link.ours && want.form != Form::Loopback).then_some(LinkChange::Mark));
-    // A bond gives its members its own address.
-    let mac = want.mac.filter(|_| want.mac_is_said || diff.foreign_master(link, want).is_none());
-    changes.extend(mac.filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
-    let raised = raise(diff.place, want, link).is_some();
+    changes.extend(diff.mac(link, want).filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
+    // What leaves a bond gets back what it came with.
+    let raised = raise(diff.place, want, link).is_some() || diff.leaves_bond(link, want);
     changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
     changes.extend(segments(want, link));
     for setting in of_kind(want, link).into_iter().filter(|setting| setting.when != When::AfterVlans) {
@@ -180,29 +195,12 @@ fn forwarding(diff: &PlaceDiff<'_>, bridge: &Endpoint) -> Vec<Op> {
     ports.filter(stays).map(|at| set(&at, LinkChange::Forward)).collect()
 }
 
-/// Ports of bridges, and members of VRFs.
-pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
-    for (at, want) in &diff.pairs {
-        let link = diff.link(at);
-        // The master may be missed because it is about to be made anew.
-        let master = link.and_then(|link| link.master.as_deref()).filter(|master| !diff.is_removed(master));
-        let foreign = link.is_some_and(|link| diff.foreign_master(link, want).is_some());
-        if master != want.master.as_ref().map(IfName::as_str) && !foreign {
-            let seen = || diff.link(&diff.at(&master?.parse().ok()?)).map(|link| link.form.ports());
-            let wanted = want.master.as_ref().map(|master| &diff.wanted.links[master]);
-            let ports = wanted.map(|master| master.form.ports()).or_else(seen).unwrap_or(Ports::None);
-            let (name, of) = (want.master.clone(), ports.membership());
-            ops.push(set(at, LinkChange::Master { name, of }));
-        }
-    }
-}
-
 /// Settings of ports of bridges: of one that joins its bridge, those that differ from a new port's.
 pub(in crate::plan) fn port(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for (at, want) in &diff.pairs {
         let Some(settings) = &want.port else { continue };
         let seen =
-            diff.link(at).filter(|link| diff.stays_a_port(link, want)).and_then(|link| link.port_settings);
+            diff.link(at).filter(|link| diff.keeps_master(link, want)).and_then(|link| link.port_settings);
         let fresh = LinkTarget::fresh_port(&want.form);
         let missing = settings.missing(&seen.unwrap_or(fresh));
         ops.extend(missing.into_iter().map(|setting| set(at, LinkChange::Port(setting))));
@@ -240,8 +238,10 @@ pub(in crate::plan) fn queues(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 pub(in crate::plan) fn up(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     let mut raised: BTreeSet<&IfName> = BTreeSet::new();
     for (at, want) in &diff.pairs {
-        let is_up = diff.link(at).is_some_and(|link| link.up);
+        let is_up = diff.link(at).is_some_and(|link| link.up && !diff.leaves_bond(link, want));
         let comes_up = want.form.up_with().is_some_and(|lower| raised.contains(lower));
+        // A bond sets up what comes to it.
+        let is_up = is_up || diff.comes_to_bond(at, want);
         if comes_up || want.up && !is_up {
             raised.insert(&at.interface);
         }

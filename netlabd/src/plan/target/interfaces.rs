@@ -91,18 +91,37 @@ fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, u
     }
 }
 
-/// The MTU asked for, or what follows from what the interface stands on.
+/// The MTU asked for, or what follows from what the interface stands on; a member of a bond has the bond's.
 fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Option<u32> {
+    match bond_of(interfaces.get(name)?, interfaces) {
+        Some(bond) => mtu(lab, bond, interfaces),
+        None => own_mtu(lab, name, interfaces),
+    }
+}
+
+/// The bond that an interface belongs to.
+fn bond_of<'a>(interface: &'a Interface, interfaces: &BTreeMap<IfName, Interface>) -> Option<&'a IfName> {
+    let master = interface.master.as_ref()?;
+    interfaces.get(master).filter(|master| master.form.ports().of_bond()).map(|_| master)
+}
+
+/// What the file says of an end of a link, or of the bond that it belongs to.
+fn said_mtu(lab: &Lab, end: &Endpoint) -> Option<u32> {
+    let interfaces = lab.interfaces(&end.place)?;
+    let interface = interfaces.get(&end.interface)?;
+    let bond = bond_of(interface, interfaces).and_then(|bond| interfaces.get(bond));
+    bond.unwrap_or(interface).mtu
+}
+
+/// The MTU that an interface has, or would have if it belonged to no bond.
+fn own_mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Option<u32> {
     let interface = interfaces.get(name)?;
     if interface.mtu.is_some() {
         return interface.mtu;
     }
     let kind = match &interface.form {
         Form::Loopback => return None,
-        Form::Veth { peer } => {
-            let other = lab.interfaces(&peer.place).and_then(|there| there.get(&peer.interface));
-            return Some(other.and_then(|other| other.mtu).unwrap_or(ETHERNET_MTU));
-        }
+        Form::Veth { peer } => return Some(said_mtu(lab, peer).unwrap_or(ETHERNET_MTU)),
         Form::Made(kind) => kind,
     };
     let lower = match kind.lower() {
@@ -116,9 +135,11 @@ fn mtu(lab: &Lab, name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> Op
         }
         None => None,
     };
-    let is_port = |(_, i): &(&IfName, &Interface)| i.port.as_ref().is_some_and(|port| port.bridge == *name);
-    let ports = interfaces.iter().filter(|it| kind.ports().of_bridge() && is_port(it));
-    kind.mtu(lower, ports.filter_map(|(port, _)| mtu(lab, port, interfaces)).min())
+    let is_port = |(_, interface): &(&IfName, &Interface)| interface.master() == Some(name);
+    let ports = interfaces.iter().filter(|it| kind.ports().carry() && is_port(it));
+    // A member of a bond, or it would come back here.
+    let of = if kind.ports().of_bond() { own_mtu } else { mtu };
+    kind.mtu(lower, ports.filter_map(|(port, _)| of(lab, port, interfaces)).min())
 }
 
 fn is_vrf(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> bool {

@@ -97,7 +97,7 @@ impl World {
                 ObservedForm::Veth { peer: ids.get(at).map(|place| (place.clone(), *index)) }
             }
             FakeForm::Made { kind, lower, .. } => {
-                let mut kind = kind.clone();
+                let mut kind = self.shown((namespace, index), kind);
                 let now = lower.and_then(|(namespace, index)| name(namespace, index)?.parse().ok());
                 if let (Some(known), Some(now)) = (kind.lower_mut(), now) {
                     *known = now;
@@ -118,6 +118,7 @@ impl World {
             port_settings: link.port_settings,
             fdb: link.fdb.clone(),
             master: link.master.and_then(|master| name(namespace, master)),
+            own_mac: link.own.and_then(|own| own.mac),
             addresses: link.addresses.clone(),
             link_local: Vec::new(),
             hears_groups: false,

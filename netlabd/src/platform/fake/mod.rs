@@ -1,5 +1,6 @@
 //! A kernel in memory, for tests: it refuses, cascades and forgets as Linux does, and fails when told.
 
+mod bond;
 mod damage;
 mod look;
 mod nodes;

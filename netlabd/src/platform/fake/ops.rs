@@ -352,12 +352,16 @@ impl Lab<'_> {
             LinkChange::Up(up) => self.world.set_up(at, *up),
             LinkChange::Mtu(mtu) => self.world.set_mtu(at, *mtu),
             LinkChange::Mac(mac) => self.world.set_mac(at, *mac),
-            LinkChange::Master { name: master, .. } => {
+            LinkChange::Master { name: master, first_down, .. } => {
+                if *first_down {
+                    self.world.set_up(at, false)?;
+                }
                 let find = |name: &str| self.world.find(at.0, name).ok_or(libc::ENODEV);
                 let master = master.as_ref().map(|name| find(name.as_str())).transpose()?;
                 self.world.set_master(at, master)
             }
             LinkChange::Forward => Ok(()),
+            LinkChange::Primary(member) => self.world.set_primary(at, member.as_ref()),
             LinkChange::Port(setting) => {
                 let link = self.world.link(at).ok_or(libc::ENODEV)?;
                 link.port_settings.as_mut().map(|seen| seen.set(*setting)).ok_or(libc::EOPNOTSUPP)

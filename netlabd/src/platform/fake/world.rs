@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnet::IpNet;
 
+use super::bond::Own;
 use crate::{
     link::{Carrier, Kind, MacFrom, Ports},
     model::{
@@ -64,6 +65,8 @@ pub(super) struct Link {
     pub(super) mtu: u32,
     pub(super) up: bool,
     pub(super) master: Option<u32>,
+    /// Of a member of a bond.
+    pub(super) own: Option<Own>,
     pub(super) addresses: Vec<AddressState>,
     pub(super) vlans: BTreeMap<VlanId, VlanFlags>,
     pub(super) port_settings: Option<PortSettings>,
@@ -227,6 +230,9 @@ impl World {
         namespace.routes.retain(|state| !state.route.leads_through(&link.name));
         namespace.neighbours.retain(|state| state.neighbour.dev.as_str() != link.name);
         self.follow_ports(at.0, link.master);
+        if let Some(master) = link.master {
+            self.without_members(at.0, master);
+        }
         for other in dependents {
             self.delete(other);
         }
@@ -317,6 +323,7 @@ impl World {
         }
         let master = link.master;
         self.follow_ports(at.0, master);
+        self.lead_members(at);
         for above in self.dependents(at) {
             let link = self.link(above).expect("a dependent is there");
             if link.form.bounds().is_some() {
@@ -333,6 +340,7 @@ impl World {
         if old != Some(mac) {
             self.namespace(at.0).neighbours.retain(|state| state.neighbour.dev.as_str() != name);
         }
+        self.lead_members(at);
         for above in self.dependents(at) {
             let link = self.link(above).expect("a dependent is there");
             if link.form.mac_of().is_some() && link.mac == old {
@@ -348,6 +356,7 @@ impl World {
         let old = link.master;
         let refused = match ports {
             Some(Ports::Vrf { .. }) => link.form.ports().vrf().is_some(),
+            Some(Ports::Bond) => link.form.ports() != Ports::None,
             Some(_) => link.form.ports().of_bridge(),
             None => false,
         };
@@ -355,6 +364,10 @@ impl World {
             return Err(libc::ELOOP);
         }
         self.leave_master(at);
+        if let Some((bond, Ports::Bond)) = master.zip(ports) {
+            self.follow_ports(at.0, old);
+            return self.join_bond(at, bond);
+        }
         let link = self.link(at).ok_or(libc::ENODEV)?;
         link.master = master;
         match ports {
@@ -374,9 +387,11 @@ impl World {
     /// What becomes of a port without its master.
     fn leave_master(&mut self, at: LinkId) {
         let Some(master) = self.link(at).and_then(|link| link.master.take()) else { return };
-        let was_vrf = self.link((at.0, master)).is_some_and(|it| it.form.ports().vrf().is_some());
-        if was_vrf {
+        let was = self.link((at.0, master)).map_or(Ports::None, |it| it.form.ports());
+        if was.vrf().is_some() {
             let _ = self.cycle(at);
+        } else if was.of_bond() {
+            self.leave_bond(at, master);
         } else if let Some(link) = self.link(at) {
             link.vlans.clear();
             link.port_settings = None;
@@ -441,6 +456,7 @@ impl Link {
             mtu: 1500,
             up: false,
             master: None,
+            own: None,
             addresses: Vec::new(),
             vlans,
             port_settings: None,
