@@ -16,6 +16,7 @@ use crate::{
     command::wait_until,
     damage,
     design::{self, Designer},
+    feature::Feature,
     host::TestHost,
     outcome::{difference, enrich, has_dummies, lacking, show},
     rng::{self, Rng},
@@ -26,6 +27,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("outcome::of_the_loopback_interface", loopback).once(),
     Test::new("outcome::of_interfaces_that_lose_their_carrier", carriers).once(),
     Test::new("outcome::of_a_declared_link_local_address", declared).once(),
+    Test::new("outcome::of_bonds", bonds).needs(&[Feature::Kind("bond")]),
     Test::new("outcome::of_random_pairs", pairs),
 ];
 
@@ -88,6 +90,39 @@ fn loopback() {
         "net.ipv4.conf.default.accept_redirects": "0",
     }));
     there_and_back(&first, &second);
+}
+
+/// Members come and go, and all of them at once; what leaves is as what never was one.
+fn bonds() {
+    let first = lab(
+        &json!({ "interfaces": {
+            "bond0": { "bond": { "mode": "active-backup", "primary": "e0" }, "addresses": ["192.0.2.1/24", "2001:db8::1/64"] },
+            "e0": { "master": "bond0" },
+            "e1": { "master": "bond0" },
+            "e2": { "addresses": ["198.51.100.1/24", "2001:db8:1::1/64"] },
+        } }),
+        &json!({ "interfaces": {
+            "br0": { "bridge": {}, "addresses": ["192.0.2.2/24"] },
+            "e0": { "port": { "bridge": "br0" } },
+            "e1": { "port": { "bridge": "br0" } },
+        } }),
+    );
+    let second = lab(
+        &json!({ "interfaces": {
+            "br0": { "bridge": {} },
+            "bond0": { "bond": { "mode": "active-backup", "miimon": "50ms" }, "mtu": 1400, "port": { "bridge": "br0" } },
+            "e0": { "addresses": ["192.0.2.1/24", "2001:db8::1/64"] },
+            "e1": { "port": { "bridge": "br0" } },
+            "e2": { "master": "bond0" },
+        } }),
+        &json!({ "interfaces": { "e0": { "addresses": ["192.0.2.2/24"] } } }),
+    );
+    let with = |mut lab: Value| {
+        lab["links"] =
+            [0, 1, 2].map(|n| json!({ "endpoints": [format!("a:e{n}"), format!("b:e{n}")] })).into();
+        lab
+    };
+    there_and_back(&with(first), &with(second));
 }
 
 /// What has lost its carrier is as what never had one: bridges without ports, ends of links whose other end is down. And
