@@ -18,7 +18,7 @@ pub(crate) use self::{
     extcap::Extcap,
     node::{Capture, Exec, Ping, ShellArgs},
     remote::{ClientRole, Context, Issue, Lifetime, Pki, PkiCommand, Where},
-    show::{CheckLab, GetLab, Goal, Graph, GraphFormat, ListLabs, ShowCommands, WaitLab, WatchLab},
+    show::{CheckLab, Expand, GetLab, Goal, Graph, GraphFormat, ListLabs, ShowCommands, WaitLab, WatchLab},
 };
 
 /// Network labs out of plain Linux: make, check, change and delete them. Client of netlabd.
@@ -119,6 +119,8 @@ pub(crate) enum Command {
     CheckLab(CheckLab),
     /// Draw a lab's topology.
     Graph(Graph),
+    /// Write out what is short in a lab file: ranges, templates, pools, networks and so on. Asks no daemon.
+    Expand(Expand),
     /// Print the ip, bridge, sysctl and nft lines that build a lab by hand.
     ShowCommands(ShowCommands),
     /// Stop a lab's drift repair.

@@ -19,7 +19,7 @@ const PAGE: u32 = 1000;
 /// daemon is asked for the names that do.
 pub(crate) async fn explain(client: &Client, status: Status, lab: &str, nodes: &[&str]) -> Failure {
     if status.code() == Code::InvalidArgument && std::path::Path::new(lab).is_file() {
-        let of = LabFile::read(lab).map(|file| file.lab.name);
+        let of = LabFile::read(lab, &[]).map(|file| file.lab.name);
         let name =
             of.map_or_else(|_| "a lab's name is wanted".to_owned(), |name| format!("its lab is {name}"));
         return Failure::new(exit_code(&status), format!("{lab} is a file; {name}"));

@@ -1,7 +1,8 @@
-//! The JSON Schema of the lab file, made from the API's own descriptors, their options and comments, so that editors
-//! complete and check what netlabctl reads.
+//! The JSON Schema of the lab file, made from the API's own descriptors, their options and comments, and of what only
+//! the file has, so that editors complete and check what netlabctl reads.
 
 mod format;
+mod structure;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ fn schema() -> Value {
     let lab = lab_descriptor();
     let mut definitions = Map::new();
     define(&lab, &mut definitions);
+    structure::add(&mut definitions);
     let mut root = Map::new();
     root.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
     // A name, not a place: nothing has to be fetched.

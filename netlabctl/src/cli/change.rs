@@ -4,7 +4,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::duration;
+use crate::{duration, expand::Setting};
+
+/// What the lab file's parameters are.
+#[derive(Debug, Args)]
+pub(crate) struct Given {
+    /// Give a parameter of the lab file a value; may be repeated.
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<Setting>,
+}
 
 /// A lab file.
 #[derive(Debug, Args)]
@@ -15,6 +23,8 @@ pub(crate) struct LabFileArg {
     /// The lab file; - is the standard input.
     #[arg(value_name = "FILE")]
     pub(crate) file: String,
+    #[command(flatten)]
+    pub(crate) given: Given,
 }
 
 /// Lab files, of as many labs.
@@ -29,6 +39,8 @@ pub(crate) struct LabFiles {
     /// Give the file's lab another name, for example where another user has a lab of that name.
     #[arg(id = "rename", long = "name", value_name = "NAME")]
     pub(crate) rename: Option<String>,
+    #[command(flatten)]
+    pub(crate) given: Given,
 }
 
 /// Whether to wait, and how long.

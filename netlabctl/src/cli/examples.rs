@@ -7,7 +7,7 @@ use clap::{Command, CommandFactory as _, Error, FromArgMatches as _};
 use super::Cli;
 
 /// Examples by command.
-const EXAMPLES: [(&str, &[&str]); 24] = [
+const EXAMPLES: [(&str, &[&str]); 25] = [
     (
         "create-lab",
         &[
@@ -80,6 +80,10 @@ const EXAMPLES: [(&str, &[&str]); 24] = [
     (
         "show-commands",
         &["netlabctl show-commands labs/vxlan.yaml", "netlabctl show-commands --exact labs/internet.yaml"],
+    ),
+    (
+        "expand",
+        &["netlabctl expand labs/leaf-spine.yaml", "netlabctl expand --set leaves=12 labs/leaf-spine.yaml"],
     ),
     ("pause-lab", &["netlabctl pause-lab vxlan"]),
     ("resume-lab", &["netlabctl resume-lab vxlan"]),

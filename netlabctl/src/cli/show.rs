@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::change::{LabFileArg, generation};
+use super::change::{Given, LabFileArg, generation};
 use crate::duration;
 
 /// `get-lab`.
@@ -71,6 +71,13 @@ pub(crate) struct ShowCommands {
     pub(crate) exact: bool,
 }
 
+/// `expand`.
+#[derive(Debug, Args)]
+pub(crate) struct Expand {
+    #[command(flatten)]
+    pub(crate) file: LabFileArg,
+}
+
 /// `check-lab`.
 #[derive(Debug, Args)]
 pub(crate) struct CheckLab {
@@ -87,6 +94,8 @@ pub(crate) struct Graph {
     /// Name of a lab, or a lab file; - is the standard input. A file needs no daemon.
     #[arg(value_name = "LAB|FILE")]
     pub(crate) source: String,
+    #[command(flatten)]
+    pub(crate) given: Given,
     /// The language of the picture.
     #[arg(long, short, value_enum, default_value_t = GraphFormat::Mermaid)]
     pub(crate) format: GraphFormat,

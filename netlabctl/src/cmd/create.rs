@@ -38,7 +38,7 @@ pub(super) fn read(args: &LabFiles) -> Result<Vec<LabFile>, Failure> {
     }
     let (mut files, mut faults) = (Vec::new(), Vec::new());
     for path in &args.files {
-        match LabFile::read(path) {
+        match LabFile::read(path, &args.given.settings) {
             Ok(mut file) => {
                 file.rename(args.rename.as_deref());
                 files.push(file);

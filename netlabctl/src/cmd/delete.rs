@@ -24,7 +24,7 @@ pub(super) async fn run(
     format: Output,
     args: &DeleteLab,
 ) -> Result<u8, Failure> {
-    let files = args.files.iter().map(|path| LabFile::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let files = args.files.iter().map(|path| LabFile::read(path, &[])).collect::<Result<Vec<_>, _>>()?;
     let by_name = args.names.iter().map(String::as_str);
     let names: BTreeSet<&str> = by_name.chain(files.iter().map(|file| file.lab.name.as_str())).collect();
     let client = &connect().await?;

@@ -23,7 +23,7 @@ pub(super) async fn run(
     // No lab has a name with a dot or a slash.
     let file = source == "-" || source.contains(['.', '/']) || Path::new(source).is_file();
     let lab = if file {
-        LabFile::read(source)?.lab
+        LabFile::read(source, &args.given.settings)?.lab
     } else {
         let client = connect().await?;
         let request = GetLabRequest { name: source.to_owned(), ..GetLabRequest::default() };

@@ -9,6 +9,7 @@ mod delete;
 mod doctor;
 mod exec;
 mod exec_many;
+mod expand;
 mod extcap;
 mod get;
 mod graph;
@@ -90,6 +91,7 @@ pub(crate) async fn run(cli: Cli) -> Result<u8, Failure> {
         Command::CreateLab(args) => create::run(connect, format, &args).await,
         Command::ApplyLab(args) => apply::run(connect, format, &args).await,
         Command::ShowCommands(args) => show_commands::run(connect, format, &args).await,
+        Command::Expand(args) => expand::run(format, &args),
         Command::Graph(args) => graph::run(connect, &args).await,
         Command::DeleteLab(args) => delete::run(connect, format, &args).await,
         Command::ListLabs(args) if args.watch => list_watch::run(&connect().await?, format).await,

@@ -36,7 +36,7 @@ pub(super) async fn run(
     format: Output,
     args: &ShowCommands,
 ) -> Result<u8, Failure> {
-    let file = LabFile::read(&args.file.file)?;
+    let file = LabFile::read(&args.file.file, &args.file.given.settings)?;
     let request = PlanLabRequest { lab: Some(file.lab.clone()), from_scratch: true };
     let mut offline = false;
     let answer = match connect().await {

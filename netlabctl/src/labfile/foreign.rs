@@ -45,7 +45,7 @@ pub(super) fn text(text: &str) -> Option<Fault> {
         "XML"
     } else if text.lines().any(|line| line.starts_with("<<<<<<< ")) {
         let line = text.lines().position(|line| line.starts_with("<<<<<<< ")).unwrap_or_default() + 1;
-        let at = Position { line, column: 1 };
+        let at = Position { line, ..Position::START };
         return Some(Fault::new(at, "a conflict of a merge that is not resolved; resolve it"));
     } else if ["{%", "{{"].iter().any(|mark| text.contains(mark)) && !first.starts_with('{') {
         "a template; render it first"

@@ -1,20 +1,41 @@
 //! From a field path of the daemon to the place in the file.
 
+use std::rc::Rc;
+
 use super::{
-    fault::Position,
+    fault::{Fault, Position},
     tree::{Entry, Node, Value},
 };
+
+/// A place in the file, and which of the things it is that stand there as one.
+pub(crate) struct Place {
+    pub(crate) at: Position,
+    pub(crate) member: Option<Rc<str>>,
+}
+
+impl Place {
+    /// A fault at this place.
+    pub(super) fn fault(self, message: String) -> Fault {
+        let mut fault = Fault::new(self.at, message);
+        if let Some(member) = &self.member {
+            fault.of(member);
+        }
+        fault
+    }
+}
 
 /// Finds the place of a path such as `nodes.ns1.interfaces.eth0.addresses[0]`. Where the file does
 /// not hold it: the place of the nearest thing around it, and what is left of the path.
 ///
 /// Map keys stand as they are or, with other characters, as `["br0.100"]`; an unquoted key that
 /// holds dots is found too, as the longest key that fits.
-pub(crate) fn locate<'a>(root: &Node, path: &'a str) -> (Position, &'a str) {
+pub(crate) fn locate<'a>(root: &Node, path: &'a str) -> (Place, &'a str) {
     let mut place = root.at;
+    let mut member = None;
     let mut node = root;
     let mut rest = path;
     while !rest.is_empty() {
+        member = node.member.as_ref().or(member);
         match &node.value {
             Value::Map(entries) => {
                 let Some((entry, after)) = key(entries, rest) else { break };
@@ -34,7 +55,8 @@ pub(crate) fn locate<'a>(root: &Node, path: &'a str) -> (Position, &'a str) {
             Value::Scalar { .. } => break,
         }
     }
-    (place, rest.trim_start_matches('.'))
+    let member = node.member.as_ref().or(member).map(Rc::clone);
+    (Place { at: place, member }, rest.trim_start_matches('.'))
 }
 
 fn key<'a, 'p>(entries: &'a [Entry], rest: &'p str) -> Option<(&'a Entry, &'p str)> {

@@ -34,7 +34,7 @@ pub(super) fn refused(text: &str) -> Option<Fault> {
 pub(super) fn better(text: &str, mut faults: Vec<Fault>) -> Vec<Fault> {
     let hints: Vec<Fault> = lines(text).filter_map(|(at, line)| strange(text, at, line)).take(100).collect();
     if let Some(first) = hints.first() {
-        let from = Position { line: first.at.line, column: 1 };
+        let from = Position { column: 1, ..first.at };
         faults.retain(|fault| fault.at < from && fault.at != Position::START);
     }
     faults.extend(hints);
@@ -89,5 +89,5 @@ fn position(text: &str, at: usize) -> Position {
     let before = &text[..at];
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    Position { line, column }
+    Position { file: 0, line, column }
 }

@@ -12,7 +12,7 @@ use super::*;
 fn faults(text: impl AsRef<[u8]>) -> Vec<String> {
     match LabFile::parse("f", text.as_ref()) {
         Ok(file) => panic!("no fault found in {:?}", file.lab),
-        Err(faults) => fault::lines("f", faults),
+        Err(faults) => faults,
     }
 }
 
@@ -26,7 +26,7 @@ fn the_example_labs_are_read() {
     let mut read = 0;
     for entry in fs::read_dir(labs).unwrap() {
         let path = entry.unwrap().path();
-        let file = LabFile::read(path.to_str().unwrap()).unwrap();
+        let file = LabFile::read(path.to_str().unwrap(), &[]).unwrap();
         assert_eq!(Some(file.lab.name.as_str()), path.file_stem().and_then(|stem| stem.to_str()));
         read += 1;
     }
@@ -102,7 +102,7 @@ checks: [ { reachable: \"true\", from: } ]
         "f:7:55: addresses: expected a list, found the text \"192.0.2.1\"",
         "f:8:13: routes: expected a list, found a mapping",
         "f:9:5: unknown field \"gateway\"; known here: interfaces, routes, forwarding, nat, sysctls, \
-         rules, neighbours, firewall, overlapping_subnets",
+         rules, neighbours, firewall, overlapping_subnets, use",
         "f:10:14: sysctls: expected a mapping of names, found the text \"x\"",
         "f:11:10: expected a mapping (nat), found the number 5",
         "f:13:20: endpoints: expected text, found a list",
@@ -269,7 +269,7 @@ links:
 fn a_path_of_the_daemon_leads_to_its_line() {
     let file = LabFile::parse("f", PLACES.as_bytes()).unwrap();
     let at = |path: &str| {
-        let (fault::Position { line, column }, _) = locate::locate(&file.root, path);
+        let fault::Position { line, column, .. } = locate::locate(&file.root, path).0.at;
         (line, column)
     };
     assert_eq!(at("name"), (1, 7));

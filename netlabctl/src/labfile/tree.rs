@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, StrInput};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 
 use super::{
     fault::{Fault, Position},
@@ -14,13 +14,13 @@ use super::{
 
 /// Most values of a lab file, those that aliases repeat included: a few anchors that hold each other
 /// ("YAML bomb") could otherwise stand for billions.
-pub(super) const MOST_VALUES: usize = 1_000_000;
+pub(crate) const MOST_VALUES: usize = 1_000_000;
 
 /// Deepest nesting; the deepest key of a lab file is 7 deep.
 const DEEPEST: usize = 32;
 
 /// A value of the file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Node {
     /// Where it begins.
     pub(crate) at: Position,
@@ -28,10 +28,12 @@ pub(crate) struct Node {
     pub(crate) value: Value,
     /// Values in it, itself included, aliases counted as what they stand for.
     size: usize,
+    /// Which of the things it is that one line of the file stands for.
+    pub(crate) member: Option<Rc<str>>,
 }
 
 /// What a value is.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) enum Value {
     /// Text, a number, a truth value or nothing: the schema decides. `plain` if it is not quoted.
     Scalar { text: String, plain: bool },
@@ -41,8 +43,59 @@ pub(crate) enum Value {
     Map(Vec<Entry>),
 }
 
+impl Node {
+    /// A value that something in the file at `at` stands for.
+    pub(crate) fn new(at: Position, value: Value) -> Self {
+        Self { at, value, size: 1, member: None }
+    }
+
+    /// Another value in the place of this one.
+    pub(crate) fn with(&self, value: Value) -> Rc<Self> {
+        Rc::new(Self { at: self.at, value, size: 1, member: self.member.clone() })
+    }
+
+    /// Text, or a number or truth value, in the place of what stands at `at`.
+    pub(crate) fn text(at: Position, text: impl Into<String>) -> Rc<Self> {
+        Rc::new(Self::new(at, Value::Scalar { text: text.into(), plain: true }))
+    }
+
+    /// The keys of a mapping, none of anything else.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            Value::List(_) | Value::Scalar { .. } => &[],
+        }
+    }
+
+    /// The items of a list, none of anything else.
+    pub(crate) fn items(&self) -> &[Rc<Self>] {
+        match &self.value {
+            Value::List(items) => items,
+            Value::Map(_) | Value::Scalar { .. } => &[],
+        }
+    }
+
+    /// The value of a key.
+    pub(crate) fn get(&self, key: &str) -> Option<&Rc<Self>> {
+        self.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.node)
+    }
+
+    /// The text of one word.
+    pub(crate) fn word(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, plain } if !plain || !is_null(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing follows the key.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(&self.value, Value::Scalar { text, plain: true } if is_null(text))
+    }
+}
+
 /// A key of a mapping and its value.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entry {
     /// The key's text.
     pub(crate) key: String,
@@ -53,15 +106,16 @@ pub(crate) struct Entry {
 }
 
 /// Reads one YAML (or JSON) document. Doubled keys and the like go to `faults` and reading goes on;
-/// what makes the rest unreadable is the error.
-pub(crate) fn read(text: &str, faults: &mut Vec<Fault>) -> Result<Rc<Node>, Fault> {
+/// what makes the rest unreadable is the error. `file` is what its places say.
+pub(crate) fn read(text: &str, file: u16, faults: &mut Vec<Fault>) -> Result<Rc<Node>, Fault> {
     let mut reader =
-        Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), values: 0, faults };
+        Reader { parser: Parser::new_from_str(text), file, anchors: HashMap::new(), values: 0, faults };
     reader.document()
 }
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    file: u16,
     anchors: HashMap<usize, Rc<Node>>,
     values: usize,
     faults: &'a mut Vec<Fault>,
@@ -73,13 +127,13 @@ impl<'a> Reader<'a> {
             let (event, span) = self.next()?;
             match event {
                 Event::StreamStart | Event::DocumentStart(_) => {}
-                Event::StreamEnd => return Err(Fault::new(Position::START, "the file is empty")),
+                Event::StreamEnd => return Err(Fault::new(self.start(), "the file is empty")),
                 event => break self.node(event, span, 0)?,
             }
         };
         // `---` alone, or the word.
         if matches!(&root.value, Value::Scalar { text, plain: true } if is_null(text)) {
-            return Err(Fault::new(Position::START, "the file is empty"));
+            return Err(Fault::new(self.start(), "the file is empty"));
         }
         loop {
             let (event, span) = self.next()?;
@@ -87,7 +141,7 @@ impl<'a> Reader<'a> {
                 Event::StreamEnd => return Ok(root),
                 Event::DocumentStart(_) => {
                     let message = "a second document begins here; a lab file holds one lab";
-                    return Err(Fault::new(start(span), message));
+                    return Err(Fault::new(self.position(&span.start), message));
                 }
                 _ => {}
             }
@@ -97,13 +151,16 @@ impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Fault> {
         match self.parser.next_event() {
             Some(Ok(next)) => Ok(next),
-            Some(Err(error)) => Err(syntax(&error)),
-            None => Err(Fault::new(Position::START, "the file ends too early")),
+            Some(Err(error)) => {
+                let message = format!("not YAML: {}", error.info());
+                Err(Fault::new(self.position(error.marker()), message))
+            }
+            None => Err(Fault::new(self.start(), "the file ends too early")),
         }
     }
 
     fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Rc<Node>, Fault> {
-        let at = start(span);
+        let at = self.position(&span.start);
         if depth > DEEPEST {
             return Err(Fault::new(at, format!("nested more than {DEEPEST} deep")));
         }
@@ -127,7 +184,7 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(Fault::new(at, "the file ends too early")),
         };
-        let node = Rc::new(Node { at, value, size });
+        let node = Rc::new(Node { at, value, size, member: None });
         if anchor > 0 {
             self.anchors.insert(anchor, Rc::clone(&node));
         }
@@ -212,21 +269,17 @@ impl<'a> Reader<'a> {
     fn fault(&mut self, at: Position, message: impl Into<String>) {
         self.faults.push(Fault::new(at, message));
     }
+
+    fn start(&self) -> Position {
+        Position { file: self.file, ..Position::START }
+    }
+
+    fn position(&self, marker: &Marker) -> Position {
+        Position { file: self.file, line: marker.line().max(1), column: marker.col() + 1 }
+    }
 }
 
 /// Whether a word that is not quoted stands for nothing.
-pub(super) fn is_null(text: &str) -> bool {
+pub(crate) fn is_null(text: &str) -> bool {
     matches!(text, "" | "~" | "null" | "Null" | "NULL")
-}
-
-fn start(span: Span) -> Position {
-    position(&span.start)
-}
-
-fn position(marker: &Marker) -> Position {
-    Position { line: marker.line().max(1), column: marker.col() + 1 }
-}
-
-fn syntax(error: &ScanError) -> Fault {
-    Fault::new(position(error.marker()), format!("not YAML: {}", error.info()))
 }

@@ -9,9 +9,19 @@ use super::{
     fault::{Fault, Position},
     tree::{Entry, Node, Value, is_null},
 };
+use crate::expand;
 
 /// Builds a message from a value of the file; everything that does not fit goes to `faults`.
 pub(crate) fn message(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fault>) -> DynamicMessage {
+    let before = faults.len();
+    let message = fields(node, kind, faults);
+    if let Some(member) = &node.member {
+        faults[before..].iter_mut().for_each(|fault| fault.of(member));
+    }
+    message
+}
+
+fn fields(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fault>) -> DynamicMessage {
     let mut message = DynamicMessage::new(kind.clone());
     let entries = match &node.value {
         Value::Map(entries) => entries.as_slice(),
@@ -45,7 +55,8 @@ pub(crate) fn message(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fa
 
 fn unknown(key: &str, kind: &MessageDescriptor) -> String {
     let fields: Vec<FieldDescriptor> = kind.fields().collect();
-    let names = || fields.iter().map(FieldDescriptor::name);
+    let more = expand::keys(kind.name());
+    let names = || fields.iter().map(FieldDescriptor::name).chain(more.iter().copied());
     if let Some(near) = nearest(key, names()) {
         return format!("unknown field {key:?}, did you mean {near:?}?");
     }
@@ -156,7 +167,7 @@ where
 
 /// A whole number as YAML 1.2 writes it: decimal, `0x` or `0o`. One too long for any field is given
 /// as the largest.
-fn integer(text: &str) -> Option<i128> {
+pub(crate) fn integer(text: &str) -> Option<i128> {
     let (digits, radix) = match text.get(..2) {
         Some("0x") => (&text[2..], 16),
         Some("0o") => (&text[2..], 8),
@@ -172,16 +183,16 @@ fn integer(text: &str) -> Option<i128> {
     Some(i128::from_str_radix(digits, radix).unwrap_or(i128::MAX))
 }
 
-fn is_true(text: &str) -> bool {
+pub(crate) fn is_true(text: &str) -> bool {
     matches!(text, "true" | "True" | "TRUE")
 }
 
-fn is_false(text: &str) -> bool {
+pub(crate) fn is_false(text: &str) -> bool {
     matches!(text, "false" | "False" | "FALSE")
 }
 
 /// What a value looks like, for an error.
-fn show(node: &Node) -> String {
+pub(crate) fn show(node: &Node) -> String {
     match &node.value {
         Value::Map(_) => "a mapping".to_owned(),
         Value::List(_) => "a list".to_owned(),

@@ -66,6 +66,30 @@ fn a_file_at_fault_is_not_sent() {
 }
 
 #[test]
+fn what_is_short_is_written_out_for_the_daemon() {
+    let ground = Ground::new();
+    let text = "name: many\nparameters: { last: { type: number, default: 5 } }\nnodes:\n  \
+                leaf[4-{last}]: { interfaces: { d0: { dummy:, addresses: [\"10.0.0.25{1}/24\"] } } }\n";
+    let file = ground.file("many.yaml", text);
+    let nowhere = ["--host", "unix:///nonexistent/sock"];
+    let flat = ground.run(&[nowhere[0], nowhere[1], "expand", &file]);
+    let comment = format!("  # leaf[4-5] ({file}:4)\n");
+    assert!(flat.code == 0 && flat.out.contains(&comment), "{} {}", flat.out, flat.err);
+    let json = ground.run(&["expand", "-o", "json", &file]).json();
+    assert_eq!(json["nodes"]["leaf5"]["interfaces"]["d0"]["addresses"][0], "10.0.0.255/24");
+    // What only netlabd sees.
+    let ran = ground.run(&["create-lab", "--set", "last=6", &file]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    let told = format!("{file}:4:61: leaf[4-6], leaf6: \"10.0.0.256/24\"");
+    assert!(ran.err.lines().any(|line| line.starts_with(&told)), "{}", ran.err);
+    let ran = ground.run(&["expand", "--set", "lats=6", &file]);
+    ran.failed(
+        2,
+        &format!("{file}:2:13: --set lats: the file has no parameter of this name, did you mean \"last\"?"),
+    );
+}
+
+#[test]
 fn list_labs_reads_every_page() {
     let ground = Ground::scripted();
     ground.run(&["list-labs"]).wrote(

@@ -24,6 +24,7 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("labs::vlan_segments", vlan_segments).needs(&[Feature::BridgeVlan]),
     Test::new("labs::trunk", trunk).needs(&[Feature::Kind("vlan"), Feature::Kind("dummy")]),
     Test::new("labs::failover", failover),
+    Test::new("labs::leaf_spine", leaf_spine).needs(&[Feature::Multipath]),
     Test::new("labs::impairments", impairments).needs(&[Feature::Netem]),
     Test::new("labs::internet", internet).needs(&[Feature::Nat]),
     Test::new("labs::internet_router", internet_router).needs(&[Feature::Nat]),
@@ -112,6 +113,22 @@ fn failover() {
     let before = up(&host, "failover");
     let _ = host.exec("failover.r1", "ip route get 192.0.2.2").says("dev a");
     down(&host, "failover", &before);
+}
+
+/// A lab that is written short, and then with one rack more.
+fn leaf_spine() {
+    let host = crowded();
+    let before = host.inventory();
+    let file = "labs/leaf-spine.yaml";
+    host.ctl(&["create-lab", file]).ok();
+    host.ctl(&["check-lab", "leaf-spine"]).ok();
+    let ways = host.exec("leaf-spine.leaf1", "ip route show 10.100.5.0/24").ok();
+    assert_eq!(ways.matches("nexthop").count(), 3, "one by each spine: {ways}");
+    host.ctl(&["apply-lab", "--dry-run", file]).ok();
+    host.ctl(&["apply-lab", "--set", "leaves=7", file]).ok();
+    let _ = host.exec("leaf-spine.h7-1", "ip route").says("default via 10.100.6.1");
+    assert!(host.pings("leaf-spine.h7-1", "10.100.0.2"), "the new rack reaches the first");
+    down(&host, "leaf-spine", &before);
 }
 
 fn impairments() {
