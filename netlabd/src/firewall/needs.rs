@@ -7,19 +7,19 @@ use super::{
     known::PING,
 };
 use crate::{
-    model::{DestinationNat, IfName, NatRule, Place, PortRange, Protocol},
+    model::{DestinationNat, IfName, NatRule, PortRange, Protocol},
     plan::{LinkTarget, PlaceTarget, Target},
     platform::Firewall,
 };
 
 /// Whether a firewall of the host can matter to a lab at all.
 pub fn concerns(target: &Target) -> bool {
-    target.places.get(&Place::Host).is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty())
+    target.host().is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty())
 }
 
 /// The traffic of a lab that passes the host.
 pub fn flows(target: &Target, firewall: &Firewall) -> Vec<Flow> {
-    let Some(host) = target.places.get(&Place::Host) else { return Vec::new() };
+    let Some(host) = target.host() else { return Vec::new() };
     let needs = Needs { host, firewall };
     let mut flows = Vec::new();
     for (name, link) in &host.links {

@@ -38,6 +38,8 @@ pub(super) struct Cache(Mutex<BTreeMap<LabName, Arc<Mutex<LabCache>>>>);
 /// What was seen of one lab; locked during a look, so that who looks at the same time shares it.
 #[derive(Debug, Default)]
 struct LabCache {
+    /// What the last look showed of the host.
+    host: Arc<PlaceState>,
     nodes: BTreeMap<NodeName, NodeCache>,
     /// When all pins were last looked for.
     pins: Option<Instant>,
@@ -158,7 +160,7 @@ fn look_again(
             && namespaces.nodes().contains_key(node)
             && !marked.nodes.contains(node)
             && !due.contains(node)
-            && known.holds_for(scope.target.places.get(&Place::Node(node.clone())))
+            && known.holds_for(scope.target.place(&Place::Node(node.clone())))
     };
     let stale = seen.nodes.iter().filter(|(node, known)| !holds(node, known)).map(|(node, _)| node.clone());
     let stale: Vec<NodeName> = stale.collect();
@@ -172,7 +174,11 @@ fn look_again(
             .iter()
             .cloned()
             .zip(states)
-            .map(|(node, state)| remember(scope.target, node, state, now))
+            .map(|(node, state)| {
+                let before = old.get(&node).map(|known| &known.state);
+                let state = shared(before, state);
+                remember(scope.target, node, state, now)
+            })
             .collect();
         again = disagreeing(&seen.nodes, &old, &found);
         for node in &again {
@@ -180,8 +186,9 @@ fn look_again(
         }
         seen.nodes.extend(found);
     }
+    seen.host = shared(Some(&seen.host), host.state);
     let nodes = seen.nodes.iter().map(|(node, known)| (Place::Node(node.clone()), known.state.clone()));
-    let places = nodes.chain([(Place::Host, Arc::new(host.state))]).collect();
+    let places = [(Place::Host, seen.host.clone())].into_iter().chain(nodes).collect();
     Ok(Observed { places, unpinned: unpinned(linux, scope.lab, namespaces, seen, now) })
 }
 
@@ -215,11 +222,19 @@ fn due<'a>(
     old.into_iter().take(most).map(|(_, node)| node.clone()).collect()
 }
 
-fn remember(target: &Target, node: NodeName, state: PlaceState, at: Instant) -> (NodeName, NodeCache) {
-    let wanted = target.places.get(&Place::Node(node.clone()));
+/// What was seen, as it was kept if it is the same: whoever compares it with what was seen before knows at once.
+fn shared(before: Option<&Arc<PlaceState>>, now: PlaceState) -> Arc<PlaceState> {
+    match before {
+        Some(before) if **before == now => before.clone(),
+        _ => Arc::new(now),
+    }
+}
+
+fn remember(target: &Target, node: NodeName, state: Arc<PlaceState>, at: Instant) -> (NodeName, NodeCache) {
+    let wanted = target.place(&Place::Node(node.clone()));
     let asked = wanted.into_iter().flat_map(|wanted| wanted.sysctls.keys().cloned()).collect();
     let rules = wanted.map(Rules::of).unwrap_or_default();
-    (node, NodeCache { state: Arc::new(state), asked, rules, at })
+    (node, NodeCache { state, asked, rules, at })
 }
 
 /// The nodes that were not looked at but must be: a cable between them and one that was is not the one it

@@ -156,7 +156,7 @@ fn tell(whole: &Whole<'_>, target: &Target) -> Vec<proto::NodeStatus> {
 }
 
 fn tell_of(whole: &Whole<'_>, place: &Place, target: &Target) -> Option<proto::NodeStatus> {
-    let wanted = target.places.get(place);
+    let wanted = target.place(place);
     let wants = |name: &str| wanted.is_some_and(|wanted| wanted.links.contains_key(name));
     let seen = whole.at(place);
     let mut interfaces = Vec::new();

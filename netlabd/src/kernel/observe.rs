@@ -124,7 +124,7 @@ fn values(
     links: &[LinkDump],
     sysctls: &Sysctls,
 ) -> BTreeMap<SysctlKey, String> {
-    let Some(wanted) = target.places.get(place) else { return BTreeMap::new() };
+    let Some(wanted) = target.place(place) else { return BTreeMap::new() };
     let read = |keys: BTreeSet<SysctlKey>| -> BTreeMap<_, _> {
         keys.into_iter().filter_map(|key| Some((key.clone(), sysctls.read(&key)?))).collect()
     };
@@ -167,7 +167,7 @@ fn add_rules(
     scope: nft::ChainScope<'_>,
     state: &mut PlaceState,
 ) -> io::Result<()> {
-    let wanted = target.places.get(place);
+    let wanted = target.place(place);
     let nat = wanted.map(|wanted| nat_chains(&wanted.nat, true)).unwrap_or_default();
     let firewall = wanted.map(|wanted| wanted.firewall.chains()).unwrap_or_default();
     let looked = nft::look(scope, &nat, &firewall).map_err(io::Error::other)?;
@@ -305,7 +305,7 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
     let names: BTreeMap<u32, String> = all.iter().map(|link| (link.index, link.name.clone())).collect();
     let id = rtnl::namespace_id(&mut socket, host)?;
     let mut seen = HostDump { state: PlaceState::default(), names, id };
-    let wanted = scope.target.places.get(&Place::Host);
+    let wanted = scope.target.host();
     let concerns = |link: &LinkDump| {
         marked_by(link) == Some(scope.lab.as_str())
             || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))

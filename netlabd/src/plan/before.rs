@@ -25,7 +25,7 @@ pub fn claim(
     fresh: &mut dyn FnMut(&BTreeSet<SysctlKey>) -> BTreeMap<SysctlKey, String>,
 ) -> Before {
     let idle = |place: &PlaceTarget| place.before.is_empty() && place.sysctls.keys().all(is_forwarding);
-    if target.places.values().all(idle) {
+    if target.places().map(|(_, place)| place).all(idle) {
         return Before::new();
     }
     let made = Made::by(plan);
@@ -36,7 +36,7 @@ pub fn claim(
         }
     }
     let mut claims = Vec::new();
-    for (place, wanted) in &target.places {
+    for (place, wanted) in target.places() {
         let Place::Node(node) = place else { continue };
         let is_new = made.nodes.contains(node) || !observed.places.contains_key(place);
         let seen = observed.places.get(place).filter(|_| !is_new).map(AsRef::as_ref);
@@ -66,7 +66,7 @@ pub fn claim(
 /// What is to be kept of `before` once all is as it is wanted: what went back to what it was is forgotten.
 pub fn settle(target: &Target, mut before: Before) -> Before {
     for (node, values) in &mut before {
-        let wanted = target.places.get(&Place::Node(node.clone()));
+        let wanted = target.place(&Place::Node(node.clone()));
         let needed = |wanted: &PlaceTarget| -> BTreeSet<SysctlKey> {
             wanted.sysctls.keys().flat_map(|key| along(wanted, key)).collect()
         };

@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{PlaceTarget, Target, place::foreign_master};
+use super::{PlaceTarget, place::foreign_master, since::Extras};
 use crate::{
     link::Kind,
     model::{
@@ -18,17 +18,21 @@ use crate::{
 const NAMED: usize = 8;
 
 /// All of it, in words.
-pub(super) fn extras(target: &Target, observed: &Observed) -> BTreeSet<String> {
-    let mut extras = BTreeSet::new();
-    for (place, wanted) in &target.places {
-        let Some(seen) = observed.places.get(place) else { continue };
+pub(super) fn extras(places: &[(&Place, &PlaceTarget)], observed: &Observed) -> Extras {
+    let mut all = Extras::new();
+    for (place, wanted) in places {
+        let Some(seen) = observed.places.get(*place) else { continue };
+        let mut extras = BTreeSet::new();
         links(place, wanted, seen, &mut extras);
         let words = routing(wanted, seen)
             .chain(forwarding(wanted, seen))
             .chain(seen.tables.iter().map(ToString::to_string));
         extras.extend(words.map(|words| format!("{place}: {words}")));
+        if !extras.is_empty() {
+            all.insert((*place).clone(), extras);
+        }
     }
-    extras
+    all
 }
 
 fn links(place: &Place, wanted: &PlaceTarget, seen: &PlaceState, extras: &mut BTreeSet<String>) {

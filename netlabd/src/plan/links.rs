@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Op, Target,
+    Op, PlaceTarget, Target,
     item::{Setting, Veth, VethEnd, link::add, setting::raise},
     removal::Removals,
 };
@@ -13,13 +13,18 @@ use crate::{
 };
 
 /// What is made through the host: its own interfaces, veth pairs wherever they go, what stands on it.
-pub(super) fn links(target: &Target, observed: &Observed, removals: &Removals) -> Vec<Op> {
+pub(super) fn links(
+    target: &Target,
+    places: &[(&Place, &PlaceTarget)],
+    observed: &Observed,
+    removals: &Removals,
+) -> Vec<Op> {
     let (mut first, mut pairs, mut last, mut placed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut paired = BTreeSet::new();
-    for (place, wanted) in &target.places {
+    for (place, wanted) in places {
         for name in wanted.bottom_up() {
             let want = &wanted.links[name];
-            let at = Endpoint { place: place.clone(), interface: name.clone() };
+            let at = Endpoint { place: (*place).clone(), interface: name.clone() };
             if removals.is_taken(&at, want) {
                 continue;
             }
@@ -36,7 +41,7 @@ pub(super) fn links(target: &Target, observed: &Observed, removals: &Removals) -
                 Form::Loopback => {}
                 Form::Made(kind) => match kind.lower() {
                     Some(Lower::Host(_)) => placed.extend(add(at, want, kind, wanted)),
-                    _ if *place != Place::Host => {}
+                    _ if **place != Place::Host => {}
                     Some(Lower::Here(_)) => last.extend(add(at, want, kind, wanted)),
                     None => first.extend(add(at, want, kind, wanted)),
                 },

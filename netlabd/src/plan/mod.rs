@@ -22,6 +22,7 @@ mod renames;
 mod rules;
 mod script;
 mod settled;
+mod since;
 mod sysctls;
 mod target;
 #[cfg(test)]
@@ -29,10 +30,11 @@ pub(crate) mod tests;
 mod wireguard;
 
 pub use before::{Before, claim, settle};
-pub use diff::diff;
+pub use diff::{diff, diff_since};
 pub use hand::from_nothing;
 pub use op::{Op, Plan, Stage, Verb, command};
 pub use script::{Group, by_hand};
 pub use settled::{learning, waiting};
+pub use since::Settled;
 pub use target::{LinkTarget, PlaceTarget, Target};
 pub use wireguard::WireguardTarget;

@@ -1,6 +1,9 @@
 //! Operations: single changes to the kernel's state, as plain data, and plans made of them.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::{
     Target,
@@ -126,8 +129,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// What stands in the way on the host and is not ours to touch, in words.
     pub conflicts: Vec<String>,
-    /// What others added and what is left alone, in words.
-    pub extras: BTreeSet<String>,
+    /// What others added and what is left alone, in words, by place; places without any are left out.
+    pub extras: BTreeMap<Place, BTreeSet<String>>,
 }
 
 /// One stage of a plan.

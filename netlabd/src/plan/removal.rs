@@ -7,7 +7,7 @@ use crate::{
     link::{Change, Kind},
     model::{
         Endpoint, Form, Place,
-        observed::{LinkState, Observed, ObservedForm},
+        observed::{LinkState, Observed, ObservedForm, PlaceState},
     },
 };
 
@@ -23,14 +23,14 @@ pub(super) struct Removals {
 }
 
 impl Removals {
-    /// Finds what must go.
-    pub(super) fn find(target: &Target, observed: &Observed) -> Self {
+    /// Finds what must go of `places`, and all that goes with it.
+    pub(super) fn find(target: &Target, places: &[(&Place, &PlaceState)], observed: &Observed) -> Self {
         let mut removals = Self::default();
         let mut reached = Vec::new();
-        for (place, state) in &observed.places {
-            let wanted = target.places.get(place);
+        for (place, state) in places {
+            let wanted = target.place(place);
             for (name, link) in &state.links {
-                let spot = || Spot { place: place.clone(), name: name.clone() };
+                let spot = || Spot { place: (*place).clone(), name: name.clone() };
                 let want = wanted.and_then(|place| place.links.get(name.as_str()));
                 match verdict(place, wanted.is_some(), want, link, observed) {
                     Disposition::Stays => {}

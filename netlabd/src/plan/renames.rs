@@ -3,21 +3,24 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use super::{
-    Op, Target,
+    Op, PlaceTarget,
     item::{Name, Spot},
 };
 use crate::model::{
-    IfName,
+    IfName, Place,
     observed::{Observed, ObservedForm, PlaceState},
 };
 
 /// Finds marked interfaces that somebody renamed, known by MAC address and kind, and the loopback interface, of
 /// which each namespace has one; and returns the observation as it will be once they have their names back.
-pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, Cow<'a, Observed>) {
+pub(super) fn renames<'a>(
+    places: &[(&Place, &PlaceTarget)],
+    observed: &'a Observed,
+) -> (Vec<Op>, Cow<'a, Observed>) {
     let mut ops = Vec::new();
     let mut seen = Cow::Borrowed(observed);
-    for (place, wanted) in &target.places {
-        let Some(state) = observed.places.get(place) else { continue };
+    for (place, wanted) in places {
+        let Some(state) = observed.places.get(*place) else { continue };
         let strays = state.links.iter().filter(|(name, link)| {
             let known = link.ours && link.known_by().is_some() || link.form == ObservedForm::Loopback;
             known && !wanted.links.contains_key(name.as_str())
@@ -35,10 +38,10 @@ pub(super) fn renames<'a>(target: &Target, observed: &'a Observed) -> (Vec<Op>, 
             }
         }
         for (from, to) in &names {
-            let from = Spot { place: place.clone(), name: from.clone() };
+            let from = Spot { place: (*place).clone(), name: from.clone() };
             ops.push(Op::set(Name { from, to: to.clone() }));
         }
-        if let Some(state) = (!names.is_empty()).then(|| seen.to_mut().places.get_mut(place)).flatten() {
+        if let Some(state) = (!names.is_empty()).then(|| seen.to_mut().places.get_mut(*place)).flatten() {
             rename_in(Arc::make_mut(state), &names);
         }
     }

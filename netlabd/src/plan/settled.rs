@@ -15,7 +15,7 @@ use crate::model::{
 /// (`linkwatch_urgent_event` in `net/core/link_watch.c`).
 pub fn waiting(target: &Target, observed: &Observed) -> Vec<(Place, u32)> {
     let mut waiting = Vec::new();
-    for (place, wanted) in &target.places {
+    for (place, wanted) in target.places() {
         let Some(seen) = observed.places.get(place) else { continue };
         for name in wanted.bottom_up() {
             let (want, link) = (&wanted.links[name], seen.links.get(name.as_str()));
@@ -69,7 +69,7 @@ fn waits(wanted: &PlaceTarget, seen: &PlaceState, want: &LinkTarget, link: &Link
 /// by bridge, for example `sw1:br0 (p1, p2)`. `None` where no bridge runs it.
 pub fn learning(target: &Target, observed: &Observed) -> Option<Vec<String>> {
     let mut bridges: Option<Vec<String>> = None;
-    for (place, wanted) in &target.places {
+    for (place, wanted) in target.places() {
         let spans =
             |(_, want): &(_, &LinkTarget)| matches!(want.form.ports(), Ports::Bridge { stp: true, .. });
         if !wanted.links.iter().any(|it| spans(&it)) {

@@ -5,13 +5,16 @@ mod interfaces;
 mod node;
 mod segments;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use ipnet::IpNet;
 
 use segments::Segments;
 
-use super::{Before, WireguardTarget, wireguard::Keys};
+use super::{Before, WireguardTarget, impairment, wireguard::Keys};
 use crate::{
     link::Carrier,
     model::{
@@ -23,8 +26,8 @@ use crate::{
 /// What must be there, place by place. Empty: nothing of the lab.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
-    /// The host's part, and one entry for each node.
-    pub places: BTreeMap<Place, PlaceTarget>,
+    /// The host's part, and one entry for each node; shared with the next lab spelt out where that wants the same.
+    pub places: BTreeMap<Place, Arc<PlaceTarget>>,
 }
 
 /// What must be in one place.
@@ -85,6 +88,15 @@ pub struct LinkTarget {
     pub txqueuelen: Option<u32>,
 }
 
+/// What a place is spelt out from beside itself.
+#[derive(Clone, Copy)]
+struct Whole<'a> {
+    lab: &'a Lab,
+    keys: Keys<'a>,
+    /// See [`impairment::segments`].
+    segments: Option<u32>,
+}
+
 impl LinkTarget {
     /// Whether it is a bridge.
     pub fn is_bridge(&self) -> bool {
@@ -114,21 +126,47 @@ impl Target {
 
     /// The same, with the secret from which keys are derived that the lab does not say.
     pub fn with_keys(lab: &Lab, uid: &str, seed: &KeySeed) -> Self {
-        let keys = Keys { uid, seed };
-        let mut places = BTreeMap::from([(Place::Host, host::host(lab, keys))]);
-        let segments = Segments::of(lab);
-        for name in lab.nodes.keys() {
-            places.insert(Place::Node(name.clone()), node::node(lab, name, keys, &segments));
-        }
-        Self { places }
+        let whole = Whole { lab, keys: Keys { uid, seed }, segments: impairment::segments(lab) };
+        let sent = Segments::of(lab);
+        let node = |(name, node)| (Place::Node(Clone::clone(name)), node::node(whole, name, node, &sent));
+        let places = lab.nodes.iter().map(node).chain([(Place::Host, host::host(whole))]);
+        Self { places: places.map(|(place, wanted)| (place, Arc::new(wanted))).collect() }
     }
 
     /// Takes note of what sysctls were before the lab first set them.
     pub fn remember(&mut self, before: &Before) {
         for (place, target) in &mut self.places {
             let of = if let Place::Node(node) = place { before.get(node) } else { None };
-            target.before = of.cloned().unwrap_or_default();
+            if of.map_or(!target.before.is_empty(), |of| target.before != *of) {
+                Arc::make_mut(target).before = of.cloned().unwrap_or_default();
+            }
         }
+    }
+
+    /// Shares the places that are wanted as in `other`.
+    #[must_use]
+    pub fn sharing(mut self, other: &Self) -> Self {
+        for (place, wanted) in &mut self.places {
+            if let Some(same) = other.places.get(place).filter(|other| *other == wanted) {
+                *wanted = same.clone();
+            }
+        }
+        self
+    }
+
+    /// What must be in a place.
+    pub fn place(&self, place: &Place) -> Option<&PlaceTarget> {
+        self.places.get(place).map(AsRef::as_ref)
+    }
+
+    /// What must be on the host.
+    pub fn host(&self) -> Option<&PlaceTarget> {
+        self.place(&Place::Host)
+    }
+
+    /// What must be in each place.
+    pub fn places(&self) -> impl Iterator<Item = (&Place, &PlaceTarget)> {
+        self.places.iter().map(|(place, wanted)| (place, wanted.as_ref()))
     }
 
     /// The names of the nodes.

@@ -24,7 +24,9 @@ pub struct HostState {
     pub routes: Vec<HostRoute>,
     /// Its nameservers, each with the file that says so.
     pub nameservers: Vec<(IpAddr, &'static str)>,
-    /// Its sockets.
+    /// Its sockets; to list them takes long, and they are asked for where they matter ([`Kernel::sockets`]).
+    ///
+    /// [`Kernel::sockets`]: super::Kernel::sockets
     pub sockets: Vec<HostSocket>,
 }
 

@@ -26,8 +26,8 @@ use super::{
 use crate::{
     clock,
     convert::Faults,
-    model::{Host, KeySeed, Lab, LabName},
-    plan::Target,
+    model::{Host, KeySeed, Lab, LabName, observed::Observed},
+    plan::{Plan, Settled, Target, diff_since},
     policy::Owner,
     store::{Record, Store},
 };
@@ -62,8 +62,8 @@ pub(super) struct Desired {
 impl Desired {
     /// Spells out the lab of an entry anew.
     pub(super) fn new(specification: Specification, entry: &Entry) -> Self {
-        let target = Target::with_keys(&specification.lab, &entry.uid, &entry.key_seed);
-        Self { target: Arc::new(target), specification }
+        let target = entry.target(&specification.lab);
+        Self { target, specification }
     }
 }
 
@@ -76,6 +76,8 @@ pub(super) struct State {
     pub(super) status: Status,
     /// Why this version of netlabd refuses what is kept, which an earlier one took: what runs is left alone then.
     pub(super) held: Option<proto::Failure>,
+    /// The last look at which nothing differed from what was wanted then.
+    settled: Option<Arc<Settled>>,
     /// Whether the record is gone from the disk.
     forgotten: bool,
 }
@@ -106,7 +108,15 @@ impl Entry {
             history: History::load(store, &record.uid),
             command: Notify::new(),
             event: Notify::new(),
-            state: Mutex::new(State { target, lab, record, status, held: None, forgotten: false }),
+            state: Mutex::new(State {
+                target,
+                lab,
+                record,
+                status,
+                held: None,
+                settled: None,
+                forgotten: false,
+            }),
         }
     }
 
@@ -199,7 +209,19 @@ impl Entry {
         }
         let mut target = Arc::new(Target::with_keys(lab, &self.uid, &self.key_seed));
         remember(&mut target, &state.record);
-        target
+        // What is wanted already is found as it was seen.
+        Arc::new(Arc::unwrap_or_clone(target).sharing(&state.target))
+    }
+
+    /// Plans how to get from `observed` to `target`, by what has changed since nothing differed.
+    pub(super) fn plan(&self, target: &Target, observed: &Observed) -> Plan {
+        let settled = self.state().settled.clone();
+        diff_since(target, observed, settled.as_deref())
+    }
+
+    /// Takes note of a plan that is empty.
+    pub(super) fn settle(&self, target: &Arc<Target>, observed: &Arc<Observed>, plan: &Plan) {
+        self.state().settled = Settled::of(target, observed, plan).map(Arc::new);
     }
 
     /// Who watches all labs hears of this one from now on; with `so_far` also of what happened until now.
@@ -216,7 +238,8 @@ impl Entry {
 
 /// Tells a lab that is spelt out what its sysctls were before.
 fn remember(target: &mut Arc<Target>, record: &Record) {
-    let knows = |target: &Target| target.places.values().any(|place| !place.before.is_empty());
+    let knows =
+        |target: &Target| target.places().map(|(_, place)| place).any(|place| !place.before.is_empty());
     if !record.sysctls_before.is_empty() || knows(target) {
         Arc::make_mut(target).remember(&super::before::of(record));
     }

@@ -14,7 +14,7 @@ use crate::{
 
 /// The sysctls of the host that a lab sets and others may want too; those of its own interfaces go with them.
 pub(super) fn wanted(target: &Target) -> impl Iterator<Item = &SysctlKey> {
-    target.places.get(&Place::Host).into_iter().flat_map(PlaceTarget::shared_sysctls)
+    target.host().into_iter().flat_map(PlaceTarget::shared_sysctls)
 }
 
 /// What was apart on the host before labs, for a lab that makes it forward; what no lab has changed yet is as it is.
@@ -54,20 +54,20 @@ pub(super) fn apart(store: &Store, kernel: &dyn Kernel, target: &Target) -> Resu
 
 /// The same target with what was apart on the host; `None` where it has no guard to which that matters.
 pub(super) fn with_apart(target: &Target, apart: impl FnOnce() -> Option<Apart>) -> Option<Arc<Target>> {
-    let guard = target.places.get(&Place::Host)?.guard.as_ref()?;
+    let guard = target.host()?.guard.as_ref()?;
     if !guard.forwards || guard.apart.is_some() {
         return None;
     }
     let apart = apart()?;
     let mut target = target.clone();
-    let guard = target.places.get_mut(&Place::Host)?.guard.as_mut()?;
+    let guard = Arc::make_mut(target.places.get_mut(&Place::Host)?).guard.as_mut()?;
     guard.apart = Some(apart);
     Some(Arc::new(target))
 }
 
 /// What of the host is kept apart by a target.
 pub(super) fn apart_of(target: &Target) -> Option<&Apart> {
-    target.places.get(&Place::Host)?.guard.as_ref()?.apart.as_ref()
+    target.host()?.guard.as_ref()?.apart.as_ref()
 }
 
 /// What the kernel changes along with a sysctl: the same of every interface.

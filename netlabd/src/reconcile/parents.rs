@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     link::Kind,
-    model::{Endpoint, IfName, Place},
+    model::{Endpoint, IfName},
     plan::{LinkTarget, Target},
     platform::{HostLink, HostState},
 };
@@ -14,8 +14,8 @@ use crate::{
 /// Refuses what the kernel would: a parent that is not there, is a port of something, has too small an MTU, or is
 /// another's alone. What the lab makes on the host itself was checked with the lab.
 pub(super) fn check(target: &Target, host: &HostState, others: &[Other<'_>], refusals: &mut Vec<Refusal>) {
-    let own = target.places.get(&Place::Host);
-    for (place, wanted) in &target.places {
+    let own = target.host();
+    for (place, wanted) in target.places() {
         for (name, link) in &wanted.links {
             let Some((kind, lower)) = link.form.kind().and_then(|kind| Some((kind, kind.lower_on_host()?)))
             else {
@@ -123,7 +123,8 @@ impl Upper<'_> {
                 && (!theirs.is_same(self.kind) || theirs.group() != self.kind.group())
         };
         let has = |other: &&Other<'_>| {
-            let mut links = other.target.places.values().flat_map(|place| place.links.values());
+            let mut links =
+                other.target.places().map(|(_, place)| place).flat_map(|place| place.links.values());
             links.any(|link| link.form.kind().is_some_and(clash))
         };
         let other = others.iter().find(has)?;
@@ -147,7 +148,8 @@ impl Upper<'_> {
             self.kind.alone().or_else(|| theirs.alone()).filter(|_| same)
         };
         let has = |other: &Other<'_>| {
-            let mut links = other.target.places.values().flat_map(|place| place.links.values());
+            let mut links =
+                other.target.places().map(|(_, place)| place).flat_map(|place| place.links.values());
             links.find_map(|link| clash(link.form.kind()?))
         };
         let (other, (field, value)) = others.iter().find_map(|other| Some((other, has(other)?)))?;

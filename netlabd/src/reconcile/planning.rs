@@ -51,17 +51,26 @@ impl Manager {
         let known = host::with_apart(target, || host::apart_of(&held).cloned());
         let target = known.as_deref().unwrap_or(target);
         let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
-        let mut host = self.0.kernel.host()?;
+        let mut host = self.host_for(target)?;
         // The lab's actor may be at work: what came or went during the look is no stranger's.
         host.pins.retain(|pin| before.contains(pin));
         let own = preflight::Own { nodes: own_nodes(&observed), held: Some(&held) };
         self.refuse(lab, target, &host, &own, access)?;
-        Ok(diff(target, &observed))
+        Ok(entry.plan(target, &observed))
     }
 
     /// Checks a lab of which nothing is there yet.
     pub(super) fn preflight(&self, lab: &Lab, target: &Target, access: &Access) -> Result<(), Error> {
-        self.refuse(lab, target, &self.0.kernel.host()?, &preflight::Own::default(), access)
+        self.refuse(lab, target, &self.host_for(target)?, &preflight::Own::default(), access)
+    }
+
+    /// The host, as far as it matters to a lab.
+    fn host_for(&self, target: &Target) -> Result<HostState, Error> {
+        let mut host = self.0.kernel.host()?;
+        if preflight::meets_sockets(target) {
+            host.sockets = self.0.kernel.sockets()?;
+        }
+        Ok(host)
     }
 
     /// Refuses a lab that a host cannot have; `own` is what there is of it already.

@@ -7,7 +7,7 @@ use super::{
     others::Other,
 };
 use crate::{
-    model::{IfName, NatRule, Place, PortForward, PortRange, Protocol},
+    model::{IfName, NatRule, PortForward, PortRange, Protocol},
     plan::{PlaceTarget, Target},
     platform::{HostSocket, HostState},
 };
@@ -52,7 +52,7 @@ pub(super) fn publishes(target: &Target) -> bool {
 
 /// What began to listen where the lab publishes already, and is reached no more.
 pub(super) fn taken(target: &Target, sockets: &[HostSocket]) -> Option<String> {
-    let wanted = target.places.get(&Place::Host)?;
+    let wanted = target.host()?;
     let (path, published, socket) = all_published(wanted).find_map(|(path, published)| {
         let socket = sockets.iter().find(|socket| published.hides(socket, wanted))?;
         Some((path, published, socket))
@@ -140,7 +140,7 @@ fn all_published(place: &PlaceTarget) -> impl Iterator<Item = (String, Published
 }
 
 fn published_by(target: &Target) -> impl Iterator<Item = (String, Published<'_>)> {
-    target.places.get(&Place::Host).into_iter().flat_map(all_published)
+    target.host().into_iter().flat_map(all_published)
 }
 
 #[cfg(test)]
@@ -182,7 +182,7 @@ mod tests {
             .into_iter()
             .collect();
         let mut refusals = Vec::new();
-        check(&wanted.places[&Place::Host], held, &host, &others, &mut refusals);
+        check(wanted.host().unwrap(), held, &host, &others, &mut refusals);
         refusals.into_iter().map(|refusal| format!("{}: {}", refusal.path, refusal.message)).collect()
     }
 

@@ -33,7 +33,7 @@ pub(super) fn check(
     others: &[Other<'_>],
 ) -> Vec<Refusal> {
     let mut refusals = Vec::new();
-    if let Some(wanted) = target.places.get(&Place::Host) {
+    if let Some(wanted) = target.host() {
         names(lab, wanted, host, others, &mut refusals);
         ranges::check(lab, wanted, own.held, host, others, &mut refusals);
         ports::check(wanted, own.held, host, others, &mut refusals);
@@ -56,6 +56,12 @@ pub(super) fn check(
     refusals
 }
 
+/// Whether a lab could take anything away from the host's sockets: a range that their other ends are in, or a port.
+pub(super) fn meets_sockets(target: &Target) -> bool {
+    let has_range = target.host().is_some_and(|host| host.links.values().any(|it| !it.addresses.is_empty()));
+    has_range || ports::publishes(target)
+}
+
 fn names(
     lab: &LabName,
     wanted: &PlaceTarget,
@@ -65,9 +71,8 @@ fn names(
 ) {
     for name in wanted.links.keys() {
         let seen = host.links.get(name.as_str()).filter(|link| link.lab.as_deref() != Some(lab.as_str()));
-        let claimed = others.iter().find(|other| {
-            other.target.places.get(&Place::Host).is_some_and(|host| host.links.contains_key(name))
-        });
+        let claimed =
+            others.iter().find(|other| other.target.host().is_some_and(|host| host.links.contains_key(name)));
         let also =
             host.links.iter().find(|(_, link)| link.other_names.iter().any(|other| other == name.as_str()));
         let whose = match (claimed, seen, also) {
@@ -137,7 +142,7 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
             needs.push((feature, path));
         }
     };
-    for (place, wanted) in &target.places {
+    for (place, wanted) in target.places() {
         let base = if *place == Place::Host { "host".to_owned() } else { format!("nodes.{place}") };
         if *place != Place::Host {
             need(Feature::USER_NAMESPACES, base.clone());

@@ -8,7 +8,7 @@ use super::{
     others::Other,
 };
 use crate::{
-    model::{IfName, LabName, Place},
+    model::{IfName, LabName},
     plan::{PlaceTarget, Target},
     platform::{HostRoute, HostState},
 };
@@ -23,7 +23,7 @@ pub(super) fn check(
     others: &[Other<'_>],
     refusals: &mut Vec<Refusal>,
 ) {
-    let held = held.and_then(|held| held.places.get(&Place::Host));
+    let held = held.and_then(|held| held.host());
     let is_held = |range: &IpNet| {
         held.is_some_and(|held| held.links.values().any(|link| link.addresses.contains(range)))
     };
@@ -47,7 +47,7 @@ pub(super) fn check(
 /// are the host's too.
 fn addresses(lab: &LabName, host: &HostState, others: &[Other<'_>]) -> Vec<(IpNet, String)> {
     let of_labs = others.iter().flat_map(|other| {
-        let host = other.target.places.get(&Place::Host).into_iter();
+        let host = other.target.host().into_iter();
         host.flat_map(|host| &host.links).flat_map(move |(name, link)| {
             let whose = move |address: &IpNet| {
                 let lab = format!("{name} of lab {} ({})", other.name, other.whose);
@@ -111,7 +111,7 @@ fn collides(route: &HostRoute, range: &IpNet, is_own: impl Fn(&str) -> bool) -> 
 
 /// Which route of the host that came later than a lab stands in the way of one of its ranges, in words.
 pub(super) fn contested(target: &Target, routes: &[HostRoute]) -> Option<String> {
-    let host = target.places.get(&Place::Host)?;
+    let host = target.host()?;
     let is_own = |name: &str| host.links.keys().any(|own| own.as_str() == name);
     let ranges =
         host.links.iter().flat_map(|(name, link)| link.addresses.iter().map(move |range| (name, range)));
@@ -171,7 +171,7 @@ mod tests {
     fn refused(address: &str, held: Option<&str>, host: &HostState) -> Option<String> {
         let (target, held) = (target(address), held.map(target));
         let mut refusals = Vec::new();
-        let place = &target.places[&Place::Host];
+        let place = target.host().unwrap();
         check(&"t".parse().unwrap(), place, held.as_ref(), host, &[], &mut refusals);
         refusals.pop().map(|refusal| refusal.message)
     }

@@ -21,7 +21,7 @@ pub(super) fn heard(
     observed: &Observed,
     sysctl: impl Fn(&SysctlKey) -> Option<String>,
 ) -> Option<String> {
-    let guard = target.places.get(&Place::Host)?.guard.as_ref()?;
+    let guard = target.host()?.guard.as_ref()?;
     let seen = observed.places.get(&Place::Host)?.guard;
     let is = |path: &str, value: &str| {
         SysctlKey::from_path(path).ok().and_then(|key| sysctl(&key)).is_some_and(|now| now == value)

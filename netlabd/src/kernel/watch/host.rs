@@ -17,11 +17,7 @@ use super::super::{
     observe,
     rtnl::{self, RouteSocket},
 };
-use crate::{
-    model::{LabName, Place},
-    plan::Target,
-    platform::HostRoute,
-};
+use crate::{model::LabName, plan::Target, platform::HostRoute};
 
 /// What labs want of the host: noted whenever a lab is looked at.
 #[derive(Debug, Default)]
@@ -46,9 +42,9 @@ struct Wants {
 
 impl Wants {
     fn of(target: &Target) -> Self {
-        let host = target.places.get(&Place::Host);
+        let host = target.host();
         let own = host.into_iter().flat_map(|host| host.links.keys());
-        let links = target.places.values().flat_map(|place| place.links.values());
+        let links = target.places().map(|(_, place)| place).flat_map(|place| place.links.values());
         let lowers = links.filter_map(|link| link.form.lower_on_host());
         Self {
             names: own.chain(lowers).map(ToString::to_string).collect(),

@@ -40,7 +40,8 @@ impl Linux {
     pub(in crate::kernel) fn hear_neighbours(&self, target: &Target) {
         let Some(events) = self.events.get() else { return };
         let fdb = |place: &PlaceTarget| place.links.values().any(|link| !link.fdb.is_empty());
-        let has = target.places.values().any(|place| !place.neighbours.is_empty() || fdb(place));
+        let has =
+            target.places().map(|(_, place)| place).any(|place| !place.neighbours.is_empty() || fdb(place));
         if !has || events.neighbours.swap(true, Ordering::Relaxed) {
             return;
         }

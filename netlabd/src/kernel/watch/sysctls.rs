@@ -81,7 +81,7 @@ pub(in crate::kernel) struct Silent {
 impl Silent {
     /// Notes what a lab wants.
     pub(in crate::kernel) fn note(&self, lab: &LabName, target: &Target) {
-        let values = target.places.iter().map(|(place, wanted)| (place.clone(), Quiet::of(wanted)));
+        let values = target.places().map(|(place, wanted)| (place.clone(), Quiet::of(wanted)));
         let values: Values = values.filter(|(_, values)| *values != Quiet::default()).collect();
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         if values.is_empty() {

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{PlaceTarget, forwarding, interfaces::links};
-use crate::{
-    model::{Firewall, Guard, IfName, Lab, NatRule, Place, SysctlKey},
-    plan::wireguard::Keys,
-};
+use super::{PlaceTarget, Whole, forwarding, interfaces::links};
+use crate::model::{Firewall, Guard, IfName, Lab, NatRule, Place, SysctlKey};
 
 /// All of the host's part.
-pub(super) fn host(lab: &Lab, keys: Keys<'_>) -> PlaceTarget {
+pub(super) fn host(whole: Whole<'_>) -> PlaceTarget {
+    let lab = whole.lab;
     let mut sysctls = BTreeMap::new();
     if lab.host.forwarding {
         sysctls = forwarding(true);
@@ -23,7 +21,7 @@ pub(super) fn host(lab: &Lab, keys: Keys<'_>) -> PlaceTarget {
     sysctls.extend(lab.host.sysctls.clone());
     let guard = guard(lab, &sysctls);
     PlaceTarget {
-        links: links(lab, &Place::Host, &lab.host.interfaces, keys),
+        links: links(whole, &Place::Host, &lab.host.interfaces),
         routes: Vec::new(),
         rules: Vec::new(),
         neighbours: Vec::new(),

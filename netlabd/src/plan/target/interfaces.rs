@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::LinkTarget;
+use super::{LinkTarget, Whole};
 use crate::{
     link::{Kind, Lower, MacFrom},
     model::{
@@ -12,17 +12,16 @@ use crate::{
         PortVlans, VlanId,
         observed::{LinkState, VlanFlags},
     },
-    plan::{impairment, wireguard::Keys},
+    plan::impairment,
 };
 
 /// The interfaces of a place.
 pub(super) fn links(
-    lab: &Lab,
+    whole: Whole<'_>,
     place: &Place,
     interfaces: &BTreeMap<IfName, Interface>,
-    keys: Keys<'_>,
 ) -> BTreeMap<IfName, LinkTarget> {
-    let segments = impairment::segments(lab);
+    let Whole { lab, keys, segments } = whole;
     let wireguard = |name: &IfName, interface: &Interface| {
         let at = Endpoint { place: place.clone(), interface: name.clone() };
         Some(keys.of(lab, &at, interface.form.kind()?.wireguard()?))

@@ -6,20 +6,18 @@ use std::{
 };
 
 use super::{
-    LinkTarget, PlaceTarget, forwarding,
+    LinkTarget, PlaceTarget, Whole, forwarding,
     interfaces::{is_up, links},
     segments::{self, Segments},
 };
-use crate::{
-    model::{Form, IfName, Interface, Lab, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey},
-    plan::wireguard::Keys,
+use crate::model::{
+    Form, IfName, Interface, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey,
 };
 
 /// All of a node.
-pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>, segments: &Segments) -> PlaceTarget {
-    let node = &lab.nodes[name];
+pub(super) fn node(whole: Whole<'_>, name: &NodeName, node: &Node, sent: &Segments) -> PlaceTarget {
     let mut target = PlaceTarget {
-        links: links(lab, &Place::Node(name.clone()), &node.interfaces, keys),
+        links: links(whole, &Place::Node(name.clone()), &node.interfaces),
         routes: routes(node),
         rules: rules(node),
         neighbours: neighbours(node),
@@ -30,7 +28,7 @@ pub(super) fn node(lab: &Lab, name: &NodeName, keys: Keys<'_>, segments: &Segmen
         guard: None,
     };
     target.sysctls.extend(node.interfaces.iter().flat_map(|(name, it)| switches(name, it, node.forwarding)));
-    if segments.are_at(node) {
+    if sent.are_at(node) {
         target.sysctls.extend(segments::sysctls(&target.links));
     }
     target.sysctls.extend(node.sysctls.clone());

@@ -105,7 +105,7 @@ fn show(lab: &LabName, plan: &Plan) -> String {
     for conflict in &plan.conflicts {
         writeln!(text, "conflict: {conflict}").unwrap();
     }
-    for extra in &plan.extras {
+    for extra in plan.extras.values().flatten() {
         writeln!(text, "extra: {extra}").unwrap();
     }
     text

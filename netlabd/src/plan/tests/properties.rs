@@ -6,7 +6,7 @@ use super::{Before, alike, converge, converge_keeping, design, observe};
 use crate::{
     convert,
     model::{Lab, LabName},
-    plan::{Target, diff},
+    plan::{Settled, Target, diff, diff_since},
     platform::{Kernel, fake::FakeKernel},
 };
 use netlab_proto::v1 as proto;
@@ -33,6 +33,13 @@ fn delete(kernel: &FakeKernel) -> Result<(), TestCaseError> {
     kernel.release(&name()).unwrap();
     kernel.set_host_sysctl(&"net.ipv4.ip_forward".parse().unwrap(), "0").unwrap();
     Ok(())
+}
+
+/// A lab that is as it is wanted.
+fn settled(kernel: &FakeKernel, target: &Target) -> Settled {
+    let seen = observe(kernel, &name(), target);
+    let plan = diff(target, &seen);
+    Settled::of(&target.clone().into(), &seen.into(), &plan).unwrap_or_else(|| panic!("{plan:#?}"))
 }
 
 /// A few things done to a lab; numbers choose among its interfaces.
@@ -90,6 +97,31 @@ fn choices() -> impl Strategy<Value = Vec<(usize, usize)>> {
     prop::collection::vec((0..23_usize, 0..32_usize), 0..6)
 }
 
+/// A lab with a small change at one of its interfaces, or with a node taken out.
+fn changed(message: &proto::Lab, (what, which): (usize, usize)) -> proto::Lab {
+    let mut message = message.clone();
+    let nodes: Vec<String> = message.nodes.keys().cloned().collect();
+    if what == 0 && nodes.len() > 1 {
+        let node = &nodes[which % nodes.len()];
+        message.nodes.remove(node);
+        message.links.retain(|link| !link.endpoints.iter().any(|end| end.starts_with(&format!("{node}:"))));
+        return message;
+    }
+    let all = message.nodes.values_mut().flat_map(|node| node.interfaces.values_mut());
+    let mut all: Vec<_> = all.collect();
+    let count = all.len().max(1);
+    if let Some(interface) = all.get_mut(which % count) {
+        match what {
+            1 => interface.mtu = Some(1400),
+            2 => interface.mac = Some("02:00:00:00:00:aa".to_owned()),
+            3 => interface.addresses.push("10.200.0.1/24".to_owned()),
+            4 => interface.addresses.clear(),
+            _ => interface.up = Some(interface.up == Some(false)),
+        }
+    }
+    message
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -109,11 +141,32 @@ proptest! {
         let (kernel, fresh, name) = (host(), host(), name());
         let (first, target) = (Target::new(&lab(&a), "uid"), Target::new(&lab(&b), "uid"));
         let mut before = Before::new();
-        converge_keeping(&kernel, &name, first, &mut before).map_err(TestCaseError::fail)?;
+        converge_keeping(&kernel, &name, first.clone(), &mut before).map_err(TestCaseError::fail)?;
+        let (mut first, mut second) = (first, target.clone());
+        [&mut first, &mut second].into_iter().for_each(|target| target.remember(&before));
+        let (settled, seen) = (settled(&kernel, &first), observe(&kernel, &name, &second));
+        prop_assert_eq!(diff_since(&second, &seen, Some(&settled)), diff(&second, &seen));
         converge_keeping(&kernel, &name, target.clone(), &mut before).map_err(TestCaseError::fail)?;
         converge(&fresh, &name, &target).map_err(TestCaseError::fail)?;
         let (changed, new) = (alike(observe(&kernel, &name, &target)), alike(observe(&fresh, &name, &target)));
         prop_assert_eq!(changed, new);
+    }
+
+    #[test]
+    fn what_has_not_changed_need_not_be_compared(
+        message in design("a", 1),
+        edits in prop::collection::vec((0..6_usize, 0..32_usize), 1..4),
+    ) {
+        let (kernel, name) = (host(), name());
+        let target = Target::new(&lab(&message), "uid");
+        converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        let settled = settled(&kernel, &target);
+        for edit in edits {
+            let Ok(lab) = convert::lab(&changed(&message, edit)) else { continue };
+            let target = Target::new(&lab, "uid");
+            let seen = observe(&kernel, &name, &target);
+            prop_assert_eq!(diff_since(&target, &seen, Some(&settled)), diff(&target, &seen), "{:?}", edit);
+        }
     }
 
     #[test]
@@ -134,8 +187,11 @@ proptest! {
         let (kernel, name) = (host(), name());
         let target = Target::new(&lab(&message), "uid");
         converge(&kernel, &name, &target).map_err(TestCaseError::fail)?;
+        let settled = settled(&kernel, &target);
         let damages = damages(&target, &choices);
         let done: Vec<_> = damages.iter().filter(|damage| kernel.damage(&name, damage)).collect();
+        let seen = observe(&kernel, &name, &target);
+        prop_assert_eq!(diff_since(&target, &seen, Some(&settled)), diff(&target, &seen), "{:?}", done);
         let plans = converge(&kernel, &name, &target)
             .map_err(|error| TestCaseError::fail(format!("{done:?}: {error}")))?;
         prop_assert!(plans.len() <= 3, "{:?}: {:#?}", done, plans);

@@ -39,7 +39,7 @@ impl World {
         ids: &BTreeMap<NamespaceId, Place>,
     ) -> PlaceState {
         let namespace = &self.namespaces[&id];
-        let wanted = scope.target.places.get(place);
+        let wanted = scope.target.place(place);
         let concerns = |link: &&Link| {
             id != HOST
                 || link.mark.as_ref() == Some(scope.lab)
@@ -75,7 +75,7 @@ impl World {
     /// What was of the host before labs is not compared: who looks may not know it yet.
     fn guard(&self, id: NamespaceId, scope: Scope<'_>) -> RulesState {
         let known = |guard: &Guard| Guard { apart: None, ..guard.clone() };
-        let wanted = scope.target.places.get(&Place::Host).and_then(|host| host.guard.as_ref()).map(known);
+        let wanted = scope.target.host().and_then(|host| host.guard.as_ref()).map(known);
         let seen = self.namespaces[&id].guards.get(scope.lab).filter(|_| id == HOST).map(known);
         rules(seen.as_ref(), wanted.as_ref())
     }

@@ -60,7 +60,7 @@ impl Nodes for FakeKernel {
 }
 
 fn node(place: &Place, target: &Target, observed: &Observed) -> NodeStatus {
-    let wanted = target.places.get(place).map(|place| &place.links);
+    let wanted = target.place(place).map(|place| &place.links);
     let seen = observed.places.get(place);
     let wants = |name: &str| wanted.is_some_and(|links| links.contains_key(name));
     let has = |name: &str| seen.is_some_and(|seen| seen.links.contains_key(name));

@@ -1,18 +1,15 @@
 //! Rounds of observing and executing until nothing differs, and what is told then.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use netlab_proto::v1 as proto;
 use proto::{Phase, lab_event::Body};
 
 use super::{Actor, Next, ROUNDS, STORM_PAUSE, Snapshot, failure, pause};
-use crate::{
-    clock,
-    meters::meters,
-    plan::{Plan, diff},
-    platform::Failure,
-    reconcile::status::Sight,
-};
+use crate::{clock, meters::meters, plan::Plan, platform::Failure, reconcile::status::Sight};
 
 /// More repairs than this within [`STORM_WINDOW`] is a storm: repairs then wait for [`STORM_PAUSE`].
 const STORM: usize = 10;
@@ -35,7 +32,7 @@ impl Actor {
             self.shared.kernel.catch_up();
             self.entry.forget_events();
             let observed = match self.shared.kernel.observe(self.scope(&wanted.target, wanted.first_id)) {
-                Ok(observed) => observed,
+                Ok(observed) => Arc::new(observed),
                 Err(failure) if failure.is_transient() => {
                     last = Some(failure);
                     pause(round);
@@ -43,13 +40,15 @@ impl Actor {
                 }
                 Err(failure) => return self.fail(&wanted, &failure),
             };
-            let plan = diff(&wanted.target, &observed);
+            let compared = wanted.target.clone();
+            let plan = self.entry.plan(&compared, &observed);
             if let Err(failure) = self.keep_before(&mut wanted, &observed, &plan) {
                 return self.fail(&wanted, &failure);
             }
             if plan.is_empty() {
+                self.entry.settle(&compared, &observed, &plan);
                 let settle = !done.is_empty() && !std::mem::replace(&mut settled, true);
-                if settle && self.settle(&wanted, &observed, first.as_ref()) {
+                if settle && self.settle(&wanted, &observed, first.as_deref()) {
                     continue;
                 }
                 let sight = self.sight(&wanted, &observed, plan);

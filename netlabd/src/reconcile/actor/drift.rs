@@ -1,7 +1,7 @@
 //! What differs from what is wanted is told, whether it is about to be repaired or left so.
 
 use super::{Actor, Next, Snapshot};
-use crate::{plan::diff, store};
+use crate::store;
 
 impl Actor {
     /// Looks at a lab whose drift is not repaired, and tells what differs.
@@ -12,7 +12,7 @@ impl Actor {
             Ok(observed) => observed,
             Err(failure) => return self.fail(wanted, &failure),
         };
-        let plan = diff(&wanted.target, &observed);
+        let plan = self.entry.plan(&wanted.target, &observed);
         let found = plan.findings();
         let sight = self.sight(wanted, &observed, plan);
         let known = {

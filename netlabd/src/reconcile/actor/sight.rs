@@ -24,7 +24,7 @@ impl Actor {
     /// What a look showed beside the differences.
     pub(super) fn sight(&self, wanted: &Snapshot, observed: &Observed, plan: Plan) -> Sight {
         Sight {
-            extras: plan.extras,
+            extras: plan.extras.into_values().flatten().collect(),
             verdict: firewall::concerns(&wanted.target).then(|| self.verdict(&wanted.target, observed)),
             learning: plan::learning(&wanted.target, observed),
         }
