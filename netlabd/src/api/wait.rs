@@ -36,7 +36,7 @@ pub(super) async fn run(
     timeout: Duration,
 ) -> Result<Option<proto::LabResource>, Status> {
     let mut newest = history.newest();
-    let wanted = if generation == 0 { history.resource().generation } else { generation };
+    let wanted = if generation == 0 { history.summary().generation } else { generation };
     let end = tokio::time::Instant::now() + timeout;
     loop {
         newest.mark_unchanged();
@@ -46,11 +46,13 @@ pub(super) async fn run(
                 _ => Err(crate::reconcile::Error::NotFound(name.clone()).into()),
             };
         }
-        let lab = history.resource();
-        if goal != Goal::Deleted
-            && let Some(outcome) = outcome(&lab, wanted)
-        {
-            return outcome.map(|()| Some(lab));
+        let lab = history.summary();
+        if goal != Goal::Deleted && outcome(&lab, wanted).is_some() {
+            // What is told is one moment of the lab.
+            let lab = history.resource();
+            if let Some(outcome) = outcome(&lab, wanted) {
+                return outcome.map(|()| Some(lab));
+            }
         }
         match tokio::time::timeout_at(end, newest.changed()).await {
             Ok(Ok(())) => {}

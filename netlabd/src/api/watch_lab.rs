@@ -22,7 +22,7 @@ pub(super) fn start(history: LabWatch, mut position: u64) -> Result<Receiver<Ans
     if position == 0 {
         position = history.position();
         // The present status; its sequence number is that of the newest event.
-        let lab = history.resource();
+        let lab = history.summary();
         let event = proto::LabEvent {
             sequence: position,
             time: Some(clock::now()),

@@ -22,4 +22,9 @@ impl LabWatch {
     pub fn resource(&self) -> proto::LabResource {
         self.0.resource()
     }
+
+    /// The same without what is wanted of it, which takes long to read.
+    pub fn summary(&self) -> proto::LabResource {
+        self.0.summary()
+    }
 }
