@@ -15,8 +15,14 @@ use super::{
 };
 use crate::input::{Path, Sink, name, shown};
 
-/// Where each end point was first named: link and end.
-type Seen = BTreeMap<Endpoint, (usize, usize)>;
+/// The end points that were read.
+#[derive(Default)]
+struct Seen<'a> {
+    /// Where each was first named: link and end.
+    first: BTreeMap<Endpoint, (usize, usize)>,
+    /// Those that could not be read, or are too many.
+    unread: Vec<&'a str>,
+}
 
 /// A link, and what it does to both of its ends.
 struct Wire {
@@ -30,7 +36,7 @@ const MOST_UNREAD: usize = 100;
 
 /// Reads links into the drafts, then finds interfaces that are nothing at all.
 pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) -> Vec<Cable> {
-    let mut seen = Seen::new();
+    let mut seen = Seen::default();
     let mut read = Vec::with_capacity(links.len());
     for (i, link) in links.iter().enumerate() {
         let path = Path::root().field("links").index(i);
@@ -46,22 +52,16 @@ pub(super) fn read(links: &[proto::Link], sites: &mut Sites, sink: &mut Sink) ->
     for site in sites.iter() {
         limit::check_interfaces(&site.path, site.interfaces.len(), sink);
     }
-    let unread: Vec<&str> = links
-        .iter()
-        .flat_map(|link| link.endpoints.iter().enumerate())
-        .filter(|(i, text)| *i > 1 || name::endpoint(text).is_err())
-        .map(|(_, text)| text.as_str())
-        .collect();
-    check_left_over(sites, &seen, &unread, sink);
+    check_left_over(sites, &seen, sink);
     read.into_iter().map(|wire| wire.ends).collect()
 }
 
-fn read_link(
-    link: &proto::Link,
+fn read_link<'a>(
+    link: &'a proto::Link,
     number: usize,
     path: &Path,
     sites: &mut Sites,
-    seen: &mut Seen,
+    seen: &mut Seen<'a>,
     sink: &mut Sink,
 ) -> Option<Cable> {
     let path = path.field("endpoints");
@@ -82,13 +82,17 @@ fn read_link(
             sink.add(&path, message);
         }
     }
+    seen.unread.extend(link.endpoints.iter().skip(2).map(String::as_str));
     let mut ends = Vec::new();
     for (i, text) in link.endpoints.iter().take(2).enumerate() {
         let path = path.index(i);
         let result = name::endpoint(text);
-        let Some(end) = sink.keep(&path, &shown(text), result) else { continue };
+        let Some(end) = sink.keep_text(&path, text, result) else {
+            seen.unread.push(text);
+            continue;
+        };
         let free = is_free(&end, number, seen, &path, sink);
-        seen.entry(end.clone()).or_insert((number, i));
+        seen.first.entry(end.clone()).or_insert((number, i));
         if sites.exists(&end.place, &path, sink) && can_be_end(&end, sites, &path, sink) {
             // Even if the other end is at fault, others may refer to this one.
             let site = sites.get_mut(&end.place);
@@ -103,8 +107,8 @@ fn read_link(
 }
 
 /// An end point belongs to one link.
-fn is_free(end: &Endpoint, number: usize, seen: &Seen, path: &Path, sink: &mut Sink) -> bool {
-    let Some((link, i)) = seen.get(end) else { return true };
+fn is_free(end: &Endpoint, number: usize, seen: &Seen<'_>, path: &Path, sink: &mut Sink) -> bool {
+    let Some((link, i)) = seen.first.get(end) else { return true };
     let end = shown(&end.to_string());
     if *link == number {
         sink.add(path, format!("{end} is both ends of this link; a link joins two interfaces"));
@@ -146,22 +150,22 @@ fn connect(sites: &mut Sites, end: &Endpoint, peer: &Endpoint, wire: &Wire) {
 
 /// Finds entries without a kind that no link names. What may be meant by an end point that could not be read is
 /// told there already.
-fn check_left_over(sites: &Sites, seen: &Seen, unread: &[&str], sink: &mut Sink) {
+fn check_left_over(sites: &Sites, seen: &Seen<'_>, sink: &mut Sink) {
     let mut elsewhere: BTreeMap<&IfName, &Endpoint> = BTreeMap::new();
-    for end in seen.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
+    for end in seen.first.keys().filter(|end| sites.interface(end).is_none_or(|draft| !draft.entry)) {
         elsewhere.entry(&end.interface).or_insert(end);
     }
     for site in sites.iter() {
         for (name, draft) in &site.interfaces {
             let at = Endpoint { place: site.place.clone(), interface: name.clone() };
-            let meant = || unread.iter().take(MOST_UNREAD).any(|text| text.contains(name.as_str()));
-            if draft.has_kind || draft.form.is_some() || seen.contains_key(&at) || meant() {
+            let meant = || seen.unread.iter().take(MOST_UNREAD).any(|text| text.contains(name.as_str()));
+            if draft.has_kind || draft.form.is_some() || seen.first.contains_key(&at) || meant() {
                 continue;
             }
             let hint = elsewhere.get(name).map_or_else(
                 || format!("give it a kind ({}) or add a link", Kind::KEYS.join(", ")),
                 |other| {
-                    let (link, i) = seen[*other];
+                    let (link, i) = seen.first[*other];
                     format!("links[{link}].endpoints[{i}] is \"{other}\"; did you mean \"{at}\" there?")
                 },
             );

@@ -5,7 +5,7 @@ use netlab_proto::v1 as proto;
 use crate::model::{Check, Destination, Endpoint, NameError, Place};
 
 use super::draft::Sites;
-use crate::input::{Path, Sink, address, name, shown};
+use crate::input::{Path, Sink, address, name};
 
 /// Reads a node's name, or `host`.
 ///
@@ -46,9 +46,9 @@ pub(super) fn read(checks: &[proto::Check], sites: &Sites, sink: &mut Sink) -> V
     let mut read = Vec::with_capacity(checks.len());
     for (i, message) in checks.iter().enumerate() {
         let path = Path::root().field("checks").index(i);
-        let from = sink.keep(&path.field("from"), &shown(&message.from), place(&message.from));
+        let from = sink.keep_text(&path.field("from"), &message.from, place(&message.from));
         let from = from.filter(|from| sites.exists(from, &path.field("from"), sink));
-        let to = sink.keep(&path.field("to"), &shown(&message.to), target(&message.to));
+        let to = sink.keep_text(&path.field("to"), &message.to, target(&message.to));
         if let Some(to) = &to {
             check_target(to, sites, &path.field("to"), sink);
         }

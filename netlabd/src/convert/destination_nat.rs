@@ -9,7 +9,7 @@ use super::{
     selector::{self, Families},
     translation,
 };
-use crate::input::{Path, Sink, shown};
+use crate::input::{Path, Sink};
 
 /// Rules of nftables that the rules of a place may come down to: a range of ports that moves stands for a rule a port.
 const RULES: usize = 4_000;
@@ -58,7 +58,7 @@ fn read_one(
         );
         return None;
     }
-    let (to, to_ports) = sink.keep(&at, &shown(&rule.to), translation::service(&rule.to))?;
+    let (to, to_ports) = sink.keep_text(&at, &rule.to, translation::service(&rule.to))?;
     if sink.len() > faults {
         return None;
     }

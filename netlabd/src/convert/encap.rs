@@ -87,7 +87,7 @@ fn read_segments(
     let mut read = Vec::with_capacity(segments.len());
     for (i, text) in segments.iter().enumerate() {
         let path = path.index(i);
-        let Some(segment) = sink.keep(&path, &shown(text), address::host(text)) else { continue };
+        let Some(segment) = sink.keep_text(&path, text, address::host(text)) else { continue };
         let wrong = match segment {
             IpAddr::V4(_) => "is of IPv4, and segments are addresses of IPv6".to_owned(),
             IpAddr::V6(segment) if segment.is_unicast_link_local() => {

@@ -215,7 +215,7 @@ fn listed<T: Copy + Ord + std::fmt::Display>(
     let mut all: Vec<T> = Vec::new();
     for (at, text) in texts.iter().enumerate() {
         let path = path.index(at);
-        let Some(one) = sink.keep(&path, &shown(text), read(text)) else { continue };
+        let Some(one) = sink.keep_text(&path, text, read(text)) else { continue };
         match all.iter().find(|known| same(**known, one)) {
             Some(known) if *known == one => {
                 sink.add(&path, format!("{one} stands here already; leave it out"));

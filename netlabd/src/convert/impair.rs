@@ -4,7 +4,7 @@ use netlab_proto::{range, v1 as proto};
 
 use super::{preset, selector};
 use crate::{
-    input::{Path, Sink, quantity, shown},
+    input::{Path, Sink, quantity},
     model::{Distribution, Impairment, Loss, NameError, Probability},
 };
 
@@ -68,7 +68,7 @@ fn value<T: Default>(
     path: &Path,
     sink: &mut Sink,
 ) -> Option<T> {
-    if text.is_empty() { Some(T::default()) } else { sink.keep(path, &shown(text), read(text)) }
+    if text.is_empty() { Some(T::default()) } else { sink.keep_text(path, text, read(text)) }
 }
 
 fn read_delay(text: &str, path: &Path, sink: &mut Sink) -> Option<u64> {

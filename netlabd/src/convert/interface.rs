@@ -11,7 +11,7 @@ use super::{
     draft::{Draft, Site},
     impair, master, port,
 };
-use crate::input::{Path, Sink, address, shown};
+use crate::input::{Path, Sink, address};
 
 /// What stands in place of addresses that the kernel makes of router advertisements.
 const SLAAC: &str = "slaac";
@@ -33,7 +33,7 @@ pub(super) fn read(
         }
         let result = address::interface(text, loopback);
         let at = path.field("addresses").index(i);
-        draft.addresses.extend(sink.keep(&at, &shown(text), result).map(|address| (i, address)));
+        draft.addresses.extend(sink.keep_text(&at, text, result).map(|address| (i, address)));
     }
     if loopback {
         draft.form = Some(Form::Loopback);

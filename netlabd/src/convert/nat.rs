@@ -10,7 +10,7 @@ use netlab_proto::v1 as proto;
 use crate::model::{self, Masquerade, NameError, Nat, PortForward, Protocol};
 
 use super::{destination_nat, draft::Site, nat_type, prefix_nat, selector, source_nat, translation};
-use crate::input::{Path, Sink, address, number, shown};
+use crate::input::{Path, Sink, address, number};
 
 /// Reads the translations of a node or of the host.
 pub(super) fn read(site: &Site, message: Option<&proto::Nat>, forwarding: bool, sink: &mut Sink) -> Nat {
@@ -86,7 +86,7 @@ fn read_forwards(
 fn read_forward(site: &Site, rule: &proto::PortForward, path: &Path, sink: &mut Sink) -> Option<PortForward> {
     let protocol: Option<Protocol> = sink.parse(&path.field("protocol"), &rule.protocol);
     let port = number::port(rule.port, &path.field("port"), sink);
-    let to = sink.keep(&path.field("to"), &shown(&rule.to), service(&rule.to));
+    let to = sink.keep_text(&path.field("to"), &rule.to, service(&rule.to));
     let in_interface = selector::interface(site, &rule.in_interface, &path.field("in_interface"), sink);
     Some(PortForward { protocol: protocol?, port: port?, to: to?, in_interface })
 }

@@ -7,7 +7,7 @@ use netlab_proto::v1 as proto;
 use crate::model::{IfName, Mac, Neighbour, Route};
 
 use super::{draft::Site, gateway::Gateways};
-use crate::input::{Path, Sink, address, shown};
+use crate::input::{Path, Sink, address};
 
 /// Reads the neighbours of a node, whose routes may say what is on a link.
 pub(super) fn read(
@@ -44,7 +44,7 @@ fn neighbour(
         sink.add(&at, "is missing: the address of the neighbour, such as 192.0.2.77");
         None
     } else {
-        sink.keep(&at, &shown(&message.to), address::host(&message.to))
+        sink.keep_text(&at, &message.to, address::host(&message.to))
     };
     let dev = match (message.dev.as_str(), to) {
         ("", _) if message.proxy => {

@@ -8,7 +8,7 @@ use netlab_proto::{range, v1 as proto};
 use crate::model::{IfName, NextHop, RouteType};
 
 use super::{draft::Site, encap, gateway::Gateways};
-use crate::input::{Path, Sink, address, name, shown};
+use crate::input::{Path, Sink, address, name};
 
 /// A route whose next hops are read.
 pub(super) struct Of<'a> {
@@ -118,8 +118,7 @@ impl Of<'_> {
         let encap = encap.map(|it| encap::read(self.site, self.gateways, self.to, it, &around, sink));
         let at = path.field("via");
         let has_via = !message.via.is_empty();
-        let via =
-            if has_via { sink.keep(&at, &shown(&message.via), address::host(&message.via)) } else { None };
+        let via = if has_via { sink.keep_text(&at, &message.via, address::host(&message.via)) } else { None };
         let is_kin = via.is_none_or(|via| self.is_kin(via, &at, sink));
         let dev = name::optional(&message.dev, &path.field("dev"), sink);
         let dev = dev.filter(|dev| {

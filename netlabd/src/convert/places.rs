@@ -30,8 +30,9 @@ pub(super) fn read(lab: &proto::Lab, sink: &mut Sink) -> Sites {
 
 fn site(place: Place, path: Path, interfaces: &BTreeMap<String, proto::Interface>, sink: &mut Sink) -> Site {
     let mut site = Site { place, path, interfaces: BTreeMap::new() };
+    let all = site.path.field("interfaces");
     for (name, message) in interfaces {
-        let path = site.path.field("interfaces").key(name);
+        let path = all.key(name);
         let Some(name) = sink.parse::<IfName>(&path, name) else { continue };
         if let Some(wrong) = name::unfit_for_host(&site.place, &name) {
             sink.add(&path, format!("{} {wrong}", shown(name.as_str())));

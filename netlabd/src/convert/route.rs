@@ -118,7 +118,7 @@ fn destination(message: &proto::Route, vias: &[IpAddr], path: &Path, sink: &mut 
         let v6 = !vias.is_empty() && vias.iter().all(IpAddr::is_ipv6);
         return Some(if v6 { Ipv6Net::default().into() } else { Ipv4Net::default().into() });
     }
-    sink.keep(&path, &shown(&message.to), address::range(&message.to))
+    sink.keep_text(&path, &message.to, address::range(&message.to))
 }
 
 /// The source address, which must be the node's own.
@@ -133,7 +133,7 @@ fn read_src(
         return None;
     }
     let path = path.field("src");
-    let src = sink.keep(&path, &shown(&message.src), address::host(&message.src))?;
+    let src = sink.keep_text(&path, &message.src, address::host(&message.src))?;
     if let Some(to) = to.filter(|to| to.addr().is_ipv6() != src.is_ipv6()) {
         sink.add(&path, format!("{src} is of another family than {to}; name an address of the same"));
         return None;

@@ -8,7 +8,7 @@ use crate::{
 };
 
 use super::draft::{Draft, Site, Sites};
-use crate::input::{Path, Sink};
+use crate::input::Sink;
 
 /// Checks that no two interfaces of a segment share an address, nor both ends of a link a MAC.
 ///
@@ -27,18 +27,16 @@ pub(super) fn check(sites: &Sites, cables: &[Cable], sink: &mut Sink) -> Segment
             }
         }
     }
-    let mut seen: BTreeMap<(usize, IpAddr), (Endpoint, Path)> = BTreeMap::new();
+    let mut seen: BTreeMap<(usize, IpAddr), (&Site, &IfName, usize)> = BTreeMap::new();
     for site in sites.iter() {
         for (name, index, address) in site.addresses() {
             let at = endpoint(site, name);
             let Some(segment) = segments.of(&at) else { continue };
             let address = address.addr();
-            let (first, path) = seen
-                .entry((segment, address))
-                .or_insert_with(|| (at.clone(), site.address_path(name, index)));
-            if first.place != at.place {
-                let message =
-                    format!("{address} is on {first} already ({path}), on the same wire; change one");
+            let (there, first, number) = *seen.entry((segment, address)).or_insert((site, name, index));
+            if there.place != site.place {
+                let (at, path) = (endpoint(there, first), there.address_path(first, number));
+                let message = format!("{address} is on {at} already ({path}), on the same wire; change one");
                 sink.add(&site.address_path(name, index), message);
             }
         }

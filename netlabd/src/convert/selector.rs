@@ -24,7 +24,7 @@ pub(super) fn interface(site: &Site, text: &str, path: &Path, sink: &mut Sink) -
 
 /// Reads an address range that may be left out.
 pub(super) fn range(text: &str, path: &Path, sink: &mut Sink) -> Option<IpNet> {
-    if text.is_empty() { None } else { sink.keep(path, &shown(text), address::range(text)) }
+    if text.is_empty() { None } else { sink.keep_text(path, text, address::range(text)) }
 }
 
 /// Reads one of some words; `what` they are follows "is no".

@@ -11,7 +11,7 @@ use super::{
     selector::{self, Families},
     translation,
 };
-use crate::input::{Path, Sink, shown};
+use crate::input::{Path, Sink};
 
 /// Reads the rules of a place; one that is at fault is `None`.
 pub(super) fn read(
@@ -33,7 +33,7 @@ fn read_one(site: &Site, rule: &proto::SourceNat, path: &Path, sink: &mut Sink) 
         sink.add(&at, "is missing: an address that the source becomes, or a range of them");
         return None;
     }
-    let to = sink.keep(&at, &shown(&rule.to), translation::addresses(&rule.to))?;
+    let to = sink.keep_text(&at, &rule.to, translation::addresses(&rule.to))?;
     let mut families = Families::default();
     families.add("source", source.map(|net| net.addr().is_ipv6()));
     families.add("to", Some(to.is_ipv6()));

@@ -1,6 +1,6 @@
 //! Addresses and address ranges as texts.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
@@ -21,7 +21,7 @@ pub(crate) fn interface(text: &str, loopback: bool) -> Result<IpNet, NameError> 
     if address.is_loopback() && !loopback {
         return Err(NameError("is a loopback address; it can only stand on \"lo\"".into()));
     }
-    if ["127.0.0.1", "::1"].contains(&address.to_string().as_str()) {
+    if [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].contains(&address) {
         return Err(NameError("is on \"lo\" of every node; leave it out".into()));
     }
     let inner = net.prefix_len() + 1 < net.max_prefix_len();

@@ -70,12 +70,22 @@ impl Sink {
     /// Parses a text; a fault that quotes it if it is refused.
     pub(crate) fn parse<T: FromStr<Err = NameError>>(&mut self, path: &Path, text: &str) -> Option<T> {
         let parsed = text.parse();
-        self.keep(path, &shown(text), parsed)
+        self.keep_text(path, text, parsed)
     }
 
     /// Unwraps a result; a fault that names the value if it is an error.
     pub(crate) fn keep<T>(&mut self, path: &Path, value: &str, result: Result<T, NameError>) -> Option<T> {
         result.map_err(|error| self.add(path, format!("{value} {error}"))).ok()
+    }
+
+    /// The same of what a text was read as; a fault quotes it.
+    pub(crate) fn keep_text<T>(
+        &mut self,
+        path: &Path,
+        text: &str,
+        result: Result<T, NameError>,
+    ) -> Option<T> {
+        result.map_err(|error| self.add(path, format!("{} {error}", shown(text)))).ok()
     }
 
     /// `; did you mean "x"?` for the nearest of the names, or nothing.
@@ -108,12 +118,21 @@ impl Path {
         if self.0.is_empty() {
             return Self(name.to_owned());
         }
-        Self(format!("{}.{name}", self.0))
+        self.and([".", name])
+    }
+
+    /// A large lab has many paths, and names few of them in a fault: they are put together by hand.
+    fn and<const N: usize>(&self, parts: [&str; N]) -> Self {
+        let mut whole =
+            String::with_capacity(self.0.len() + parts.iter().map(|part| part.len()).sum::<usize>());
+        whole.push_str(&self.0);
+        whole.extend(parts);
+        Self(whole)
     }
 
     /// An item of a list.
     pub(crate) fn index(&self, index: usize) -> Self {
-        Self(format!("{}[{index}]", self.0))
+        self.and(["[", &index.to_string(), "]"])
     }
 
     /// An entry of a map.

@@ -176,8 +176,7 @@ fn look_again(
             .zip(states)
             .map(|(node, state)| {
                 let before = old.get(&node).map(|known| &known.state);
-                let state = shared(before, state);
-                remember(scope.target, node, state, now)
+                remember(scope.target, node, shared(before, state), now)
             })
             .collect();
         again = disagreeing(&seen.nodes, &old, &found);

@@ -4,10 +4,9 @@ use netlab_proto::{range, v1 as proto};
 use netlink_packet_route::link::{InfoBond, InfoData};
 
 use super::{
-    Attributes, Carrier, Change, LinkKind, Ports, Setting, Unknown,
+    Attributes, Carrier, Change, LinkKind, Ports, Setting, Unknown, When,
     bond_mode::{BondMode, HashPolicy, LacpRate},
     bond_time::{BondTime, Watch},
-    kind::When,
 };
 use crate::{
     feature::Feature,

@@ -6,7 +6,7 @@ use netlab_proto::v1 as proto;
 use netlink_packet_route::link::InfoBond;
 
 use crate::{
-    input::{Path, Sink, quantity, shown},
+    input::{Path, Sink, quantity},
     model::name::NameError,
 };
 
@@ -26,7 +26,7 @@ impl BondTime {
         path: &Path,
         sink: &mut Sink,
     ) -> Option<Self> {
-        if text.is_empty() { Some(usual) } else { sink.keep(path, &shown(text), Self::parse(text, range)) }
+        if text.is_empty() { Some(usual) } else { sink.keep_text(path, text, Self::parse(text, range)) }
     }
 
     fn parse(text: &str, range: &RangeInclusive<Self>) -> Result<Self, NameError> {

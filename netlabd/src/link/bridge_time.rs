@@ -3,7 +3,7 @@
 use std::{fmt, ops::RangeInclusive};
 
 use crate::{
-    input::{Path, Sink, quantity, shown},
+    input::{Path, Sink, quantity},
     model::name::NameError,
 };
 
@@ -29,7 +29,7 @@ impl BridgeTime {
         path: &Path,
         sink: &mut Sink,
     ) -> Option<Self> {
-        if text.is_empty() { Some(default) } else { sink.keep(path, &shown(text), Self::parse(text, range)) }
+        if text.is_empty() { Some(default) } else { sink.keep_text(path, text, Self::parse(text, range)) }
     }
 
     fn parse(text: &str, range: &RangeInclusive<Self>) -> Result<Self, NameError> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use netlab_proto::range;
 
-use crate::input::{Path, Sink, address, shown};
+use crate::input::{Path, Sink, address};
 
 /// Why a lab cannot have one on the host.
 pub(super) const ON_HOST: &str =
@@ -57,7 +57,7 @@ pub(super) fn remote(text: &str, path: &Path, sink: &mut Sink) -> Option<IpAddr>
         sink.add(&at, "is missing: give the address of the tunnel's other end");
         return None;
     }
-    let remote = sink.keep(&at, &shown(text), address::host(text))?;
+    let remote = sink.keep_text(&at, text, address::host(text))?;
     if address::is_link_local(remote) {
         let message =
             format!("{remote} is link-local, so it is on every link; give another address of the other end");
@@ -88,7 +88,7 @@ fn optional(
     path: &Path,
     sink: &mut Sink,
 ) -> Option<IpAddr> {
-    if text.is_empty() { None } else { sink.keep(path, &shown(text), read(text)) }
+    if text.is_empty() { None } else { sink.keep_text(path, text, read(text)) }
 }
 
 /// An address as the API has it, "" for none.

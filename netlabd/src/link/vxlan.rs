@@ -8,7 +8,7 @@ use netlink_packet_route::link::{InfoData, InfoVxlan};
 use super::{Attributes, LinkKind, Lower, Tunnel, UniqueKey, Unknown, tunnel::text};
 use crate::{
     feature::Feature,
-    input::{Path, Sink, address, name, number, shown},
+    input::{Path, Sink, address, name, number},
     model::name::IfName,
     shell::word,
 };
@@ -55,7 +55,7 @@ fn check_remotes(message: &proto::Vxlan, local: Option<IpAddr>, path: &Path, sin
     let mut known = BTreeSet::new();
     for (i, text) in message.remotes.iter().enumerate() {
         let at = at.index(i);
-        let Some(remote) = sink.keep(&at, &shown(text), address::host(text)) else { continue };
+        let Some(remote) = sink.keep_text(&at, text, address::host(text)) else { continue };
         if !known.insert(remote) {
             sink.add(&at, format!("{remote} is listed twice; once is enough"));
         } else if let Some(wrong) = unfit(remote, local) {

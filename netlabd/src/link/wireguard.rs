@@ -13,7 +13,7 @@ use netlink_packet_route::link::InfoData;
 use super::{Attributes, Change, LinkKind, MacFrom, UniqueKey, Unknown, tunnel};
 use crate::{
     feature::Feature,
-    input::{Path, Sink, address, name, number, quantity, shown},
+    input::{Path, Sink, address, name, number, quantity},
     model::{Endpoint, NameError, PublicKey, SecretKey, address as texts, mtu::ETHERNET_MTU, name::IfName},
 };
 
@@ -188,16 +188,16 @@ impl Peer {
         let mut allowed_ips = Vec::new();
         for (at, text) in message.allowed_ips.iter().enumerate() {
             let path = path.field("allowed_ips").index(at);
-            allowed_ips.extend(sink.keep(&path, &shown(text), address::range(text)));
+            allowed_ips.extend(sink.keep_text(&path, text, address::range(text)));
         }
         let endpoint = match message.endpoint.as_str() {
             "" => Some(None),
-            text => sink.keep(&path.field("endpoint"), &shown(text), endpoint(text)).map(Some),
+            text => sink.keep_text(&path.field("endpoint"), text, endpoint(text)).map(Some),
         };
         let at = path.field("persistent_keepalive");
         let persistent_keepalive = match message.persistent_keepalive.as_str() {
             "" => Some(0),
-            text => sink.keep(&at, &shown(text), seconds(text)),
+            text => sink.keep_text(&at, text, seconds(text)),
         };
         Some(Self {
             key: key?,
@@ -254,7 +254,7 @@ fn read_key(message: &proto::WireguardPeer, path: &Path, sink: &mut Sink) -> Opt
             );
             None
         }
-        (node, "") => sink.keep(&path.field("node"), &shown(node), name::endpoint(node)).map(PeerKey::Node),
+        (node, "") => sink.keep_text(&path.field("node"), node, name::endpoint(node)).map(PeerKey::Node),
         ("", key) => sink.keep(&path.field("public_key"), "the key", key.parse()).map(PeerKey::Public),
         _ => {
             sink.add(&path.field("public_key"), "node fills in the public key; leave one of both out");

@@ -15,13 +15,13 @@ use crate::{
 /// What is made through the host: its own interfaces, veth pairs wherever they go, what stands on it.
 pub(super) fn links(
     target: &Target,
-    places: &[(&Place, &PlaceTarget)],
+    all: &[(&Place, &PlaceTarget)],
     observed: &Observed,
     removals: &Removals,
 ) -> Vec<Op> {
     let (mut first, mut pairs, mut last, mut placed) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut paired = BTreeSet::new();
-    for (place, wanted) in places {
+    for (place, wanted) in all {
         for name in wanted.bottom_up() {
             let want = &wanted.links[name];
             let at = Endpoint { place: (*place).clone(), interface: name.clone() };

@@ -7,7 +7,7 @@ mod segments;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use ipnet::IpNet;
@@ -249,9 +249,10 @@ impl PlaceTarget {
 /// The sysctls of forwarding. They are set even where it is off: a new namespace takes over the
 /// host's values (`net.core.devconf_inherit_init_net`).
 fn forwarding(on: bool) -> BTreeMap<SysctlKey, String> {
+    static KEYS: LazyLock<Vec<SysctlKey>> = LazyLock::new(|| {
+        let keys = ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"];
+        keys.into_iter().filter_map(|key| key.parse().ok()).collect()
+    });
     let value = if on { "1" } else { "0" };
-    ["net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"]
-        .into_iter()
-        .filter_map(|key| Some((key.parse().ok()?, value.to_owned())))
-        .collect()
+    KEYS.iter().map(|key| (key.clone(), value.to_owned())).collect()
 }

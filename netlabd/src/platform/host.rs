@@ -18,7 +18,9 @@ pub struct HostState {
     /// Whether an IPv6 default route was learned from router advertisements; forwarding would
     /// drop it.
     pub ipv6_by_advertisement: bool,
-    /// Names in the folder of network namespaces.
+    /// Names in the folder of network namespaces; asked for where they matter ([`Kernel::pins`]).
+    ///
+    /// [`Kernel::pins`]: super::Kernel::pins
     pub pins: BTreeSet<String>,
     /// Where it sends what is not for itself.
     pub routes: Vec<HostRoute>,

@@ -52,7 +52,7 @@ pub trait Kernel: Send + Sync + 'static {
     /// Looks at the host as a whole, for what a lab must not disturb.
     fn host(&self) -> Result<HostState, Failure>;
 
-    /// The names of network namespaces, labs' and others', as [`HostState::pins`] has them.
+    /// The names of network namespaces, labs' and others'.
     fn pins(&self) -> Result<BTreeSet<String>, Failure>;
 
     /// Looks at the host's firewall: what may drop traffic of labs.

@@ -63,7 +63,7 @@ impl Desired {
     /// Spells out the lab of an entry anew.
     pub(super) fn new(specification: Specification, entry: &Entry) -> Self {
         let target = entry.target(&specification.lab);
-        Self { target, specification }
+        Self { specification, target }
     }
 }
 

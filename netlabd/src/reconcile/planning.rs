@@ -1,10 +1,10 @@
 //! What a lab would change, and what keeps the host from having it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{Error, Manager, entry::Entry, host, others::Other, preflight};
 use crate::{
-    model::{Lab, NodeName, Place, observed::Observed},
+    model::Lab,
     plan::{Plan, Target, diff, from_nothing},
     platform::{HostState, Scope},
     policy::{Access, Owner, Usage},
@@ -45,26 +45,32 @@ impl Manager {
         entry: &Entry,
         access: &Access,
     ) -> Result<Plan, Error> {
-        let before = self.0.kernel.pins()?;
         let held = entry.state().target.clone();
         // What is known of the host stays known.
         let known = host::with_apart(target, || host::apart_of(&held).cloned());
         let target = known.as_deref().unwrap_or(target);
-        let observed = self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target })?;
+        let observe = || self.0.kernel.observe(Scope { lab: &entry.name, first_id: 0, target });
+        let mut observed = observe()?;
         let mut host = self.host_for(target)?;
-        // The lab's actor may be at work: what came or went during the look is no stranger's.
-        host.pins.retain(|pin| before.contains(pin));
-        let own = preflight::Own { nodes: own_nodes(&observed), held: Some(&held) };
+        if target.places.keys().any(|place| !observed.places.contains_key(place)) {
+            let before = self.0.kernel.pins()?;
+            observed = observe()?;
+            host.pins = self.0.kernel.pins()?;
+            // The lab's actor may be at work: what came or went during the look is no stranger's.
+            host.pins.retain(|pin| before.contains(pin));
+        }
+        let own = preflight::Own { observed: Some(&observed), held: Some(&held) };
         self.refuse(lab, target, &host, &own, access)?;
         Ok(entry.plan(target, &observed))
     }
 
     /// Checks a lab of which nothing is there yet.
     pub(super) fn preflight(&self, lab: &Lab, target: &Target, access: &Access) -> Result<(), Error> {
-        self.refuse(lab, target, &self.host_for(target)?, &preflight::Own::default(), access)
+        let host = HostState { pins: self.0.kernel.pins()?, ..self.host_for(target)? };
+        self.refuse(lab, target, &host, &preflight::Own::default(), access)
     }
 
-    /// The host, as far as it matters to a lab.
+    /// The host, as far as it matters to a lab; without pins, which matter to new nodes alone.
     fn host_for(&self, target: &Target) -> Result<HostState, Error> {
         let mut host = self.0.kernel.host()?;
         if preflight::meets_sockets(target) {
@@ -96,9 +102,4 @@ impl Manager {
         let refusals = preflight::check(&*self.0.kernel, &lab.name, target, host, own, &others);
         if refusals.is_empty() { Ok(()) } else { Err(Error::Refused(refusals)) }
     }
-}
-
-fn own_nodes(observed: &Observed) -> BTreeSet<NodeName> {
-    let node = |place: &Place| if let Place::Node(node) = place { Some(node.clone()) } else { None };
-    observed.places.keys().filter_map(node).collect()
 }

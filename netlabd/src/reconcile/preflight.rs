@@ -1,7 +1,5 @@
 //! What would harm the host, or cannot work on it: found before anything changes.
 
-use std::collections::BTreeSet;
-
 use super::{
     error::{Reason, Refusal},
     others::Other,
@@ -9,7 +7,7 @@ use super::{
 };
 use crate::{
     feature::Feature,
-    model::{Form, LabName, NodeName, Place, Route},
+    model::{Form, LabName, Place, Route, observed::Observed},
     plan::{PlaceTarget, Target},
     platform::{HostState, Kernel},
 };
@@ -17,8 +15,8 @@ use crate::{
 /// What there is of a lab already.
 #[derive(Default)]
 pub(super) struct Own<'a> {
-    /// The nodes whose namespaces are the lab's.
-    pub(super) nodes: BTreeSet<NodeName>,
+    /// What was seen of it.
+    pub(super) observed: Option<&'a Observed>,
     /// What was wanted of it until now.
     pub(super) held: Option<&'a Target>,
 }
@@ -39,7 +37,9 @@ pub(super) fn check(
         ports::check(wanted, own.held, host, others, &mut refusals);
         ipv6(wanted, host, &mut refusals);
     }
-    for node in target.nodes().into_iter().filter(|node| !own.nodes.contains(*node)) {
+    let has = |place: &&Place| own.observed.is_some_and(|observed| observed.places.contains_key(*place));
+    for place in target.places.keys().filter(|place| !has(place)) {
+        let Place::Node(node) = place else { continue };
         if host.pins.contains(&format!("{lab}.{node}")) {
             refusals.push(Refusal {
                 reason: Reason::NamespaceTaken,
@@ -137,58 +137,58 @@ fn features(kernel: &dyn Kernel, target: &Target, refusals: &mut Vec<Refusal>) {
 /// The features that a lab needs, each with the first field that asks for it.
 fn needs(target: &Target) -> Vec<(Feature, String)> {
     let mut needs: Vec<(Feature, String)> = Vec::new();
-    let mut need = |feature: Feature, path: String| {
+    let mut need = |feature: Feature, path: &dyn Fn() -> String| {
         if !needs.iter().any(|(known, _)| *known == feature) {
-            needs.push((feature, path));
+            needs.push((feature, path()));
         }
     };
     for (place, wanted) in target.places() {
-        let base = if *place == Place::Host { "host".to_owned() } else { format!("nodes.{place}") };
+        let base = || if *place == Place::Host { "host".to_owned() } else { format!("nodes.{place}") };
         if *place != Place::Host {
-            need(Feature::USER_NAMESPACES, base.clone());
+            need(Feature::USER_NAMESPACES, &base);
         }
         for (name, link) in &wanted.links {
-            let at = format!("{base}.interfaces.{name}");
+            let at = || format!("{}.interfaces.{name}", base());
             match &link.form {
                 Form::Loopback => {}
-                Form::Veth { .. } => need(Feature::VETH, at.clone()),
+                Form::Veth { .. } => need(Feature::VETH, &at),
                 Form::Made(kind) => {
                     let (feature, field) = kind.needs();
                     let dot = if field.is_empty() { "" } else { "." };
-                    need(feature, format!("{at}.{}{dot}{field}", kind.key()));
+                    need(feature, &|| format!("{}.{}{dot}{field}", at(), kind.key()));
                 }
             }
             if link.impair.is_some() {
-                need(Feature::NETEM, format!("{at}.impair"));
+                need(Feature::NETEM, &|| format!("{}.impair", at()));
             }
             if let Some(number) = link.addresses.iter().position(|address| address.addr().is_ipv6()) {
-                need(Feature::IPV6, format!("{at}.addresses[{number}]"));
+                need(Feature::IPV6, &|| format!("{}.addresses[{number}]", at()));
             }
         }
         for (ipv6, feature) in [(false, Feature::TABLES), (true, Feature::TABLES_IPV6)] {
             let elsewhere = |route: &&Route| route.to.addr().is_ipv6() == ipv6 && route.table != Route::MAIN;
             if wanted.routes.iter().any(|route| elsewhere(&route)) {
-                need(feature, format!("{base}.routes"));
+                need(feature, &|| format!("{}.routes", base()));
             }
             if wanted.rules.iter().any(|rule| rule.ipv6 == ipv6) {
-                need(feature, format!("{base}.rules"));
+                need(feature, &|| format!("{}.rules", base()));
             }
         }
         if wanted.routes.iter().any(|route| route.to.addr().is_ipv4() && route.hops.len() > 1) {
-            need(Feature::MULTIPATH, format!("{base}.routes"));
+            need(Feature::MULTIPATH, &|| format!("{}.routes", base()));
         }
         for encap in wanted.routes.iter().flat_map(|route| &route.hops).filter_map(|hop| hop.encap.as_ref()) {
-            need(encap.needs(), format!("{base}.routes"));
+            need(encap.needs(), &|| format!("{}.routes", base()));
         }
         if !wanted.nat.is_empty() {
-            need(Feature::NAT, format!("{base}.nat"));
+            need(Feature::NAT, &|| format!("{}.nat", base()));
         }
         if !wanted.firewall.is_empty() {
-            need(Feature::FIREWALL, format!("{base}.firewall"));
+            need(Feature::FIREWALL, &|| format!("{}.firewall", base()));
         }
         // What forwards for labs only does so by rules.
         if wanted.guard.as_ref().is_some_and(|guard| guard.forwards) {
-            need(Feature::NAT, format!("{base}.forwarding"));
+            need(Feature::NAT, &|| format!("{}.forwarding", base()));
         }
     }
     needs

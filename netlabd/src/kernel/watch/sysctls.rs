@@ -81,8 +81,9 @@ pub(in crate::kernel) struct Silent {
 impl Silent {
     /// Notes what a lab wants.
     pub(in crate::kernel) fn note(&self, lab: &LabName, target: &Target) {
-        let values = target.places().map(|(place, wanted)| (place.clone(), Quiet::of(wanted)));
-        let values: Values = values.filter(|(_, values)| *values != Quiet::default()).collect();
+        let values = target.places().map(|(place, wanted)| (place, Quiet::of(wanted)));
+        let values = values.filter(|(_, values)| *values != Quiet::default());
+        let values: Values = values.map(|(place, values)| (place.clone(), values)).collect();
         let mut wanted = self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
         if values.is_empty() {
             wanted.remove(lab);

@@ -52,19 +52,19 @@ pub(super) fn node(whole: Whole<'_>, name: &NodeName, node: &Node, sent: &Segmen
 }
 
 /// The sysctls behind switches of an interface. A forwarding node hears no advertisements at 1.
-fn switches(
-    name: &IfName,
-    it: &Interface,
-    forwards: bool,
-) -> impl Iterator<Item = (SysctlKey, String)> + use<> {
+fn switches(name: &IfName, it: &Interface, forwards: bool) -> impl Iterator<Item = (SysctlKey, String)> {
     let heard = if forwards { "2" } else { "1" };
     let accept_ra = it.accept_ra.or(it.slaac.then_some(true)).map(|heed| if heed { heard } else { "0" });
     let all = [
-        (format!("net/ipv4/conf/{name}/proxy_arp"), it.proxy_arp.map(|on| if on { "1" } else { "0" })),
-        (format!("net/ipv6/conf/{name}/accept_ra"), accept_ra),
-        (format!("net/ipv6/conf/{name}/autoconf"), it.slaac.then_some("1")),
+        ("ipv4", "proxy_arp", it.proxy_arp.map(|on| if on { "1" } else { "0" })),
+        ("ipv6", "accept_ra", accept_ra),
+        ("ipv6", "autoconf", it.slaac.then_some("1")),
     ];
-    all.into_iter().filter_map(|(path, value)| Some((SysctlKey::from_path(&path).ok()?, value?.to_owned())))
+    let said = all.into_iter().filter_map(|(family, key, value)| Some((family, key, value?)));
+    said.filter_map(move |(family, key, value)| {
+        let path = format!("net/{family}/conf/{name}/{key}");
+        Some((SysctlKey::from_path(&path).ok()?, value.to_owned()))
+    })
 }
 
 /// What leads through a cable that is pulled comes with it, and so does what has an IPv6 address there as its source,

@@ -143,7 +143,8 @@ proptest! {
         let mut before = Before::new();
         converge_keeping(&kernel, &name, first.clone(), &mut before).map_err(TestCaseError::fail)?;
         let (mut first, mut second) = (first, target.clone());
-        [&mut first, &mut second].into_iter().for_each(|target| target.remember(&before));
+        first.remember(&before);
+        second.remember(&before);
         let (settled, seen) = (settled(&kernel, &first), observe(&kernel, &name, &second));
         prop_assert_eq!(diff_since(&second, &seen, Some(&settled)), diff(&second, &seen));
         converge_keeping(&kernel, &name, target.clone(), &mut before).map_err(TestCaseError::fail)?;
