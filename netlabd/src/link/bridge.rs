@@ -5,11 +5,7 @@ use std::ops::RangeInclusive;
 use netlab_proto::{range, v1 as proto};
 use netlink_packet_route::link::{BridgeStpState, InfoBridge, InfoData};
 
-use super::{
-    BridgeTime, Carrier, Change, LinkKind, Ports, Setting, Unknown,
-    kind::{Attributes, When},
-    vlan,
-};
+use super::{Attributes, BridgeTime, Carrier, Change, LinkKind, Ports, Setting, Unknown, When, vlan};
 use crate::{
     feature::Feature,
     input::{Path, Sink, shown},

@@ -8,11 +8,11 @@ use std::{
 
 use netlink_packet_route::link::InfoData;
 
-use super::{Kind, Ports, Tunnel};
+use super::{Attributes, Change, Kind, Lower, Ports, Tunnel, Unknown};
 use crate::{
     feature::Feature,
     input::{Path, Sink},
-    model::{VlanProtocol, lab::Place, name::IfName, vlan_id::VlanId},
+    model::{VlanProtocol, name::IfName, vlan_id::VlanId},
 };
 
 /// One kind of interface.
@@ -263,129 +263,6 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     fn arp(&self) -> bool {
         Self::ARP
     }
-}
-
-/// What an interface stands on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lower<N> {
-    /// An interface of the same namespace.
-    Here(N),
-    /// An interface of the host: it is made from there and placed in its node (`IFLA_LINK_NETNSID`).
-    Host(N),
-}
-
-impl<N> Lower<N> {
-    /// The same by reference.
-    pub fn as_ref(&self) -> Lower<&N> {
-        match self {
-            Self::Here(name) => Lower::Here(name),
-            Self::Host(name) => Lower::Host(name),
-        }
-    }
-
-    /// Which, for changing.
-    pub fn name_mut(&mut self) -> &mut N {
-        match self {
-            Self::Here(name) | Self::Host(name) => name,
-        }
-    }
-
-    /// Which.
-    pub fn name(self) -> N {
-        match self {
-            Self::Here(name) | Self::Host(name) => name,
-        }
-    }
-
-    /// Where that is; `at` is the place of what stands on it.
-    pub fn place(&self, at: &Place) -> Place {
-        match self {
-            Self::Here(_) => at.clone(),
-            Self::Host(_) => Place::Host,
-        }
-    }
-}
-
-/// What an interface is to stand on, by what its message says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Named {
-    /// The kind's key.
-    pub key: &'static str,
-    /// The field below it.
-    pub field: &'static str,
-    /// What it names.
-    pub lower: Lower<IfName>,
-    /// [`LinkKind::TAKES_LOWER`].
-    pub takes: bool,
-    /// Whether it sends Ethernet frames through it: all do that the kernel is told of by `IFLA_LINK`.
-    pub frames: bool,
-}
-
-/// An interface whose index is not known (yet).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unknown(pub String);
-
-/// What the kernel shows of an interface beside the name of its kind.
-pub struct Attributes<'a> {
-    /// What it stands on by `IFLA_LINK`.
-    pub lower: Option<Lower<IfName>>,
-    /// `IFLA_INFO_DATA`.
-    pub data: Option<&'a InfoData>,
-    /// The interface of the same namespace that has an index.
-    pub name: &'a dyn Fn(u32) -> Option<IfName>,
-}
-
-impl Attributes<'_> {
-    /// What it stands on in the same namespace by `IFLA_LINK`.
-    pub fn lower_here(&self) -> Option<IfName> {
-        match &self.lower {
-            Some(Lower::Here(name)) => Some(name.clone()),
-            _ => None,
-        }
-    }
-
-    /// What it stands on on the host by `IFLA_LINK`.
-    pub fn lower_on_host(&self) -> Option<IfName> {
-        match &self.lower {
-            Some(Lower::Host(name)) => Some(name.clone()),
-            _ => None,
-        }
-    }
-}
-
-/// How what is there becomes what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Change {
-    /// By settings one after the other, none where nothing differs.
-    Set(Vec<Setting>),
-    /// It has to be made anew.
-    Remake,
-}
-
-/// One changed setting of an interface, as its kind has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// What the interface is then, such as `running STP`.
-    pub words: String,
-    /// ip-link(8)'s words for it, after `type KEY`.
-    pub command: String,
-    /// What the kernel is told.
-    pub data: InfoData,
-    /// The whole of the kind after it.
-    pub then: Kind,
-    /// When it is set.
-    pub when: When,
-}
-
-/// When a setting is changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum When {
-    /// Before anything else of the interface.
-    First,
-    /// The same, and what is a port of it and stays one forwards at once.
-    FreesPorts,
-    /// Once the VLANs of it and of its ports are those that they will be.
-    AfterVlans,
 }
 
 /// What no two interfaces of a place may share.

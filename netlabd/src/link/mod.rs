@@ -4,11 +4,13 @@
 //! the planner, the kernel and its fake share it, and ask it instead of matching on its variants. A new kind is a file
 //! here, a word in the list at the end of this one, and a message in the API.
 
+mod attributes;
 mod bond;
 mod bond_mode;
 mod bond_time;
 mod bridge;
 mod bridge_time;
+mod change;
 mod dummy;
 mod geneve;
 mod gre;
@@ -19,6 +21,7 @@ mod ip_tunnel;
 mod ipip;
 mod ipvlan;
 mod kind;
+mod lower;
 mod macvlan;
 mod parent;
 mod ports;
@@ -31,7 +34,7 @@ mod vrf;
 mod vxlan;
 mod wireguard;
 
-use std::{collections::BTreeSet, fmt, net::IpAddr};
+use std::{collections::BTreeSet, net::IpAddr};
 
 use netlab_proto::v1::interface::Kind as Message;
 use netlink_packet_route::link::{InfoData, InfoKind};
@@ -42,12 +45,14 @@ use crate::{
     model::name::IfName,
 };
 
+pub use attributes::{Attributes, Unknown};
 pub use bond::Bond;
 pub use bond_mode::{BondMode, HashPolicy, LacpRate};
 pub use bond_time::{BondTime, Watch};
 pub(crate) use bridge::groups;
 pub use bridge::{Bridge, Times};
 pub use bridge_time::BridgeTime;
+pub use change::{Change, Setting, When};
 pub use dummy::Dummy;
 pub use geneve::Geneve;
 pub use gre::Gre;
@@ -57,10 +62,8 @@ pub use ip6gre::Ip6gre;
 pub use ip6tnl::Ip6tnl;
 pub use ipip::Ipip;
 pub use ipvlan::{Ipvlan, IpvlanMode};
-pub use kind::{
-    Attributes, Carrier, Change, LinkKind, LinkLocalFrom, Lower, MacFrom, Named, Setting, UniqueKey, Unknown,
-    When,
-};
+pub use kind::{Carrier, LinkKind, LinkLocalFrom, MacFrom, UniqueKey};
+pub use lower::{Lower, Named};
 pub use macvlan::{Macvlan, MacvlanMode};
 pub use ports::{Membership, Ports};
 pub use sit::Sit;
@@ -315,12 +318,5 @@ impl Kind {
             }
         }
         all
-    }
-}
-
-impl fmt::Display for Setting {
-    /// What the interface is then, such as `running STP`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
     }
 }
