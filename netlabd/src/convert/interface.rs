@@ -49,7 +49,8 @@ pub(super) fn read(
     draft.has_kind = message.kind.is_some();
     let kind = message.kind.as_ref().and_then(|kind| Kind::read(kind, *place == Place::Host, path, sink));
     draft.form = kind.map(Form::Made);
-    draft.remotes = message.kind.as_ref().map(Kind::remotes).unwrap_or_default();
+    let remotes = message.kind.as_ref().map(|kind| Kind::remotes(kind, path, sink));
+    draft.remotes = remotes.unwrap_or_default();
     draft.lower = message.kind.as_ref().and_then(Kind::named);
     draft.port = message.port.as_ref().and_then(|message| port::read(message, &path.field("port"), sink));
     draft.master = master::read(place, message, path, sink);

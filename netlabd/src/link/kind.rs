@@ -72,9 +72,9 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     /// The message that reads as this.
     fn message(&self) -> Self::Message;
 
-    /// Other ends that a message names, beside that of [`Self::tunnel`]: entries of its forwarding database. What is at
-    /// fault is left out.
-    fn remotes(_: &Self::Message) -> BTreeSet<IpAddr> {
+    /// Reads other ends that a message names, beside that of [`Self::tunnel`]: entries of its forwarding database; `path`
+    /// is that of the message.
+    fn remotes(_: &Self::Message, _path: &Path, _: &mut Sink) -> BTreeSet<IpAddr> {
         BTreeSet::new()
     }
 

@@ -130,9 +130,10 @@ macro_rules! kinds {
                 }
             }
 
-            /// [`LinkKind::remotes`].
-            pub fn remotes(message: &Message) -> BTreeSet<IpAddr> {
-                match message { $(Message::$name(message) => $name::remotes(message)),+ }
+            /// [`LinkKind::remotes`]; `path` is that of the interface.
+            pub fn remotes(message: &Message, path: &Path, sink: &mut Sink) -> BTreeSet<IpAddr> {
+                let path = path.field(Self::key_of(message));
+                match message { $(Message::$name(message) => $name::remotes(message, &path, sink)),+ }
             }
 
             /// The kind as the API has it.

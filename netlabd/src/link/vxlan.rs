@@ -42,15 +42,16 @@ impl Vxlan {
 /// Most other ends.
 const MAX_REMOTES: usize = 1_000;
 
-/// Checks the other ends of one that has several.
-fn check_remotes(message: &proto::Vxlan, local: Option<IpAddr>, path: &Path, sink: &mut Sink) {
+/// Reads the other ends of one that has several. What is at fault is left out.
+fn read_remotes(message: &proto::Vxlan, path: &Path, sink: &mut Sink) -> BTreeSet<IpAddr> {
+    let local = address::host(&message.local).ok();
     let at = path.field("remotes");
     if !message.remote.is_empty() && !message.remotes.is_empty() {
         sink.add(&at, "remote is the one other end; give it here too, and leave remote out");
     }
     if message.remotes.len() > MAX_REMOTES {
         sink.add(&at, format!("{} other ends; at most {MAX_REMOTES}", message.remotes.len()));
-        return;
+        return BTreeSet::new();
     }
     let mut known = BTreeSet::new();
     for (i, text) in message.remotes.iter().enumerate() {
@@ -62,6 +63,7 @@ fn check_remotes(message: &proto::Vxlan, local: Option<IpAddr>, path: &Path, sin
             sink.add(&at, format!("{remote} {wrong}"));
         }
     }
+    known
 }
 
 /// Why a VXLAN with this source address cannot send there (`vxlan_fdb_parse`).
@@ -125,7 +127,6 @@ impl LinkKind for Vxlan {
             sink.add(&at, message);
         }
         ends.check(&path.field("local"), sink);
-        check_remotes(message, ends.local, path, sink);
         let port = number::port(message.port.unwrap_or(PORT.into()), &path.field("port"), sink);
         let dev = name::optional(&message.dev, &at, sink);
         let learning = message.learning.unwrap_or(true);
@@ -137,8 +138,8 @@ impl LinkKind for Vxlan {
         Some(Lower::Here(&message.dev))
     }
 
-    fn remotes(message: &proto::Vxlan) -> BTreeSet<IpAddr> {
-        message.remotes.iter().filter_map(|text| address::host(text).ok()).collect()
+    fn remotes(message: &proto::Vxlan, path: &Path, sink: &mut Sink) -> BTreeSet<IpAddr> {
+        read_remotes(message, path, sink)
     }
 
     fn message(&self) -> proto::Vxlan {
