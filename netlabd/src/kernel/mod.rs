@@ -15,6 +15,7 @@ mod inflight;
 mod inspect;
 mod mounts;
 mod namespaces;
+mod netlink;
 pub mod nft;
 mod nodes;
 mod observe;

@@ -8,7 +8,7 @@ use rustix::net::sockopt;
 
 use super::{
     super::{
-        nft::message::{self, Message},
+        netlink::{self, Message},
         rtnl::NetlinkError,
     },
     attributes::Attributes,
@@ -90,7 +90,7 @@ impl GenericSocket {
         loop {
             let mut datagram = Vec::with_capacity(DATAGRAM);
             self.socket.recv(&mut datagram, 0)?;
-            for answer in message::split(&datagram).filter(|answer| answer.seq() == self.sequence) {
+            for answer in netlink::split(&datagram).filter(|answer| answer.seq() == self.sequence) {
                 match i32::from(answer.kind()) {
                     libc::NLMSG_DONE => return Ok(Ok(found)),
                     libc::NLMSG_ERROR => return Ok(refusal(answer).map_or(Ok(found), Err)),
@@ -122,7 +122,7 @@ fn refusal(answer: Message<'_>) -> Option<NetlinkError> {
     let payload = answer.payload();
     let errno = payload.first_chunk().map_or(-libc::EIO, |bytes| i32::from_ne_bytes(*bytes));
     // The error number, then the header of the refused message, then (NETLINK_CAP_ACK) attributes.
-    let text = payload.get(20..).and_then(|rest| message::attribute(rest, TEXT));
+    let text = payload.get(20..).and_then(|rest| netlink::attribute(rest, TEXT));
     let text = text.map(|text| String::from_utf8_lossy(text).trim_end_matches('\0').to_owned());
     (errno != 0).then(|| NetlinkError { errno: -errno, text: text.unwrap_or_default() })
 }

@@ -9,7 +9,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    super::nft::message::{self, Message},
+    super::netlink::{self, Message},
     attributes::Attributes,
     socket::{Answer, GenericSocket},
 };
@@ -165,41 +165,41 @@ fn decode(part: Message<'_>, now: Duration, device: &mut WireguardDevice) {
     if let Some(mark) = part.attribute(attr::FWMARK).and_then(array) {
         device.fwmark = u32::from_ne_bytes(mark);
     }
-    for (_, fields) in message::attributes(part.attribute(attr::PEERS).unwrap_or_default()) {
+    for (_, fields) in netlink::attributes(part.attribute(attr::PEERS).unwrap_or_default()) {
         decode_peer(fields, now, &mut device.peers);
     }
 }
 
 /// A peer, or more of what is allowed to it.
 fn decode_peer(fields: &[u8], now: Duration, peers: &mut BTreeMap<PublicKey, WireguardPeer>) {
-    let Some(key) = message::attribute(fields, peer::PUBLIC_KEY).and_then(array) else { return };
+    let Some(key) = netlink::attribute(fields, peer::PUBLIC_KEY).and_then(array) else { return };
     let seen = peers.entry(PublicKey(key)).or_default();
-    if let Some(preshared) = message::attribute(fields, peer::PRESHARED_KEY).and_then(array) {
+    if let Some(preshared) = netlink::attribute(fields, peer::PRESHARED_KEY).and_then(array) {
         seen.preshared_key = Some(preshared).filter(|key| *key != [0; KEY_LENGTH]).map(SecretKey::new);
     }
-    if let Some(endpoint) = message::attribute(fields, peer::ENDPOINT).and_then(read_socket_address) {
+    if let Some(endpoint) = netlink::attribute(fields, peer::ENDPOINT).and_then(read_socket_address) {
         seen.endpoint = Some(endpoint);
     }
-    if let Some(seconds) = message::attribute(fields, peer::KEEPALIVE).and_then(array) {
+    if let Some(seconds) = netlink::attribute(fields, peer::KEEPALIVE).and_then(array) {
         seen.persistent_keepalive = u16::from_ne_bytes(seconds);
     }
     // `struct __kernel_timespec`: seconds since 1970, 0 for never, and nanoseconds.
-    let handshake = message::attribute(fields, peer::LAST_HANDSHAKE);
+    let handshake = netlink::attribute(fields, peer::LAST_HANDSHAKE);
     let seconds = handshake.and_then(|time| time.first_chunk()).map(|time| i64::from_ne_bytes(*time));
     if let Some(seconds) = seconds.and_then(|seconds| u64::try_from(seconds).ok()) {
         seen.in_session = seconds != 0 && now.saturating_sub(Duration::from_secs(seconds)) < SESSION;
     }
-    let ranges = message::attribute(fields, peer::ALLOWED_IPS).unwrap_or_default();
-    seen.allowed_ips.extend(message::attributes(ranges).filter_map(|(_, fields)| range(fields)));
+    let ranges = netlink::attribute(fields, peer::ALLOWED_IPS).unwrap_or_default();
+    seen.allowed_ips.extend(netlink::attributes(ranges).filter_map(|(_, fields)| range(fields)));
 }
 
 fn range(fields: &[u8]) -> Option<IpNet> {
-    let address = message::attribute(fields, allowed::ADDRESS)?;
+    let address = netlink::attribute(fields, allowed::ADDRESS)?;
     let address = match address.len() {
         4 => IpAddr::V4(Ipv4Addr::from(array::<4>(address)?)),
         _ => IpAddr::V6(Ipv6Addr::from(array::<16>(address)?)),
     };
-    let [length] = array(message::attribute(fields, allowed::LENGTH)?)?;
+    let [length] = array(netlink::attribute(fields, allowed::LENGTH)?)?;
     IpNet::new(address, length).ok()
 }
 
@@ -231,7 +231,7 @@ mod tests {
             let change = WireguardChange::Peer { key, peer: wanted.clone(), differs: Vec::new() };
             let told = encode(&Wireguard { at, change, private_key: SecretKey::new([1; 32]) });
             let mut seen = BTreeMap::new();
-            for (_, fields) in message::attributes(message::attribute(told.bytes(), attr::PEERS).unwrap()) {
+            for (_, fields) in netlink::attributes(netlink::attribute(told.bytes(), attr::PEERS).unwrap()) {
                 decode_peer(fields, Duration::ZERO, &mut seen);
             }
             assert_eq!(seen, BTreeMap::from([(key, wanted)]));

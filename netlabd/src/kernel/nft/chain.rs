@@ -4,9 +4,10 @@ use std::ffi::CString;
 
 use nftnl::{Chain, ChainType, Hook, Policy, Table};
 
+use super::super::netlink::{self, Message};
 use super::{
     Error, Socket, TABLE,
-    message::{self, Message, attr},
+    message::{self, OfNftables as _, attr},
 };
 use crate::model::nft::{self, Kind};
 
@@ -25,7 +26,7 @@ impl FoundChain {
         }
         let base = || {
             let hook = message.attribute(attr::CHAIN_HOOK)?;
-            let field = |kind| message::number(message::attribute(hook, kind)?);
+            let field = |kind| message::number(netlink::attribute(hook, kind)?);
             let number = field(attr::HOOK_NUMBER)?;
             let priority = field(attr::HOOK_PRIORITY)?.cast_signed();
             let kind = message.text(attr::CHAIN_TYPE)?.to_owned();

@@ -3,7 +3,8 @@
 //! Numbers of attributes and keys are those of `linux/netfilter/nf_tables.h`; what is not understood is
 //! kept by its name and never guessed at.
 
-use super::message::{self, attr, attribute, attributes, number};
+use super::super::netlink::{self, attribute, attributes};
+use super::message::{attr, number};
 use crate::model::ruleset::{Comparison, Expr, Field, Verdict};
 
 /// The expressions of a rule, from the value of its `NFTA_RULE_EXPRESSIONS`.
@@ -239,8 +240,8 @@ fn xt_target(data: &[u8]) -> Option<Expr> {
 
 /// The name of an interface in a list of devices.
 pub(super) fn devices(hook: &[u8]) -> Vec<String> {
-    let one = message::attribute(hook, attr::HOOK_DEV).map(text);
-    let many = message::attribute(hook, attr::HOOK_DEVS).unwrap_or_default();
+    let one = netlink::attribute(hook, attr::HOOK_DEV).map(text);
+    let many = netlink::attribute(hook, attr::HOOK_DEVS).unwrap_or_default();
     one.into_iter().chain(attributes(many).map(|(_, name)| text(name))).collect()
 }
 

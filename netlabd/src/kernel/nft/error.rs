@@ -2,10 +2,8 @@
 
 use std::io;
 
-use super::{
-    decode,
-    message::{Message, attr},
-};
+use super::super::netlink::Message;
+use super::{decode, message::attr};
 
 /// A refused or failed exchange with nftables.
 #[derive(Debug, thiserror::Error)]

@@ -9,10 +9,11 @@ use nftnl::{
     set::{Set, SetKey},
 };
 
+use super::super::netlink::Message;
 use super::{
     Error, Socket, TABLE,
     expr::{Nat, build},
-    message::{Message, attr},
+    message::{OfNftables as _, attr},
 };
 use crate::model::{Opens, nft::Mappings};
 

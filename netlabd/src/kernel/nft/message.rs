@@ -1,12 +1,7 @@
 //! nfnetlink messages as bytes (`linux/netfilter/nfnetlink.h`, `linux/netfilter/nf_tables.h`): just enough to ask
 //! for dumps and to read chains and the outside of rules. What stands inside a rule is libnftnl's.
 
-/// `struct nlmsghdr`.
-const HEADER: usize = 16;
-/// `struct nlmsghdr` and `struct nfgenmsg`.
-const FIXED: usize = HEADER + 4;
-/// The two high bits of an attribute's type are flags (`NLA_TYPE_MASK`).
-const TYPE_MASK: u16 = 0x3fff;
+use super::super::netlink::Message;
 
 /// Types of attributes (`linux/netfilter/nf_tables.h`), under the kernel's own names.
 pub(in crate::kernel) mod attr {
@@ -87,72 +82,23 @@ pub(super) fn build_for(
     bytes
 }
 
-/// One whole netlink message, header included.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::kernel) struct Message<'a>(&'a [u8]);
-
-impl<'a> Message<'a> {
-    /// All bytes.
-    pub(super) fn bytes(self) -> &'a [u8] {
-        self.0
-    }
-
-    /// The subsystem and type.
-    pub(in crate::kernel) fn kind(self) -> u16 {
-        u16::from_ne_bytes([self.0[4], self.0[5]])
-    }
-
-    /// `NLM_F_*`.
-    pub(super) fn flags(self) -> i32 {
-        i32::from(u16::from_ne_bytes([self.0[6], self.0[7]]))
-    }
-
-    /// The sequence number.
-    pub(in crate::kernel) fn seq(self) -> u32 {
-        u32::from_ne_bytes([self.0[8], self.0[9], self.0[10], self.0[11]])
-    }
-
-    /// What follows the netlink header.
-    pub(in crate::kernel) fn payload(self) -> &'a [u8] {
-        &self.0[HEADER..]
-    }
-
+/// What messages of nftables have beside others.
+pub(super) trait OfNftables {
     /// The family that it is about (`NFPROTO_*`).
-    pub(super) fn family(self) -> u8 {
-        self.0.get(HEADER).copied().unwrap_or_default()
-    }
-
-    /// The value of an attribute.
-    pub(in crate::kernel) fn attribute(self, kind: u16) -> Option<&'a [u8]> {
-        attribute(self.0.get(FIXED..)?, kind)
-    }
-
-    /// The value of a text attribute, without its closing NUL.
-    pub(in crate::kernel) fn text(self, kind: u16) -> Option<&'a str> {
-        let bytes = self.attribute(kind)?;
-        std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
-    }
+    fn family(self) -> u8;
 
     /// The value of a numeric attribute (big-endian, as all of nftables).
-    pub(super) fn number(self, kind: u16) -> Option<u32> {
+    fn number(self, kind: u16) -> Option<u32>;
+}
+
+impl OfNftables for Message<'_> {
+    fn family(self) -> u8 {
+        self.payload().first().copied().unwrap_or_default()
+    }
+
+    fn number(self, kind: u16) -> Option<u32> {
         number(self.attribute(kind)?)
     }
-}
-
-/// The value of the attribute of this type among those in `bytes`.
-pub(in crate::kernel) fn attribute(bytes: &[u8], kind: u16) -> Option<&[u8]> {
-    attributes(bytes).find(|(found, _)| *found == kind).map(|(_, value)| value)
-}
-
-/// Walks over attributes: the type and value of each; stops at the first one that is cut short.
-pub(in crate::kernel) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
-    std::iter::from_fn(move || {
-        let head: [u8; 4] = *bytes.first_chunk()?;
-        let length = usize::from(u16::from_ne_bytes([head[0], head[1]]));
-        let value = bytes.get(4..length)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some((u16::from_ne_bytes([head[2], head[3]]) & TYPE_MASK, value))
-    })
 }
 
 /// A big-endian number of 32 bits.
@@ -160,19 +106,9 @@ pub(super) fn number(bytes: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.try_into().ok()?))
 }
 
-/// Walks over the messages of a datagram; stops at the first one that is cut short.
-pub(in crate::kernel) fn split(mut bytes: &[u8]) -> impl Iterator<Item = Message<'_>> {
-    std::iter::from_fn(move || {
-        let length = u32::from_ne_bytes(bytes.get(..4)?.try_into().ok()?) as usize;
-        let message = bytes.get(..length).filter(|message| message.len() >= HEADER)?;
-        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
-        Some(Message(message))
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::super::netlink::split, *};
 
     #[test]
     fn what_was_built_can_be_read() {
@@ -184,15 +120,5 @@ mod tests {
         assert_eq!(messages[0].text(attr::RULE_TABLE), Some("netlab"));
         assert_eq!(messages[0].flags(), libc::NLM_F_REQUEST | libc::NLM_F_ACK);
         assert_eq!(messages[1].text(attr::RULE_TABLE), None);
-    }
-
-    #[test]
-    fn damaged_bytes_end_the_walk() {
-        let bytes = build(nf_tables(0), 0, 1, 0, &[(1, "netlab")]);
-        for end in 0..bytes.len() {
-            assert_eq!(split(&bytes[..end]).count(), 0, "{end}");
-        }
-        assert_eq!(split(&[4, 0, 0, 0, 0, 0, 0, 0]).count(), 0);
-        assert!(attribute(&[9, 0, 1, 0, 0], 1).is_none());
     }
 }

@@ -35,11 +35,12 @@ pub use probe::{Tried, probe_features, probe_filters};
 pub use ruleset::{generation, ruleset};
 pub use socket::event_socket;
 
+use super::netlink;
 use crate::model::{
     LabName,
     nft::{self, Part},
 };
-use message::attr;
+use message::{OfNftables as _, attr};
 use socket::Socket;
 
 /// The name of our table, whose family is inet.
@@ -164,7 +165,7 @@ fn delete_empty_table(socket: &Socket) -> Result<(), Error> {
 /// [`text`] is left out: libnftnl trusts the kernel, and ends the process where an attribute has not the
 /// length that it knows (`abi_breakage` in its `src/utils.c`).
 pub fn read_messages(bytes: &[u8]) {
-    for message in message::split(bytes) {
+    for message in netlink::split(bytes) {
         let _ = message.attribute(message::attr::RULE_USERDATA).and_then(comment::from_userdata);
         let _ = message.text(message::attr::CHAIN_NAME).and_then(lab_of_chain);
         let _ = message.number(message::attr::TABLE_FLAGS);

@@ -2,11 +2,12 @@
 
 use nftnl::{Batch, MsgType};
 
+use super::super::netlink::{self, Message};
 use super::{
     ChainScope, Error, Socket, TABLE, bytes,
     chain::{self, FoundChain},
     comment, encode, mappings,
-    message::{self, Message, attr},
+    message::{self, attr},
     others, table, text,
 };
 use crate::model::{
@@ -142,5 +143,5 @@ pub(super) fn made<'a>(wanted: impl IntoIterator<Item = &'a Rule>) -> Vec<Text> 
     }
     let sent = bytes(batch);
     let new_rule = message::nf_tables(libc::NFT_MSG_NEWRULE);
-    message::split(&sent).filter(|message| message.kind() == new_rule).map(rule_text).collect()
+    netlink::split(&sent).filter(|message| message.kind() == new_rule).map(rule_text).collect()
 }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::super::netlink::Message;
 use super::{
     Error, Socket, TABLE,
-    message::{Message, attr},
+    message::{OfNftables as _, attr},
 };
 use crate::model::{nft::Part, observed::TableState, ruleset::TableId};
 

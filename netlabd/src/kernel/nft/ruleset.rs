@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::super::netlink::{Message, attribute, attributes};
 use super::{
     Error, Socket, TABLE, decode,
-    message::{Message, attr, attribute, attributes, number},
+    message::{OfNftables as _, attr, number},
 };
 use crate::model::ruleset::{Base, Chain, Element, Expr, Rule, Ruleset, Set, TableId};
 

@@ -5,9 +5,10 @@ use std::{io, os::fd::AsFd};
 use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_NETFILTER};
 use rustix::net::sockopt;
 
+use super::super::netlink::{self, Message};
 use super::{
     error::Error,
-    message::{self, Message},
+    message::{self, OfNftables as _},
 };
 
 /// Room for a batch of some 20,000 rules, and for the acknowledgement of each of them.
@@ -34,10 +35,10 @@ impl Socket {
     /// all of it is done or nothing.
     pub(super) fn commit(&self, batch: &[u8]) -> Result<(), Error> {
         self.send(batch)?;
-        let mut awaited = message::split(batch).filter(|sent| sent.flags() & libc::NLM_F_ACK != 0).count();
+        let mut awaited = netlink::split(batch).filter(|sent| sent.flags() & libc::NLM_F_ACK != 0).count();
         let mut refused = None;
         while let Some(datagram) = self.receive()? {
-            for answer in message::split(&datagram) {
+            for answer in netlink::split(&datagram) {
                 match Self::check(answer, batch) {
                     Ok(()) => awaited = awaited.saturating_sub(1),
                     Err(error) => refused = refused.or(Some(error)),
@@ -85,7 +86,7 @@ impl Socket {
         let request = message::build(message::nf_tables(libc::NFT_MSG_GETGEN), 0, 1, 0, &[]);
         self.send(&request)?;
         while let Some(datagram) = self.receive()? {
-            for answer in message::split(&datagram) {
+            for answer in netlink::split(&datagram) {
                 Self::check(answer, &request)?;
                 if let Some(id) = answer.number(message::attr::GENERATION_ID) {
                     return Ok(id);
@@ -103,7 +104,7 @@ impl Socket {
         self.send(request)?;
         let (mut all, mut whole) = (Vec::new(), true);
         while let Some(datagram) = self.receive()? {
-            for answer in message::split(&datagram) {
+            for answer in netlink::split(&datagram) {
                 whole &= answer.flags() & libc::NLM_F_DUMP_INTR == 0;
                 match i32::from(answer.kind()) {
                     libc::NLMSG_DONE => return Ok(whole.then_some(all)),
@@ -140,9 +141,9 @@ impl Socket {
             return Ok(());
         }
         // The error number, then the header of the refused message, then (NETLINK_CAP_ACK) attributes.
-        let extended = payload.get(20..).and_then(|rest| message::attribute(rest, 1));
+        let extended = payload.get(20..).and_then(|rest| netlink::attribute(rest, 1));
         let extended = extended.map(|text| String::from_utf8_lossy(text.strip_suffix(&[0]).unwrap_or(text)));
-        match message::split(sent).find(|message| message.seq() == answer.seq()) {
+        match netlink::split(sent).find(|message| message.seq() == answer.seq()) {
             Some(message) => Err(Error::refused(message, -errno, extended.as_deref())),
             None => Err(Error::socket("asking", io::Error::from_raw_os_error(-errno))),
         }

@@ -1,10 +1,9 @@
 //! A rule's expressions as libnftnl prints them: the common form in which rules are compared.
 
+use super::super::netlink::Message;
 use std::{ffi::c_char, ptr::NonNull};
 
 use nftnl::nftnl_sys as sys;
-
-use super::message::Message;
 
 /// The expressions of a rule message, each in `[ ]`, what a counter has counted left out. What libnftnl
 /// does not know it says so.

@@ -13,7 +13,7 @@ use std::{
 use ipnet::IpNet;
 
 use super::super::{
-    nft::message::{self, Message},
+    netlink::{self, Message},
     observe,
     rtnl::{self, RouteSocket},
 };
@@ -166,7 +166,7 @@ impl MarkedLinks {
             // One that leads elsewhere what is for a lab, or does so no more; and the kernel's own route to the
             // network of an address may be among them.
             kind @ (libc::RTM_NEWROUTE | libc::RTM_DELROUTE) => {
-                let dev = payload.get(ROUTE..).and_then(|rest| message::attribute(rest, libc::RTA_OIF));
+                let dev = payload.get(ROUTE..).and_then(|rest| netlink::attribute(rest, libc::RTA_OIF));
                 let dev = dev.and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
                 let of_lab = dev.and_then(|dev| self.0.get(&dev));
                 if let Some(range) = destination(payload).filter(|range| !HostRoute::is_default(range))
@@ -178,7 +178,7 @@ impl MarkedLinks {
             }
             RTM_NEWNETCONF => {
                 let about =
-                    payload.get(NETCONF..).and_then(|rest| message::attribute(rest, NETCONFA_IFINDEX));
+                    payload.get(NETCONF..).and_then(|rest| netlink::attribute(rest, NETCONFA_IFINDEX));
                 if about == Some(&NETCONFA_IFINDEX_ALL.to_ne_bytes()) {
                     wanted.add_with_sysctls(labs);
                 }
@@ -197,7 +197,7 @@ impl MarkedLinks {
         labs: &mut BTreeSet<LabName>,
     ) {
         let text = |kind| {
-            let bytes: &[u8] = message::attribute(attributes, kind)?;
+            let bytes: &[u8] = netlink::attribute(attributes, kind)?;
             std::str::from_utf8(bytes.strip_suffix(&[0]).unwrap_or(bytes)).ok()
         };
         // Whoever had it may have just lost its mark.
@@ -223,7 +223,7 @@ impl MarkedLinks {
 /// The destination in a message about a route (`struct rtmsg`: family, length of the prefix, ...).
 fn destination(payload: &[u8]) -> Option<IpNet> {
     let (length, attributes) = (*payload.get(1)?, payload.get(ROUTE..)?);
-    let bytes = message::attribute(attributes, libc::RTA_DST)?;
+    let bytes = netlink::attribute(attributes, libc::RTA_DST)?;
     let address = match bytes.len() {
         4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),
         _ => IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?),

@@ -31,8 +31,9 @@ use std::{
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::{
-    Linux, nft,
-    nft::message,
+    Linux,
+    netlink::{self, Message},
+    nft,
     rtnl::{self, RouteSocket},
 };
 use crate::{model::LabName, sys::netns};
@@ -185,12 +186,12 @@ impl Linux {
         self.read(&events.routes, limit, events, |sender, datagram, marked, labs| {
             match sender.filter(|id| *id != events.host_id) {
                 // Whatever it is, something changed in one of the lab's nodes.
-                Some(id) if message::split(datagram).any(neighbours::is_of_interest) => {
+                Some(id) if netlink::split(datagram).any(neighbours::is_of_interest) => {
                     labs.extend(self.note(id));
                 }
                 Some(_) => {}
                 None => {
-                    message::split(datagram)
+                    netlink::split(datagram)
                         .for_each(|event| marked.add_concerned(event, &self.wanted, labs));
                 }
             }
@@ -201,17 +202,17 @@ impl Linux {
     fn hear_rules(&self, events: &Events, limit: usize) -> io::Result<()> {
         let Some(stream) = &events.rules else { return Ok(()) };
         self.read(stream, limit, events, |sender, datagram, (), labs| {
-            let ours = |event: &message::Message<'_>| rules::is_ours(*event);
-            let foreign = |event: &message::Message<'_>| rules::is_foreign(*event);
+            let ours = |event: &Message<'_>| rules::is_ours(*event);
+            let foreign = |event: &Message<'_>| rules::is_foreign(*event);
             if let Some(id) = sender.filter(|id| *id != events.host_id) {
                 // Rules of others in a node are left alone and listed.
-                let mut all = message::split(datagram);
+                let mut all = netlink::split(datagram);
                 labs.extend(all.find(|event| ours(event) || foreign(event)).and_then(|_| self.note(id)));
                 return;
             }
-            message::split(datagram).filter(ours).for_each(|event| rules::add_concerned(event, labs));
+            netlink::split(datagram).filter(ours).for_each(|event| rules::add_concerned(event, labs));
             // Rules of others may drop what labs send through the host.
-            if message::split(datagram).any(|event| foreign(&event)) {
+            if netlink::split(datagram).any(|event| foreign(&event)) {
                 self.wanted.add_behind_firewall(labs);
             }
         })
@@ -256,7 +257,7 @@ impl Linux {
 /// Reads bytes as events of rtnetlink and of `nf_tables` on the host: for fuzzers.
 pub fn read_route_events(bytes: &[u8]) {
     let (mut marked, wanted, mut labs) = (MarkedLinks::default(), HostInterest::default(), BTreeSet::new());
-    for event in message::split(bytes) {
+    for event in netlink::split(bytes) {
         marked.add_concerned(event, &wanted, &mut labs);
         let _ = rules::is_ours(event);
     }

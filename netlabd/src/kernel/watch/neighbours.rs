@@ -4,8 +4,8 @@
 use std::sync::atomic::Ordering;
 
 use super::{
+    super::netlink::{self, Message},
     Linux,
-    message::{self, Message},
 };
 use crate::{
     model::Neighbour,
@@ -31,7 +31,7 @@ pub(super) fn is_of_interest(event: Message<'_>) -> bool {
         return state.is_some_and(|state| state & (libc::NUD_PERMANENT | libc::NUD_NOARP) != 0);
     }
     let state = payload.get(8..10).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes);
-    let by = payload.get(NEIGHBOUR..).and_then(|rest| message::attribute(rest, PROTOCOL));
+    let by = payload.get(NEIGHBOUR..).and_then(|rest| netlink::attribute(rest, PROTOCOL));
     state.is_some_and(|state| state & libc::NUD_PERMANENT != 0) || by == Some(&[Neighbour::PROTOCOL])
 }
 
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_is_passed_over() {
-        let interest = |bytes: &[u8]| message::split(bytes).any(is_of_interest);
+        let interest = |bytes: &[u8]| netlink::split(bytes).any(is_of_interest);
         let ours = [5, 0, 12, 0, Neighbour::PROTOCOL, 0, 0, 0];
         let theirs = [5, 0, 12, 0, 186, 0, 0, 0];
         assert!(!interest(&event(libc::RTM_NEWNEIGH, libc::NUD_REACHABLE, &[])));

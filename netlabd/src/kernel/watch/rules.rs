@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::super::nft::{
-    self,
-    message::{Message, attr},
+use super::super::{
+    netlink::Message,
+    nft::{self, message::attr},
 };
 use crate::model::LabName;
 
