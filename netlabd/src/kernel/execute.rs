@@ -206,6 +206,7 @@ fn run(place: &Place, open: &LabNamespaces, lab: &LabName, ops: &[&Op], sysctls:
         open,
         alias: observe::alias(lab),
         socket,
+        wireguard: None,
         sysctls,
         indexes: None,
         pending: Vec::new(),
@@ -229,6 +230,8 @@ struct Runner<'a> {
     open: &'a LabNamespaces,
     alias: String,
     socket: RouteSocket,
+    /// Opened for the first that is asked of it.
+    wireguard: Option<genl::GenericSocket>,
     sysctls: &'a Sysctls,
     /// Interface indexes as last dumped; `None` before the first need.
     indexes: Option<Indexes>,
@@ -275,15 +278,24 @@ impl<'a> Runner<'a> {
 
     /// Sets one thing of a WireGuard interface.
     fn set_wireguard(&mut self, op: &Op, wireguard: &Wireguard) {
-        let done = genl::GenericSocket::open(genl::WIREGUARD).and_then(|socket| match socket {
-            Ok(mut socket) => genl::set(&mut socket, wireguard),
-            Err(refusal) => Ok(Err(refusal)),
-        });
-        match done {
+        match self.tell_wireguard(wireguard) {
             Ok(Ok(())) => {}
             Ok(Err(refusal)) => self.failures.push(refused(&op.object(), &op.to_string(), &refusal)),
             Err(error) => self.failures.push(Failure::os(op.object(), op, &error)),
         }
+    }
+
+    fn tell_wireguard(&mut self, wireguard: &Wireguard) -> genl::Answer<()> {
+        let mut socket = match self.wireguard.take() {
+            Some(socket) => socket,
+            None => match genl::GenericSocket::open(genl::WIREGUARD)? {
+                Ok(socket) => socket,
+                Err(refusal) => return Ok(Err(refusal)),
+            },
+        };
+        let done = genl::set(&mut socket, wireguard);
+        self.wireguard = done.is_ok().then_some(socket);
+        done
     }
 
     /// Makes our nftables chains of a part these.

@@ -8,5 +8,5 @@ mod attributes;
 mod socket;
 mod wireguard;
 
-pub(super) use socket::GenericSocket;
+pub(super) use socket::{Answer, GenericSocket};
 pub(super) use wireguard::{FAMILY as WIREGUARD, device, set};

@@ -1,7 +1,12 @@
 //! A socket for one protocol of generic netlink. The kernel works in the sender's context: all answers to a message are
 //! there when `send` returns, or are made when they are read, and no call here ever waits.
 
-use std::{io, os::fd::AsFd};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::fd::AsFd,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use netlink_sys::{Socket as Netlink, SocketAddr, protocols::NETLINK_GENERIC};
 use rustix::net::sockopt;
@@ -26,6 +31,12 @@ const BUFFER: usize = 1 << 20;
 /// What the kernel answers, or how it refuses.
 pub(in crate::kernel) type Answer<T> = io::Result<Result<T, NetlinkError>>;
 
+/// The numbers of protocols, which are the same in all network namespaces.
+fn numbers() -> MutexGuard<'static, BTreeMap<String, u16>> {
+    static NUMBERS: Mutex<BTreeMap<String, u16>> = Mutex::new(BTreeMap::new());
+    NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A socket of the network namespace in which it was opened.
 pub(in crate::kernel) struct GenericSocket {
     socket: Netlink,
@@ -34,8 +45,8 @@ pub(in crate::kernel) struct GenericSocket {
 }
 
 impl GenericSocket {
-    /// Opens a socket in the calling thread's network namespace, and asks for the number of a protocol; refused with
-    /// `ENOENT` where the kernel has none of that name.
+    /// Opens a socket in the calling thread's network namespace, and asks for the number of a protocol, unless that
+    /// is known; refused with `ENOENT` where the kernel has none of that name.
     pub(in crate::kernel) fn open(family: &str) -> Answer<Self> {
         let mut socket = Netlink::new(NETLINK_GENERIC)?;
         socket.set_non_blocking(true)?;
@@ -46,6 +57,10 @@ impl GenericSocket {
         socket.bind(&SocketAddr::new(0, 0))?;
         let (control, get, id, name) = CONTROL;
         let mut opened = Self { socket, family: control, sequence: 0 };
+        if let Some(known) = numbers().get(family) {
+            opened.family = *known;
+            return Ok(Ok(opened));
+        }
         let mut attributes = Attributes::default();
         attributes.put_text(name, family);
         let found = opened.ask(get, 0, &attributes, |answer| {
@@ -54,6 +69,7 @@ impl GenericSocket {
         Ok(match found {
             Ok(ids) => {
                 opened.family = ids.first().copied().ok_or(io::ErrorKind::UnexpectedEof)?;
+                numbers().insert(family.to_owned(), opened.family);
                 Ok(opened)
             }
             Err(refusal) => Err(refusal),
@@ -93,7 +109,14 @@ impl GenericSocket {
             for answer in netlink::split(&datagram).filter(|answer| answer.seq() == self.sequence) {
                 match i32::from(answer.kind()) {
                     libc::NLMSG_DONE => return Ok(Ok(found)),
-                    libc::NLMSG_ERROR => return Ok(refusal(answer).map_or(Ok(found), Err)),
+                    libc::NLMSG_ERROR => {
+                        let refused = refusal(answer);
+                        // Whoever had that number is gone, and may come back with another.
+                        if refused.as_ref().is_some_and(|refused| refused.errno == libc::ENOENT) {
+                            numbers().retain(|_, number| *number != self.family);
+                        }
+                        return Ok(refused.map_or(Ok(found), Err));
+                    }
                     _ => found.extend(each(answer)),
                 }
             }
