@@ -129,11 +129,12 @@ fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> 
         // Tunnels over IPv6 have an identifier of chance; a member of a bond has that one's address, and its own for later.
         let over_ipv6 = ["tunnel6", "gre6"].iter().any(|kind| link["link_type"] == **kind);
         let own = &link["linkinfo"]["info_slave_data"]["perm_hwaddr"];
-        let usual = &link[if over_ipv6 { "permaddr" } else { "address" }];
-        let mac = if own.is_string() { own } else { usual }.as_str();
+        let mac = if own.is_string() { own } else { &link["address"] };
+        let mac = if over_ipv6 { identifier(&link["permaddr"]) } else { mac.as_str().map(ToOwned::to_owned) };
         let (Some(name), Some(mac)) = (link["ifname"].as_str(), mac) else { continue };
-        let says =
-            part["interfaces"].as_object().is_some_and(|own| own.values().any(|own| own["mac"] == mac));
+        let says = part["interfaces"]
+            .as_object()
+            .is_some_and(|own| own.values().any(|own| own["mac"] == mac.as_str()));
         let octets: Vec<u8> = mac.split(':').filter_map(|octet| u8::from_str_radix(octet, 16).ok()).collect();
         if says || octets.len() != 6 || octets.iter().all(|octet| *octet == 0) {
             continue;
@@ -153,12 +154,19 @@ fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> 
         ]);
         derived.insert(std::net::Ipv6Addr::from(address).to_string(), format!("fe80{word}"));
         derived.insert(format!("33:33:ff:{}", &mac[9..]), format!("33:33:ff:{word}"));
-        derived.insert(mac.to_owned(), word.clone());
+        derived.insert(mac, word.clone());
         // As bridges write it.
         let id: Vec<String> = octets.iter().map(|octet| format!("{octet:x}")).collect();
         derived.insert(id.join(":"), word);
     }
     derived
+}
+
+/// The identifier of a tunnel over IPv6 in the form of a MAC address: ip(8) writes its six bytes as it writes an IPv6 address.
+fn identifier(permaddr: &Value) -> Option<String> {
+    let address: std::net::Ipv6Addr = permaddr.as_str()?.parse().ok()?;
+    let octets: Vec<String> = address.octets()[..6].iter().map(|octet| format!("{octet:02x}")).collect();
+    Some(octets.join(":"))
 }
 
 /// The lines of one that are not in the other, `-` and `+`; empty where both show the same. Addresses and rules are
