@@ -1,7 +1,7 @@
 //! The thin client of netlabd. The program is all of it; what else is public is for tests of other kinds.
 //!
 //! `cli` says what can be asked, `cmd` has one file a verb. `decode` turns packets into lines. Lab files
-//! are read and checked in `labfile`, and what is short in them is written out in `expand`, before anything is sent; `client` finds the daemon; `watch` and
+//! are read and checked in `labfile`, and what is short in them is written out in `labfile/expand`, before anything is sent; `client` finds the daemon; `watch` and
 //! `wait` follow a lab; `error` turns every failure into one line and an exit code.
 
 mod cli;
@@ -12,7 +12,6 @@ mod context;
 mod decode;
 mod duration;
 mod error;
-mod expand;
 mod graph;
 mod hint;
 mod labfile;

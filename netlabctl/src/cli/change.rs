@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::{duration, expand::Setting};
+use crate::{duration, labfile::expand::Setting};
 
 /// What the lab file's parameters are.
 #[derive(Debug, Args)]

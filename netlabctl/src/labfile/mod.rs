@@ -1,9 +1,11 @@
 //! The lab file: YAML or JSON, read so that every fault is told with its line and column, also those
 //! that only the daemon can see.
 
+pub(crate) mod expand;
 pub(crate) mod fault;
 mod foreign;
 mod include;
+mod keys;
 mod locate;
 mod scan;
 #[cfg(test)]
@@ -28,9 +30,9 @@ use tonic_types::StatusExt as _;
 use crate::{
     client::Unknown,
     error::{FAILED, Failure, USAGE, exit_code},
-    expand::{self, Setting},
     version,
 };
+use expand::Setting;
 use fault::Fault;
 pub(crate) use include::place;
 use tree::Node;

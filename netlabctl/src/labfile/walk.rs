@@ -7,9 +7,9 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescri
 
 use super::{
     fault::{Fault, Position},
+    keys,
     tree::{Entry, Node, Value, is_null},
 };
-use crate::expand;
 
 /// Builds a message from a value of the file; everything that does not fit goes to `faults`.
 pub(crate) fn message(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fault>) -> DynamicMessage {
@@ -55,7 +55,7 @@ fn fields(node: &Node, kind: &MessageDescriptor, faults: &mut Vec<Fault>) -> Dyn
 
 fn unknown(key: &str, kind: &MessageDescriptor) -> String {
     let fields: Vec<FieldDescriptor> = kind.fields().collect();
-    let more = expand::keys(kind.name());
+    let more = keys::of(kind.name());
     let names = || fields.iter().map(FieldDescriptor::name).chain(more.iter().copied());
     if let Some(near) = nearest(key, names()) {
         return format!("unknown field {key:?}, did you mean {near:?}?");

@@ -10,14 +10,12 @@ use super::{
 };
 use crate::labfile::{
     fault::Position,
+    keys::POOL,
     tree::{Entry, Node, Value},
 };
 
 /// What a link has in place of `endpoints`.
 pub(super) const PATTERNS: [&str; 5] = ["mesh", "chain", "ring", "pairs", "star"];
-
-/// The key for addresses.
-pub(super) const POOL: &str = "pool";
 
 /// Adds the links that are written.
 pub(super) fn write(links: &Node, pools: &mut Pools, lab: &mut Draft<'_>) {

@@ -7,7 +7,7 @@ use netlab_proto::v1::Lab;
 use crate::labfile::LabFile;
 
 /// Wrong files: a title, the file, and its faults.
-const WRONG: &str = "src/expand/wrong.txt";
+const WRONG: &str = "src/labfile/expand/wrong.txt";
 
 fn file(text: &str) -> LabFile {
     LabFile::parse("f", text.as_bytes()).unwrap_or_else(|faults| panic!("{faults:#?}"))

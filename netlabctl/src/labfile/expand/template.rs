@@ -6,12 +6,10 @@ use netlab_proto::suggest::nearest;
 
 use super::draft::Draft;
 use crate::labfile::{
+    keys::USE,
     tree::{Entry, Node, Value},
     walk::show,
 };
-
-/// The key that names templates.
-pub(super) const USE: &str = "use";
 
 /// All templates of a file.
 pub(super) struct Templates<'t> {

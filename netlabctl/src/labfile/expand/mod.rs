@@ -26,30 +26,12 @@ use std::rc::Rc;
 
 use crate::labfile::{
     fault::Fault,
+    keys::LAB,
     tree::{Entry, MOST_VALUES, Node, Value},
 };
 use draft::Draft;
 pub(crate) use parameters::Setting;
 pub(crate) use print::print;
-
-/// Keys of a lab that the flat one does not have.
-const LAB: [&str; 6] = ["include", "networks", "parameters", "pools", "static_routes", "templates"];
-
-/// Keys of a link.
-const LINK: [&str; 6] = ["mesh", "chain", "ring", "pairs", "star", links::POOL];
-
-/// Keys of a node.
-const NODE: [&str; 1] = [template::USE];
-
-/// What a message of the API also has in a lab file, by the message's name.
-pub(crate) fn keys(message: &str) -> &'static [&'static str] {
-    match message {
-        "Lab" => &LAB,
-        "Link" => &LINK,
-        "Node" => &NODE,
-        _ => &[],
-    }
-}
 
 /// Writes a lab out. What is no structure stays as it is.
 pub(crate) fn flat(
