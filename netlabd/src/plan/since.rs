@@ -133,3 +133,39 @@ fn differing<'a, T: Eq>(
         }
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{convert, model::NodeName};
+
+    /// Nodes in a row, of which one has its interfaces down.
+    fn row(down: Option<usize>) -> Arc<Target> {
+        let node = |n: usize| {
+            let ends = ["w", "e"].iter().filter(|end| !(n == 0 && **end == "w" || n == 6 && **end == "e"));
+            let up = down != Some(n);
+            let interfaces: BTreeMap<_, _> = ends.map(|end| (*end, json!({ "up": up }))).collect();
+            (format!("n{n}"), json!({ "interfaces": interfaces }))
+        };
+        let nodes: serde_json::Map<String, Value> = (0..7).map(node).collect();
+        let link = |n: usize| json!({ "endpoints": [format!("n{n}:e"), format!("n{}:w", n + 1)] });
+        let links: Vec<Value> = (0..6).map(link).collect();
+        let lab = json!({ "name": "row", "nodes": nodes, "links": links });
+        Target::new(&convert::lab(&serde_json::from_value(lab).unwrap()).unwrap(), "uid").into()
+    }
+
+    #[test]
+    fn what_changes_is_compared_with_those_around_it() {
+        let (before, after) = (row(None), row(Some(3)));
+        let settled = Settled::of(&before, &Arc::default(), &Plan::default()).unwrap();
+        let node = |n: usize| Place::Node(format!("n{n}").parse::<NodeName>().unwrap());
+        let scope = Scope::since(Some(&settled), &after, &settled.observed);
+        let held: Vec<usize> = (0..7).filter(|n| scope.holds(&node(*n))).collect();
+        assert_eq!(held, [1, 2, 3, 4, 5]);
+        let scope = Scope::since(Some(&settled), &before, &settled.observed);
+        assert!((0..7).all(|n| !scope.holds(&node(n))));
+        assert!((0..7).all(|n| Scope::since(None, &before, &settled.observed).holds(&node(n))));
+    }
+}
