@@ -339,6 +339,10 @@ impl Design<'_> {
         if choices.one_in(6) {
             fields["overlapping_subnets"] = json!(true);
         }
+        if (self.has)(Feature::MPLS) && choices.one_in(4) {
+            let label = json!({ "to": format!("mpls:{}", 100 + choices.below(3)), "dev": "lo" });
+            fields["routes"].as_array_mut().into_iter().for_each(|routes| routes.push(label.clone()));
+        }
         let mut sysctls = Map::new();
         for (key, value) in self.sysctls {
             let exists = node.interfaces.contains_key(BASE) || !key.contains(&format!(".{BASE}."));

@@ -29,6 +29,8 @@ impl Feature {
 
     /// Routes that put MPLS labels before packets.
     pub const MPLS_IPTUNNEL: Self = Self("CONFIG_MPLS_IPTUNNEL");
+    /// MPLS.
+    pub const MPLS: Self = Self("CONFIG_MPLS_ROUTING");
     /// Routes that have to do with segments of IPv6.
     pub const SEG6: Self = Self("CONFIG_IPV6_SEG6_LWTUNNEL");
 

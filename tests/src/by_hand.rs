@@ -14,6 +14,7 @@ look() {
   "$@" sh -c '
     ip -d -j addr; echo
     for f in -4 -6; do ip -d $f route show table all; ip -d $f rule; done | sed "s/ linkdown//" | grep -vE "fe80:|multicast" | sort
+    ip -d -f mpls route show 2>/dev/null | sort
     { ip neigh show nud permanent; ip neigh show proxy; } | sort
     bridge vlan show 2>&1
     wg show all dump 2>/dev/null | awk "NF == 9 { print \"peer\", \$1, \$3 != \"(none)\", \$5, \$9 } NF == 5 { print \$1, \$5 }" | sort

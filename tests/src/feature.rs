@@ -23,6 +23,8 @@ pub enum Feature {
     BridgeVlan,
     /// Several next hops of one route of IPv4.
     Multipath,
+    /// MPLS.
+    Mpls,
     /// Routes that put MPLS labels before packets.
     MplsIptunnel,
     /// Routes that have to do with segments of IPv6.
@@ -53,6 +55,7 @@ impl Feature {
         let rest = [
             Self::BridgeVlan,
             Self::Multipath,
+            Self::Mpls,
             Self::MplsIptunnel,
             Self::Seg6,
             Self::Netem,
@@ -74,6 +77,7 @@ impl Feature {
             Self::Kind(key) => key,
             Self::BridgeVlan => "VLAN-aware bridges",
             Self::Multipath => "several next hops of one route",
+            Self::Mpls => "MPLS",
             Self::MplsIptunnel => "routes with MPLS labels",
             Self::Seg6 => "SRv6",
             Self::Netem => "impairments",
@@ -93,6 +97,7 @@ impl Feature {
         match self {
             Self::Kind(_) | Self::BridgeVlan => self.example().needs().0.config(),
             Self::Multipath => daemon::Feature::MULTIPATH.config(),
+            Self::Mpls => daemon::Feature::MPLS.config(),
             Self::MplsIptunnel => daemon::Feature::MPLS_IPTUNNEL.config(),
             Self::Seg6 => daemon::Feature::SEG6.config(),
             Self::Netem => daemon::Feature::NETEM.config(),
@@ -120,6 +125,9 @@ impl Feature {
             Self::Multipath => apart(
                 "ip link add f1a type veth peer name f1b && ip link set f1a up && ip link set f1b up &&
                     ip route add 203.0.113.0/24 nexthop dev f1a nexthop dev f1b",
+            ),
+            Self::Mpls => apart(
+                "ip link set lo up && sysctl -qw net.mpls.platform_labels=101 && ip -f mpls route add 100 dev lo",
             ),
             Self::MplsIptunnel => apart(&routed("encap mpls 100")),
             Self::Seg6 => apart(&routed("encap seg6 mode encap segs 2001:db8::1")),

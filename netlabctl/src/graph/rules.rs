@@ -33,9 +33,15 @@ pub(super) fn nat(nat: &Nat) -> Option<String> {
     listed("NAT", typed.chain(some))
 }
 
-/// A line for each range whose packets get something around them: `10.2.0.0/24: MPLS 100 200`.
+/// A line for each range whose packets get something around them, `10.2.0.0/24: MPLS 100 200`, and for each label with
+/// what takes its place, `label 100: 200`.
 pub(super) fn encaps(routes: &[Route]) -> impl Iterator<Item = String> {
     let of_route = |route: &Route| {
+        if let Some(label) = route.to.strip_prefix("mpls:") {
+            let out: Vec<_> = route.r#as.iter().map(u32::to_string).collect();
+            let out = if out.is_empty() { "no label".to_owned() } else { out.join(" ") };
+            return Some(format!("label {label}: {out}"));
+        }
         let hops = route.next_hops.iter().filter_map(|hop| hop.encap.as_ref());
         let all: Vec<_> = route.encap.iter().chain(hops).map(encap).collect();
         (!all.is_empty()).then(|| format!("{}: {}", route.to, all.join("; ")))

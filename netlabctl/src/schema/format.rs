@@ -72,7 +72,10 @@ pub(super) fn text(format: TextFormat) -> Value {
         TextFormat::Address => address("4|6"),
         TextFormat::InterfaceAddress => address("slaac|4m|6n"),
         TextFormat::Prefix => address("4m|6n"),
-        TextFormat::Destination => address("default|4m|6n"),
+        TextFormat::Destination => {
+            let range = address("default|4m|6n");
+            range.replacen("^(", "^(mpls:[1-9][0-9]{1,6}|", 1)
+        }
         TextFormat::SocketAddress => address("4:P|\\[6\\]:P"),
         TextFormat::AddressRange => address("4(-4)?|6(-6)?"),
         TextFormat::Translation => address("4(-4)?(:P(-P)?)?|6(-6)?|\\[6\\](-\\[6\\])?(:P(-P)?)?"),

@@ -178,7 +178,7 @@ pub(super) fn advice(
 }
 
 /// What comes to a node can be as large as the other interfaces let it be.
-fn largest(site: &Site, dev: &IfName, mtus: &Mtus<'_>) -> u32 {
+pub(super) fn largest(site: &Site, dev: &IfName, mtus: &Mtus<'_>) -> u32 {
     let others = site.interfaces.keys().filter(|name| *name != dev && **name != IfName::loopback());
     others.map(|name| mtus.of(&site.place, name)).max().unwrap_or_else(|| mtus.of(&site.place, dev))
 }

@@ -61,6 +61,7 @@ pub(super) fn check(lab: &proto::Lab, sink: &mut Sink) {
         for (i, route) in node.routes.iter().take(ROUTES).enumerate() {
             let path = path.field("routes").index(i);
             check_encap(&path, route.encap.as_ref(), sink);
+            most(&path.field("as"), route.r#as.len(), STACK, "labels", sink);
             let path = path.field("next_hops");
             most(&path, route.next_hops.len(), NEXT_HOPS, "next hops", sink);
             for (i, hop) in route.next_hops.iter().take(NEXT_HOPS).enumerate() {

@@ -15,6 +15,7 @@ mod firewall_advice;
 mod gateway;
 mod impair;
 mod interface;
+mod label_route;
 mod limit;
 mod lower;
 mod master;
@@ -105,6 +106,7 @@ pub fn lab(message: &proto::Lab) -> Result<Lab, Faults> {
     warnings.extend(subnet::undecided(&sites, message));
     warnings.extend(nat_advice::of(&sites, &nodes, &host.nat));
     warnings.extend(wireguard::advice(&sites));
+    warnings.extend(label_route::advice(&sites, message, &mtus));
     warnings.extend(encap::advice(&sites, message, &nodes, &mtus));
     for (place, interfaces) in sites.finish() {
         match place {
@@ -149,6 +151,7 @@ fn node(site: &draft::Site, message: &proto::Node, sink: &mut Sink) -> Node {
     Node {
         interfaces: BTreeMap::new(),
         routes: route::read(site, &gateways, &message.routes, sink),
+        label_routes: label_route::read(site, &gateways, message, sink),
         rules: rule::read(site, &message.rules, sink),
         neighbours: neighbour::read(site, &gateways, &message.neighbours, sink),
         forwarding: message.forwarding,

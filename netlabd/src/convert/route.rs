@@ -10,7 +10,7 @@ use netlab_proto::{range, v1 as proto};
 
 use crate::model::{IPV6_MIN_MTU, IfName, Route, RouteType};
 
-use super::{draft::Site, encap, gateway::Gateways, next_hop};
+use super::{draft::Site, encap, gateway::Gateways, label_route, next_hop};
 use crate::input::{Path, Sink, address, number, shown};
 
 /// `IP6_RT_PRIO_USER`, which the kernel also takes for an IPv6 metric of 0.
@@ -27,7 +27,7 @@ pub(super) fn read(
 ) -> Vec<Route> {
     let mut seen: BTreeMap<(u32, IpNet, u32), usize> = BTreeMap::new();
     let mut read = Vec::with_capacity(routes.len());
-    for (i, message) in routes.iter().enumerate() {
+    for (i, message) in routes.iter().enumerate().filter(|(_, message)| !label_route::is_one(message)) {
         let path = site.path.field("routes").index(i);
         let Some(route) = read_route(site, gateways, message, &path, sink) else { continue };
         check_connected(gateways, &route, &path, sink);
@@ -55,6 +55,12 @@ fn read_route(
     path: &Path,
     sink: &mut Sink,
 ) -> Option<Route> {
+    if !message.r#as.is_empty() {
+        sink.add(
+            &path.field("as"),
+            "is said of a label, to: mpls:100; labels before packets of IP are encap: { mpls: [...] }",
+        );
+    }
     let kind = read_type(&message.r#type, &path.field("type"), sink);
     let table = read_table(site, message, path, sink);
     let vias = next_hop::vias(message);

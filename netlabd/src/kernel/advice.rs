@@ -38,6 +38,9 @@ pub(super) fn way_out(op: &Op, errno: i32) -> Option<String> {
                 "this kernel lacks {feature}: load its module, or boot a kernel that has it"
             ));
         }
+        (Item::LabelRoute(_), libc::EINVAL) => {
+            "the kernel has no room for the label: the sysctl net.mpls.platform_labels is too small"
+        }
         (Item::Route(_), libc::ENETDOWN) => "the interface that it leads through is down",
         (Item::Route(_), libc::ENETUNREACH | libc::EHOSTUNREACH) => {
             "the gateway is on no network of that interface: an address is missing, or its route to the network is"

@@ -20,7 +20,7 @@ use crate::{
     input::address::is_link_local,
     link::Kind,
     model::{
-        LabName, NodeName, Place, Route, SysctlKey, nat_chains,
+        LabName, LabelRoute, NodeName, Place, Route, SysctlKey, nat_chains,
         observed::{LinkState, ObservedForm, PlaceState},
     },
     plan::Target,
@@ -154,6 +154,11 @@ fn look(
     wireguards(&mut state)?;
     // A kernel without rules refuses it.
     state.rules = rtnl::rules(&mut socket)?.unwrap_or_default();
+    // A kernel without MPLS would tell all other routes.
+    let room = LabelRoute::room().and_then(|key| sysctls.read(&key));
+    if room.is_some_and(|room| room != "0") {
+        state.label_routes = granted(rtnl::label_routes(&mut socket, &around.names)?)?;
+    }
     state.neighbours = granted(rtnl::neighbours(&mut socket, &around.names)?)?;
     state.sysctls = values(target, around.place, &links, sysctls);
     add_rules(target, around.place, nft::ChainScope::Node, &mut state)?;

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 use super::{
     nft,
     rtnl::{self, Indexes, RouteSocket},
+    sysctl::Sysctls,
 };
 use crate::{
     feature::Feature,
@@ -14,7 +15,7 @@ use crate::{
     model::{self, Encap, Endpoint, Guard, IfName, Impairment, Label, NextHop, Place, RoutingRule, Seg6Mode},
     plan::{
         Op,
-        item::{Address, Link, LinkChange, Qdisc, Route, Rule, Setting, Veth, VethEnd},
+        item::{Address, LabelRoute, Link, LinkChange, Qdisc, Route, Rule, Setting, Veth, VethEnd},
     },
     platform::{Failure, os_text},
     sandbox::{IdRange, UserNamespace},
@@ -60,6 +61,7 @@ pub(super) fn features() -> Vec<Feature> {
         Feature::NETEM,
         Feature::IPV6,
         Feature::MULTIPATH,
+        Feature::MPLS,
         Feature::MPLS_IPTUNNEL,
         Feature::SEG6,
         Feature::TABLES,
@@ -102,6 +104,15 @@ fn try_here(feature: Feature) -> Result<(), Failure> {
             let route = model::Route { hops, ..model::Route::to("203.0.113.0/24".parse().map_err(refused)?) };
             let route = Op::add(Route { place: Place::Host, route });
             return run(&[veth, up(at("a")?), up(at("b")?), route]);
+        }
+        Feature::MPLS => {
+            // Has the kernel load its modules, which nothing else asks for.
+            let _ = try_here(Feature::MPLS_IPTUNNEL);
+            let key = model::LabelRoute::room().ok_or_else(|| refused("no sysctl"))?;
+            Sysctls::default().write(&key, "101").map_err(|error| failed(&error))?;
+            let label = Label::try_from(100).map_err(refused)?;
+            let route = model::LabelRoute { label, out: Vec::new(), via: None, dev: name("lo")? };
+            return run(&[Op::add(LabelRoute { place: Place::Host, route })]);
         }
         Feature::MPLS_IPTUNNEL | Feature::SEG6 => {
             let up = |at| Op::set(Setting { at, change: LinkChange::Up(true) });

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use super::{Firewall, IfName, Interface, LabName, Nat, Neighbour, NodeName, Route, RoutingRule, SysctlKey};
+use super::{
+    Firewall, IfName, Interface, LabName, LabelRoute, Nat, Neighbour, NodeName, Route, RoutingRule, SysctlKey,
+};
 
 /// A validated lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,8 @@ pub struct Node {
     pub interfaces: BTreeMap<IfName, Interface>,
     /// Its static routes.
     pub routes: Vec<Route>,
+    /// What it does with MPLS packets.
+    pub label_routes: Vec<LabelRoute>,
     /// Its rules of policy routing.
     pub rules: Vec<RoutingRule>,
     /// Its static neighbours, and those for which it answers.

@@ -11,8 +11,8 @@ use std::{
 use ipnet::IpNet;
 
 use super::{
-    Endpoint, FdbEntry, Form, Impairment, Mac, Neighbour, NodeName, Place, PortSettings, Route, RoutingRule,
-    SysctlKey, VlanId, WireguardDevice,
+    Endpoint, FdbEntry, Form, Impairment, LabelRoute, Mac, Neighbour, NodeName, Place, PortSettings, Route,
+    RoutingRule, SysctlKey, VlanId, WireguardDevice,
 };
 use crate::link::{Kind, LinkLocalFrom, Ports};
 
@@ -33,6 +33,8 @@ pub struct PlaceState {
     pub links: BTreeMap<String, LinkState>,
     /// Routes of all tables, save those that the kernel makes by itself.
     pub routes: Vec<RouteState>,
+    /// Label routes.
+    pub label_routes: Vec<LabelRouteState>,
     /// Rules of policy routing, save the kernel's own, but with that for VRFs.
     pub rules: Vec<RuleState>,
     /// Neighbours that are there for ever, and those for which the node answers.
@@ -339,6 +341,24 @@ pub struct RouteState {
 }
 
 impl RouteState {
+    /// Whether it carries our mark.
+    pub fn ours(&self) -> bool {
+        self.protocol == Route::PROTOCOL
+    }
+}
+
+/// One label route.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelRouteState {
+    /// The route.
+    pub route: LabelRoute,
+    /// Whether it has nothing that the lab file has no words for: several next hops, a time to live.
+    pub plain: bool,
+    /// Who made it (`rtm_protocol`).
+    pub protocol: u8,
+}
+
+impl LabelRouteState {
     /// Whether it carries our mark.
     pub fn ours(&self) -> bool {
         self.protocol == Route::PROTOCOL

@@ -33,6 +33,11 @@ impl Hand<'_> {
         self.tool(if ipv6 { "ip -6" } else { "ip" }, place)
     }
 
+    /// ip(8) in a place, for what it knows of MPLS.
+    pub(super) fn ip_of_labels(self, place: &Place) -> String {
+        self.tool("ip -f mpls", place)
+    }
+
     /// bridge(8) in a place.
     pub(super) fn bridge(self, place: &Place) -> String {
         self.tool("bridge", place)

@@ -74,7 +74,11 @@ fn forwarding(wanted: &PlaceTarget, seen: &PlaceState) -> Vec<String> {
 /// Routes, rules and neighbours.
 fn routing(wanted: &PlaceTarget, seen: &PlaceState) -> impl Iterator<Item = String> {
     let (mut routes, mut rules) = (Group::new("route"), Group::new("rule"));
-    let mut neighbours = Group::new("neighbour");
+    let (mut labels, mut neighbours) = (Group::new("label route"), Group::new("neighbour"));
+    for state in seen.label_routes.iter().filter(|it| !it.ours() && !wanted.label_routes.contains(&it.route))
+    {
+        labels.add(state.protocol, &state.route);
+    }
     for state in seen.routes.iter().filter(|it| !it.ours() && !wanted.routes.contains(&it.route)) {
         routes.add(state.protocol, &state.route);
     }
@@ -85,7 +89,7 @@ fn routing(wanted: &PlaceTarget, seen: &PlaceState) -> impl Iterator<Item = Stri
     {
         neighbours.add(state.protocol, &state.neighbour);
     }
-    [routes, rules, neighbours].into_iter().flat_map(Group::words)
+    [routes, labels, rules, neighbours].into_iter().flat_map(Group::words)
 }
 
 /// What is alike: what was done by hand, one by one while it is little, and what daemons have made by their protocol.

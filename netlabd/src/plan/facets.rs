@@ -3,8 +3,8 @@
 use super::{
     Op,
     item::{
-        address, fdb, firewall, link, link_local, member, nat, neighbour, qdisc, route, rule, setting,
-        sysctl, vlan, wireguard,
+        address, fdb, firewall, label_route, link, link_local, member, nat, neighbour, qdisc, route, rule,
+        setting, sysctl, vlan, wireguard,
     },
     place::PlaceDiff,
 };
@@ -16,6 +16,7 @@ type Facet = fn(&PlaceDiff<'_>, &mut Vec<Op>);
 /// are up, these before the routes through them.
 const ORDER: &[Facet] = &[
     route::stale,
+    label_route::stale,
     address::in_the_way,
     link::inside,
     member::master,
@@ -35,6 +36,7 @@ const ORDER: &[Facet] = &[
     address::addresses,
     neighbour::neighbours,
     route::missing,
+    label_route::missing,
     rule::rules,
     nat::nat,
 ];

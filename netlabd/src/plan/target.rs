@@ -18,8 +18,9 @@ use super::{Before, WireguardTarget, impairment, wireguard::Keys};
 use crate::{
     link::Carrier,
     model::{
-        Endpoint, FdbEntry, Firewall, Form, Guard, IfName, Impairment, KeySeed, Lab, Mac, NatRule, Neighbour,
-        NodeName, Place, PortSettings, Route, RoutingRule, SysctlKey, VlanId, observed::VlanFlags,
+        Endpoint, FdbEntry, Firewall, Form, Guard, IfName, Impairment, KeySeed, Lab, LabelRoute, Mac,
+        NatRule, Neighbour, NodeName, Place, PortSettings, Route, RoutingRule, SysctlKey, VlanId,
+        observed::VlanFlags,
     },
 };
 
@@ -37,6 +38,8 @@ pub struct PlaceTarget {
     pub links: BTreeMap<IfName, LinkTarget>,
     /// Routes.
     pub routes: Vec<Route>,
+    /// Label routes.
+    pub label_routes: Vec<LabelRoute>,
     /// Rules of policy routing.
     pub rules: Vec<RoutingRule>,
     /// Neighbours.

@@ -177,6 +177,9 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
         if wanted.routes.iter().any(|route| route.to.addr().is_ipv4() && route.hops.len() > 1) {
             need(Feature::MULTIPATH, &|| format!("{}.routes", base()));
         }
+        if !wanted.label_routes.is_empty() {
+            need(Feature::MPLS, format!("{base}.routes"));
+        }
         for encap in wanted.routes.iter().flat_map(|route| &route.hops).filter_map(|hop| hop.encap.as_ref()) {
             need(encap.needs(), &|| format!("{}.routes", base()));
         }

@@ -37,6 +37,7 @@ pub(super) const TESTS: &[Test] = &[
         .needs(&[Feature::BridgeVlan, Feature::Kind("vlan")])
         .once(),
     Test::new("by_hand::vxlan_sites", || example("vxlan-sites")).needs(&[Feature::Kind("vxlan")]).once(),
+    Test::new("by_hand::mpls", || example("mpls")).needs(MPLS).once(),
     Test::new("by_hand::srv6", || example("srv6")).needs(&[Feature::Seg6]).once(),
     Test::new("by_hand::ipvlan", || example("ipvlan")).needs(&[Feature::Kind("ipvlan")]).once(),
     Test::new("by_hand::bond", || example("bond")).needs(&[Feature::Kind("bond")]).once(),
@@ -49,6 +50,8 @@ pub(super) const TESTS: &[Test] = &[
     Test::new("by_hand::names_for_a_shell", names).needs(&[Feature::Nat, Feature::Kind("vxlan")]).once(),
 ];
 
+/// What the example of MPLS needs.
+const MPLS: &[Feature] = &[Feature::Mpls, Feature::MplsIptunnel];
 const GOLDENS: &[Feature] =
     &[Feature::Nat, Feature::Firewall, Feature::Kind("vxlan"), Feature::Kind("macvlan")];
 /// All goldens in one test take longer than a slow kernel has time.
@@ -64,6 +67,7 @@ const RARE: &[&str] = &[
     "ip6tnl",
     "ipip",
     "ipvlan",
+    "as",
     "mpls",
     "next_hops",
     "sit",

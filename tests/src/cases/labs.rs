@@ -45,6 +45,8 @@ pub(super) const TESTS: &[Test] = &[
         Feature::Kind("bond"),
         Feature::BridgeVlan,
         Feature::Multipath,
+        Feature::Mpls,
+        Feature::MplsIptunnel,
         Feature::Seg6,
     ]),
     Test::new("labs::side_by_side", side_by_side).needs(&[

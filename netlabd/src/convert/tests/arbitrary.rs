@@ -9,7 +9,9 @@ use crate::{
     model::{Endpoint, Form},
 };
 
-const TEXTS: [&str; 40] = [
+const TEXTS: [&str; 42] = [
+    "mpls:100",
+    "mpls:",
     "",
     "a",
     "b",
@@ -263,6 +265,7 @@ fn node() -> impl Strategy<Value = proto::Node> {
             onlink: number.is_some(),
             next_hops,
             encap,
+            r#as: Vec::from_iter(number),
         },
     );
     let sysctls = proptest::collection::btree_map(text(), text(), 0..2);

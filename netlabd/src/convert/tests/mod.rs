@@ -13,6 +13,7 @@ mod good;
 mod impairments;
 mod interfaces;
 mod ipvlan;
+mod labels;
 mod limits;
 mod links;
 mod nat;

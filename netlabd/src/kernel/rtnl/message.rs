@@ -15,7 +15,7 @@ use netlink_packet_route::{
 };
 use rtnetlink::{LinkMessageBuilder, LinkUnspec};
 
-use super::{LINK_GROUP, address, fdb, neighbour, qdisc, route, rule, socket::Request, vlan};
+use super::{LINK_GROUP, address, fdb, label_route, neighbour, qdisc, route, rule, socket::Request, vlan};
 use crate::{
     link::Unknown,
     model::{Endpoint, IfName, Mac, Place, PortSetting},
@@ -81,6 +81,7 @@ pub(in crate::kernel) fn messages<'a>(
         Item::Qdisc(item) => qdisc::encode(op.verb, item, index(item.at.interface.as_str())?),
         Item::Address(item) => address::encode(op.verb, item.address, index(item.at.interface.as_str())?),
         Item::Route(item) => vec![route::encode(op.verb, &item.route, &index)?],
+        Item::LabelRoute(item) => vec![label_route::encode(op.verb, &item.route, &index)?],
         Item::Rule(item) => vec![rule::encode(op.verb, &item.rule)],
         Item::Neighbour(item) => {
             let index = index(item.neighbour.dev.as_str())?;

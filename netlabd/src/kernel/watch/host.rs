@@ -223,6 +223,9 @@ impl MarkedLinks {
 /// The destination in a message about a route (`struct rtmsg`: family, length of the prefix, ...).
 fn destination(payload: &[u8]) -> Option<IpNet> {
     let (length, attributes) = (*payload.get(1)?, payload.get(ROUTE..)?);
+    if i32::from(*payload.first()?) == libc::AF_MPLS {
+        return None;
+    }
     let bytes = netlink::attribute(attributes, libc::RTA_DST)?;
     let address = match bytes.len() {
         4 => IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?),

@@ -56,7 +56,7 @@ pub enum Wake {
 
 /// What is subscribed to: group numbers `RTNLGRP_*` of linux/rtnetlink.h. Changes of a bridge's VLANs
 /// come with those of links.
-const GROUPS: [u32; 11] = [
+const GROUPS: [u32; 13] = [
     libc::RTNLGRP_LINK,
     libc::RTNLGRP_TC,
     libc::RTNLGRP_IPV4_IFADDR,
@@ -68,6 +68,8 @@ const GROUPS: [u32; 11] = [
     libc::RTNLGRP_IPV6_RULE,
     libc::RTNLGRP_IPV4_NETCONF,
     libc::RTNLGRP_IPV6_NETCONF,
+    libc::RTNLGRP_MPLS_ROUTE,
+    libc::RTNLGRP_MPLS_NETCONF,
 ];
 
 /// Datagrams that are read before labs are woken; each lab is then woken once.

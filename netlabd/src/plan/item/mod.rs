@@ -10,6 +10,7 @@ pub(super) mod address;
 pub(super) mod fdb;
 pub(super) mod firewall;
 pub(super) mod guard;
+pub(super) mod label_route;
 pub(super) mod link;
 pub(super) mod link_local;
 pub(super) mod member;
@@ -32,6 +33,7 @@ pub use address::Address;
 pub use fdb::Fdb;
 pub use firewall::Firewall;
 pub use guard::Guard;
+pub use label_route::LabelRoute;
 pub use link::Link;
 pub use link_local::LinkLocal;
 pub(super) use missing::Missing;
@@ -114,8 +116,8 @@ macro_rules! items {
 }
 
 items!(
-    Namespace, Veth, Link, Spot, Name, Setting, Wireguard, Qdisc, Vlan, Address, LinkLocal, Route, Rule,
-    Neighbour, Sysctl, Firewall, Nat, Guard, Fdb,
+    Namespace, Veth, Link, Spot, Name, Setting, Wireguard, Qdisc, Vlan, Address, LinkLocal, Route,
+    LabelRoute, Rule, Neighbour, Sysctl, Firewall, Nat, Guard, Fdb,
 );
 
 /// Where an item is.

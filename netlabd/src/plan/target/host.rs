@@ -23,6 +23,7 @@ pub(super) fn host(whole: Whole<'_>) -> PlaceTarget {
     PlaceTarget {
         links: links(whole, &Place::Host, &lab.host.interfaces),
         routes: Vec::new(),
+        label_routes: Vec::new(),
         rules: Vec::new(),
         neighbours: Vec::new(),
         sysctls,

@@ -11,7 +11,7 @@ use super::{
     segments::{self, Segments},
 };
 use crate::model::{
-    Form, IfName, Interface, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey,
+    Form, IfName, Interface, LabelRoute, Neighbour, Node, NodeName, Place, Route, RoutingRule, SysctlKey,
 };
 
 /// All of a node.
@@ -19,6 +19,7 @@ pub(super) fn node(whole: Whole<'_>, name: &NodeName, node: &Node, sent: &Segmen
     let mut target = PlaceTarget {
         links: links(whole, &Place::Node(name.clone()), &node.interfaces),
         routes: routes(node),
+        label_routes: label_routes(node),
         rules: rules(node),
         neighbours: neighbours(node),
         sysctls: forwarding(node.forwarding),
@@ -31,6 +32,8 @@ pub(super) fn node(whole: Whole<'_>, name: &NodeName, node: &Node, sent: &Segmen
     if sent.are_at(node) {
         target.sysctls.extend(segments::sysctls(&target.links));
     }
+    let labels = labels(&target);
+    target.sysctls.extend(labels);
     target.sysctls.extend(node.sysctls.clone());
     target.links.entry(IfName::loopback()).or_insert_with(|| LinkTarget {
         form: Form::Loopback,
@@ -81,6 +84,22 @@ fn routes(node: &Node) -> Vec<Route> {
         }
     }
     routes
+}
+
+/// As far as there is an interface that is up.
+fn label_routes(node: &Node) -> Vec<LabelRoute> {
+    let up = |route: &&LabelRoute| is_up(&route.dev, &node.interfaces);
+    node.label_routes.iter().filter(up).cloned().collect()
+}
+
+/// The sysctls behind label routes: room for all labels up to the largest, and interfaces that take packets with labels;
+/// by `lo` come those that have labels left (`mpls_forward` in `net/mpls/af_mpls.c`).
+fn labels(target: &PlaceTarget) -> Vec<(SysctlKey, String)> {
+    let Some(last) = target.label_routes.iter().map(|route| route.label).max() else { return Vec::new() };
+    let room = LabelRoute::room().map(|key| (key, (last.get() + 1).to_string()));
+    let names = target.links.keys().map(IfName::as_str).filter(|name| *name != "lo").chain(["lo"]);
+    let takes = names.filter_map(|name| SysctlKey::from_path(&format!("net/mpls/conf/{name}/input")).ok());
+    room.into_iter().chain(takes.map(|key| (key, "1".to_owned()))).collect()
 }
 
 fn tables_of_vrfs(node: &Node) -> impl Iterator<Item = u32> {

@@ -61,6 +61,7 @@ impl World {
         PlaceState {
             links: links.collect(),
             routes: if id == HOST { Vec::new() } else { namespace.routes.clone() },
+            label_routes: if id == HOST { Vec::new() } else { namespace.label_routes.clone() },
             rules: namespace.rules.clone(),
             neighbours: namespace.neighbours.clone(),
             sysctls,

@@ -2,6 +2,7 @@
 
 mod bond;
 mod damage;
+mod labels;
 mod look;
 mod nodes;
 mod ops;

@@ -62,6 +62,7 @@ impl Lab<'_> {
             // It makes none.
             Item::LinkLocal(_) => Ok(()),
             Item::Route(item::Route { place, route }) => self.route(op.verb, place, route),
+            Item::LabelRoute(item::LabelRoute { place, route }) => self.label_route(op.verb, place, route),
             Item::Rule(item::Rule { place, rule }) => self.rule(op.verb, place, rule),
             Item::Neighbour(item::Neighbour { place, neighbour }) => {
                 self.neighbour(op.verb, place, neighbour)
@@ -472,6 +473,7 @@ impl World {
             }
         }
         self.namespace(namespace).sysctls.insert(key.clone(), value.to_owned());
+        self.trim_labels(namespace);
         Ok(())
     }
 

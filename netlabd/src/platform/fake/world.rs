@@ -11,8 +11,8 @@ use crate::{
         AddressList, FdbEntry, Firewall, Guard, LabName, Mac, NatRule, Neighbour, NodeName, PerInterface,
         PortSettings, Route, RoutingRule, SysctlKey, VlanId, WireguardDevice,
         observed::{
-            AddressState, FdbState, LinkState, NeighbourState, QdiscState, RouteState, RuleState, Segments,
-            TableState, VlanFlags,
+            AddressState, FdbState, LabelRouteState, LinkState, NeighbourState, QdiscState, RouteState,
+            RuleState, Segments, TableState, VlanFlags,
         },
     },
 };
@@ -40,6 +40,7 @@ pub(super) struct World {
 pub(super) struct Namespace {
     pub(super) links: BTreeMap<u32, Link>,
     pub(super) routes: Vec<RouteState>,
+    pub(super) label_routes: Vec<LabelRouteState>,
     pub(super) rules: Vec<RuleState>,
     pub(super) neighbours: Vec<NeighbourState>,
     pub(super) sysctls: BTreeMap<SysctlKey, String>,
@@ -228,6 +229,7 @@ impl World {
         let namespace = self.namespace(at.0);
         namespace.sysctls.retain(|key, _| PerInterface::of(key).is_none_or(|per| per.of != link.name));
         namespace.routes.retain(|state| !state.route.leads_through(&link.name));
+        namespace.label_routes.retain(|state| state.route.dev.as_str() != link.name);
         namespace.neighbours.retain(|state| state.neighbour.dev.as_str() != link.name);
         self.follow_ports(at.0, link.master);
         if let Some(master) = link.master {

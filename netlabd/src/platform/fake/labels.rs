@@ -1,0 +1,47 @@
+//! Label routes, as the kernel would have them.
+
+use super::{
+    ops::Lab,
+    world::{NamespaceId, World},
+};
+use crate::{
+    model::{LabelRoute, Place, Route, observed::LabelRouteState},
+    plan::Verb,
+};
+
+impl Lab<'_> {
+    pub(super) fn label_route(&mut self, verb: Verb, place: &Place, route: &LabelRoute) -> Result<(), i32> {
+        let namespace = self.namespace(place)?;
+        if route.label.get() >= self.world.room(namespace) {
+            return Err(libc::EINVAL);
+        }
+        let routes = &self.world.namespace(namespace).label_routes;
+        if verb == Verb::Delete && !routes.iter().any(|state| state.route.label == route.label) {
+            return Err(libc::ESRCH);
+        }
+        let there = route.dev.as_str() == "lo" || self.world.find(namespace, route.dev.as_str()).is_some();
+        if verb != Verb::Delete && !there {
+            return Err(libc::ENODEV);
+        }
+        let routes = &mut self.world.namespace(namespace).label_routes;
+        routes.retain(|state| state.route.label != route.label);
+        if verb != Verb::Delete {
+            routes.push(LabelRouteState { route: route.clone(), plain: true, protocol: Route::PROTOCOL });
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// How many labels there is room for.
+    fn room(&self, namespace: NamespaceId) -> u32 {
+        let room = LabelRoute::room().and_then(|key| self.sysctl(namespace, &key));
+        room.and_then(|room| room.parse().ok()).unwrap_or_default()
+    }
+
+    /// Drops the routes of labels for which there is no room any more.
+    pub(super) fn trim_labels(&mut self, namespace: NamespaceId) {
+        let room = self.room(namespace);
+        self.namespace(namespace).label_routes.retain(|state| state.route.label.get() < room);
+    }
+}
