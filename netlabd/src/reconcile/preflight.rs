@@ -178,7 +178,7 @@ fn needs(target: &Target) -> Vec<(Feature, String)> {
             need(Feature::MULTIPATH, &|| format!("{}.routes", base()));
         }
         if !wanted.label_routes.is_empty() {
-            need(Feature::MPLS, format!("{base}.routes"));
+            need(Feature::MPLS, &|| format!("{}.routes", base()));
         }
         for encap in wanted.routes.iter().flat_map(|route| &route.hops).filter_map(|hop| hop.encap.as_ref()) {
             need(encap.needs(), &|| format!("{}.routes", base()));
