@@ -12,16 +12,14 @@ use crate::{
 impl Lab<'_> {
     pub(super) fn label_route(&mut self, verb: Verb, place: &Place, route: &LabelRoute) -> Result<(), i32> {
         let namespace = self.namespace(place)?;
-        if route.label.get() >= self.world.room(namespace) {
-            return Err(libc::EINVAL);
-        }
-        let routes = &self.world.namespace(namespace).label_routes;
-        if verb == Verb::Delete && !routes.iter().any(|state| state.route.label == route.label) {
-            return Err(libc::ESRCH);
-        }
-        let there = route.dev.as_str() == "lo" || self.world.find(namespace, route.dev.as_str()).is_some();
-        if verb != Verb::Delete && !there {
-            return Err(libc::ENODEV);
+        // What is gone already, with its room or its interface, is done.
+        if verb != Verb::Delete {
+            if route.label.get() >= self.world.room(namespace) {
+                return Err(libc::EINVAL);
+            }
+            if route.dev.as_str() != "lo" && self.world.find(namespace, route.dev.as_str()).is_none() {
+                return Err(libc::ENODEV);
+            }
         }
         let routes = &mut self.world.namespace(namespace).label_routes;
         routes.retain(|state| state.route.label != route.label);
