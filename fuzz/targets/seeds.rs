@@ -29,7 +29,7 @@ fn main() -> io::Result<()> {
         fs::write(to.join("lab-file").join(&name), &text)?;
         fs::write(to.join("request").join(&name), lab.encode_to_vec())?;
     }
-    let design = Design { number: 0, parent: "eth9", has: &|_| true, sysctls: &SYSCTLS };
+    let design = Design { number: 0, parent: "eth9", bridge: "br9", has: &|_| true, sysctls: &SYSCTLS };
     for number in 0..DESIGNS {
         let next = |last: &u32| Some(last.wrapping_mul(1_664_525).wrapping_add(1_013_904_223));
         let mut choices = std::iter::successors(Some(number), next).map(|number| number >> 8);

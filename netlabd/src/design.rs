@@ -2,6 +2,7 @@
 //! real kernels make their labs of it. The kinds of interfaces come from [`Kind::examples`].
 
 mod bond;
+mod host;
 mod rules;
 
 use std::net::Ipv4Addr;
@@ -38,8 +39,10 @@ impl<T: Iterator<Item = u32>> Choices for T {
 pub struct Design<'a> {
     /// Keeps what a lab uses of the host apart from other labs, below 32.
     pub number: usize,
-    /// An interface of the host, with an MTU of 1,500.
+    /// An interface of the host that is up, with an MTU of 1,500.
     pub parent: &'a str,
+    /// A bridge of the host with an MTU of 1,500 and a MAC address of its own, that filters no VLANs.
+    pub bridge: &'a str,
     /// Whether the kernel has a feature.
     pub has: &'a dyn Fn(Feature) -> bool,
     /// Sysctls to choose from; `d0` is a dummy that not every node has.
@@ -104,6 +107,10 @@ impl Design<'_> {
         draft.nodes.extend((0..nodes).map(|number| self.node(number, choices)));
         for link in 0..choices.below(5) {
             self.link(&mut draft, link, choices);
+        }
+        let vlan = self.examples(self.parent).into_iter().find(|kind| kind.vlan().is_some());
+        if let Some(vlan) = vlan.filter(|_| choices.one_in(4)) {
+            draft.on_host.insert(format!("v{}", self.number), host::vlan(&vlan, self.number, choices));
         }
         let fields = draft.nodes.iter().map(|node| self.fields(node, choices));
         let nodes: Map<_, _> =
@@ -239,6 +246,10 @@ impl Design<'_> {
         }
         if let Some(impair) = self.impairment(choices) {
             end_b["impair"] = impair;
+        }
+        // One of a lab at most: two might be joined in the lab.
+        if b == draft.nodes.len() && link == 0 && mtu == 1500 && choices.one_in(3) {
+            end_b = host::port(self.bridge, choices);
         }
         let down = choices.one_in(5);
         if down {

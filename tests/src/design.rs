@@ -4,12 +4,15 @@ use netlabd::design::{Choices, Design};
 
 use crate::{feature::Feature, host::TestHost, rng::Rng};
 
-/// The host's interface that macvlans stand on.
+/// The host's interface that macvlans and VLANs stand on.
 pub const PARENT: &str = "parent0";
 
-/// Makes what random labs need of a host: [`PARENT`].
-pub const PREPARE: &str =
-    "ip link add parent0 type veth peer name parent1; ip link set parent0 up; ip link set parent1 up";
+/// The host's bridge of which there are ports.
+pub const BRIDGE: &str = "bridge0";
+
+/// Makes what random labs need of a host: [`PARENT`] and [`BRIDGE`].
+pub const PREPARE: &str = "ip link add parent0 type veth peer name parent1; ip link set parent0 up; ip link set parent1 up; \
+     ip link add bridge0 address 02:00:00:00:0b:01 type bridge; ip link set bridge0 up";
 
 /// Sysctls to choose from.
 const SYSCTLS: [(&str, &str); 1] = [("net.ipv4.conf.all.rp_filter", "1")];
@@ -47,6 +50,8 @@ impl Designer {
         let has = |wanted: netlabd::feature::Feature| {
             self.features.iter().any(|feature| feature.option() == wanted.config())
         };
-        Design { number, parent: PARENT, has: &has, sysctls: &SYSCTLS }.json(name, rng).to_string()
+        Design { number, parent: PARENT, bridge: BRIDGE, has: &has, sysctls: &SYSCTLS }
+            .json(name, rng)
+            .to_string()
     }
 }

@@ -84,6 +84,7 @@ impl Topology {
                 lines: interfaces
                     .iter()
                     .map(|(name, interface)| line(name, *interface))
+                    .chain(own_of_host(name, interfaces))
                     .chain(rules_of(lab, name))
                     .collect(),
                 host: *name == HOST,
@@ -132,14 +133,25 @@ fn rules_of(lab: &Lab, place: &str) -> Vec<String> {
     firewall.into_iter().chain(nat.and_then(rules::nat)).chain(encaps).collect()
 }
 
-/// The interfaces that stand on one of the host: place, name, kind and parent.
+/// What the host has by itself of what the lab's interfaces there stand on or belong to, a line each.
+fn own_of_host(place: &str, interfaces: &BTreeMap<&str, Option<&Interface>>) -> Vec<String> {
+    let mut names = BTreeSet::new();
+    for interface in interfaces.values().flatten().filter(|_| place == HOST) {
+        names.extend(KindView::of(interface).and_then(|kind| Some(kind.parent()?.to_owned())));
+        names.extend(interface.port.as_ref().map(|port| port.bridge.clone()));
+    }
+    names.retain(|name| !interfaces.contains_key(name.as_str()));
+    names.into_iter().map(|name| format!("{name} (the host's own)")).collect()
+}
+
+/// The interfaces of nodes that stand on one of the host: place, name, kind and parent.
 fn uppers<'a>(places: &'a Places<'a>) -> impl Iterator<Item = (&'a str, &'a str, KindView)> {
     let all = places.iter().flat_map(|(place, interfaces)| {
         interfaces.iter().map(move |(name, interface)| (*place, interfaces, *name, *interface))
     });
     all.filter_map(|(place, interfaces, name, interface)| {
         let kind = KindView::of(interface?)?;
-        let on_host = !interfaces.contains_key(kind.parent()?);
+        let on_host = place != HOST && !interfaces.contains_key(kind.parent()?);
         on_host.then_some((place, name, kind))
     })
 }

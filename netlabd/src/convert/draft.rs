@@ -128,6 +128,11 @@ impl Site {
         self.interface_path(name).field("addresses").index(index)
     }
 
+    /// Whether an interface that is named here is one that the host has by itself.
+    pub(super) fn is_foreign(&self, name: &IfName) -> bool {
+        self.place == Place::Host && !self.interfaces.contains_key(name)
+    }
+
     /// The interface of that name; a fault if there is none.
     pub(super) fn find(&self, name: &IfName, path: &Path, sink: &mut Sink) -> Option<&Draft> {
         let found = self.interfaces.get(name);

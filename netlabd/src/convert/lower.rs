@@ -43,9 +43,13 @@ pub(super) fn check(sites: &Sites, sink: &mut Sink) {
 fn check_site(site: &Site, sink: &mut Sink) {
     let mut known: BTreeMap<(&str, String), &IfName> = BTreeMap::new();
     for (name, draft) in &site.interfaces {
-        if let Some(Named { key, field, lower: Lower::Here(lower), takes, frames }) = &draft.lower {
+        if let Some(Named { key, field, lower: Lower::Here(lower), takes, frames, foreign }) = &draft.lower {
             let path = site.interface_path(name).field(key).field(field);
-            check_carrier(site, lower, *frames, &path, sink);
+            // Whether the host has it is looked for there, before anything changes.
+            let elsewhere = *foreign && site.is_foreign(lower);
+            if !elsewhere || *lower == IfName::loopback() {
+                check_carrier(site, lower, *frames, &path, sink);
+            }
             check_member(site, lower, &path, sink);
             if *takes {
                 check_free(site, lower, key, &path, sink);

@@ -14,7 +14,12 @@ use crate::input::{Path, Sink, name, number, shown};
 
 /// Reads an interface's place in a bridge.
 pub(super) fn read(port: &proto::Port, path: &Path, sink: &mut Sink) -> Option<BridgePort> {
-    let bridge = name::required(&port.bridge, "name a bridge of the same node", &path.field("bridge"), sink);
+    let bridge = name::required(
+        &port.bridge,
+        "name a bridge of the same node, on the host any that is there",
+        &path.field("bridge"),
+        sink,
+    );
     let vlans = read_vlans(port, path, sink).unwrap_or(PortVlans::Default);
     let settings = read_settings(port, path, sink);
     Some(BridgePort { bridge: bridge?, vlans, settings, fdb: read_fdb(&port.fdb, &path.field("fdb"), sink) })
@@ -141,6 +146,10 @@ fn check_stations<'a>(
 }
 
 fn check_port(site: &Site, port: &BridgePort, path: &Path, sink: &mut Sink) {
+    if site.is_foreign(&port.bridge) {
+        // What the host has is looked for there, before anything changes.
+        return;
+    }
     let Some(bridge) = site.find(&port.bridge, &path.field("bridge"), sink) else { return };
     let bridge_name = shown(port.bridge.as_str());
     let Some(form) = &bridge.form else {

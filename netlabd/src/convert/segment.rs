@@ -1,10 +1,13 @@
 //! Addresses on one wire: cables, and bridges that do not filter VLANs, join interfaces to a segment.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 use crate::{
-    link::Kind,
-    model::{Cable, Endpoint, Form, IfName},
+    link::{Kind, Ports},
+    model::{Cable, Endpoint, Form, IfName, Place, PortVlans},
 };
 
 use super::draft::{Draft, Site, Sites};
@@ -27,6 +30,7 @@ pub(super) fn check(sites: &Sites, cables: &[Cable], sink: &mut Sink) -> Segment
             }
         }
     }
+    join_others(sites, &mut segments, sink);
     let mut seen: BTreeMap<(usize, IpAddr), (&Site, &IfName, usize)> = BTreeMap::new();
     for site in sites.iter() {
         for (name, index, address) in site.addresses() {
@@ -62,6 +66,44 @@ fn joined(site: &Site, draft: &Draft) -> Option<Endpoint> {
     let ports = site.interfaces.get(bridge)?.form.as_ref()?.ports();
     let plain = ports.of_bridge() && !ports.filtering();
     plain.then(|| endpoint(site, bridge))
+}
+
+/// Joins ports of bridges that the host has by itself, once all else is joined: two that are joined already are a loop
+/// through them.
+fn join_others(sites: &Sites, segments: &mut Segments, sink: &mut Sink) {
+    let Some(site) = sites.get(&Place::Host) else { return };
+    let mut firsts: BTreeMap<(usize, &IfName), &IfName> = BTreeMap::new();
+    let ports = site.interfaces.iter().filter_map(|(name, draft)| Some((name, draft.port.as_ref()?)));
+    let ports: Vec<_> = ports.filter(|(_, port)| site.is_foreign(&port.bridge)).collect();
+    let spanned: BTreeSet<usize> = spanned(sites).iter().filter_map(|at| segments.of(at)).collect();
+    for (name, port) in &ports {
+        let Some(segment) = segments.of(&endpoint(site, name)) else { continue };
+        let first = *firsts.entry((segment, &port.bridge)).or_insert(name);
+        if first != *name && !spanned.contains(&segment) {
+            let message = format!(
+                "{name} and {first} are joined within the lab, and with the host's {} they make a loop, in which frames go \
+                 round for ever; take one out, or let a bridge between them run STP",
+                port.bridge
+            );
+            sink.add(&site.interface_path(name).field("port"), message);
+        }
+    }
+    // What a port carries that says its VLANs is not followed.
+    for (name, port) in ports.iter().filter(|(_, port)| port.vlans == PortVlans::Default) {
+        segments.join(&endpoint(site, name), &endpoint(site, &port.bridge));
+    }
+}
+
+/// The lab's bridges that run the Spanning Tree Protocol.
+fn spanned(sites: &Sites) -> Vec<Endpoint> {
+    let runs = |draft: &Draft| {
+        draft.form.as_ref().is_some_and(|form| matches!(form.ports(), Ports::Bridge { stp: true, .. }))
+    };
+    let of = |site: &Site| {
+        let bridges = site.interfaces.iter().filter(|(_, draft)| runs(draft));
+        bridges.map(|(name, _)| endpoint(site, name)).collect::<Vec<_>>()
+    };
+    sites.iter().flat_map(of).collect()
 }
 
 fn check_macs(sites: &Sites, cables: &[Cable], sink: &mut Sink) {

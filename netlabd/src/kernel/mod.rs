@@ -35,8 +35,6 @@ use std::{
     time::Duration,
 };
 
-use netlink_packet_route::link::InfoKind;
-
 use crate::{
     feature::Feature,
     model::{LabName, Place, SysctlKey, observed::Observed},
@@ -256,6 +254,27 @@ impl Kernel for Linux {
     }
 }
 
+/// What numbers stand for among the interfaces of the host, for whom other places do not matter.
+struct OnHost<'a>(&'a BTreeMap<u32, String>);
+
+impl rtnl::Neighbours for OnHost<'_> {
+    fn name(&self, index: u32) -> Option<&str> {
+        self.0.get(&index).map(String::as_str)
+    }
+
+    fn place(&self, _: i32) -> Option<Place> {
+        None
+    }
+
+    fn name_on_host(&self, _: u32) -> Option<&str> {
+        None
+    }
+
+    fn here(&self) -> &Place {
+        &Place::Host
+    }
+}
+
 fn host() -> std::io::Result<HostState> {
     let refused = |refusal: rtnl::NetlinkError| std::io::Error::from_raw_os_error(refusal.errno);
     let mut socket = RouteSocket::open()?;
@@ -271,7 +290,9 @@ fn host() -> std::io::Result<HostState> {
                 mtu: link.mtu,
                 master: link.master.and_then(|index| names.get(&index).cloned()),
                 other_names: link.other_names.clone(),
-                is_bridge: link.is(&InfoKind::Bridge),
+                bridge: link.bridge(),
+                up: link.up,
+                kind: link.form(&OnHost(&names)).kind().cloned(),
             };
             (link.name.clone(), seen)
         })

@@ -20,10 +20,10 @@ use crate::{
     input::address::is_link_local,
     link::Kind,
     model::{
-        LabName, LabelRoute, NodeName, Place, Route, SysctlKey, nat_chains,
-        observed::{LinkState, ObservedForm, PlaceState},
+        IfName, LabName, LabelRoute, NodeName, Place, Route, SysctlKey, nat_chains,
+        observed::{ForeignLink, LinkState, ObservedForm, PlaceState},
     },
-    plan::Target,
+    plan::{PlaceTarget, Target},
     platform::{Failure, Scope},
     sys::netns,
 };
@@ -149,7 +149,8 @@ fn look(
     let mut socket = RouteSocket::open()?;
     // Of all tables: 0.
     let tables = BTreeSet::from([0]);
-    let mut state = settings(&mut socket, states(&links, &around), &around.names, &in_vrfs(&links), &tables)?;
+    let start = PlaceState { links: states(&links, &around), ..PlaceState::default() };
+    let mut state = settings(&mut socket, start, &around.names, &in_vrfs(&links), &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
     wireguards(&mut state)?;
     // A kernel without rules refuses it.
@@ -193,15 +194,23 @@ fn in_vrfs(links: &[LinkDump]) -> BTreeMap<u32, u32> {
     vrfs.iter().map(|(index, table)| (*index, *table)).chain(members).collect()
 }
 
-/// Interfaces with their addresses and VLANs, and the routes of some tables.
+/// Interfaces of others on the host on which those of the lab are to stand, or to which they are to belong.
+fn foreign(wanted: Option<&PlaceTarget>, all: &[LinkDump]) -> BTreeMap<String, ForeignLink> {
+    let names: BTreeSet<&str> =
+        wanted.into_iter().flat_map(PlaceTarget::foreign).map(IfName::as_str).collect();
+    let seen = |link: &LinkDump| ForeignLink { mac: link.mac, mtu: link.mtu, bridge: link.bridge() };
+    let of_lab = all.iter().filter(|link| names.contains(link.name.as_str()));
+    of_lab.map(|link| (link.name.clone(), seen(link))).collect()
+}
+
+/// Adds addresses and VLANs of interfaces, and the routes of some tables.
 fn settings(
     socket: &mut RouteSocket,
-    links: BTreeMap<String, LinkState>,
+    mut state: PlaceState,
     names: &BTreeMap<u32, String>,
     in_vrfs: &BTreeMap<u32, u32>,
     tables: &BTreeSet<u32>,
 ) -> io::Result<PlaceState> {
-    let mut state = PlaceState { links, ..PlaceState::default() };
     for (index, address) in granted(rtnl::addresses(socket)?)? {
         if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
             match address {
@@ -218,7 +227,8 @@ fn settings(
             }
         }
     }
-    if state.links.values().any(|link| link.form.ports().filtering()) {
+    let of_others = || state.foreign.values().filter_map(|link| link.bridge);
+    if state.links.values().any(|link| link.form.ports().filtering()) || of_others().any(|it| it.filtering) {
         for (index, vlans) in granted(rtnl::vlans(socket)?)? {
             if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
                 link.vlans = vlans;
@@ -226,7 +236,7 @@ fn settings(
         }
     }
     let has_fdb = |link: &LinkState| link.form.kind().is_some_and(Kind::has_fdb);
-    if state.links.values().any(has_fdb) {
+    if state.links.values().any(has_fdb) || of_others().next().is_some() {
         for (index, fdb) in granted(rtnl::fdb(socket)?)? {
             if let Some(link) = names.get(&index).and_then(|name| state.links.get_mut(name)) {
                 link.fdb = fdb;
@@ -316,6 +326,7 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
             || wanted.is_some_and(|host| host.links.contains_key(link.name.as_str()))
     };
     let in_vrfs = in_vrfs(&all);
+    let foreign = foreign(wanted, &all);
     let mut links: Vec<_> = all.into_iter().filter(concerns).collect();
     for link in &mut links {
         link.ours = marked_by(link) == Some(scope.lab.as_str());
@@ -324,7 +335,8 @@ fn look_host(scope: Scope<'_>, namespaces: &LabNamespaces, host: BorrowedFd<'_>)
     // What else the host has in other tables may be much.
     let own = links.iter().filter_map(|link| in_vrfs.get(&link.index).copied());
     let tables = own.chain([Route::MAIN]).collect();
-    let mut state = settings(&mut socket, states(&links, &around), &around.names, &in_vrfs, &tables)?;
+    let start = PlaceState { links: states(&links, &around), foreign, ..PlaceState::default() };
+    let mut state = settings(&mut socket, start, &around.names, &in_vrfs, &tables)?;
     qdiscs(&mut socket, &links, &mut state)?;
     // The lab has no routes on the host.
     state.routes.clear();

@@ -37,6 +37,9 @@ pub trait LinkKind: Clone + Eq + fmt::Debug + Into<Kind> {
     /// Whether the kernel is told of that by `IFLA_LINK`, and not by an attribute of the kind.
     const LINKED: bool = true;
 
+    /// Whether one on the host may stand on what the host has by itself.
+    const FOREIGN_LOWER: bool = false;
+
     /// Whether it takes all that arrives at what it stands on (`netdev_rx_handler_register`), as a bridge does.
     const TAKES_LOWER: bool = false;
 

@@ -56,4 +56,6 @@ pub struct Named {
     pub takes: bool,
     /// Whether it sends Ethernet frames through it: all do that the kernel is told of by `IFLA_LINK`.
     pub frames: bool,
+    /// [`LinkKind::FOREIGN_LOWER`].
+    pub foreign: bool,
 }

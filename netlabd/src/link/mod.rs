@@ -121,11 +121,12 @@ macro_rules! kinds {
                     $(Message::$name(message) => {
                         let (key, field) = ($name::KEY, $name::named_field(message));
                         let (takes, frames) = ($name::TAKES_LOWER, $name::LINKED);
+                        let foreign = $name::FOREIGN_LOWER;
                         let lower = match $name::named(message)? {
                             Lower::Here(name) => Lower::Here(name.parse().ok()?),
                             Lower::Host(name) => Lower::Host(name.parse().ok()?),
                         };
-                        Some(Named { key, field, lower, takes, frames })
+                        Some(Named { key, field, lower, takes, frames, foreign })
                     })+
                 }
             }

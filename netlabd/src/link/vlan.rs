@@ -10,7 +10,7 @@ use crate::{
     model::{VlanProtocol, name::IfName, vlan_id::VlanId},
 };
 
-/// A VLAN on another interface of the same node.
+/// A VLAN on another interface of the same node; of the host, on any that it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vlan {
     /// The interface that carries the tagged frames.
@@ -44,6 +44,7 @@ impl LinkKind for Vlan {
 
     const KEY: &'static str = "vlan";
     const ABOUT: &'static str = "VLANs on top of other interfaces";
+    const FOREIGN_LOWER: bool = true;
     const MTU_OF_LOWER: bool = true;
 
     fn examples(lower: &IfName) -> Vec<Self> {
@@ -125,5 +126,16 @@ impl LinkKind for Vlan {
             VlanProtocol::Dot1Ad => format!(" protocol {}", self.protocol),
         };
         format!("{protocol} id {}", self.id)
+    }
+
+    fn way_out(&self, errno: i32) -> Option<String> {
+        let Self { parent, id, .. } = self;
+        match errno {
+            libc::EEXIST => Some(format!(
+                "somebody has made an interface of that name there, or another one for VLAN {id} on {parent}: delete it"
+            )),
+            libc::ERANGE => Some(format!("{parent} has a smaller MTU")),
+            _ => None,
+        }
     }
 }

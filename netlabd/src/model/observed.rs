@@ -51,6 +51,38 @@ pub struct PlaceState {
     pub guard: RulesState,
     /// The nftables tables of others; not looked for on the host, where they are none of the lab's business.
     pub tables: Vec<TableState>,
+    /// On the host: interfaces of others on which those of the lab are to stand, or to which they are to belong.
+    pub foreign: BTreeMap<String, ForeignLink>,
+}
+
+/// An interface of others, so far as it matters to what stands on it or belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ForeignLink {
+    /// Its MAC address.
+    pub mac: Option<Mac>,
+    /// Its MTU.
+    pub mtu: u32,
+    /// What it is as a bridge; `None`: it is none.
+    pub bridge: Option<ForeignBridge>,
+}
+
+/// A bridge of others, so far as it matters to ports of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ForeignBridge {
+    /// Whether it filters VLANs.
+    pub filtering: bool,
+    /// Whether the Spanning Tree Protocol runs.
+    pub stp: bool,
+    /// The VLAN that it gives new ports, untagged and as PVID (`IFLA_BR_VLAN_DEFAULT_PVID`).
+    pub pvid: Option<VlanId>,
+}
+
+impl ForeignBridge {
+    /// The VLANs of a new port.
+    pub fn of_new_ports(self) -> BTreeMap<VlanId, VlanFlags> {
+        let untagged = VlanFlags { pvid: true, untagged: true };
+        self.pvid.filter(|_| self.filtering).into_iter().map(|vlan| (vlan, untagged)).collect()
+    }
 }
 
 /// What there is of some of our nftables chains, beside what is wanted of them.

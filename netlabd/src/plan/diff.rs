@@ -1,6 +1,6 @@
 //! The comparison of what is wanted with what is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Op, PlaceTarget, Plan, Stage, Target,
@@ -61,7 +61,23 @@ pub fn diff_since(target: &Target, observed: &Observed, settled: Option<&Settled
     stages.retain(|stage| !stage.ops.is_empty());
     let mut extras = settled.map(|settled| settled.extras_outside(&scope)).unwrap_or_default();
     extras.extend(self::extras(&places, &observed));
-    Plan { stages, extras, conflicts: removals.conflicts() }
+    let mut conflicts = removals.conflicts();
+    conflicts.extend(no_bridges(target, &observed));
+    Plan { stages, conflicts, extras }
+}
+
+/// What interfaces of the lab are to be ports of and is something else.
+fn no_bridges(target: &Target, observed: &Observed) -> BTreeSet<String> {
+    let (Some(wanted), Some(seen)) = (target.host(), observed.places.get(&Place::Host)) else {
+        return BTreeSet::new();
+    };
+    let masters = wanted.links.values().filter_map(|link| wanted.foreign_master_of(link));
+    let others =
+        masters.filter(|name| seen.foreign.get(name.as_str()).is_some_and(|link| link.bridge.is_none()));
+    let words = |name| {
+        format!("the host's {name}, of which the lab is to have ports, is no bridge: rename one of the two")
+    };
+    others.map(words).collect()
 }
 
 fn removal(

@@ -5,7 +5,7 @@ use crate::{
     link::Ports,
     model::{
         Endpoint, IfName, Mac, Place, SysctlKey,
-        observed::{LinkState, PlaceState},
+        observed::{ForeignBridge, ForeignLink, LinkState, PlaceState},
     },
 };
 
@@ -88,7 +88,7 @@ impl<'a> PlaceDiff<'a> {
             return want.mac.filter(|_| want.mac_is_said);
         }
         if !link.is_bonded() {
-            return want.mac;
+            return want.mac.or(self.foreign_lower(want).and_then(|lower| lower.mac));
         }
         let bond = self.bond_of(want).filter(|_| self.keeps_master(link, want))?;
         // It follows where the bond's own is set.
@@ -112,6 +112,23 @@ impl<'a> PlaceDiff<'a> {
     /// Whether the interface of that name will be gone.
     pub(super) fn is_removed(&self, name: &str) -> bool {
         self.removals.takes(self.place, name)
+    }
+
+    /// The bridge of others that an interface is to be a port of, as it is.
+    pub(super) fn foreign_bridge(&self, want: &LinkTarget) -> Option<ForeignBridge> {
+        self.seen?.foreign.get(self.wanted.foreign_master_of(want)?.as_str())?.bridge
+    }
+
+    /// Whether what others have under the name of that is no bridge: whatever it is, the lab does not join it.
+    pub(super) fn is_no_bridge(&self, want: &LinkTarget) -> bool {
+        let named = self.wanted.foreign_master_of(want).zip(self.seen);
+        let seen = named.and_then(|(name, seen)| seen.foreign.get(name.as_str()));
+        seen.is_some_and(|link| link.bridge.is_none())
+    }
+
+    /// The interface of others that an interface is to stand on: what is said of neither MTU nor MAC address is that one's.
+    pub(super) fn foreign_lower(&self, want: &LinkTarget) -> Option<ForeignLink> {
+        self.seen?.foreign.get(self.wanted.foreign_lower_of(want)?.as_str()).copied()
     }
 
     /// Whether it belongs to what it is to belong to, and that is not made anew. A member of a bond that would get back

@@ -54,7 +54,10 @@ fn waits(wanted: &PlaceTarget, seen: &PlaceState, want: &LinkTarget, link: &Link
     match carrier(&want.form) {
         Carrier::Always => false,
         Carrier::Own => link.carrier,
-        Carrier::Lower => want.lower().is_some_and(|lower| works(lower.as_str())),
+        // What others have on the host is not looked at: what stands there has its carrier.
+        Carrier::Lower => want.lower().is_some_and(|lower| {
+            if wanted.links.contains_key(lower) { works(lower.as_str()) } else { link.carrier }
+        }),
         Carrier::Ports => {
             let own = |name: &&str| seen.links.get(*name).is_some_and(|port| port.index == link.index);
             let own = seen.links.keys().map(String::as_str).find(own).unwrap_or_default();
@@ -72,11 +75,15 @@ pub fn learning(target: &Target, observed: &Observed) -> Option<Vec<String>> {
     for (place, wanted) in target.places() {
         let spans =
             |(_, want): &(_, &LinkTarget)| matches!(want.form.ports(), Ports::Bridge { stp: true, .. });
-        if !wanted.links.iter().any(|it| spans(&it)) {
+        let seen = observed.places.get(place);
+        let of_others = seen.is_some_and(|seen| {
+            seen.foreign.values().filter_map(|link| link.bridge).any(|bridge| bridge.stp)
+        });
+        if !of_others && !wanted.links.iter().any(|it| spans(&it)) {
             continue;
         }
         let all = bridges.get_or_insert_default();
-        let Some(seen) = observed.places.get(place) else { continue };
+        let Some(seen) = seen else { continue };
         let mut ports: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, link) in &seen.links {
             let waits = matches!(link.port, Some(PortState::Listening | PortState::Learning));

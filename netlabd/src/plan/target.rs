@@ -235,6 +235,22 @@ impl PlaceTarget {
         self.sysctls.keys().filter(move |key| !own(key))
     }
 
+    /// What interfaces are to stand on or to belong to and the lab does not make: on the host, what others have.
+    pub fn foreign(&self) -> impl Iterator<Item = &IfName> {
+        let each = |link| [self.foreign_lower_of(link), self.foreign_master_of(link)];
+        self.links.values().flat_map(each).flatten()
+    }
+
+    /// What one interface is to belong to, if that is a bridge of others.
+    pub fn foreign_master_of<'a>(&self, link: &'a LinkTarget) -> Option<&'a IfName> {
+        link.master.as_ref().filter(|master| !self.links.contains_key(*master))
+    }
+
+    /// What one interface is to stand on, if that is an interface of others.
+    pub fn foreign_lower_of<'a>(&self, link: &'a LinkTarget) -> Option<&'a IfName> {
+        link.lower().filter(|lower| !self.links.contains_key(*lower))
+    }
+
     /// The names of the interfaces, each after those that it stands on.
     pub fn bottom_up(&self) -> Vec<&IfName> {
         let mut names: Vec<_> = self.links.keys().collect();

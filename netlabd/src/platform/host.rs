@@ -8,7 +8,10 @@ use std::{
 
 use ipnet::IpNet;
 
-use crate::model::Protocol;
+use crate::{
+    link::Kind,
+    model::{Protocol, observed::ForeignBridge},
+};
 
 /// The host as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,8 +48,12 @@ pub struct HostLink {
     pub master: Option<String>,
     /// Its other names (`IFLA_ALT_IFNAME`).
     pub other_names: Vec<String>,
-    /// Whether it is a bridge.
-    pub is_bridge: bool,
+    /// What it is as a bridge; `None`: it is none.
+    pub bridge: Option<ForeignBridge>,
+    /// Whether it is set up.
+    pub up: bool,
+    /// What it is, where the lab file has words for that.
+    pub kind: Option<Kind>,
 }
 
 /// A route of the host, of whatever table. Default routes, and those to the host's own single addresses, are left

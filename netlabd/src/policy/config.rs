@@ -75,6 +75,11 @@ pub struct HostPolicy {
     /// Interfaces of the host on which they may have macvlans. Default: none. What a lab itself makes on
     /// the host it may always use.
     pub macvlan_parents: Vec<NamePattern>,
+    /// Bridges of the host of which they may have ports. Default: none.
+    pub host_bridges: Vec<NamePattern>,
+    /// VLANs that they may have on the host's interfaces and, beside the one that these give new ports, as ports of its
+    /// bridges, each as `INTERFACE.ID`: `eth1.102`. Default: none.
+    pub host_vlans: Vec<NamePattern>,
     /// What their interfaces on the host may be called. Default: `lab*` and `nl*`.
     pub host_interface_names: Vec<NamePattern>,
     /// Ranges from which they may take addresses on the host. Default: those for documentation (RFC 5737,
@@ -99,6 +104,8 @@ impl Default for HostPolicy {
             ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "198.18.0.0/15", "2001:db8::/32"];
         Self {
             macvlan_parents: Vec::new(),
+            host_bridges: Vec::new(),
+            host_vlans: Vec::new(),
             host_interface_names: NAMES
                 .into_iter()
                 .filter_map(|name| name.to_owned().try_into().ok())
@@ -318,7 +325,7 @@ mod tests {
             assert!(example.lines().any(|line| line == section), "{section}");
         }
         let settings = example.lines().filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
-        assert_eq!(settings, 42, "every setting is in the example");
+        assert_eq!(settings, 44, "every setting is in the example");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use ipnet::IpNet;
 
-use super::{config::HostPolicy, denied::Violation};
+use super::{config::HostPolicy, denied::Violation, segments};
 use crate::model::Lab;
 
 /// All that goes beyond the policy. Cables to the host within the pools, and masquerading for them, are
 /// every lab's; so is what stands on what the lab itself makes on the host.
 pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
     let mut violations = Vec::new();
-    parents(lab, policy, &mut violations);
+    segments::violations(lab, policy, &mut violations);
     names(lab, policy, &mut violations);
     addresses(lab, policy, &mut violations);
     translations(lab, policy, &mut violations);
@@ -17,44 +17,12 @@ pub(super) fn violations(lab: &Lab, policy: &HostPolicy) -> Vec<Violation> {
     violations
 }
 
-fn parents(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
-    for (node, found) in &lab.nodes {
-        for (name, interface) in &found.interfaces {
-            let Some((kind, parent)) = interface.form.kind().and_then(|it| Some((it, it.lower_on_host()?)))
-            else {
-                continue;
-            };
-            let own = lab.host.interfaces.contains_key(parent);
-            let allowed = policy.macvlan_parents.iter().any(|pattern| pattern.matches(parent.as_str()));
-            if own || allowed && kind.own_mac() {
-                continue;
-            }
-            let message = if kind.own_mac() {
-                format!(
-                    "a {} on the host's {parent} needs an administrator, or {parent} in macvlan_parents of \
-                     netlabd's configuration",
-                    kind.key()
-                )
-            } else {
-                // What arrives for an address goes to the one that has it, were it the host's.
-                format!(
-                    "an {} on the host's {parent} needs an administrator: whoever is root in the node could take the \
-                     host's own addresses there; use a macvlan",
-                    kind.key()
-                )
-            };
-            violations.push(Violation {
-                path: format!("nodes.{node}.interfaces.{name}.{}.{}", kind.key(), kind.lower_field()),
-                message,
-            });
-        }
-    }
-}
-
 /// Firewalls, among others, go by the names of interfaces: who is called `wg0` passes for the VPN.
 fn names(lab: &Lab, policy: &HostPolicy, violations: &mut Vec<Violation>) {
-    for name in lab.host.interfaces.keys() {
-        if policy.host_interface_names.iter().any(|pattern| pattern.matches(name.as_str())) {
+    for (name, interface) in &lab.host.interfaces {
+        // That of a VLAN may be what it is.
+        let is_vlan = segments::is_named_after_vlan(lab, interface, name, policy);
+        if is_vlan || policy.host_interface_names.iter().any(|pattern| pattern.matches(name.as_str())) {
             continue;
         }
         violations.push(Violation {
@@ -273,6 +241,40 @@ mod tests {
         assert_eq!(paths(&ipvlan, allowed), ["nodes.n.interfaces.mv.ipvlan.parent"]);
         assert!(paths(&on("lab0").replace("macvlan", "ipvlan"), "").is_empty());
         assert!(paths(&on("lab0"), "").is_empty(), "what the lab makes is the lab's");
+    }
+
+    #[test]
+    fn vlans_and_bridges_of_the_host() {
+        let vlan = |name: &str, parent: &str| {
+            format!(
+                r#"{{"name": "l", "nodes": {{"n": {{}}}},
+                    "host": {{"interfaces": {{"{name}": {{"vlan": {{"parent": "{parent}", "id": 102}}}}, "lab9": {{"dummy": {{}}}}}}}}}}"#
+            )
+        };
+        assert_eq!(
+            paths(&vlan("eth9.102", "eth9"), ""),
+            ["host.interfaces.eth9.102.vlan", "host.interfaces.eth9.102"]
+        );
+        let allowed = "[policy]\nhost_vlans = [\"eth9.1??\"]";
+        assert!(paths(&vlan("eth9.102", "eth9"), allowed).is_empty(), "its name is what it is");
+        assert_eq!(paths(&vlan("eth9.103", "eth9"), allowed), ["host.interfaces.eth9.103"]);
+        assert_eq!(paths(&vlan("lab7", "eth8"), allowed), ["host.interfaces.lab7.vlan"]);
+        assert!(paths(&vlan("lab7", "lab9"), "").is_empty(), "what the lab makes is the lab's");
+        let port = |port: &str| {
+            cabled("192.0.2.1/24", "", "")
+                .replace(r#""lab0": {"#, &format!(r#""lab0": {{"port": {{"bridge": "br-office"{port}}}, "#))
+        };
+        assert_eq!(paths(&port(""), ""), ["host.interfaces.lab0.port.bridge"]);
+        let allowed = "[policy]\nhost_bridges = [\"br-*\"]\nhost_vlans = [\"br-office.5\"]";
+        assert!(paths(&port(""), allowed).is_empty());
+        assert!(paths(&port(r#", "access": 5"#), allowed).is_empty());
+        let said = port("").replace(r#""lab0": {"#, r#""lab0": {"mac": "02:00:00:00:00:07", "#);
+        assert_eq!(paths(&said, allowed), ["host.interfaces.lab0.mac"]);
+        let trunk = port(r#", "trunk": [5, 6], "native": 7, "fdb": ["02:00:00:00:00:77"]"#);
+        assert_eq!(
+            paths(&trunk, allowed),
+            ["trunk[1]", "native", "fdb"].map(|field| format!("host.interfaces.lab0.port.{field}"))
+        );
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod nss;
 mod owner;
 mod peer;
 mod quota;
+mod segments;
 mod share;
 mod tls;
 mod value;

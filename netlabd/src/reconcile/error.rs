@@ -138,12 +138,14 @@ pub enum Reason {
     PortTaken,
     /// A network namespace of that name exists.
     NamespaceTaken,
-    /// A macvlan's parent does not exist.
+    /// An interface or a bridge of the host on which something of the lab is to be does not exist.
     ParentNotFound,
-    /// A macvlan's parent belongs to something else already.
+    /// It belongs to something else already.
     ParentTaken,
-    /// A macvlan's parent has too small an MTU.
+    /// Its MTU does not fit.
     ParentMtu,
+    /// It is set up otherwise than what is to be there needs.
+    ParentUnfit,
     /// The host ran out of something that finding out takes.
     Exhausted,
     /// The kernel lacks this feature.
@@ -163,6 +165,7 @@ impl Reason {
             Self::ParentNotFound => "PARENT_NOT_FOUND",
             Self::ParentTaken => "PARENT_TAKEN",
             Self::ParentMtu => "PARENT_MTU",
+            Self::ParentUnfit => "PARENT_UNFIT",
             Self::Exhausted => "HOST_EXHAUSTED",
             Self::FeatureMissing(_) => "FEATURE_MISSING",
             Self::Ipv6Advertised => "HOST_IPV6_ADVERTISED",

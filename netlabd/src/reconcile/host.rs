@@ -43,7 +43,8 @@ pub(super) fn apart(store: &Store, kernel: &dyn Kernel, target: &Target) -> Resu
     let exceptions = ipv4.map_or_else(Vec::new, |all| along_with(kernel, all));
     let exceptions: BTreeSet<IfName> =
         exceptions.iter().filter(|key| on(key)).filter_map(SysctlKey::interface).collect();
-    let bridges = kernel.host()?.links.into_iter().filter(|(_, link)| link.is_bridge && link.lab.is_none());
+    let bridges =
+        kernel.host()?.links.into_iter().filter(|(_, link)| link.bridge.is_some() && link.lab.is_none());
     Ok(Apart {
         ipv4: ipv4.is_some(),
         ipv6: ipv6.is_some(),

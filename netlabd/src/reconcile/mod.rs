@@ -6,6 +6,7 @@
 mod actor;
 mod admission;
 mod before;
+mod bridges;
 mod changes;
 mod entry;
 mod error;

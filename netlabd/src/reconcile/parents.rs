@@ -5,8 +5,8 @@ use super::{
     others::Other,
 };
 use crate::{
-    link::Kind,
-    model::{Endpoint, IfName},
+    link::{Carrier, Kind, Lower},
+    model::{Endpoint, IfName, Place},
     plan::{LinkTarget, Target},
     platform::{HostLink, HostState},
 };
@@ -17,8 +17,8 @@ pub(super) fn check(target: &Target, host: &HostState, others: &[Other<'_>], ref
     let own = target.host();
     for (place, wanted) in target.places() {
         for (name, link) in &wanted.links {
-            let Some((kind, lower)) = link.form.kind().and_then(|kind| Some((kind, kind.lower_on_host()?)))
-            else {
+            let kind = link.form.kind();
+            let Some((kind, lower)) = kind.and_then(|kind| Some((kind, lower_on_host(kind, place)?))) else {
                 continue;
             };
             if own.is_some_and(|host| host.links.contains_key(lower)) {
@@ -34,8 +34,16 @@ pub(super) fn check(target: &Target, host: &HostState, others: &[Other<'_>], ref
             refusals.extend(upper.shared(others));
             refusals.extend(upper.beside(others));
             refusals.extend(upper.addresses(link, seen));
+            refusals.extend(upper.same(host, others));
+            refusals.extend(upper.of_lab(seen, others));
+            refusals.extend(upper.down(link, seen));
         }
     }
+}
+
+/// What an interface stands on, if that is on the host.
+fn lower_on_host<'a>(kind: &'a Kind, place: &Place) -> Option<&'a IfName> {
+    kind.lower().filter(|lower| lower.place(place) == Place::Host).map(Lower::name)
 }
 
 /// What is to stand on an interface of the host.
@@ -47,7 +55,8 @@ struct Upper<'a> {
 
 impl Upper<'_> {
     fn field(&self, field: &str) -> String {
-        format!("nodes.{}.interfaces.{}.{field}", self.at.place, self.at.interface)
+        let base = if self.at.place == Place::Host { "" } else { "nodes." };
+        format!("{base}{}.interfaces.{}.{field}", self.at.place, self.at.interface)
     }
 
     fn field_of_kind(&self, field: &str) -> String {
@@ -94,6 +103,66 @@ impl Upper<'_> {
                 self.kind.lower_field(),
                 self.lower,
                 seen.mtu
+            ),
+        })
+    }
+
+    /// What the kernel has once on an interface, in one namespace: a VLAN.
+    fn same(&self, host: &HostState, others: &[Other<'_>]) -> Option<Refusal> {
+        let identity = self.kind.identity().filter(|_| self.at.place == Place::Host)?;
+        let is = |theirs: &Kind| {
+            theirs.is_same(self.kind) && theirs.identity().is_some_and(|it| it.key == identity.key)
+        };
+        let of = |other: &Other<'_>| {
+            let links = &other.target.places.get(&Place::Host)?.links;
+            let (name, _) = links.iter().find(|(_, link)| link.form.kind().is_some_and(is))?;
+            Some(format!("lab {} ({}) has it already: {name}", other.name, other.whose))
+        };
+        let by_hand = || {
+            let of_host = |link: &HostLink| link.lab.is_none() && link.kind.as_ref().is_some_and(is);
+            let (name, _) = host
+                .links
+                .iter()
+                .find(|(name, link)| of_host(link) && *name != self.at.interface.as_str())?;
+            Some(format!(
+                "the host has it already, {name}: name that as the parent of what is to stand on it"
+            ))
+        };
+        let whose = others.iter().find_map(of).or_else(by_hand)?;
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field_of_kind(identity.field),
+            message: format!(
+                "{} {}, of which there is one on an interface; {whose}",
+                self.at.interface, identity.is
+            ),
+        })
+    }
+
+    /// What stands on another lab's would go with that.
+    fn of_lab(&self, seen: &HostLink, others: &[Other<'_>]) -> Option<Refusal> {
+        let lab = seen.lab.as_ref().filter(|_| self.at.place == Place::Host)?;
+        let whose = others.iter().find(|other| other.name.as_str() == lab);
+        let whose = whose.map(|other| format!(" ({})", other.whose)).unwrap_or_default();
+        Some(Refusal {
+            reason: Reason::ParentTaken,
+            path: self.field_of_kind(self.kind.lower_field()),
+            message: format!(
+                "the host's {} is lab {lab}'s{whose}, and goes with it; name an interface of the host's own",
+                self.lower
+            ),
+        })
+    }
+
+    /// Some are down for as long as what they stand on, which is not the lab's to set up.
+    fn down(&self, link: &LinkTarget, seen: &HostLink) -> Option<Refusal> {
+        let waits = self.at.place == Place::Host && self.kind.carrier() == Carrier::Lower;
+        (waits && link.up && !seen.up).then(|| Refusal {
+            reason: Reason::ParentUnfit,
+            path: self.field_of_kind(self.kind.lower_field()),
+            message: format!(
+                "the host's {0} is down, and {1} with it; set it up (ip link set dev {0} up), or set up: false on {1}",
+                self.lower, self.at.interface
             ),
         })
     }

@@ -1,6 +1,7 @@
 //! What would harm the host, or cannot work on it: found before anything changes.
 
 use super::{
+    bridges,
     error::{Reason, Refusal},
     others::Other,
     parents, ports, ranges,
@@ -52,6 +53,7 @@ pub(super) fn check(
         }
     }
     parents::check(target, host, others, &mut refusals);
+    bridges::check(target, host, others, &mut refusals);
     features(kernel, target, &mut refusals);
     refusals
 }

@@ -36,6 +36,7 @@ mod labs;
 mod metrics;
 mod nodes;
 mod notebook;
+mod office;
 mod outcome;
 mod permissions;
 mod pki;
@@ -99,6 +100,7 @@ pub fn all() -> Vec<Test> {
     let of_kernels = [
         labs::TESTS,
         notebook::TESTS,
+        office::TESTS,
         kinds::TESTS,
         shown::TESTS,
         switching::TESTS,

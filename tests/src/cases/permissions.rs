@@ -130,6 +130,12 @@ fn host_policy() {
     let forward = "  forwarding: true\n  nat: { port_forwards: [ { protocol: tcp, port: 80, to: \"192.0.2.2:80\" } ] }\n";
     let wide = "  forwarding: true\n  nat: { masquerade: [ { source: 192.0.0.0/8 } ] }\n";
     let public = uplink("8.8.8.1/24", "");
+    let port = |bridge: &str| {
+        uplink("192.0.2.1/24", "")
+            .replace("addresses: [192.0.2.1/24]", &format!("port: {{ bridge: {bridge} }}"))
+    };
+    let vlan =
+        uplink("192.0.2.1/24", "").replace("lab0: {", "eth9.5: { vlan: { parent: eth9, id: 5 } }, lab0: {");
     for (lab, says) in [
         (&public, "8.8.8.1/24 on the host needs an administrator"),
         (&uplink("192.0.2.1/24", forward), "tcp port 80 needs an administrator"),
@@ -141,6 +147,11 @@ fn host_policy() {
             ),
             "macvlan on the host's lo9 needs an administrator",
         ),
+        (
+            &port("br-office"),
+            "a port of the host's br-office needs an administrator, or br-office in host_bridges",
+        ),
+        (&vlan, "VLAN eth9.5 of the host needs an administrator, or eth9.5 in host_vlans"),
     ] {
         let file = host.file("lab.yaml", lab);
         let _ = ALICE.ctl(&host, &["create-lab", &file]).code(6).complains(says);
@@ -154,9 +165,14 @@ fn host_policy() {
     };
     reload("[policy\n", "stays as it was");
     let _ = ALICE.ctl(&host, &["create-lab", &file]).code(6);
-    reload("[policy]\nhost_addresses = [\"8.8.8.0/24\"]\n", "was read again");
+    host.sh("ip link add br-office type bridge && ip link set br-office up");
+    reload("[policy]\nhost_addresses = [\"8.8.8.0/24\"]\nhost_bridges = [\"br-off*\"]\n", "was read again");
     ALICE.ctl(&host, &["create-lab", &file]).ok();
     ALICE.ctl(&host, &["delete-lab", "up"]).ok();
+    ALICE.ctl(&host, &["create-lab", &host.file("port.yaml", port("br-office"))]).ok();
+    assert!(host.sh("ip link show lab0").contains("master br-office"));
+    ALICE.ctl(&host, &["delete-lab", "up"]).ok();
+    host.sh("ip link delete br-office");
     before.assert_unchanged();
 }
 

@@ -262,7 +262,7 @@ fn ports() {
     for (text, expected) in [
         (
             r#""eth0":{"port":{}}"#,
-            "nodes.n.interfaces.eth0.port.bridge: is missing: name a bridge of the same node",
+            "nodes.n.interfaces.eth0.port.bridge: is missing: name a bridge of the same node, on the host any that is there",
         ),
         (
             r#""eth0":{"port":{"bridge":"br1"}},"br0":{"bridge":{}}"#,

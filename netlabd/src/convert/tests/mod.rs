@@ -17,6 +17,7 @@ mod labels;
 mod limits;
 mod links;
 mod nat;
+mod office;
 mod policy_routing;
 mod routes;
 mod rules;

@@ -5,9 +5,9 @@ use std::{collections::BTreeMap, io};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{
-        AfSpecInet6, AfSpecUnspec, BridgePortState, In6AddrGenMode, InfoBondPort, InfoBridgePort, InfoData,
-        InfoKind, InfoPortData, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
-        Prop, State,
+        AfSpecInet6, AfSpecUnspec, BridgePortState, BridgeStpState, In6AddrGenMode, InfoBondPort, InfoBridge,
+        InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoVrf, LinkAttribute, LinkExtentMask, LinkFlags,
+        LinkInfo, LinkMessage, Prop, State,
     },
 };
 
@@ -15,8 +15,8 @@ use super::{LINK_GROUP, RouteSocket};
 use crate::{
     link::{Attributes, Kind, Lower},
     model::{
-        GroupFwdMask, IfName, Mac, Place, PortSettings,
-        observed::{LinkLocalMode, LinkState, ObservedForm, PortState, Segments},
+        GroupFwdMask, IfName, Mac, Place, PortSettings, VlanId,
+        observed::{ForeignBridge, LinkLocalMode, LinkState, ObservedForm, PortState, Segments},
     },
 };
 
@@ -88,8 +88,24 @@ impl LinkDump {
             .find_map(|option| if let InfoVrf::TableId(table) = option { Some(*table) } else { None })
     }
 
+    /// Of a bridge what matters to ports of it.
+    pub(in crate::kernel) fn bridge(&self) -> Option<ForeignBridge> {
+        let (Some(InfoKind::Bridge), data) = &self.info else { return None };
+        let options = if let Some(InfoData::Bridge(options)) = data { options.as_slice() } else { &[] };
+        let mut bridge = ForeignBridge::default();
+        for option in options {
+            match option {
+                InfoBridge::VlanFiltering(on) => bridge.filtering = *on,
+                InfoBridge::StpState(state) => bridge.stp = *state != BridgeStpState::Disabled,
+                InfoBridge::VlanDefaultPvid(id) => bridge.pvid = VlanId::try_from(u32::from(*id)).ok(),
+                _ => {}
+            }
+        }
+        Some(bridge)
+    }
+
     /// What it is, among its neighbours.
-    fn form(&self, among: &dyn Neighbours) -> ObservedForm {
+    pub(in crate::kernel) fn form(&self, among: &dyn Neighbours) -> ObservedForm {
         if self.loopback {
             return ObservedForm::Loopback;
         }
@@ -139,11 +155,6 @@ impl LinkDump {
             wireguard: None,
             txqueuelen: self.txqueuelen,
         }
-    }
-
-    /// Whether it is of a kind of the kernel.
-    pub(in crate::kernel) fn is(&self, kind: &InfoKind) -> bool {
-        self.info.0.as_ref() == Some(kind)
     }
 }
 

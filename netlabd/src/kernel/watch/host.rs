@@ -17,7 +17,11 @@ use super::super::{
     observe,
     rtnl::{self, RouteSocket},
 };
-use crate::{model::LabName, plan::Target, platform::HostRoute};
+use crate::{
+    model::LabName,
+    plan::{PlaceTarget, Target},
+    platform::HostRoute,
+};
 
 /// What labs want of the host: noted whenever a lab is looked at.
 #[derive(Debug, Default)]
@@ -31,7 +35,7 @@ struct Tables {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Wants {
-    /// Interfaces of the host: the lab's own, and what its interfaces stand on.
+    /// Interfaces of the host: the lab's own, and what its interfaces stand on or belong to.
     names: BTreeSet<String>,
     sysctls: bool,
     /// Whether it sends anything through the host's firewall.
@@ -46,8 +50,9 @@ impl Wants {
         let own = host.into_iter().flat_map(|host| host.links.keys());
         let links = target.places().map(|(_, place)| place).flat_map(|place| place.links.values());
         let lowers = links.filter_map(|link| link.form.lower_on_host());
+        let of_others = host.into_iter().flat_map(PlaceTarget::foreign);
         Self {
-            names: own.chain(lowers).map(ToString::to_string).collect(),
+            names: own.chain(lowers).chain(of_others).map(ToString::to_string).collect(),
             sysctls: host.is_some_and(|host| host.shared_sysctls().next().is_some()),
             firewall: host.is_some_and(|host| !host.links.is_empty() || !host.nat.is_empty()),
             ranges: host

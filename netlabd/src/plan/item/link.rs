@@ -90,7 +90,8 @@ pub(in crate::plan) fn add(at: Endpoint, want: &LinkTarget, kind: &Kind, place: 
     let Some(lower) = kind.lower_here().filter(|_| kind.mtu_of_lower()) else {
         return vec![Op::add(Link { at, kind, mac, mtu: want.mtu, gso_max_segs })];
     };
-    let own = want.mtu.filter(|_| place.links.get(lower).is_some_and(|lower| lower.mtu != want.mtu));
+    // On what the host has by itself it is as asked for.
+    let own = want.mtu.filter(|_| place.links.get(lower).is_none_or(|lower| lower.mtu != want.mtu));
     let change = own.map(|mtu| Op::set(Setting { at: at.clone(), change: LinkChange::Mtu(mtu) }));
     [Op::add(Link { at, kind, mac, mtu: None, gso_max_segs })].into_iter().chain(change).collect()
 }

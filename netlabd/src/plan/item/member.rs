@@ -21,12 +21,15 @@ pub(in crate::plan) fn master(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
 
 fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
     let link = diff.link(at);
-    if link.is_some_and(|link| diff.foreign_master(link, want).is_some()) {
+    if diff.is_no_bridge(want) || link.is_some_and(|link| diff.foreign_master(link, want).is_some()) {
         return;
     }
     // The master may be missed because it is about to be made anew.
     let master = link.and_then(|link| link.master.as_deref()).filter(|master| !diff.is_removed(master));
-    let joins = want.master.as_ref().map(|master| diff.wanted.links[master].form.ports());
+    // What others have is a bridge, or nothing that is joined.
+    let of_others = Ports::Bridge { filtering: false, stp: false };
+    let ports = |master| diff.wanted.links.get(master).map_or(of_others, |link| link.form.ports());
+    let joins = want.master.as_ref().map(ports);
     let mut now = master;
     if let Some(link) = link.filter(|link| diff.leaves_bond(link, want)) {
         let out = LinkChange::Master { name: None, of: Membership::Bond, first_down: false };

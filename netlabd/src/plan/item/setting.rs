@@ -162,7 +162,8 @@ pub(super) fn shape(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops:
     changes.extend(diff.mac(link, want).filter(|mac| link.mac != Some(*mac)).map(LinkChange::Mac));
     // What leaves a bond gets back what it came with.
     let raised = raise(diff.place, want, link).is_some() || diff.leaves_bond(link, want);
-    changes.extend(want.mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
+    let mtu = want.mtu.or(diff.foreign_lower(want).map(|lower| lower.mtu));
+    changes.extend(mtu.filter(|mtu| link.mtu != *mtu && !raised).map(LinkChange::Mtu));
     changes.extend(segments(want, link));
     for setting in of_kind(want, link).into_iter().filter(|setting| setting.when != When::AfterVlans) {
         frees_ports |= setting.when == When::FreesPorts;

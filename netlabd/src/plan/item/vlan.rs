@@ -6,7 +6,7 @@ use super::{At, Subject};
 use crate::{
     model::{
         Endpoint, VlanId,
-        observed::{LinkState, VlanFlags},
+        observed::{ForeignBridge, VlanFlags},
     },
     plan::{
         LinkTarget, Op, Verb,
@@ -75,20 +75,33 @@ pub(in crate::plan) fn vlans(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     }
 }
 
-fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
-    let link = diff.link(at);
+/// What a new bridge, and a new port, carries: VLAN 1 untagged, or what the owner of another's bridge has said.
+fn fresh(diff: &PlaceDiff<'_>, want: &LinkTarget) -> BTreeMap<VlanId, VlanFlags> {
+    let usual = || BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })]);
+    diff.foreign_bridge(want).map_or_else(usual, ForeignBridge::of_new_ports)
+}
+
+/// The VLANs that a bridge or a port is to carry; `None`: they do not matter.
+pub(super) fn wanted(
+    diff: &PlaceDiff<'_>,
+    at: &Endpoint,
+    want: &LinkTarget,
+) -> Option<BTreeMap<VlanId, VlanFlags>> {
+    if let Some(vlans) = &want.vlans {
+        return Some(vlans.clone());
+    }
     let bridge = if want.is_bridge() { Some(&at.interface) } else { want.master.as_ref() };
     let bridge = bridge.and_then(|name| diff.link(&diff.at(name)));
-    let filters = |link: &LinkState| link.form.ports().filtering();
-    // A new bridge, and a new port, carries VLAN 1 untagged.
-    let fresh = BTreeMap::from([(VlanId::DEFAULT, VlanFlags { pvid: true, untagged: true })]);
-    let vlans = want.vlans.as_ref().or_else(|| bridge.is_some_and(filters).then_some(&fresh));
-    let Some(vlans) = vlans else { return };
-    let on_bridge = want.is_bridge();
-    let master = link.and_then(|link| link.master.as_deref());
-    let same_master =
-        master.is_some_and(|m| !diff.is_removed(m) && want.master.as_ref().is_some_and(|w| w.as_str() == m));
-    let seen = link.filter(|_| on_bridge || same_master).map_or(&fresh, |link| &link.vlans);
+    let of_others = diff.foreign_bridge(want).is_some_and(|bridge| bridge.filtering);
+    let filters = of_others || bridge.is_some_and(|bridge| bridge.form.ports().filtering());
+    filters.then(|| fresh(diff, want))
+}
+
+fn of(diff: &PlaceDiff<'_>, at: &Endpoint, want: &LinkTarget, ops: &mut Vec<Op>) {
+    let Some(vlans) = wanted(diff, at, want) else { return };
+    let (link, on_bridge) = (diff.link(at), want.is_bridge());
+    let seen = link.filter(|link| on_bridge || diff.keeps_master(link, want));
+    let seen = seen.map_or_else(|| fresh(diff, want), |link| link.vlans.clone());
     let item = |vlan: VlanId, flags| Vlan { at: at.clone(), vlan, flags, on_bridge };
     for vlan in seen.keys().filter(|vlan| !vlans.contains_key(vlan)) {
         ops.push(Op::delete(item(*vlan, VlanFlags::default())));

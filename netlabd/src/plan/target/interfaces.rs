@@ -69,6 +69,10 @@ pub(super) fn is_up(name: &IfName, interfaces: &BTreeMap<IfName, Interface>) -> 
     all.all(|name| interfaces.get(name).is_none_or(|interface| interface.up))
 }
 
+/// The first octet of addresses above all others of one station. A bridge to which nobody gave one takes the least of its
+/// ports' (`br_stp_recalculate_bridge_id`): that of others is to keep the one that it has by its own ports.
+const HIGHEST: u8 = 0xfe;
+
 /// The MAC address asked for, or one derived; some share that of what they stand on, as the kernel has it.
 fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, uid: &str) -> Option<Mac> {
     let interface = interfaces.get(name)?;
@@ -85,6 +89,10 @@ fn mac(place: &Place, name: &IfName, interfaces: &BTreeMap<IfName, Interface>, u
             let digest = Sha256::digest(format!("{uid}/{place}/{name}"));
             let mut octets = [0; 6];
             octets.copy_from_slice(&digest[..6]);
+            let of_others = |port: &BridgePort| !interfaces.contains_key(&port.bridge);
+            if interface.port.as_ref().is_some_and(of_others) {
+                octets[0] = HIGHEST;
+            }
             Some(Mac::local(octets))
         }
     }
@@ -165,7 +173,9 @@ fn vlans(
         return Some(own);
     }
     let port = interface.port.as_ref()?;
-    if !interfaces.get(&port.bridge)?.form.ports().filtering() {
+    let bridge = interfaces.get(&port.bridge);
+    // Whether one of others filters is seen there, and what it gives new ports.
+    if bridge.map_or(port.vlans == PortVlans::Default, |bridge| !bridge.form.ports().filtering()) {
         return None;
     }
     Some(match &port.vlans {

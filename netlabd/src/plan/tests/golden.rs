@@ -58,12 +58,12 @@ fn cases(folder: &Path) -> Vec<(String, String)> {
     let name =
         |file: &Path| file.file_name().unwrap().to_str().unwrap().split('.').next().unwrap().to_owned();
     let built = || {
-        let kernel = FakeKernel::new();
+        let kernel = host(&lab.name);
         converge(&kernel, &lab.name, &target).unwrap();
         kernel
     };
     let mut cases = vec![
-        ("new".to_owned(), plan(&FakeKernel::new(), &lab.name, &target)),
+        ("new".to_owned(), plan(&host(&lab.name), &lab.name, &target)),
         ("delete".to_owned(), plan(&built(), &lab.name, &Target::default())),
     ];
     for file in files(folder) {
@@ -78,6 +78,15 @@ fn cases(folder: &Path) -> Vec<(String, String)> {
         }
     }
     cases
+}
+
+/// A host with what others have: an interface and a bridge.
+fn host(lab: &LabName) -> FakeKernel {
+    let kernel = FakeKernel::new();
+    for line in ["strange host:parent0", "up host:parent0", "strange-bridge host:bridge0"] {
+        assert!(kernel.damage(lab, line), "{line}");
+    }
+    kernel
 }
 
 fn lab(file: &Path) -> Lab {

@@ -19,10 +19,12 @@ fn name() -> LabName {
     "a".parse().unwrap()
 }
 
-/// A host with an interface of others, the parent of macvlans.
+/// A host with what others have: an interface on which macvlans and VLANs stand, and a bridge.
 fn host() -> FakeKernel {
     let kernel = FakeKernel::new();
     assert!(kernel.damage(&name(), "strange host:eth9"));
+    assert!(kernel.damage(&name(), "strange-bridge host:br9"));
+    assert!(kernel.damage(&name(), "up host:eth9"));
     assert!(kernel.damage(&name(), "address host:eth9 10.9.9.9/24"));
     kernel
 }

@@ -6,9 +6,9 @@ use super::{
     world::{FakeForm, Link, LinkId},
 };
 use crate::{
-    link::Dummy,
+    link::{Bridge, Dummy, Kind},
     model::{
-        LabName, Place, PortSettings,
+        LabName, Mac, Place, PortSettings,
         observed::{AddressState, QdiscState, TableState},
     },
     plan::{Op, item::Namespace},
@@ -62,7 +62,8 @@ impl Lab<'_> {
                 let Ok(namespace) = self.namespace(&place(what)) else { return Some(false) };
                 !std::mem::take(&mut self.world.namespace(namespace).neighbours).is_empty()
             }
-            ("strange", []) => self.stranger(what),
+            ("strange", []) => self.stranger(what, Dummy.into()),
+            ("strange-bridge", []) => self.stranger(what, Bridge::default().into()),
             (_, rest) => {
                 let Some(at) = self.spot(what) else { return Some(false) };
                 self.damage_link(verb, at, rest)?
@@ -78,6 +79,7 @@ impl Lab<'_> {
                 self.world.delete(at);
                 true
             }
+            ("up", []) => self.world.set_up(at, true).is_ok(),
             ("down", []) => self.world.set_up(at, false).is_ok(),
             ("mtu", [mtu]) => self.world.set_mtu(at, mtu.parse().ok()?).is_ok(),
             ("mac", [mac]) => self.world.set_mac(at, mac.parse().ok()?).is_ok(),
@@ -146,16 +148,15 @@ impl Lab<'_> {
     }
 
     /// Somebody makes an interface of their own.
-    fn stranger(&mut self, what: &str) -> bool {
+    fn stranger(&mut self, what: &str, kind: Kind) -> bool {
         let Some((at, name)) = what.split_once(':') else { return false };
         let Ok(namespace) = self.namespace(&place(at)) else { return false };
         if self.world.find(namespace, name).is_some() {
             return false;
         }
-        self.world.add(
-            namespace,
-            Link::new(name, FakeForm::Made { kind: Dummy.into(), lower: None, mtu_set: false }),
-        );
+        let mac = Some(Mac::local([2, 0, 0, 0, 9, u8::try_from(name.len()).unwrap_or(0)]));
+        let link = Link::new(name, FakeForm::Made { kind, lower: None, mtu_set: false });
+        self.world.add(namespace, Link { mac, ..link });
         true
     }
 

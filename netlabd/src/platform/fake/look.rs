@@ -8,10 +8,14 @@ use std::{
 use super::world::{FakeForm, HOST, Link, NamespaceId, World};
 use crate::{
     model::{
-        Guard, LabName, NatRule, Place, SysctlKey, nat_chains,
+        Guard, IfName, LabName, NatRule, Place, SysctlKey, VlanId, nat_chains,
         nft::Part,
-        observed::{LinkLocalMode, LinkState, Observed, ObservedForm, PlaceState, RulesState},
+        observed::{
+            ForeignBridge, ForeignLink, LinkLocalMode, LinkState, Observed, ObservedForm, PlaceState,
+            RulesState,
+        },
     },
+    plan::PlaceTarget,
     platform::Scope,
 };
 
@@ -70,6 +74,7 @@ impl World {
             firewall: rules(namespace.firewalls.get(scope.lab), wanted.map(|wanted| &wanted.firewall)),
             guard: self.guard(id, scope),
             tables: if id == HOST { Vec::new() } else { namespace.tables.clone() },
+            foreign: wanted.filter(|_| id == HOST).map(|wanted| self.foreign(wanted)).unwrap_or_default(),
         }
     }
 
@@ -131,6 +136,19 @@ impl World {
             wireguard: link.wireguard.clone(),
             txqueuelen: link.txqueuelen,
         }
+    }
+
+    /// Interfaces of others on which those of the lab are to stand, or to which they are to belong.
+    fn foreign(&self, wanted: &PlaceTarget) -> BTreeMap<String, ForeignLink> {
+        let seen = |name: &IfName| {
+            let link = &self.namespaces[&HOST].links[&self.find(HOST, name.as_str())?];
+            let ports = link.form.ports();
+            let bridge =
+                ForeignBridge { filtering: ports.filtering(), stp: false, pvid: Some(VlanId::DEFAULT) };
+            let bridge = ports.of_bridge().then_some(bridge);
+            Some((name.to_string(), ForeignLink { mac: link.mac, mtu: link.mtu, bridge }))
+        };
+        wanted.foreign().filter_map(seen).collect()
     }
 
     fn filters(&self, namespace: NamespaceId) -> bool {

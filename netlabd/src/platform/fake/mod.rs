@@ -209,7 +209,9 @@ impl Kernel for FakeKernel {
         let links = state.world.namespaces[&HOST].links.values().map(|link| {
             let addresses = link.addresses.iter().map(|state| state.address).collect();
             let lab = link.mark.as_ref().map(ToString::to_string);
-            (link.name.clone(), HostLink { lab, addresses, mtu: link.mtu, ..HostLink::default() })
+            let (mtu, up, kind) = (link.mtu, link.up, link.form.kind().cloned());
+            let bridge = link.form.ports().of_bridge().then(Default::default);
+            (link.name.clone(), HostLink { lab, addresses, mtu, bridge, up, kind, ..HostLink::default() })
         });
         Ok(HostState { links: links.collect(), pins: BTreeSet::new(), ..HostState::default() })
     }
