@@ -22,6 +22,7 @@ const ORDER: &[Facet] = &[
     member::master,
     member::primary,
     setting::port,
+    fdb::stale,
     vlan::vlans,
     setting::after_vlans,
     fdb::fdb,

@@ -1,9 +1,9 @@
 //! Forwarding databases: stations behind ports of bridges, and where a VXLAN sends what is for all.
 
-use super::{At, Subject};
+use super::{At, Subject, vlan};
 use crate::{
     model::{
-        Endpoint, FdbEntry,
+        Endpoint, FdbEntry, VlanId,
         observed::{FdbState, LinkState},
     },
     plan::{
@@ -68,18 +68,42 @@ impl Subject for Fdb {
     }
 }
 
-/// Entries that go, and entries that come, once the VLANs of ports are those that they will be.
+/// Entries that go, while the VLANs of ports are those that they were: the kernel keeps an entry in a VLAN that leaves the
+/// port, and takes no word about it then (`br_fdb_delete_by_port`, `br_fdb_delete` in `net/bridge/br_fdb.c`).
+pub(in crate::plan) fn stale(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
+    for (at, want) in &diff.pairs {
+        let Some(link) = diff.link(at) else { continue };
+        let goes = |entry: &&FdbEntry| goes(diff, (at, want), link, entry);
+        let item = |entry: &FdbEntry| Op::delete(Fdb { at: at.clone(), entry: *entry });
+        ops.extend(link.fdb.keys().filter(goes).map(item));
+    }
+}
+
+fn goes(
+    diff: &PlaceDiff<'_>,
+    (at, want): (&Endpoint, &LinkTarget),
+    link: &LinkState,
+    entry: &FdbEntry,
+) -> bool {
+    let Some(state) = state(diff, want, link, entry).filter(|state| state.ours) else { return false };
+    let carried = vlan::wanted(diff, at, want);
+    let leaves = |vlan: &VlanId| {
+        link.vlans.contains_key(vlan) && carried.as_ref().is_some_and(|it| !it.contains_key(vlan))
+    };
+    !want.fdb.contains(entry) || state.vlans.iter().any(leaves)
+}
+
+/// Entries that come, once the VLANs of ports are those that they will be.
 pub(in crate::plan) fn fdb(diff: &PlaceDiff<'_>, ops: &mut Vec<Op>) {
     for (at, want) in &diff.pairs {
         let link = diff.link(at);
-        let seen = |entry: &FdbEntry| link.and_then(|link| state(diff, want, link, entry));
-        let item = |entry: &FdbEntry| Fdb { at: at.clone(), entry: *entry };
-        let known = link.into_iter().flat_map(|link| link.fdb.keys());
-        let is_stale =
-            |entry: &&FdbEntry| !want.fdb.contains(entry) && seen(entry).is_some_and(|state| state.ours);
-        ops.extend(known.filter(is_stale).map(|entry| Op::delete(item(entry))));
-        let stands = |entry: &&FdbEntry| seen(entry).is_some_and(|state| is_whole(want, entry, state));
-        ops.extend(want.fdb.iter().filter(|entry| !stands(entry)).map(|entry| Op::add(item(entry))));
+        let stands = |entry: &&FdbEntry| {
+            let seen = link.and_then(|link| state(diff, want, link, entry));
+            seen.is_some_and(|state| is_whole(want, entry, state))
+                && !link.is_some_and(|link| goes(diff, (at, want), link, entry))
+        };
+        let item = |entry: &FdbEntry| Op::add(Fdb { at: at.clone(), entry: *entry });
+        ops.extend(want.fdb.iter().filter(|entry| !stands(entry)).map(item));
     }
 }
 
