@@ -9,9 +9,11 @@ use sandbox_common::{LIMIT, TestLab, inside};
 
 /// Captures with a ring of 4 MiB, half of a test lab's budget, until it is ended.
 const HALF: &str = "exec tcpdump -i lo -B 4096 -w /tmp/packets 2> /dev/null";
-/// The same for 300 ms.
-const TRY: &str =
-    "timeout -s INT 0.3 tcpdump -i lo -B 4096 -w /tmp/packets 2>&1 | grep -c '^tcpdump: listening'";
+/// The same until it listens or has ended; prints whether it has listened. (Its start may take long where its files are
+/// read for the first time.)
+const TRY: &str = "tcpdump -i lo -B 4096 -w /tmp/packets 2> /tmp/said & \
+    until grep -q '^tcpdump: listening' /tmp/said || ! kill -0 $! 2> /dev/null; do sleep 0.02; done; \
+    kill -INT $! 2> /dev/null; wait; grep -c '^tcpdump: listening' /tmp/said";
 
 #[test]
 fn a_ring_that_is_gone_is_free_for_the_next() {
