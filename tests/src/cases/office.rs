@@ -42,9 +42,7 @@ links:
 
 /// What `ip` tells of one interface, without what changes by itself.
 fn told(host: &TestHost, link: &str) -> String {
-    host.sh(&format!(
-        "ip -d -j addr show dev {link} | jq -S 'del(.. | .gc_timer?, .hello_timer?, .tcn_timer?, .topology_change_timer?)'"
-    ))
+    host.sh(&format!("ip -d -j addr show dev {link} | sed -E 's/\"[a-z_]*_timer\": ?[0-9.]+,//g'"))
 }
 
 fn condition(host: &TestHost) -> String {
@@ -147,23 +145,24 @@ fn vlans_of_a_bridge() {
         ip -n lan addr add 198.51.100.1/24 dev far.102");
     let (before, bridge) =
         (host.inventory(), host.sh("bridge vlan show dev br-office; bridge vlan show dev uplink"));
-    let vlans = || host.sh("bridge -j vlan show dev lab1 | jq -c '[.[].vlans[].vlan]'");
+    let vlans =
+        || host.sh("bridge -j vlan show dev lab1 | grep -o '\"vlan\": *[0-9]*' | grep -o '[0-9]*$' | xargs");
     host.ctl(&["create-lab", &host.file("office.yaml", PORT)]).ok();
-    assert_eq!(vlans().trim(), "[7]", "what the bridge gives new ports");
+    assert_eq!(vlans().trim(), "7", "what the bridge gives new ports");
     assert!(host.pings("office.pc", "192.0.2.1"));
     let access = PORT
         .replace("cost: 7", "access: 102, fdb: [\"02:00:00:00:00:77\"]")
         .replace("192.0.2.9", "198.51.100.9");
     let file = host.file("access.yaml", access);
     host.ctl(&["apply-lab", &file]).ok();
-    assert_eq!(vlans().trim(), "[102]");
+    assert_eq!(vlans().trim(), "102");
     assert!(host.pings("office.pc", "198.51.100.1"), "in VLAN 102");
     let _ =
         host.ctl(&["show-commands", &file]).code(0).says("bridge vlan add vid 102 dev lab1 pvid untagged");
     let mends = |damage: &str| {
         host.sh(damage);
         wait_until("it is mended", LIMIT, || {
-            vlans().trim() == "[102]"
+            vlans().trim() == "102"
                 && host.sh("bridge fdb show dev lab1").contains("02:00:00:00:00:77 vlan 102")
         });
         host.wait_ready("office");
@@ -173,7 +172,7 @@ fn vlans_of_a_bridge() {
     mends("bridge vlan add vid 103 dev lab1");
     mends("bridge fdb del 02:00:00:00:00:77 dev lab1 master vlan 102; ip link set lab1 nomaster");
     host.ctl(&["apply-lab", &host.file("office.yaml", PORT)]).ok();
-    assert_eq!(vlans().trim(), "[7]");
+    assert_eq!(vlans().trim(), "7");
     assert_eq!(
         host.sh("bridge vlan show dev br-office; bridge vlan show dev uplink"),
         bridge,
