@@ -118,6 +118,9 @@ fn without_inherited(line: &str) -> String {
     words.join(" ")
 }
 
+/// More ipvlans than any random lab has on one interface.
+const IPVLANS: u8 = 16;
+
 /// The MAC addresses that netlabd derives from a lab's unique identifier, and what follows from them: another create
 /// has others. Those that the file says are left as they are.
 fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> BTreeMap<String, String> {
@@ -153,6 +156,13 @@ fn derived_addresses(host: &TestHost, lab: &Value, place: &str, enter: &str) -> 
             octets[5],
         ]);
         derived.insert(std::net::Ipv6Addr::from(address).to_string(), format!("fe80{word}"));
+        // Those of ipvlans have a number in it, by the order in which they were made (`addrconf_ifid_eui48`).
+        for number in 1..=IPVLANS {
+            let mut numbered = address;
+            numbered[8] = octets[0];
+            numbered[11..13].copy_from_slice(&[0, number]);
+            derived.insert(std::net::Ipv6Addr::from(numbered).to_string(), format!("fe80{word}"));
+        }
         derived.insert(format!("33:33:ff:{}", &mac[9..]), format!("33:33:ff:{word}"));
         derived.insert(mac, word.clone());
         // As bridges write it.
