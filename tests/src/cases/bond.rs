@@ -132,10 +132,11 @@ fn repairs() {
                 ip -n bond.r1 link set bond0 type bond xmit_hash_policy layer2 min_links 2
                 ip -n bond.h link set bond0 type bond miimon 50 primary eth2",
             "ip -n bond.h link del bond0; ip -n bond.h link del eth1",
-            // Another mode, another rate: the members have to go, or the bond.
-            "ip -n bond.h link set eth1 nomaster; ip -n bond.h link set eth2 nomaster; ip -n bond.h link set bond0 down
-                ip -n bond.h link set bond0 type bond mode broadcast; ip -n bond.h link set eth1 master bond0
-                ip -n bond.r1 link set bond0 down; ip -n bond.r1 link set bond0 type bond lacp_rate slow",
+            // Another mode, another rate: the members have to go, or the bond. netlabd may be quicker in putting them back.
+            "until printf 'link set eth1 nomaster\nlink set eth2 nomaster\nlink set bond0 down\n\
+                    link set bond0 type bond mode broadcast\n' | ip -n bond.h -batch -; do sleep 0.01; done
+                until printf 'link set bond0 down\nlink set bond0 type bond lacp_rate slow\n' | ip -n bond.r1 -batch -; do
+                    sleep 0.01; done",
             // A member with another address to go back to, and an option that no lab file has.
             "ip -n bond.h link set eth2 nomaster; ip -n bond.h link set eth2 address 02:00:00:00:00:98
                 ip -n bond.h link set eth2 master bond0; ip -n bond.r1 link set bond0 type bond resend_igmp 5",
