@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use netlink_packet_core::{NLM_F_CREATE, NLM_F_REPLACE};
 use netlink_packet_route::{
     AddressFamily, RouteNetlinkMessage,
     route::{
@@ -11,7 +10,7 @@ use netlink_packet_route::{
     },
 };
 
-use super::{RouteSocket, encap, observe::Dump, socket::Request};
+use super::{RouteSocket, encap, observe::Dump, route, socket::Request};
 use crate::{
     link::Unknown,
     model::{Label, LabelRoute, Route, observed::LabelRouteState},
@@ -27,11 +26,7 @@ pub(super) fn encode(
     route: &LabelRoute,
     index: &dyn Fn(&str) -> Result<u32, Unknown>,
 ) -> Result<Request, Unknown> {
-    let message = message(route, index)?;
-    Ok(match verb {
-        Verb::Add | Verb::Set => (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE),
-        Verb::Delete => (RouteNetlinkMessage::DelRoute(message), 0),
-    })
+    Ok(route::request(verb, message(route, index)?))
 }
 
 fn message(

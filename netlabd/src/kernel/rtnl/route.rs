@@ -27,11 +27,15 @@ pub(super) fn encode(
     route: &Route,
     index: &dyn Fn(&str) -> Result<u32, Unknown>,
 ) -> Result<Request, Unknown> {
-    let message = message(route, index)?;
-    Ok(match verb {
+    Ok(request(verb, message(route, index)?))
+}
+
+/// The request to make a route, in place of one that the kernel takes for the same, or to take it away.
+pub(super) fn request(verb: Verb, message: RouteMessage) -> Request {
+    match verb {
         Verb::Add | Verb::Set => (RouteNetlinkMessage::NewRoute(message), NLM_F_CREATE | NLM_F_REPLACE),
         Verb::Delete => (RouteNetlinkMessage::DelRoute(message), 0),
-    })
+    }
 }
 
 /// What takes away the route to multicast groups that comes with an interface's first IPv6 address (`addrconf_add_mroute`
